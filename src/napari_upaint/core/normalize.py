@@ -1,0 +1,80 @@
+"""Normalisation: gray values of any range to about 0..1, measured once per image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_upaint.errors import ImageError
+
+LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
+# A hot pixel may be a hundred times brighter than the cells; beyond this it says nothing more.
+CLIP = (-1.0, 3.0)
+# More values than this do not move a percentile visibly, and cost memory.
+_MOST_VALUES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """Gray values that become 0 and 1, one pair per channel.
+
+    Attributes
+    ----------
+    low, high : tuple of float
+        Percentiles 1 and 99.8 of each channel.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Return ``(image - low) / (high - low)`` as float32, clipped to -1..3.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            Axes (C, [Z,] Y, X), as many channels as were measured.
+        """
+        if len(image) != len(self.low):
+            raise ImageError(f"The image has {len(image)} channels, expected {len(self.low)}; choose the same channels.")
+        shape = (-1,) + (1,) * (image.ndim - 1)
+        low = np.asarray(self.low, np.float32).reshape(shape)
+        high = np.asarray(self.high, np.float32).reshape(shape)
+        scaled = (image.astype(np.float32) - low) / (high - low)
+        return np.clip(scaled, *CLIP, out=scaled)
+
+
+def measure(image: np.ndarray, name: str = "image") -> Normalization:
+    """Measure the normalisation of a whole image, axes (C, [Z,] Y, X).
+
+    A channel without contrast beside others that have some is kept (it becomes 0 everywhere).
+
+    Raises
+    ------
+    ImageError
+        If every channel is constant, or values are NaN or infinite.
+    """
+    low, high, constant = [], [], 0
+    for channel in image:
+        values = np.ravel(channel[tuple(slice(None, None, s) for s in _strides(channel.shape))])
+        if values.dtype.kind == "f" and not np.isfinite(channel).all():
+            wrong = int(channel.size - np.isfinite(channel).sum())
+            raise ImageError(f"{name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
+        a, b = (float(v) for v in np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE)))
+        if not b > a:  # very sparse signal: fall back to the full range
+            a, b = float(channel.min()), float(channel.max())
+        if not b > a:
+            constant += 1
+            b = a + 1.0
+        low.append(a)
+        high.append(b)
+    if constant == len(low):
+        raise ImageError(f"{name} is constant (every pixel is {low[0]:g}); there is nothing to see in it.")
+    return Normalization(tuple(low), tuple(high))
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return steps per axis that leave at most some millions of values, evenly spread."""
+    step = max(1, round((np.prod(shape, dtype=float) / _MOST_VALUES) ** (1 / max(1, len(shape)))))
+    return tuple(min(step, max(1, n // 64)) for n in shape)

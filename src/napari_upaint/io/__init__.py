@@ -1,0 +1,1 @@
+"""Floor 2: images and model files, in and out."""

@@ -1,0 +1,139 @@
+"""Settings of every stage. Each parameter is declared once: default, label, tip, unit, limits.
+
+The forms of the window, the options of the command and the header of a model file are made from these declarations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal
+
+from napari_upaint.errors import UserError
+
+Kind = Literal["objects", "classes"]
+Recipe = Literal["fast", "paper"]
+
+
+def parameter(
+    default: Any,
+    *,
+    label: str,
+    tip: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+) -> Any:
+    """Declare one parameter of a settings class: what a form, an option and a check need to know of it."""
+    return field(
+        default=default,
+        metadata={
+            "label": label,
+            "tip": tip,
+            "unit": unit,
+            "low": low,
+            "high": high,
+            "step": step,
+            "choices": choices,
+        },
+    )
+
+
+class Checked:
+    """Mix-in of the settings classes: the limits hold from construction on."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            _check(one, getattr(self, one.name))
+
+
+def _check(declared: Field[Any], value: Any) -> None:
+    low, high, choices = (declared.metadata.get(key) for key in ("low", "high", "choices"))
+    name = declared.metadata.get("label", declared.name)
+    if choices is not None and value not in choices:
+        raise UserError(f"{name} is {value!r}; choose one of {', '.join(map(str, choices))}.")
+    # 'not (low <= value)' instead of 'value < low': a NaN must not slip through.
+    if low is not None and not low <= value:
+        raise UserError(f"{name} is {value}; it must be at least {low}.")
+    if high is not None and not value <= high:
+        raise UserError(f"{name} is {value}; it must be at most {high}.")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSettings(Checked):
+    """The weight map of the loss (paper, eq. 2)."""
+
+    w0: float = parameter(
+        10.0, label="Border weight", tip="How much the gaps between objects count (w0).", low=0, high=1000, step=1
+    )
+    sigma: float = parameter(
+        5.0, label="Border width", tip="How far the border weight reaches (sigma).", unit="px", low=0.1, high=100, step=0.5
+    )
+    balance: bool = parameter(
+        True, label="Balance classes", tip="Let rarely painted classes count as much as others (w_c)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentSettings(Checked):
+    """How training tiles are varied (paper, sec. 3.1)."""
+
+    displacement: float = parameter(
+        10.0, label="Elastic deformation", tip="Standard deviation of the random displacements.", unit="px", low=0, high=100
+    )
+    grid: int = parameter(3, label="Deformation grid", tip="Random displacements per axis.", low=2, high=16)
+    rotate: bool = parameter(True, label="Rotate", tip="Turn tiles by any angle.")
+    flip: bool = parameter(True, label="Flip", tip="Mirror tiles.")
+    zoom: float = parameter(
+        1.2, label="Zoom", tip="Tiles are scaled by up to this factor, both ways.", low=1, high=4, step=0.05
+    )
+    gray: float = parameter(
+        0.15, label="Gray values", tip="How much brightness, contrast and gamma vary.", low=0, high=1, step=0.05
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings(Checked):
+    """One training."""
+
+    seconds: float = parameter(60.0, label="Time", tip="How long to train.", unit="s", low=1, high=1e6)
+    steps: int = parameter(0, label="Steps", tip="Stop after so many steps; 0: by time alone.", low=0, high=10**9)
+    recipe: Recipe = parameter(
+        "fast",
+        label="Recipe",
+        tip="fast: AdamW on small tiles; paper: SGD with momentum 0.99 on one 572 px tile.",
+        choices=("fast", "paper"),
+    )
+    learning_rate: float = parameter(
+        0.0, label="Learning rate", tip="Size of a step; 0: the recipe's own.", low=0, high=1, step=1e-5
+    )
+    scale: float = parameter(
+        0.0, label="Scale", tip="Factor by which images are resized for the network; 0: found from the strokes.", low=0, high=8
+    )
+    hold: float = parameter(
+        0.3, label="Hold on", tip="How strongly the model keeps to what it knew where nothing is painted.", low=0, high=10
+    )
+    seed: int = parameter(0, label="Seed", tip="The same seed gives the same training.", low=0, high=2**31 - 1)
+    width: int = parameter(16, label="Width", tip="Channels of the first level, from scratch only.", low=1, high=256)
+    depth: int = parameter(5, label="Depth", tip="Levels of the network, from scratch only.", low=2, high=7)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictSettings(Checked):
+    """How a network is applied to an image."""
+
+    rotations: int = parameter(
+        1, label="Rotations", tip="Predictions averaged: 1, 7 as in the paper, 8 all rotations and flips.", low=1, high=8
+    )
+    tile: int = parameter(0, label="Tile", tip="Edge of the network's input; 0: what memory allows.", unit="px", low=0, high=16384)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSettings(Checked):
+    """How scores become labels."""
+
+    threshold: float = parameter(0.5, label="Threshold", tip="Score from which on a pixel counts.", low=0, high=1, step=0.05)
+    smallest: int = parameter(20, label="Smallest object", tip="Smaller objects are left out.", unit="px", low=0, high=10**9)
+    fill_holes: bool = parameter(True, label="Fill holes", tip="Close holes inside objects.")
+    split: bool = parameter(False, label="Split touching", tip="Cut objects at their necks (watershed).")
