@@ -1,0 +1,98 @@
+"""Random variation of training tiles (paper, sec. 3.1): a warp for the shape, a curve for the gray values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_upaint.core.deformation import Warp
+from napari_upaint.settings import AugmentSettings
+
+
+def draw_warp(
+    rng: np.random.Generator,
+    settings: AugmentSettings,
+    *,
+    ndim: int,
+    out_shape: Sequence[int],
+    center: Sequence[float] | np.ndarray,
+    spacing: Sequence[float] | None = None,
+) -> Warp:
+    """Draw the warp of one tile: any rotation, flips, zoom and Gaussian displacements on a coarse grid.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The same state gives the same warp.
+    settings : AugmentSettings
+        Displacements have ``settings.displacement`` px standard deviation on ``settings.grid`` points per axis.
+    ndim : int
+        2 or 3.
+    out_shape : sequence of int
+        Shape of the tile, ([Z,] Y, X).
+    center : sequence of float
+        Input position of the tile's centre, px.
+    spacing : sequence of float, optional
+        Physical size of a voxel, ([Z,] Y, X): warps are drawn in physical space, so that a turned cell keeps its
+        shape where voxels are longer than wide. The unit of ``displacement`` is then the finest voxel edge.
+    """
+    matrix = np.eye(ndim)
+    if settings.rotate:
+        matrix = _rotation(rng, ndim)
+    if settings.flip:
+        matrix = matrix * rng.choice((-1.0, 1.0), size=ndim)
+    # Log-uniform: twice as large is as likely as half as large. An output pixel spans `factor` input pixels.
+    factor = settings.zoom ** rng.uniform(-1, 1)
+    matrix = matrix * factor
+    control = None
+    if settings.displacement > 0:
+        control = rng.normal(0, settings.displacement, (ndim, *(settings.grid,) * ndim))
+    if spacing is not None:
+        voxel = np.asarray(spacing, float) / min(spacing)
+        matrix = matrix * voxel[None, :] / voxel[:, None]
+        if control is not None:
+            control = control / voxel.reshape(-1, *(1,) * ndim)
+    return Warp(tuple(int(n) for n in out_shape), matrix, tuple(float(c) for c in center), control)
+
+
+def _rotation(rng: np.random.Generator, ndim: int) -> np.ndarray:
+    """Draw a rotation matrix, every orientation equally likely."""
+    if ndim == 2:
+        angle = rng.uniform(0, 2 * np.pi)
+        return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # The orthogonal part of a Gaussian matrix is uniform once the signs of R's diagonal are taken out (Mezzadri 2007).
+    q, r = np.linalg.qr(rng.normal(size=(ndim, ndim)))
+    q = q * np.sign(np.diag(r))
+    q[:, 0] *= np.sign(np.linalg.det(q))
+    return np.asarray(q)
+
+
+def vary_gray(image: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
+    """Vary brightness, contrast and gamma of a tile, each channel on its own.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Axes (C, [Z,] Y, X), float32, normalised to about 0..1.
+    rng : numpy.random.Generator
+        Source of chance.
+    amount : float
+        0 (nothing) to 1: contrast changes by up to ``exp(+-amount)``, brightness by up to half of ``amount``.
+
+    Returns
+    -------
+    numpy.ndarray
+        A new float32 array.
+
+    Notes
+    -----
+    Gamma is a parabola through 0 and 1, ``v + g v (1 - v)``, and changes nothing outside: a power has an infinite slope
+    at 0, where the noise of a dark background lies.
+    """
+    shape = (len(image),) + (1,) * (image.ndim - 1)
+    gamma, contrast, brightness = (rng.uniform(-amount, amount, shape).astype(np.float32) for _ in range(3))
+    inside = np.clip(image, 0, 1)
+    varied = image + gamma * inside * (1 - inside)
+    middle = varied.mean(axis=tuple(range(1, image.ndim)), keepdims=True, dtype=np.float32)
+    return np.asarray((varied - middle) * np.exp(contrast) + middle + brightness / 2, np.float32)

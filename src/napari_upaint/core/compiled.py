@@ -1,0 +1,26 @@
+"""How the loops of this floor are compiled: one thread, without the GIL, kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Sums may be reordered and fused, so that they become vector instructions; NaN and infinity stay what they are.
+_FAST = {"contract", "reassoc", "nsz", "arcp"}
+
+
+def kernel(function: Function) -> Function:
+    """Compile a loop over arrays at its first call.
+
+    The machine code is kept beside the source or, where that cannot be written, in the user's cache folder; where neither
+    can be, it is compiled once per process. One thread: a second OpenMP runtime beside torch's slows both several times.
+    """
+    options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # no folder for the cache
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
