@@ -1,0 +1,114 @@
+"""The system libraries that Qt and OpenGL need on Linux: found, installed where allowed, else named in one line.
+
+``python -m napari_upaint.system_libraries [--xvfb]`` does the same from a shell. Python wheels bring everything else;
+these few come from the distribution only, and without them Qt aborts with a message that helps nobody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from napari_upaint.errors import UserError
+
+# Name as the linker knows it -> Debian package. Direct needs of Qt 6 and its xcb plug-in; apt adds what these need.
+LIBRARIES = {
+    "EGL": "libegl1",
+    "GL": "libgl1",
+    "dbus-1": "libdbus-1-3",
+    "fontconfig": "libfontconfig1",
+    "glib-2.0": "libglib2.0-0",
+    "xcb-cursor": "libxcb-cursor0",
+    "xcb-icccm": "libxcb-icccm4",
+    "xcb-image": "libxcb-image0",
+    "xcb-keysyms": "libxcb-keysyms1",
+    "xcb-render-util": "libxcb-render-util0",
+    "xcb-shape": "libxcb-shape0",
+    "xkbcommon-x11": "libxkbcommon-x11-0",
+}
+XVFB = "xvfb"
+
+
+def has_display() -> bool:
+    """Return whether a window can be opened: always outside Linux, else only with an X or Wayland display."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def missing_packages(*, xvfb: bool = False) -> list[str]:
+    """Return the Debian packages whose libraries are not on this machine; none outside Linux.
+
+    Parameters
+    ----------
+    xvfb : bool
+        Whether Xvfb, a display without a screen, is needed as well.
+    """
+    if not sys.platform.startswith("linux"):
+        return []
+    missing = [package for name, package in LIBRARIES.items() if ctypes.util.find_library(name) is None]
+    if xvfb and shutil.which("Xvfb") is None:
+        missing.append(XVFB)
+    return missing
+
+
+def ensure_system_libraries(*, xvfb: bool = False) -> None:
+    """Return when everything needed is there, having installed what was missing if that is allowed.
+
+    Parameters
+    ----------
+    xvfb : bool
+        Whether Xvfb, a display without a screen, is needed as well.
+
+    Raises
+    ------
+    UserError
+        If something is missing and only the user can install it; the text holds the line to type.
+    """
+    missing = missing_packages(xvfb=xvfb)
+    if missing and _may_install():
+        _install(missing)
+        missing = missing_packages(xvfb=xvfb)
+    if not missing:
+        return
+    if shutil.which("apt-get"):
+        raise UserError(f"System libraries are missing; type: sudo apt-get install -y {' '.join(missing)}")
+    raise UserError(
+        f"System libraries are missing ({', '.join(missing)}, as Debian names them);"
+        " install them with the package manager of this system."
+    )
+
+
+def _may_install() -> bool:
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
+
+
+def _install(packages: Sequence[str]) -> None:
+    """Run apt-get; its failure is judged afterwards, by what is still missing."""
+    print(f"Installing system libraries: {' '.join(packages)}", file=sys.stderr, flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+        # apt's chatter goes where warnings go: the standard output belongs to the command that called us.
+        subprocess.run(["apt-get", *command], check=False, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check from a shell; exit code 2 and one line on standard error if something stays missing."""
+    parser = argparse.ArgumentParser(prog="python -m napari_upaint.system_libraries", description=main.__doc__)
+    parser.add_argument("--xvfb", action="store_true", help="also the virtual display that tests without a screen need")
+    options = parser.parse_args(arguments)
+    try:
+        ensure_system_libraries(xvfb=options.xvfb)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""What all tests share: steady examples, and no test of the window where there is no window."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).parent
+HAS_NAPARI = find_spec("napari") is not None
+
+# Without Qt and napari the tests of the window cannot even be imported; the environment "headless" lives with that.
+collect_ignore_glob = [] if HAS_NAPARI else ["widgets/*"]
+
+# The same examples in every run, and no deadline: machines that run tests are slow at times.
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30, print_blob=False)
+settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of the window, so that ``-m 'not gui'`` leaves them out."""
+    for item in items:
+        if TESTS / "widgets" in item.path.parents:
+            item.add_marker(pytest.mark.gui)
