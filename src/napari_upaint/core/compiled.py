@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Sums may be reordered and fused, so that they become vector instructions; NaN and infinity stay what they are.
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
-def kernel(function: Function) -> Function:
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a loop over arrays at its first call.
 
-    The machine code is kept beside the source or, where that cannot be written, in the user's cache folder; where neither
-    can be, it is compiled once per process. One thread: a second OpenMP runtime beside torch's slows both several times.
+    The machine code is kept beside the source or, where that cannot be written, in the user's cache folder; where
+    neither can be, it is compiled once per process. One thread: a second OpenMP runtime beside torch's slows both.
+
+    Callers pass arrays of one dtype and memory order each, so that one specialisation is all that is ever compiled.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:

@@ -7,15 +7,41 @@ coordinates ever exists.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from napari_upaint.core.compiled import kernel
 from napari_upaint.core.spline import MARGIN, cell, weights
 
 
+class Geometry(NamedTuple):
+    """A warp as the loops need it, float64: the output pixel p is read at ``origin + matrix @ p + displacement(p)``.
+
+    Attributes
+    ----------
+    matrix : numpy.ndarray
+        (3, 3).
+    origin : numpy.ndarray
+        (3,): input position of the output pixel 0, px.
+    control : numpy.ndarray
+        (3, gz, gy, gx): displacements, px.
+    along_z, along_y, along_x : numpy.ndarray
+        (g, n): share of each control point in each output pixel along an axis.
+    """
+
+    matrix: np.ndarray
+    origin: np.ndarray
+    control: np.ndarray
+    along_z: np.ndarray
+    along_y: np.ndarray
+    along_x: np.ndarray
+
+
 @kernel
-def _row_positions(row, z, y, matrix, origin, control, along_z, along_y, along_x):  # type: ignore[no-untyped-def]
+def _row_positions(row: np.ndarray, z: int, y: int, geometry: Geometry) -> None:
     """Fill ``row`` (3, X), float64, with the input positions of the output pixels (z, y, :)."""
+    matrix, origin, control, along_z, along_y, along_x = geometry
     gz, gy, gx = control.shape[1:]
     nx = row.shape[1]
     for c in range(3):
@@ -33,27 +59,34 @@ def _row_positions(row, z, y, matrix, origin, control, along_z, along_y, along_x
 
 
 @kernel
-def cubic_plane(padded, out, matrix, origin, control, along_z, along_y, along_x):  # type: ignore[no-untyped-def]
-    """Cubic B-spline of coefficients (C, Y, X) with margin into out (C, 1, Y, X)."""
-    ny, nx = padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN
-    width = out.shape[3]
-    row = np.empty((3, width))
-    first_y, first_x = np.empty(width, np.int64), np.empty(width, np.int64)
-    rest = np.empty((2, width), np.float32)
-    for y in range(out.shape[2]):
-        _row_positions(row, 0, y, matrix, origin, control, along_z, along_y, along_x)
-        for x in range(width):
-            iy, ty = cell(row[1, x], ny)
-            ix, tx = cell(row[2, x], nx)
-            first_y[x], first_x[x] = iy + MARGIN - 1, ix + MARGIN - 1
-            rest[0, x], rest[1, x] = ty, tx
-        for c in range(out.shape[0]):
-            for x in range(width):
-                out[c, 0, y, x] = _four_rows(padded[c], first_y[x], first_x[x], rest[0, x], weights(rest[1, x]))
+def _row_cells(row: np.ndarray, shape: tuple[int, int, int], first: np.ndarray, rest: np.ndarray) -> None:
+    """Split positions (3, X) into whole pixels ``first`` (3, X), int64, and the rest 0..1 ``rest`` (3, X), float32."""
+    for x in range(row.shape[1]):
+        first[0, x], rest[0, x] = cell(row[0, x], shape[0])
+    for x in range(row.shape[1]):
+        first[1, x], rest[1, x] = cell(row[1, x], shape[1])
+    for x in range(row.shape[1]):
+        first[2, x], rest[2, x] = cell(row[2, x], shape[2])
 
 
 @kernel
-def _four_rows(plane, y, x, ty, across):  # type: ignore[no-untyped-def]
+def cubic_plane(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
+    """Cubic B-spline of coefficients (C, Y, X) with margin into out (C, 1, Y, X)."""
+    shape = (1, padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN)
+    width = out.shape[3]
+    row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
+    for y in range(out.shape[2]):
+        _row_positions(row, 0, y, geometry)
+        _row_cells(row, shape, first, rest)
+        for c in range(out.shape[0]):
+            for x in range(width):
+                out[c, 0, y, x] = _four_rows(
+                    padded[c], first[1, x] + MARGIN - 1, first[2, x] + MARGIN - 1, rest[1, x], weights(rest[2, x])
+                )
+
+
+@kernel
+def _four_rows(plane: np.ndarray, y: int, x: int, ty: np.float32, across: tuple[np.float32, ...]) -> np.float32:
     """Spline value from the 4 x 4 coefficients that start at (y, x)."""
     a, b, c, d = across
     down = weights(ty)
@@ -66,68 +99,69 @@ def _four_rows(plane, y, x, ty, across):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def cubic_volume(padded, out, matrix, origin, control, along_z, along_y, along_x):  # type: ignore[no-untyped-def]
+def cubic_volume(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
     """Cubic B-spline of coefficients (C, Z, Y, X) with margin into out (C, Z, Y, X)."""
-    nz, ny, nx = padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN, padded.shape[3] - 2 * MARGIN
+    shape = (padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN, padded.shape[3] - 2 * MARGIN)
     width = out.shape[3]
-    row = np.empty((3, width))
-    shift = MARGIN - 1
+    row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
     for z in range(out.shape[1]):
         for y in range(out.shape[2]):
-            _row_positions(row, z, y, matrix, origin, control, along_z, along_y, along_x)
-            for x in range(width):
-                iz, tz = cell(row[0, x], nz)
-                iy, ty = cell(row[1, x], ny)
-                ix, tx = cell(row[2, x], nx)
-                deep, across = weights(np.float32(tz)), weights(np.float32(tx))
-                for c in range(out.shape[0]):
+            _row_positions(row, z, y, geometry)
+            _row_cells(row, shape, first, rest)
+            first += MARGIN - 1
+            for c in range(out.shape[0]):
+                for x in range(width):
+                    deep, across = weights(rest[0, x]), weights(rest[2, x])
                     value = np.float32(0)
                     for k in range(4):
-                        plane = padded[c, iz + shift + k]
-                        value += deep[k] * _four_rows(plane, iy + shift, ix + shift, np.float32(ty), across)
+                        plane = padded[c, first[0, x] + k]
+                        value += deep[k] * _four_rows(plane, first[1, x], first[2, x], rest[1, x], across)
                     out[c, z, y, x] = value
 
 
 @kernel
-def linear(image, out, matrix, origin, control, along_z, along_y, along_x):  # type: ignore[no-untyped-def]
+def linear(image: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
     """Trilinear (bilinear for one slice) value of (C, Z, Y, X) into out (C, Z, Y, X)."""
-    nz, ny, nx = image.shape[1:]
+    channels, nz, ny, nx = image.shape
+    flat = image.reshape(channels, nz * ny * nx)
     # The neighbour of the only pixel of an axis is that pixel.
-    dz, dy, dx = min(1, nz - 1), min(1, ny - 1), min(1, nx - 1)
-    row = np.empty((3, out.shape[3]))
+    dz, dy, dx = min(1, nz - 1) * ny * nx, min(1, ny - 1) * nx, min(1, nx - 1)
+    width = out.shape[3]
+    row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
     for z in range(out.shape[1]):
         for y in range(out.shape[2]):
-            _row_positions(row, z, y, matrix, origin, control, along_z, along_y, along_x)
-            for x in range(out.shape[3]):
-                k, tz = cell(row[0, x], nz)
-                j, ty = cell(row[1, x], ny)
-                i, tx = cell(row[2, x], nx)
-                for c in range(out.shape[0]):
-                    near = _square(image[c, k], j, i, dy, dx, ty, tx)
-                    if tz > 0:
-                        near += tz * (_square(image[c, k + dz], j, i, dy, dx, ty, tx) - near)
+            _row_positions(row, z, y, geometry)
+            _row_cells(row, (nz, ny, nx), first, rest)
+            for c in range(channels):
+                for x in range(width):
+                    start = (first[0, x] * ny + first[1, x]) * nx + first[2, x]
+                    near = _square(flat[c], start, dy, dx, rest[1, x], rest[2, x])
+                    if dz:
+                        near += rest[0, x] * (_square(flat[c], start + dz, dy, dx, rest[1, x], rest[2, x]) - near)
                     out[c, z, y, x] = near
 
 
 @kernel
-def _square(plane, j, i, dy, dx, ty, tx):  # type: ignore[no-untyped-def]
-    """Bilinear value in the square that starts at (j, i)."""
-    top = plane[j, i] + tx * (plane[j, i + dx] - plane[j, i])
-    bottom = plane[j + dy, i] + tx * (plane[j + dy, i + dx] - plane[j + dy, i])
-    return top + ty * (bottom - top)
+def _square(flat: np.ndarray, start: int, dy: int, dx: int, ty: np.float32, tx: np.float32) -> np.float32:
+    """Bilinear value in the square of pixels that starts at a flat index."""
+    top = flat[start] + tx * (flat[start + dx] - flat[start])
+    bottom = flat[start + dy] + tx * (flat[start + dy + dx] - flat[start + dy])
+    value: np.float32 = top + ty * (bottom - top)
+    return value
 
 
 @kernel
-def nearest(shape, out, matrix, origin, control, along_z, along_y, along_x):  # type: ignore[no-untyped-def]
-    """Flat index of the nearest pixel of an array of ``shape`` (3 integers) into out (Z, Y, X), int64."""
-    nz, ny, nx = shape[0], shape[1], shape[2]
-    row = np.empty((3, out.shape[2]))
+def nearest(shape: tuple[int, int, int], out: np.ndarray, geometry: Geometry) -> None:
+    """Flat index of the nearest pixel of an array of ``shape`` (Z, Y, X) into out (Z, Y, X), int64."""
+    width = out.shape[2]
+    row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
+    half = np.float32(0.5)
     for z in range(out.shape[0]):
         for y in range(out.shape[1]):
-            _row_positions(row, z, y, matrix, origin, control, along_z, along_y, along_x)
-            for x in range(out.shape[2]):
-                k, tz = cell(row[0, x], nz)
-                j, ty = cell(row[1, x], ny)
-                i, tx = cell(row[2, x], nx)
+            _row_positions(row, z, y, geometry)
+            _row_cells(row, shape, first, rest)
+            for x in range(width):
                 # Halves go up, as in scipy.
-                out[z, y, x] = ((k + int(tz + 0.5)) * ny + j + int(ty + 0.5)) * nx + i + int(tx + 0.5)
+                k = first[0, x] + (rest[0, x] >= half)
+                j = first[1, x] + (rest[1, x] >= half)
+                out[z, y, x] = (k * shape[1] + j) * shape[2] + first[2, x] + (rest[2, x] >= half)

@@ -114,11 +114,11 @@ def cell(position: float, n: int) -> tuple[int, float]:
 
 
 @kernel
-def weights(t: float) -> tuple[float, float, float, float]:
+def weights(t: np.float32) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Return the cubic B-spline weights of the pixels at -1, 0, 1 and 2 for a position t (0..1) between 0 and 1."""
     one, four, six = np.float32(1), np.float32(4), np.float32(6)
-    third, half = np.float32(1 / 6), np.float32(3)
+    sixth, three = np.float32(1 / 6), np.float32(3)
     s = one - t
     a = s * s * s
     b = t * t * t
-    return a * third, (four + b * half - six * t * t) * third, (four + a * half - six * s * s) * third, b * third
+    return a * sixth, (four + three * b - six * t * t) * sixth, (four + three * a - six * s * s) * sixth, b * sixth
