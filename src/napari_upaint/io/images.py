@@ -1,120 +1,33 @@
-"""Images in: any common microscopy file becomes an `Image`, small ones in memory, large ones lazy."""
+"""Images in and out: any common microscopy file becomes an `Image`, small ones in memory, large ones lazy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import product
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.image import Image, planes
+from napari_upaint.io.write import write_image, write_labels, write_scores
+
+__all__ = [
+    "LAZY_FROM",
+    "SUFFIXES",
+    "Image",
+    "list_images",
+    "plain_name",
+    "planes",
+    "read_image",
+    "write_image",
+    "write_labels",
+    "write_scores",
+]
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".stk", ".btf", ".tf8")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
 # Images beyond this many bytes stay on disk until a part of them is needed.
 LAZY_FROM = 256 * 2**20
-# Samples per pixel beyond these are transparency: nothing to learn from.
-_WITHOUT_ALPHA = {2: 1, 4: 3}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Image:
-    """An image of any number of axes.
-
-    Attributes
-    ----------
-    data : array
-        A NumPy array, or a lazy one (NumPy memory map, dask) that slices like one.
-    axes : str
-        A letter per axis: T time, Z, C channel, Y, X, S samples of a colour; any other letter is a series.
-    spacing : mapping of str to float
-        Step along an axis, by letter: in `unit` for Z, Y and X, in seconds for T. Unknown ones are left out.
-    unit : str
-        "micrometer", or "pixel" where the file says nothing (or nothing known).
-    channel_names : tuple of str
-        One per channel, or empty.
-    name : str
-        What the user calls it: the name of the file without its ending.
-    path : Path or None
-        Where it was read from.
-    """
-
-    data: Any
-    axes: str
-    spacing: Mapping[str, float] = field(default_factory=dict)
-    unit: str = "pixel"
-    channel_names: tuple[str, ...] = ()
-    name: str = "image"
-    path: Path | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.axes) != self.data.ndim or len(set(self.axes)) != len(self.axes) or not {"Y", "X"} <= set(self.axes):
-            raise FileError(f"{self.name} has axes {self.axes!r} for shape {self.data.shape}; it needs Y and X, each once.")
-
-    @property
-    def leading_axes(self) -> str:
-        """Letters of the axes that are neither channels nor Y and X."""
-        return "".join(letter for letter in self.axes if letter not in "CSYX")
-
-    @property
-    def leading_shape(self) -> tuple[int, ...]:
-        """Length of each leading axis."""
-        return tuple(self.length(letter) for letter in self.leading_axes)
-
-    @property
-    def plane_shape(self) -> tuple[int, int]:
-        """Number of pixels along Y and X."""
-        return self.length("Y"), self.length("X")
-
-    @property
-    def plane_count(self) -> int:
-        """Number of planes."""
-        return int(np.prod(self.leading_shape, dtype=int))
-
-    @property
-    def channel_count(self) -> int:
-        """Number of channels of a plane, transparency not counted."""
-        samples = self.length("S")
-        return self.length("C") * _WITHOUT_ALPHA.get(samples, samples)
-
-    @property
-    def plane_spacing(self) -> tuple[float, float] | None:
-        """Physical size of a pixel along Y and X, or None where unknown."""
-        return (self.spacing["Y"], self.spacing["X"]) if {"Y", "X"} <= set(self.spacing) else None
-
-    def length(self, letter: str) -> int:
-        """Return the length of an axis, 1 for one that the image does not have."""
-        return int(self.data.shape[self.axes.index(letter)]) if letter in self.axes else 1
-
-    def plane(self, index: tuple[int, ...] = ()) -> np.ndarray:
-        """Return one plane, axes (C, Y, X), read now; transparency is left out.
-
-        Parameters
-        ----------
-        index : tuple of int
-            Position along each of the leading axes.
-        """
-        if len(index) != len(self.leading_axes):
-            raise ValueError(f"an index of {len(self.leading_axes)} numbers is needed, not {index}")
-        at = dict(zip(self.leading_axes, index, strict=True))
-        array = np.asarray(self.data[tuple(at.get(letter, slice(None)) for letter in self.axes)])
-        left = [letter for letter in self.axes if letter not in at]
-        array = array.transpose([left.index(letter) for letter in "CSYX" if letter in left])
-        if "S" in left:
-            samples = self.length("S")
-            array = array[..., : _WITHOUT_ALPHA.get(samples, samples), :, :]
-        return array.reshape(-1, *array.shape[-2:])
-
-
-def planes(image: Image) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Iterate over (index, plane): positions along the leading axes, array with axes (C, Y, X), read one by one."""
-    for index in product(*(range(n) for n in image.leading_shape)):
-        yield index, image.plane(index)
 
 
 def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
@@ -147,7 +60,7 @@ def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise FileError(f"{path} cannot be read as an image ({reason}); choose another file.") from error
-    if 0 in image.data.shape or image.data.dtype.kind not in "uif":
+    if 0 in image.data.shape or image.data.dtype.kind not in "buif":
         raise FileError(f"{path} holds no gray values ({image.data.dtype}, shape {image.data.shape}); choose another file.")
     return image
 
@@ -155,20 +68,15 @@ def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
 def _read_picture(path: Path) -> Image:
     from skimage.io import imread
 
-    data = _real(imread(path))
+    data = imread(path)
     return Image(data, "YX" if data.ndim == 2 else "YXS", name=plain_name(path), path=path)
 
 
 def _read_tiff(path: Path, lazy_from: int) -> Image:
     from napari_upaint.io.tiff import read_tiff
 
-    data, axes, metadata = read_tiff(path, lazy_from)
-    return Image(_real(data), axes, name=plain_name(path), path=path, **metadata)
-
-
-def _real(data: Any) -> Any:
-    """Return 1-bit images as numbers."""
-    return data.astype(np.uint8) if data.dtype.kind == "b" else data
+    data, axes, scale = read_tiff(path, lazy_from)
+    return Image(data, axes, scale.spacing, scale.unit, scale.channel_names, plain_name(path), path)
 
 
 def plain_name(path: Path) -> str:

@@ -1,0 +1,90 @@
+"""Reader of napari: TIFF, OME-TIFF and ImageJ stacks with axes, scale, units and channel names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_upaint.io.image import Image
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+PathOrPaths = str | Path | Sequence[str | Path]
+
+# Files of these names hold labels even if they look like any other image.
+_LABELS = re.compile(r"_(labels|strokes|annotation|truth)$", re.IGNORECASE)
+
+
+def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerTuple]] | None:
+    """Return the function that reads a file, None for what is no image file.
+
+    Several files at once (File > Open Files as Stack) are left to napari.
+    """
+    from napari_upaint.io.images import SUFFIXES
+
+    if not isinstance(path, str | Path) or Path(path).suffix.lower() not in SUFFIXES or Path(path).is_dir():
+        return None
+    return read
+
+
+def read(path: PathOrPaths) -> list[LayerTuple]:
+    """Read one file into layers.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, or no image.
+    """
+    from napari_upaint.io.images import read_image
+
+    if not isinstance(path, str | Path):
+        return [layer for one in path for layer in read(one)]
+    image = read_image(path)
+    if _LABELS.search(image.name) and image.data.dtype.kind in "ui" and not {"C", "S"} & set(image.axes):
+        return [(image.data, {"name": image.name, **place(image)}, "labels")]
+    return [image_layer(image)]
+
+
+def image_layer(image: Image) -> LayerTuple:
+    """Return an image as a layer tuple: colour samples last (RGB), channels as layers of their own."""
+    data, options = _for_napari(image.data, image.axes), place(image)
+    axes = image.axes.replace("S", "") + ("S" if "S" in image.axes else "")
+    options["name"] = image.name
+    if "S" in axes:
+        options["rgb"] = image.length("S") in (3, 4)
+        if not options["rgb"]:  # samples that are no colours are channels
+            axes = axes.replace("S", "") + "S"
+    channels = "C" if "C" in axes else "S" if "S" in axes and not options["rgb"] else ""
+    if channels:
+        options["channel_axis"] = axes.index(channels)
+        names = image.channel_names or tuple(f"channel {at}" for at in range(image.length(channels)))
+        options["name"] = [f"{image.name} {name}" for name in names]
+    return data, options, "image"
+
+
+def place(image: Image) -> dict[str, Any]:
+    """Return scale, units and axis labels of a layer with the image's axes, channels and colours left out."""
+    axes = [letter for letter in image.axes if letter not in "CS"]
+    physical = {"T": "second"} | dict.fromkeys("ZYX", image.unit)
+    return {
+        "scale": tuple(image.spacing.get(letter, 1.0) for letter in axes),
+        # A step that the file does not tell is a pixel, whatever the unit of the others.
+        "units": tuple(physical.get(letter, "pixel") if letter in image.spacing else "pixel" for letter in axes),
+        "axis_labels": tuple(letter.lower() for letter in axes),
+    }
+
+
+def _for_napari(data: Any, axes: str) -> Any:
+    """Return data with the colour samples last; lazy data as dask, which slices channels without reading them."""
+    import numpy as np
+
+    if not isinstance(data, np.ndarray):
+        import dask.array
+
+        data = dask.array.from_array(data, chunks=getattr(data, "chunks", "auto"))
+    if "S" in axes and not axes.endswith("S"):
+        order = [at for at, letter in enumerate(axes) if letter != "S"]
+        data = data.transpose([*order, axes.index("S")])
+    return data

@@ -1,0 +1,42 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from napari_upaint.errors import FileError
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a new, empty file beside `path`; it takes that name when all went well, and is removed otherwise.
+
+    An older file of that name survives any failure. Folders on the way are made. The permissions are those of any
+    new file of the user (umask).
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written: read-only folder, full disk, a folder of that name.
+    """
+    # A link to a file elsewhere stays a link: what it points to is replaced.
+    path = Path(os.path.realpath(Path(path).expanduser()))
+    # The ending is kept (programs choose the format by it) and the name short (file systems allow 255 bytes).
+    new = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        if path.is_dir():
+            raise FileError(f"Cannot write {path}: it is a folder; choose a file name.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.touch(exist_ok=False)
+        yield new
+        new.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise FileError(f"Cannot write {path} ({reason}); choose another folder or make room.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()

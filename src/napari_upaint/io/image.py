@@ -1,0 +1,112 @@
+"""The image: pixels of any number of axes, in memory or on disk, cut into planes for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_upaint.errors import FileError
+
+# Samples per pixel beyond these are transparency: nothing to learn from.
+_WITHOUT_ALPHA = {2: 1, 4: 3}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """An image of any number of axes.
+
+    Attributes
+    ----------
+    data : array
+        A NumPy array, or a lazy one (memory map, Zarr) that slices like one.
+    axes : str
+        A letter per axis: T time, Z, C channel, Y, X, S samples of a colour; any other letter is a series.
+    spacing : mapping of str to float
+        Step along an axis, by letter: in `unit` for Z, Y and X, in seconds for T. Unknown ones are left out.
+    unit : str
+        "micrometer", or "pixel" where the file says nothing (or nothing known).
+    channel_names : tuple of str
+        One per channel, or empty.
+    name : str
+        What the user calls it: the name of the file without its ending.
+    path : Path or None
+        Where it was read from.
+    """
+
+    data: Any
+    axes: str
+    spacing: Mapping[str, float] = field(default_factory=dict)
+    unit: str = "pixel"
+    channel_names: tuple[str, ...] = ()
+    name: str = "image"
+    path: Path | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.axes) != self.data.ndim or len(set(self.axes)) != len(self.axes) or not {"Y", "X"} <= set(self.axes):
+            raise FileError(f"{self.name} has axes {self.axes!r} for shape {self.data.shape}; it needs Y and X, each once.")
+
+    @property
+    def leading_axes(self) -> str:
+        """Letters of the axes that are neither channels nor Y and X."""
+        return "".join(letter for letter in self.axes if letter not in "CSYX")
+
+    @property
+    def leading_shape(self) -> tuple[int, ...]:
+        """Length of each leading axis."""
+        return tuple(self.length(letter) for letter in self.leading_axes)
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Number of pixels along Y and X."""
+        return self.length("Y"), self.length("X")
+
+    @property
+    def plane_count(self) -> int:
+        """Number of planes."""
+        return int(np.prod(self.leading_shape, dtype=int))
+
+    @property
+    def channel_count(self) -> int:
+        """Number of channels of a plane, transparency not counted."""
+        samples = self.length("S")
+        return self.length("C") * _WITHOUT_ALPHA.get(samples, samples)
+
+    @property
+    def plane_spacing(self) -> tuple[float, float] | None:
+        """Physical size of a pixel along Y and X, or None where unknown."""
+        return (self.spacing["Y"], self.spacing["X"]) if {"Y", "X"} <= set(self.spacing) else None
+
+    def length(self, letter: str) -> int:
+        """Return the length of an axis, 1 for one that the image does not have."""
+        return int(self.data.shape[self.axes.index(letter)]) if letter in self.axes else 1
+
+    def plane(self, index: tuple[int, ...] = ()) -> np.ndarray:
+        """Return one plane, axes (C, Y, X), read now; transparency is left out.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Position along each of the leading axes.
+        """
+        if len(index) != len(self.leading_axes):
+            raise ValueError(f"an index of {len(self.leading_axes)} numbers is needed, not {index}")
+        at = dict(zip(self.leading_axes, index, strict=True))
+        array = np.asarray(self.data[tuple(at.get(letter, slice(None)) for letter in self.axes)])
+        left = [letter for letter in self.axes if letter not in at]
+        array = array.transpose([left.index(letter) for letter in "CSYX" if letter in left])
+        if "S" in left:
+            samples = self.length("S")
+            array = array[..., : _WITHOUT_ALPHA.get(samples, samples), :, :]
+        array = array.reshape(-1, *array.shape[-2:])
+        return array.astype(np.uint8) if array.dtype.kind == "b" else array
+
+
+def planes(image: Image) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Iterate over (index, plane): positions along the leading axes, array with axes (C, Y, X), read one by one."""
+    for index in product(*(range(n) for n in image.leading_shape)):
+        yield index, image.plane(index)

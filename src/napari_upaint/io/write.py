@@ -1,0 +1,210 @@
+"""Images out: TIFFs that keep axes, scale, unit and channel names, and that Fiji opens; written whole or not at all.
+
+ImageJ's format where it can hold the data, else OME-TIFF, else (axes that neither knows) a plain TIFF with a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_upaint.errors import FileError
+from napari_upaint.io.atomic import replacing
+from napari_upaint.io.image import Image
+
+# ImageJ's format counts bytes with 32 bits; some are left for the header.
+_LARGEST_IMAGEJ = 4 * 10**9
+_OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64".split()
+# Steps beyond these lose digits in a TIFF's fractions of two 32-bit numbers.
+_FRACTION = (1e-4, 1e4)
+_DEFAULT_LABELS = {2: "YX", 3: "ZYX", 4: "TZYX"}
+_DEFAULT_SCORES = {3: "CYX", 4: "ZCYX", 5: "TZCYX"}
+
+Format = Literal["imagej", "ome", "shaped"]
+
+
+def write_labels(path: str | Path, labels: Any, like: Image | None = None) -> Path:
+    """Write labels as TIFF, with the scale of the image they belong to.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; replaced if it exists.
+    labels : array
+        Integers, axes: the leading axes of `like`, then Y and X. Without `like` ([[T,] Z,] Y, X).
+    like : Image or None
+        The image that was segmented: axes, spacing and unit are taken from it.
+
+    Returns
+    -------
+    Path
+        The file. Its dtype is the smallest of uint8, uint16 and int32 that holds the labels.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written; an older one is left as it was.
+    """
+    if labels.dtype.kind not in "bui":
+        raise ValueError(f"labels are integers, not {labels.dtype}")
+    labels = _smallest(np.asarray(labels))
+    return write_image(path, _alike(labels, like, like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim)))
+
+
+def write_scores(path: str | Path, scores: Any, like: Image | None = None, names: Sequence[str] = ()) -> Path:
+    """Write scores as TIFF, one channel per output of the network.
+
+    Parameters
+    ----------
+    scores : array
+        Axes: the leading axes of `like`, then C, Y and X. Without `like` ([[T,] Z,] C, Y, X).
+    like : Image or None
+        The image that was segmented: axes, spacing and unit are taken from it.
+    names : sequence of str
+        Names of the outputs, kept as names of the channels.
+
+    Returns
+    -------
+    Path
+        The file; float32.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written; an older one is left as it was.
+    """
+    scores = np.asarray(scores, np.float32)
+    axes = like.leading_axes + "CYX" if like else _DEFAULT_SCORES.get(scores.ndim)
+    return write_image(path, replace(_alike(scores, like, axes), channel_names=tuple(names)))
+
+
+def _alike(data: np.ndarray, like: Image | None, axes: str | None) -> Image:
+    if axes is None or data.ndim != len(axes):
+        raise ValueError(f"an array of shape {data.shape} does not have the axes {axes}")
+    image = Image(data, axes)
+    if like is None:
+        return image
+    if (image.leading_shape, image.plane_shape) != (like.leading_shape, like.plane_shape):
+        raise ValueError(f"an array of shape {data.shape} does not fit an image of shape {like.data.shape} ({like.axes})")
+    return replace(image, spacing=like.spacing, unit=like.unit)
+
+
+def _smallest(labels: np.ndarray) -> np.ndarray:
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    for dtype in (np.uint8, np.uint16, np.int32):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return labels.astype(dtype, copy=False)
+    raise FileError(f"Labels from {low} to {high} do not fit a TIFF; number the objects anew.")
+
+
+def write_image(path: str | Path, image: Image) -> Path:
+    """Write an image as TIFF with its axes, scale, unit and channel names; a lazy one plane by plane.
+
+    Channels are moved before Y and X, colour samples behind them: the only order that other programs read.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written; an older one is left as it was.
+    """
+    import tifffile
+
+    path = Path(path).expanduser()
+    axes = image.leading_axes + ("C" if "C" in image.axes else "") + "YX" + ("S" if "S" in image.axes else "")
+    shape = tuple(image.length(letter) for letter in axes)
+    dtype = _stored_dtype(np.dtype(image.data.dtype))
+    kind = _choose(path, image, axes, shape, dtype)
+    with replacing(path) as new, tifffile.TiffWriter(
+        new,
+        imagej=kind == "imagej",
+        ome=kind == "ome",
+        bigtiff=kind != "imagej" and np.prod(shape, dtype=float) * dtype.itemsize > _LARGEST_IMAGEJ,
+    ) as out:
+        out.write(
+            _pages(image, axes, dtype),
+            shape=shape,
+            dtype=dtype,
+            photometric="rgb" if "S" in axes and image.length("S") in (3, 4) else "minisblack",
+            planarconfig="contig" if "S" in axes else None,
+            compression="zlib",
+            metadata=_metadata(kind, image, axes),
+            **_resolution(kind, image),
+        )
+    return path
+
+
+def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
+    """Yield what a page of the file holds: axes (Y, X) or (Y, X, S)."""
+    counted = [letter for letter in axes if letter not in "YXS"]
+    for index in product(*(range(image.length(letter)) for letter in counted)):
+        at = dict(zip(counted, index, strict=True))
+        page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
+        left = [letter for letter in image.axes if letter not in at]
+        yield page.transpose([left.index(letter) for letter in axes if letter in left]).astype(dtype, copy=False)
+
+
+def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that a file can hold, without loss for all but integers beyond 2**53."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    return dtype.newbyteorder("=") if dtype.name in _OME_DTYPES else np.dtype(np.float64)
+
+
+def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Format:
+    """Choose the format: ImageJ's, which everything opens, as long as it can hold the image."""
+    colour = "S" in axes
+    known = set(axes) <= set("TZCYXS") and (not colour or shape[-1] in (3, 4))
+    steps = [step for letter, step in image.spacing.items() if letter in "YX"]
+    fits = (
+        axes == "".join(letter for letter in "TZCYXS" if letter in axes)
+        and dtype in (np.uint8, np.uint16, np.float32)
+        and (not colour or dtype == np.uint8)
+        and np.prod(shape, dtype=float) * dtype.itemsize < _LARGEST_IMAGEJ
+        and all(_FRACTION[0] <= step <= _FRACTION[1] for step in steps)
+        and len(steps) in (0, 2)
+    )
+    if known and fits and not re.search(r"\.ome$", path.stem, re.IGNORECASE):
+        return "imagej"
+    return "ome" if known else "shaped"
+
+
+def _metadata(kind: Format, image: Image, axes: str) -> dict[str, Any]:
+    spacing, physical = image.spacing, image.unit == "micrometer"
+    names = [str(name) for name in image.channel_names] if len(image.channel_names) == image.length("C") else []
+    if kind == "shaped":
+        return {"axes": axes, "unit": image.unit, "spacing": dict(spacing), "channel_names": names}
+    if kind == "imagej":
+        repeats = int(np.prod(image.leading_shape, dtype=int))
+        told = {"axes": axes, "unit": "um" if physical else None, "spacing": spacing.get("Z"), "finterval": spacing.get("T")}
+        told["Labels"] = names * repeats if names and "C" in axes else None
+        return {key: value for key, value in told.items() if value is not None}
+    told = {"axes": axes}
+    for letter in "ZYX":
+        if letter in spacing:
+            told |= {f"PhysicalSize{letter}": spacing[letter], f"PhysicalSize{letter}Unit": "\u00b5m" if physical else "pixel"}
+    if "T" in spacing:
+        told |= {"TimeIncrement": spacing["T"], "TimeIncrementUnit": "s"}
+    if names and "C" in axes:
+        told["Channel"] = {"Name": names}
+    return told
+
+
+def _resolution(kind: Format, image: Image) -> dict[str, Any]:
+    """Return what the tags of the file say of the size of a pixel, for programs that read nothing else."""
+    if image.plane_spacing is None:
+        return {}
+    y, x = image.plane_spacing
+    if not all(_FRACTION[0] <= step <= _FRACTION[1] for step in (y, x)):
+        return {}
+    if kind == "imagej":
+        return {"resolution": (1 / x, 1 / y), "resolutionunit": "NONE"}
+    return {"resolution": (1e4 / x, 1e4 / y), "resolutionunit": "CENTIMETER"} if image.unit == "micrometer" else {}
+
