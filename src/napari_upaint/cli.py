@@ -1,0 +1,82 @@
+"""The command ``upaint``: files in, files out, the same engine as in the window.
+
+Exit codes: 0 done, 2 bad input (one sentence on standard error), 130 interrupted, 1 anything unexpected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from napari_upaint import __version__
+from napari_upaint.commands import COMMANDS
+from napari_upaint.errors import UserError
+
+DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one sentence, without the page of usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help.\n")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Descriptions and examples as written, options close to their texts."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; nothing heavy is imported for it."""
+    parser = _Parser(prog="upaint", description="Paint, train, segment: a U-Net that learns from brush strokes.")
+    parser.add_argument("--version", action="version", version=f"upaint {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        text = (command.__doc__ or "").strip()
+        one = commands.add_parser(
+            name,
+            help=text.splitlines()[0].rstrip("."),
+            usage=f"upaint {name} {command.USAGE}",
+            description=text,
+            epilog=f"example:\n  {command.EXAMPLE}",
+            formatter_class=_Formatter,
+        )
+        command.add_arguments(one)
+        one.set_defaults(run=command.run, command=name)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        Arguments without the program's name; None: those of the process.
+    """
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as end:  # of --help, --version and wrong arguments
+        return int(end.code or 0)
+    try:
+        return int(args.run(args))
+    except UserError as error:
+        print(f"upaint {args.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"upaint {args.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        print(f"upaint {args.command}: this should not have happened; please report the lines above.", file=sys.stderr)
+        return UNEXPECTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""One file per command of ``upaint``. ``--help`` imports them all: no NumPy and no torch at module level."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Protocol
+
+from napari_upaint.commands import demo, evaluate, models, segment, train, weights
+
+
+class Command(Protocol):
+    """What a module of this package offers; its docstring is the command's description."""
+
+    __doc__: str | None
+    USAGE: str
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": demo,
+    "train": train,
+    "segment": segment,
+    "weights": weights,
+    "evaluate": evaluate,
+    "models": models,
+}

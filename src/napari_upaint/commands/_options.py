@@ -1,0 +1,80 @@
+"""Options made from the declarations in `napari_upaint.settings`: nothing is typed twice."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import Field, fields
+from typing import Any, TypeVar
+
+Settings = TypeVar("Settings")
+
+
+def add_settings(
+    container: argparse._ActionsContainer, declared: type, *, only: tuple[str, ...] | None = None, **defaults: Any
+) -> None:
+    """Add one option per parameter of a settings class, for instance ``--learning-rate`` of `TrainSettings`.
+
+    Parameters
+    ----------
+    container : argparse parser or group
+        Where the options appear in the help.
+    declared : type
+        A class of `napari_upaint.settings`.
+    only : tuple of str or None
+        Names of the parameters wanted; None: all.
+    **defaults
+        Defaults of this command that differ from the declared ones; hand the same to `settings_from`.
+    """
+    for one in fields(declared):
+        if only is None or one.name in only:
+            _add(container, one, defaults.get(one.name, one.default))
+
+
+def settings_from(declared: type[Settings], args: argparse.Namespace, **defaults: Any) -> Settings:
+    """Return the settings that the options say, `UserError` if one is out of its limits.
+
+    An option that was not given is not in `args`: the default stands in one place only, the declaration.
+    """
+    given = {one.name: getattr(args, one.name) for one in fields(declared) if hasattr(args, one.name)}  # type: ignore[arg-type]
+    return declared(**{**defaults, **given})
+
+
+def add_kind(parser: argparse.ArgumentParser) -> None:
+    """Add ``--objects | --classes``: what painted values from 2 on mean; neither given: None."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--objects", dest="kind", action="store_const", const="objects", help="every value from 2 on is one object"
+    )
+    group.add_argument(
+        "--classes", dest="kind", action="store_const", const="classes", help="values from 2 on are classes"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or mps (default: auto, a GPU if there is one)"
+    )
+
+
+def _add(container: argparse._ActionsContainer, one: Field[Any], default: Any) -> None:
+    said, option = one.metadata, "--" + one.name.replace("_", "-")
+    common: dict[str, Any] = {"dest": one.name, "default": argparse.SUPPRESS}
+    if isinstance(default, bool):
+        container.add_argument(
+            option,
+            action=argparse.BooleanOptionalAction,
+            help=f"{said['tip']} (default: {'on' if default else 'off'})",
+            **common,
+        )
+        return
+    if said["choices"] is None:
+        common["metavar"] = (said["unit"] or "N").upper()
+    container.add_argument(option, type=type(default), choices=said["choices"], help=_help(one, default), **common)
+
+
+def _help(one: Field[Any], default: object) -> str:
+    said = one.metadata
+    limits = "" if said["low"] is None else f"; {said['low']:g} to {said['high']:g}"
+    unit = f" {said['unit']}" if said["unit"] else ""
+    return f"{said['tip']} (default: {default}{unit}{limits})".replace("%", "%%")

@@ -1,0 +1,96 @@
+"""Images and labels as planes, their normalisation, and samples: what the commands start with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_upaint.errors import AnnotationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_upaint.core.normalize import Normalization
+    from napari_upaint.core.sample import Sample
+    from napari_upaint.io.images import Image
+
+# Evenly spaced slices that the gray values of a long stack are measured on.
+_MEASURED = 32
+
+
+def measure_image(image: Image, name: str) -> Normalization:
+    """Measure the normalisation of a file once, never slice by slice: an empty slice must stay dark."""
+    import numpy as np
+
+    from napari_upaint.core.normalize import measure
+
+    chosen = np.unique(np.linspace(0, image.plane_count - 1, _MEASURED).round().astype(int))
+    indices = (np.unravel_index(number, image.leading_shape) for number in chosen) if image.leading_shape else [()]
+    return measure(np.stack([image.plane(tuple(int(i) for i in index)) for index in indices], axis=1), name)
+
+
+def load_labels(path: Path) -> tuple[Image, np.ndarray]:
+    """Read a file of labels: the image, and its planes as integers, axes (N, Y, X).
+
+    Raises
+    ------
+    AnnotationError
+        If it holds colours or fractions instead of one whole number per pixel.
+    """
+    import numpy as np
+
+    from napari_upaint.io.images import planes, read_image
+
+    image = read_image(path)
+    if image.channel_count != 1:
+        raise AnnotationError(f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel.")
+    values = np.stack([plane[0] for _, plane in planes(image)])
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.round(values)).all()):
+        raise AnnotationError(f"{path.name} holds fractions; labels are one whole number per pixel.")
+    if values.min() < 0:
+        raise AnnotationError(f"{path.name} holds negative numbers (down to {values.min():g}); labels are 0, 1, 2, ...")
+    return image, values.astype(np.int32, copy=False)
+
+
+def load_painted(path: Path) -> tuple[Image, np.ndarray]:
+    """Read an annotation as `load_labels` does; nothing painted is an `AnnotationError`."""
+    image, labels = load_labels(path)
+    if not labels.any():
+        raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 on.")
+    return image, labels
+
+
+def load_samples(pairs: Sequence[tuple[Path, Path]]) -> list[Sample]:
+    """Return one sample per painted plane of all pairs of (image, labels) files.
+
+    Raises
+    ------
+    AnnotationError
+        If labels have another shape than their image, or nothing is painted in a file.
+    """
+    return [sample for image, labels in pairs for sample in _painted(image, labels)]
+
+
+def _painted(image_path: Path, label_path: Path) -> Iterator[Sample]:
+    from napari_upaint.core.sample import Sample
+    from napari_upaint.io.images import planes, read_image
+
+    image, (label_image, labels) = read_image(image_path), load_painted(label_path)
+    expected, found = ((*one.leading_shape, *one.plane_shape) for one in (image, label_image))
+    # Axes of length 1 say nothing: a single slice of a stack is a plane.
+    if [n for n in expected if n > 1] != [n for n in found if n > 1]:
+        raise AnnotationError(
+            f"{label_path.name} is {shape(found)} pixels, {image_path.name} {shape(expected)};"
+            " labels need the shape of their image."
+        )
+    normalization = measure_image(image, image_path.name)
+    for (index, plane), painted in zip(planes(image), labels, strict=True):
+        if painted.any():
+            name = f"{image_path.name} {index}" if index else image_path.name
+            yield Sample(plane, painted, normalization, image.plane_spacing, name)
+
+
+def shape(lengths: Sequence[int]) -> str:
+    """Return "3 x 256 x 256"."""
+    return " x ".join(map(str, lengths))

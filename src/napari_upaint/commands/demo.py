@@ -1,0 +1,80 @@
+"""Show the whole job on a real image that comes with the program.
+
+With a display: opens napari with the image, strokes painted on it and the dock U-Paint. Without one, or with
+--headless: trains, segments, computes the weight map, writes all that to a folder and prints what was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_upaint.commands._files import check_output
+from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.settings import TrainSettings
+from napari_upaint.system_libraries import ensure_system_libraries, has_display
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+USAGE = "[--headless] [--sample NAME] [-o DIR] [options]"
+EXAMPLE = "upaint demo --headless -o demo"
+# A minute in all: the rest of the job takes some seconds too.
+SECONDS = 45.0
+DEFAULT_SAMPLE = "nuclei_fluorescence"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--headless", action="store_true", help="open no window: do the job and write the results")
+    parser.add_argument(
+        "--sample", metavar="NAME", default=DEFAULT_SAMPLE, help=f"another sample (default: {DEFAULT_SAMPLE})"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder for the results (default: upaint_demo)"
+    )
+    add_settings(parser, TrainSettings, only=("seconds", "seed"), seconds=SECONDS)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the window, or do the job without one."""
+    settings = settings_from(TrainSettings, args, seconds=SECONDS)
+    if not args.headless and args.output is None:
+        if not has_display():
+            print("No display; doing the job without a window.", file=sys.stderr)
+        elif find_spec("napari") is None:
+            print("napari is not installed; doing the job without a window.", file=sys.stderr)
+        else:
+            return _show(args.sample)
+
+    from napari_upaint.commands._demo_job import do_job
+
+    folder = check_output(args.output or Path("upaint_demo"), folder=True)
+    return do_job(args.sample, folder, settings, device=args.device)
+
+
+def _show(sample: str) -> int:
+    """Open napari with a sample and the dock, and return when it is closed."""
+    ensure_system_libraries()
+    import napari
+
+    open_window(sample)
+    napari.run()
+    return 0
+
+
+def open_window(sample: str, *, show: bool = True) -> Viewer:
+    """Return a viewer with a sample, its strokes and the dock; the caller runs the event loop."""
+    import napari
+
+    from napari_upaint.io.samples import open_sample
+
+    open_sample(sample)  # an unknown name ends here, not in a window
+    viewer = napari.Viewer(title="U-Paint demo", show=show)
+    viewer.open_sample("napari-upaint", sample)
+    viewer.window.add_plugin_dock_widget("napari-upaint", "U-Paint")
+    return viewer

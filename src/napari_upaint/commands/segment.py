@@ -1,0 +1,152 @@
+"""Segment images with a model.
+
+For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
+--scores NAME_scores.tif too. Stacks and time series are segmented slice by slice. A bad file does not stop the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_upaint.commands._files import check_output, expand
+from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.errors import FileError, UserError
+from napari_upaint.settings import ObjectSettings, PredictSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_upaint.commands._running import Interrupt
+    from napari_upaint.io.images import Image
+    from napari_upaint.io.models import ModelFile
+
+USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [options]"
+EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to segment: everything but the image."""
+
+    model: ModelFile
+    predict: PredictSettings
+    objects: ObjectSettings
+    device: str = "auto"
+    scores: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """A segmented image.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray
+        int32, axes (leading axes of the image ..., Y, X).
+    scores : numpy.ndarray or None
+        float16, axes (leading axes ..., C, Y, X), channels as `names`; None if not wanted.
+    names : tuple of str
+        Names of the channels of `scores`.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray | None
+    names: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG) or folders")
+    parser.add_argument(
+        "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--scores", action="store_true", help="write the scores of all classes too")
+    add_settings(parser.add_argument_group("network"), PredictSettings)
+    add_settings(parser.add_argument_group("objects"), ObjectSettings)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment all images; exit code 2 if one or more could not be."""
+    predict, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
+    folder = check_output(args.output, folder=True)
+
+    from napari_upaint.commands._running import Interrupt
+    from napari_upaint.io.images import read_image
+    from napari_upaint.io.models import load_model
+
+    how = How(load_model(args.model), predict, objects, args.device, args.scores)
+    images = expand(args.images)
+    _check_names(images)
+    bad: list[UserError] = []
+    with Interrupt("Stopping; finished files are kept.") as interrupt:
+        for path in images:
+            try:
+                image = read_image(path)
+                print(_write(folder, image, segment_image(image, path.name, how, interrupt)))
+            except UserError as error:
+                bad.append(error)
+    for error in bad:
+        print(f"upaint segment: {error}", file=sys.stderr)
+    return 2 if bad else 0
+
+
+def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
+    """Segment all planes of an image with a progress bar on standard error; Ctrl-C gives it up."""
+    import numpy as np
+
+    from napari_upaint.commands._planes import measure_image
+    from napari_upaint.commands._running import bar, drive
+    from napari_upaint.engine.predict import segment_plane
+    from napari_upaint.engine.progress import PlaneResult, PredictProgress
+    from napari_upaint.io.images import planes
+
+    normalization = measure_image(image, name)
+    results: list[PlaneResult] = []
+    with bar(image.plane_count, name) as progress:
+
+        def show(state: PredictProgress) -> None:
+            progress.update(max(0.0, len(results) + state.done / max(1, state.total) - progress.n))
+
+        for _, plane in planes(image):
+            running = segment_plane(
+                plane, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
+            )
+            results.append(drive(running, PlaneResult, show, interrupt))
+    leading, names = image.leading_shape, results[0].names
+    labels = np.stack([one.labels for one in results]).reshape(*leading, *image.plane_shape)
+    if not how.scores:
+        return Segmentation(labels, None, names)
+    scores = np.stack([one.scores for one in results])
+    return Segmentation(labels, scores.reshape(*leading, *scores.shape[1:]), names)
+
+
+def _write(folder: Path, image: Image, result: Segmentation) -> str:
+    """Write the results; return one line about them."""
+    from napari_upaint.io.write import write_labels, write_scores
+
+    target = folder / f"{image.name}_labels.tif"
+    write_labels(target, result.labels, image)
+    if result.scores is not None:
+        write_scores(folder / f"{image.name}_scores.tif", result.scores, image, result.names)
+    counts = [int(plane.max()) for plane in result.labels.reshape(-1, *image.plane_shape)]
+    slices = f" in {len(counts)} slices" if len(counts) > 1 else ""
+    return f"{target}: {sum(counts)} objects{slices}"
+
+
+def _check_names(images: Sequence[Path]) -> None:
+    """Refuse two images whose results would be the same file."""
+    from napari_upaint.io.images import plain_name
+
+    seen: dict[str, Path] = {}
+    for path in images:
+        name = plain_name(path)
+        other = seen.setdefault(name, path)
+        if other is not path:
+            raise FileError(f"{other} and {path} would both become {name}_labels.tif; segment them into two folders.")

@@ -1,0 +1,135 @@
+"""Train a model from images and what was painted on them.
+
+Labels are files of the image's shape: 0 unlabelled, 1 background, from 2 on objects or classes. Of stacks
+and time series every painted slice is used. Ctrl-C ends the training and saves the best model so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_upaint.commands._files import check_output, pair
+from napari_upaint.commands._options import add_device, add_kind, add_settings, settings_from
+from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+
+if TYPE_CHECKING:
+    from napari_upaint.commands._running import Interrupt
+    from napari_upaint.core.sample import Sample
+    from napari_upaint.engine.progress import TrainProgress, TrainResult
+    from napari_upaint.io.models import ModelFile
+    from napari_upaint.settings import Kind
+
+USAGE = "IMAGE... --labels LABELS... [--objects | --classes] [--model NAME|FILE|none] -o MODEL [options]"
+EXAMPLE = "upaint train cells.tif --labels cells_painted.tif --seconds 60 -o cells.safetensors"
+# With --steps the clock shall not rule.
+_NO_LIMIT = 1e6
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG) or folders")
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help="painted files, one per image, or folders",
+    )
+    add_kind(parser)
+    parser.add_argument(
+        "--model", metavar="NAME|FILE|none", help="where to start: a bundled model, a file, or none: from scratch"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write (.safetensors)"
+    )
+    training = parser.add_argument_group("training")
+    add_settings(training.add_mutually_exclusive_group(), TrainSettings, only=("seconds", "steps"))
+    others = ("recipe", "learning_rate", "scale", "hold", "seed", "width", "depth")
+    add_settings(training, TrainSettings, only=others)
+    add_settings(parser.add_argument_group("weight map"), WeightSettings)
+    add_settings(parser.add_argument_group("variation of tiles"), AugmentSettings)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and write the model."""
+    settings = train_settings(args)
+    weights, augment = settings_from(WeightSettings, args), settings_from(AugmentSettings, args)
+    output = check_output(args.output)
+    start = start_model(args.model)
+    pairs = pair(args.images, args.labels)
+
+    from napari_upaint.commands._planes import load_samples
+    from napari_upaint.commands._running import Interrupt
+    from napari_upaint.io.models import save_model
+
+    samples = load_samples(pairs)
+    kind: Kind = args.kind or (start.header.kind if start else "objects")
+    with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
+        result = train_model(
+            samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem
+        )
+        written = save_model(result.model, output)
+    print(result.message)
+    print(
+        f"{written}: {result.steps} steps in {result.seconds:.0f} s,"
+        f" held-out loss {result.before:.3f} -> {result.after:.3f}"
+    )
+    return 130 if interrupt.asked else 0
+
+
+def train_settings(args: argparse.Namespace) -> TrainSettings:
+    """Return the settings of the training; with ``--steps`` alone the time is not limited."""
+    by_steps = {"seconds": _NO_LIMIT} if getattr(args, "steps", 0) else {}
+    return settings_from(TrainSettings, args, **by_steps)
+
+
+def start_model(name: str | None) -> ModelFile | None:
+    """Return the model to start from; None for "none", and where nothing is said and no model is bundled."""
+    from napari_upaint.io.models import bundled_models, load_model
+
+    if name is None:
+        bundled = bundled_models()
+        return load_model(bundled[0]) if bundled else None
+    return None if name == "none" else load_model(name)
+
+
+def train_model(
+    samples: list[Sample],
+    kind: Kind,
+    start: ModelFile | None,
+    interrupt: Interrupt,
+    settings: TrainSettings,
+    weights: WeightSettings | None = None,
+    augment: AugmentSettings | None = None,
+    *,
+    device: str = "auto",
+    name: str = "my model",
+) -> TrainResult:
+    """Train with a progress bar on standard error; a first Ctrl-C ends it with the best model so far."""
+    from napari_upaint.commands._running import bar, drive
+    from napari_upaint.engine.progress import TrainResult
+    from napari_upaint.engine.train import train
+
+    running = train(
+        samples,
+        kind=kind,
+        start=start,
+        settings=settings,
+        weights=weights or WeightSettings(),
+        augment=augment or AugmentSettings(),
+        device=device,
+        name=name,
+    )
+    with bar(1.0, "training") as progress:
+
+        def show(state: TrainProgress) -> None:
+            progress.set_description_str(state.stage, refresh=False)
+            if state.loss is not None:
+                progress.set_postfix_str(f" step {state.step}, loss {state.loss:.3f}", refresh=False)
+            progress.update(max(0.0, min(1.0, state.fraction) - progress.n))
+
+        return drive(running, TrainResult, show, interrupt)

@@ -1,0 +1,49 @@
+"""Compute the weight map of the loss for painted or fully labelled images (paper, eq. 2).
+
+Unlabelled pixels (0) weigh nothing; gaps between objects weigh most. It is the map that the training uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from napari_upaint.commands._files import check_output
+from napari_upaint.commands._options import add_kind, add_settings, settings_from
+from napari_upaint.settings import Kind, WeightSettings
+
+USAGE = "LABELS -o FILE [options]"
+EXAMPLE = "upaint weights cells_painted.tif -o cells_weights.tif --w0 10 --sigma 5"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "labels",
+        type=Path,
+        metavar="LABELS",
+        help="painted file: 0 unlabelled, 1 background, from 2 on objects or classes",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="TIFF to write, 32 bit")
+    add_kind(parser)
+    add_settings(parser, WeightSettings)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the weight map, slice by slice for stacks."""
+    settings, output = settings_from(WeightSettings, args), check_output(args.output)
+    kind: Kind = args.kind or "objects"
+
+    import numpy as np
+
+    from napari_upaint.commands._planes import load_painted
+    from napari_upaint.core.weight_map import weight_map
+    from napari_upaint.io.write import write_image
+
+    image, painted = load_painted(args.labels)
+    maps = np.stack([weight_map(plane, kind, settings) for plane in painted])
+    shaped = maps.reshape(*image.leading_shape, *image.plane_shape)
+    write_image(output, replace(image, data=shaped, axes=f"{image.leading_axes}YX", channel_names=()))
+    print(f"{output}: weights up to {maps.max():.2f}")
+    return 0
