@@ -1,4 +1,4 @@
-"""Tables and texts that the program itself declares, put where a page says ``<!-- settings -->`` or ``<!-- command -->``."""
+"""What the program declares itself, put where a page says ``<!-- settings -->`` or ``<!-- command -->``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _table(declared: type) -> str:
     for one in fields(declared):
         said = one.metadata
         unit = f" {said['unit']}" if said["unit"] else ""
-        default = {True: "on", False: "off"}.get(one.default) if isinstance(one.default, bool) else f"{one.default}{unit}"
+        default = ("off", "on")[one.default] if isinstance(one.default, bool) else f"{one.default}{unit}"
         rows.append(f"| {said['label']} | `{one.name}` | {said['tip']} | {default} | {_limits(said)} |")
     return "\n".join(rows)
 
@@ -51,5 +51,6 @@ def command_help() -> str:
     from napari_upaint.cli import build_parser
 
     os.environ["COLUMNS"] = "100"
-    (commands,) = [one for one in build_parser()._actions if isinstance(one, argparse._SubParsersAction)]
+    # argparse has no public way to its subparsers.
+    (commands,) = [one for one in build_parser()._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
     return "\n\n".join(f"## upaint {name}\n\n```text\n{one.format_help()}```" for name, one in commands.choices.items())
