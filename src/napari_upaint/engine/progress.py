@@ -101,3 +101,17 @@ class NewSamples:
     """Sent into a running training: go on with these samples."""
 
     samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightMapResult:
+    """The weight map of an annotation: float32, axes ([Z,] Y, X), 0 where unlabelled."""
+
+    weights: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLine:
+    """What the engine computes on, as one line for the window."""
+
+    text: str

@@ -1,0 +1,125 @@
+"""The table of generators that the engine process (or the command line) can run, by the names of their requests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.progress import (
+    DeviceLine,
+    NewSamples,
+    PlaneResult,
+    PredictProgress,
+    Stop,
+    TrainProgress,
+    TrainResult,
+    WeightMapResult,
+)
+from napari_upaint.io.models import ModelFile, find_model, load_model
+from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
+
+# torch is imported inside the functions: a weight map is there before torch would be loaded.
+
+
+def train(
+    samples: Sequence[Sample],
+    kind: Kind,
+    start: ModelFile | str | Path | None,
+    settings: TrainSettings,
+    weights: WeightSettings,
+    augment: AugmentSettings,
+    device: str,
+    name: str,
+) -> Generator[TrainProgress | TrainResult, Stop | NewSamples | None, None]:
+    """Train; see `napari_upaint.engine.train.train`. `start` may also be a bundled model's name or a path.
+
+    Without a result if it is stopped before the first step.
+    """
+    told = yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)  # at once: loading torch takes a while
+    if isinstance(told, Stop):
+        return
+    samples = told.samples if told is not None else samples
+    from napari_upaint.engine.train import train as run
+
+    yield from run(
+        samples,
+        kind=kind,
+        start=None if start is None else _model(start),
+        settings=settings,
+        weights=weights,
+        augment=augment,
+        device=device,
+        name=name,
+    )
+
+
+def segment(
+    image: np.ndarray,
+    normalization: Normalization,
+    model: ModelFile | str | Path,
+    settings: PredictSettings,
+    objects: ObjectSettings,
+    device: str,
+) -> Generator[PredictProgress | PlaneResult, Stop | None, None]:
+    """Segment a plane; see `napari_upaint.engine.predict.segment_plane`."""
+    from napari_upaint.engine.predict import segment_plane
+
+    yield from segment_plane(image, normalization, _model(model), settings=settings, objects=objects, device=device)
+
+
+def weight_map(
+    annotation: np.ndarray, kind: Kind, settings: WeightSettings, spacing: tuple[float, ...] | None
+) -> Generator[WeightMapResult, object, None]:
+    """Compute the weight map of an annotation; see `napari_upaint.core.weight_map.weight_map`."""
+    from napari_upaint.core.weight_map import weight_map as compute
+
+    yield WeightMapResult(compute(annotation, kind, settings, spacing=spacing))
+
+
+def describe_device(device: str) -> Generator[DeviceLine, object, None]:
+    """Say what the engine computes on."""
+    from napari_upaint.engine.device import describe
+
+    yield DeviceLine(describe(device))
+
+
+TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
+    "train": train,
+    "segment": segment,
+    "weight_map": weight_map,
+    "device": describe_device,
+}
+
+# The model of the last request. The same object again lets the predictor keep the network that it made of it.
+_last: dict[str, tuple[object, ModelFile]] = {}
+
+
+def _model(model: ModelFile | str | Path) -> ModelFile:
+    """Return a loaded model, the very same object as the last time if it is the same model."""
+    if isinstance(model, ModelFile):
+        kept = _last.get("memory")
+        if kept is None or not _equal(kept[1], model):
+            _last["memory"] = kept = (None, model)
+        return kept[1]
+    path = find_model(model)
+    state = os.stat(path)
+    key = (path.resolve(), state.st_mtime_ns, state.st_size)
+    kept = _last.get("file")
+    if kept is None or kept[0] != key:
+        _last["file"] = kept = (key, load_model(model))
+    return kept[1]
+
+
+def _equal(a: ModelFile, b: ModelFile) -> bool:
+    """Compare two models. A model in memory arrives as a new copy with every plane."""
+    if a is b:
+        return True
+    if a.header != b.header or a.weights.keys() != b.weights.keys():
+        return False
+    return all(np.array_equal(a.weights[name], b.weights[name]) for name in a.weights)

@@ -1,0 +1,64 @@
+"""Drive an engine's generator: the same in the engine process and in the command line's own process."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Generator, Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from napari_upaint.engine.progress import NewSamples, Stop
+from napari_upaint.session.protocol import Payload, Request
+
+TASKS = "napari_upaint.engine.tasks"
+Steps = Generator[Payload, Stop | NewSamples | None, None]
+
+
+def begin(request: Request, tasks: str = TASKS) -> Steps:
+    """Return the generator that fulfils a request.
+
+    Parameters
+    ----------
+    tasks : str
+        Name of a module with a dictionary ``TASKS`` of generator functions. It is imported here, at run time, so that
+        torch is loaded where the work is done and nowhere else.
+    """
+    table: dict[str, Callable[..., Steps]] = importlib.import_module(tasks).TASKS
+    return table[request.task](**request.arguments())
+
+
+class Inbox:
+    """What a running generator is to be told at its next step; filled from any thread."""
+
+    def __init__(self) -> None:
+        self._messages: SimpleQueue[Stop | NewSamples] = SimpleQueue()
+
+    def put(self, message: Stop | NewSamples) -> None:
+        """Add a message."""
+        self._messages.put(message)
+
+    def take(self) -> Stop | NewSamples | None:
+        """Return a Stop if there was one, else the newest samples, else None."""
+        newest: Stop | NewSamples | None = None
+        while True:
+            try:
+                message = self._messages.get_nowait()
+            except Empty:
+                return newest
+            if not isinstance(newest, Stop):
+                newest = message
+
+
+def drive(steps: Steps, take: Callable[[], Stop | NewSamples | None]) -> Iterator[Any]:
+    """Yield what the generator yields, handing in between two steps what `take` returns."""
+    message: Stop | NewSamples | None = None
+    try:
+        while True:
+            try:
+                payload = steps.send(message)
+            except StopIteration:
+                return
+            yield payload
+            message = take()
+    finally:
+        steps.close()

@@ -1,0 +1,47 @@
+"""What went wrong, as one sentence for the user."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+
+from napari_upaint.errors import UserError
+
+# The texts of torch and its allocators; torch itself must not be imported here.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate", "bad allocation")
+_MEMORY = "choose a smaller tile or fewer pixels, or close other programs, and try again"
+# Windows ends a process like this when it touches memory that is not its own, or overflows its stack.
+_WINDOWS_CRASHES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow"}
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return the sentence for the user and the details (a traceback) of an error."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, UserError):
+        return str(error), details
+    text = str(error).strip()
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
+        return f"Memory ran out; {_MEMORY}.", details
+    first = text.splitlines()[0].rstrip(".") if text else "no message"
+    return f"Something unexpected happened ({type(error).__name__}: {first}); see the details.", details
+
+
+def describe_exit(code: int | None) -> str:
+    """Return the sentence for an engine process that ended by itself, from its exit code (negative: a signal)."""
+    if code is not None and code > 128 and code - 128 in (signal.SIGABRT, 9, signal.SIGSEGV):
+        code = 128 - code  # as a shell reports a signal
+    if code == -9:
+        return f"The engine process was killed (signal 9), most likely because memory ran out; {_MEMORY}."
+    again = "try again, and look into the details if it happens once more"
+    if code is not None and code < 0:
+        return f"The engine process crashed (signal {-code}, {_signal_name(-code)}); {again}."
+    if code in _WINDOWS_CRASHES:
+        return f"The engine process crashed ({_WINDOWS_CRASHES[code]}); {again}."
+    return f"The engine process ended unexpectedly (exit code {code}); {again}."
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"

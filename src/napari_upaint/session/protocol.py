@@ -1,0 +1,183 @@
+"""Messages between the window's process and the engine process: frozen, typed, both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.progress import (
+    DeviceLine,
+    NewSamples,
+    PlaneResult,
+    PredictProgress,
+    Stop,
+    TrainProgress,
+    TrainResult,
+    WeightMapResult,
+)
+from napari_upaint.io.models import DEFAULT_MODEL, ModelFile
+from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
+
+Model = ModelFile | str | Path
+Payload = TrainProgress | TrainResult | PredictProgress | PlaneResult | WeightMapResult | DeviceLine
+
+
+class Request:
+    """Something that the engine can be asked for.
+
+    Attributes
+    ----------
+    task : str
+        Name of the generator in the table of ``engine/tasks.py``; the fields are its arguments. A name and not the
+        function: this floor must not import the one that imports torch.
+    """
+
+    __slots__ = ()
+    task: ClassVar[str]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the task's generator."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainRequest(Request):
+    """Train on samples; answered by many `TrainProgress` and a `TrainResult`.
+
+    Attributes
+    ----------
+    start : ModelFile, str, pathlib.Path or None
+        Model to go on from: in memory, a bundled one's name, or a file; None trains from scratch.
+    """
+
+    task: ClassVar[str] = "train"
+    samples: tuple[Sample, ...]
+    kind: Kind = "objects"
+    start: Model | None = DEFAULT_MODEL
+    settings: TrainSettings = field(default_factory=TrainSettings)
+    weights: WeightSettings = field(default_factory=WeightSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    device: str = "auto"
+    name: str = "my model"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentRequest(Request):
+    """Segment one plane, axes (C, Y, X); answered by `PredictProgress` and a `PlaneResult`."""
+
+    task: ClassVar[str] = "segment"
+    image: np.ndarray
+    normalization: Normalization
+    model: Model
+    settings: PredictSettings = field(default_factory=PredictSettings)
+    objects: ObjectSettings = field(default_factory=ObjectSettings)
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightMapRequest(Request):
+    """Compute the weight map of an annotation, axes ([Z,] Y, X); answered by a `WeightMapResult`."""
+
+    task: ClassVar[str] = "weight_map"
+    annotation: np.ndarray
+    kind: Kind = "objects"
+    settings: WeightSettings = field(default_factory=WeightSettings)
+    spacing: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest(Request):
+    """Ask what the engine computes on; answered by a `DeviceLine`. Loads torch: a good first request to warm it up."""
+
+    task: ClassVar[str] = "device"
+    device: str = "auto"
+
+
+# To the engine process -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """Do this now."""
+
+    job_id: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tell:
+    """Hand a message into the running generator of a job, between two steps."""
+
+    job_id: int
+    message: Stop | NewSamples
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End the process, whatever it does."""
+
+
+# From the engine process -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The process listens."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The process took this job's order; if it dies before that, the job is not to blame."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The generator of this job was handed the Stop: it is finishing, it does not hang."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """What the generator of a job yielded."""
+
+    job_id: int
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job came to its end (or was stopped before it began: then no event came before)."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job failed.
+
+    Attributes
+    ----------
+    sentence : str
+        For the user.
+    details : str
+        Traceback or the end of the process' log, for a "Details" button; may be empty.
+    """
+
+    job_id: int
+    sentence: str
+    details: str = ""
+
+
+JobMessage = Event | Finished | Failed
+ToEngine = Order | Tell | Shutdown
+FromEngine = Ready | Begun | Stopping | Event | Finished | Failed

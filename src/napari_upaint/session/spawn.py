@@ -1,0 +1,201 @@
+"""Start the engine process and hold its ends.
+
+The process is an ordinary child of `subprocess`, its messages go through its standard input and output:
+
+* nothing of the parent's ``__main__`` is imported again, as ``multiprocessing`` would: it works from napari, a
+  notebook, pytest, ``python -c`` and a script without ``if __name__ == "__main__"`` alike;
+* pipes that are inherited need no address, no password and no waiting for a connection; nobody else can reach them;
+* they end when either process ends, however it ends, on Linux, macOS and Windows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from napari_upaint.errors import EngineError
+from napari_upaint.session.folders import log_folder
+from napari_upaint.session.protocol import FromEngine, Shutdown, ToEngine
+from napari_upaint.session.shared import NAME, Channel, sweep, sweep_forgotten
+
+# The path is handed over first: the parent may have found the package in a place that only it knows.
+_START = (
+    "import json, os, sys; told = json.loads(os.environ.pop('UPAINT_ENGINE')); sys.path[:] = told.pop('path'); "
+    "from napari_upaint.session.engine_main import main; main(**told)"
+)
+_LOGS_KEPT = 5
+_TAIL = 4000
+
+
+class Child:
+    """A running engine process.
+
+    Parameters
+    ----------
+    tasks : str
+        Module with the table of generators.
+    threads : int
+        Threads that torch may use.
+    on_message, on_end : callable
+        Called from a thread of this object, with it and a message; and once with it when the process is gone.
+    """
+
+    def __init__(
+        self,
+        tasks: str,
+        threads: int,
+        on_message: Callable[[Child, FromEngine], None],
+        on_end: Callable[[Child], None],
+    ) -> None:
+        self._prefix = f"{NAME}{os.getpid()}-{secrets.token_hex(4)}-"
+        self._on_message, self._on_end = on_message, on_end
+        sweep_forgotten()
+        self.log = _new_log()
+        self._process = self._start(tasks, threads)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._channel = Channel(self._process.stdout, self._process.stdin, self._prefix, "w")
+        self._reader = threading.Thread(target=self._read, name="upaint-engine-reader", daemon=True)
+        self._reader.start()
+
+    def _start(self, tasks: str, threads: int) -> subprocess.Popen[bytes]:
+        path = [os.path.abspath(one) for one in sys.path]
+        told = {"path": path, "tasks": tasks, "prefix": self._prefix, "parent": os.getpid()}
+        environment = environment_for(threads) | {"UPAINT_ENGINE": json.dumps(told)}
+        with contextlib.ExitStack() as stack:
+            log: IO[bytes] | int = subprocess.DEVNULL
+            if self.log is not None:
+                log = stack.enter_context(open(self.log, "wb"))
+            try:
+                return subprocess.Popen(
+                    [_python(), "-c", _START],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                    creationflags=_creation_flags(),
+                )
+            except OSError as error:
+                raise EngineError(f"The engine process cannot be started ({error}); install U-Paint again.") from error
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def send(self, message: ToEngine) -> None:
+        """Send a message; nothing happens if the process is gone: `on_end` will tell."""
+        with contextlib.suppress(BrokenPipeError):
+            self._channel.send(message)
+
+    def kill(self) -> None:
+        """End the process at once; `on_end` follows."""
+        self._process.kill()
+
+    def reap(self, patience: float = 5.0) -> int | None:
+        """Wait for the end of the process, remove what it left, and return its exit code."""
+        try:
+            code = self._process.wait(patience)
+        except subprocess.TimeoutExpired:  # its pipe is closed, but it lives
+            self._process.kill()
+            code = self._process.wait()
+        if threading.current_thread() is not self._reader:
+            self._reader.join(patience)
+        self._channel.close()
+        sweep(self._prefix)
+        return code
+
+    def close(self, patience: float = 0.5) -> None:
+        """Ask the process to end; kill it after `patience` seconds."""
+        self.send(Shutdown())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
+        self.kill()
+        self.reap()
+
+    def log_tail(self) -> str:
+        """Return the end of what the process printed."""
+        if self.log is None:
+            return ""
+        try:
+            text = self.log.read_text("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return f"{text[-_TAIL:]}\n(log: {self.log})"
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._on_message(self, self._channel.receive())
+        except (EOFError, OSError):
+            pass
+        except Exception:  # a message that cannot be read: whatever waits for it must not wait for ever
+            self.kill()
+            raise
+        finally:
+            self._on_end(self)
+
+
+def _python() -> str:
+    # An application with Python built in may not be a Python itself; it can name one.
+    return os.environ.get("UPAINT_PYTHON") or sys.executable or "python"
+
+
+def environment_for(threads: int) -> dict[str, str]:
+    """Return the environment of the engine process; what the user set wins.
+
+    Threads that wait actively for each other make a step up to ten times slower as soon as anything else (such as the
+    window) wants a core; they have to be told before torch is loaded.
+    """
+    wanted = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "NUMBA_THREADING_LAYER": "workqueue",
+        "PYTHONFAULTHANDLER": "1",
+    }
+    return wanted | dict(os.environ)
+
+
+def spare_threads() -> int:
+    """Return the number of usable cores but one (for the window), at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def _creation_flags() -> int:
+    """Windows: no console window, Ctrl-C only for the parent, lower priority."""
+    wanted = ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP", "BELOW_NORMAL_PRIORITY_CLASS")
+    flags: Any = 0
+    for one in wanted:
+        flags |= getattr(subprocess, one, 0)
+    return int(flags)
+
+
+def _new_log() -> Path | None:
+    """Return the path of a new log; older ones but the last few are removed. None where nothing can be written."""
+    try:
+        folder = log_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        old = sorted(folder.glob("engine-*.log"), key=lambda path: path.stat().st_mtime)
+        for path in old[: max(0, len(old) + 1 - _LOGS_KEPT)]:
+            path.unlink(missing_ok=True)
+        path = folder / f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
+        path.touch()
+        return path
+    except OSError:
+        return None

@@ -1,0 +1,377 @@
+"""The engine process: stop, kill, crash, recovery, order, arrays, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from napari_upaint.engine.progress import NewSamples
+from napari_upaint.errors import EngineError
+from napari_upaint.session.job import EngineProcess
+from napari_upaint.session.protocol import Event, Failed, Finished, TrainRequest
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+
+def gone(pid, seconds=5.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_payloads_arrive_in_order(ask):
+    assert list(ask("count", n=5)) == [0, 1, 2, 3, 4, "end"]
+
+
+def test_nothing_starts_before_the_first_request_and_the_process_is_kept(engine, ask):
+    assert engine.pid is None
+    first = ask("facts").wait(10)
+    second = ask("facts").wait(10)
+    assert first["pid"] == second["pid"] == engine.pid
+
+
+def test_the_process_is_quick_to_start_quiet_and_without_torch(ask):
+    begin = time.monotonic()
+    facts = ask("facts").wait(20)
+    assert time.monotonic() - begin < 5
+    assert not facts["torch"]
+    assert facts["policy"] == "PASSIVE"
+    assert int(facts["threads"]) >= 1
+    assert os.name != "posix" or facts["nice"] > os.nice(0)
+
+
+def test_jobs_run_one_after_the_other_in_the_order_of_asking(engine):
+    from upaint_fake_tasks import Fake
+
+    seen = []
+    jobs = [engine.submit(Fake("count", {"n": 2, "pause": 0.01}), seen.append) for _ in range(4)]
+    for job in jobs:
+        job.wait(10)
+    assert [one.job_id for one in seen] == [job.id for job in jobs for _ in range(4)]
+    assert [type(one) for one in seen] == [Event, Event, Event, Finished] * 4
+
+
+def test_a_late_listener_gets_the_past_and_another_one_can_leave(ask):
+    job = ask("count", n=3)
+    job.wait(10)
+    seen = []
+    job.listen(seen.append)
+    assert [one.payload for one in seen[:-1]] == [0, 1, 2, "end"]
+    job = ask("count", n=30, pause=0.01)
+    early = []
+    leave = job.listen(early.append)
+    leave()
+    assert job.wait(10) == "end"
+    assert len(early) < 31
+
+
+def test_a_listener_that_fails_harms_nobody(engine, ask, caplog):
+    job = ask("count", n=3)
+    job.listen(lambda message: 1 / 0) if not job.done else None
+    assert job.wait(10) == "end"
+    assert ask("count", n=1).wait(10) == "end"
+
+
+# Stop -----------------------------------------------------------------------------------------------------------------
+
+
+def test_stop_ends_a_job_with_its_result(engine, ask):
+    job = ask("count", n=10_000, pause=0.01)
+    next(iter(job))
+    pid = engine.pid
+    begin = time.monotonic()
+    job.stop()
+    assert job.wait(5).startswith("stopped at")
+    assert time.monotonic() - begin < 1
+    assert engine.pid == pid
+
+
+def test_stop_takes_a_waiting_job_out_of_the_queue(ask):
+    first, second, third = ask("count", n=20, pause=0.01), ask("count", n=5), ask("count", n=2)
+    second.stop()
+    assert second.wait(5) is None
+    assert first.wait(5) == third.wait(5) == "end"
+    assert second.outcome == Finished(second.id)
+
+
+def test_a_job_that_does_not_react_is_killed_and_the_next_one_runs(engine, ask):
+    job, after = ask("sleep", seconds=60), ask("count", n=2)
+    next(iter(job))
+    pid = engine.pid
+    begin = time.monotonic()
+    job.stop()
+    with pytest.raises(EngineError, match=r"did not end within 0\.4 s after Stop"):
+        job.wait(5)
+    assert 0.3 < time.monotonic() - begin < 3
+    assert after.wait(10) == "end"
+    assert gone(pid)
+
+
+def test_a_job_that_reacted_may_take_longer_to_finish_unless_it_is_cancelled(ask):
+    job = ask("slow_finish", seconds=0.9)
+    next(iter(job))
+    job.stop()
+    assert job.wait(5) == "finished late"
+    job = ask("slow_finish", seconds=0.9)
+    next(iter(job))
+    job.cancel()
+    with pytest.raises(EngineError, match="after Stop"):
+        job.wait(5)
+
+
+def test_a_job_that_takes_the_stop_and_goes_on_is_killed(ask):
+    job = ask("deaf", pause=0.01)
+    next(iter(job))
+    job.stop()
+    with pytest.raises(EngineError, match="did not end within 2 s"):
+        job.wait(6)
+
+
+def test_stopping_twice_or_after_the_end_is_harmless(ask):
+    job = ask("count", n=3)
+    job.wait(10)
+    job.stop()
+    job.cancel()
+    job = ask("count", n=1000, pause=0.01)
+    job.stop()
+    job.stop()
+    assert "stopped" in str(job.wait(10)) or job.result is None
+
+
+def test_new_samples_reach_a_running_and_a_waiting_job(ask):
+    job, later = ask("count", n=40, pause=0.01), ask("count", n=5, pause=0.01)
+    payloads = iter(job)
+    next(payloads)
+    job.send(NewSamples(()))
+    later.send(NewSamples((1, 2)))
+    assert "samples 0" in list(payloads)
+    assert "samples 2" in list(later)
+
+
+# Faults ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("user", "The image is constant; choose another one."),
+        ("memory", "Memory ran out; choose a smaller tile"),
+        ("torch", "Memory ran out; choose a smaller tile"),
+        ("other", "Something unexpected happened (ValueError: a broken invariant); see the details."),
+        ("exit", "Something unexpected happened (SystemExit: 3); see the details."),
+    ],
+)
+def test_an_error_becomes_a_sentence_and_the_process_lives(engine, ask, kind, sentence):
+    job = ask("fail", kind=kind)
+    with pytest.raises(EngineError) as caught:
+        job.wait(10)
+    assert str(caught.value).startswith(sentence)
+    assert "Traceback" in job.outcome.details
+    pid = engine.pid
+    assert ask("count", n=1).wait(10) == "end"
+    assert engine.pid == pid
+
+
+def test_what_cannot_be_sent_fails_its_job_only(ask, engine):
+    job = ask("unpicklable")
+    with pytest.raises(EngineError, match="unexpected"):
+        job.wait(10)
+    job = ask("echo", arrays=lambda: 0)
+    with pytest.raises(EngineError, match="unexpected"):
+        job.wait(10)
+    assert ask("count", n=1).wait(10) == "end"
+
+
+def test_an_unknown_task_fails_its_job_only(engine, ask):
+    from upaint_fake_tasks import Fake
+
+    with pytest.raises(EngineError, match="KeyError"):
+        engine.submit(Fake("no such thing")).wait(10)
+    assert ask("count", n=1).wait(10) == "end"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ("kill", "was killed (signal 9), most likely because memory ran out"),
+        ("segfault", "crashed (signal 11, SIGSEGV)"),
+        ("exit", "ended unexpectedly (exit code 7)"),
+    ],
+)
+def test_a_death_fails_all_jobs_with_one_sentence_and_the_next_one_gets_a_new_process(engine, ask, how, sentence):
+    job, waiting = ask("die", how=how), ask("count", n=2)
+    for one in (job, waiting):
+        with pytest.raises(EngineError) as caught:
+            one.wait(10)
+        assert sentence in str(caught.value)
+        assert "last words" in one.outcome.details
+    assert ask("count", n=2).wait(10) == "end"
+
+
+@posix
+def test_a_kill_from_outside_is_noticed_at_once(engine, ask):
+    job = ask("sleep", seconds=60)
+    next(iter(job))
+    os.kill(engine.pid, signal.SIGKILL)
+    begin = time.monotonic()
+    with pytest.raises(EngineError, match="signal 9"):
+        job.wait(5)
+    assert time.monotonic() - begin < 1
+
+
+@posix
+def test_an_idle_process_that_dies_costs_nothing(engine, ask):
+    ask("count", n=1).wait(10)
+    for _ in range(3):
+        os.kill(engine.pid, signal.SIGKILL)
+        assert ask("count", n=1).wait(10) == "end"
+
+
+# Arrays ---------------------------------------------------------------------------------------------------------------
+
+
+def test_large_arrays_come_back_exact_and_writable(ask):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "large": rng.normal(size=(3, 501, 403)),
+        "transposed": rng.integers(0, 9, (700, 300), dtype=np.uint16).T,
+        "small": np.arange(5, dtype=np.int8),
+        "half": rng.normal(size=(2, 300, 300)).astype(np.float16),
+        "bool": rng.random((400, 400)) > 0.5,
+        "strided": rng.integers(0, 2**31, (600, 600), dtype=np.int32)[::2, 1::3],
+        "empty": np.zeros((0, 5)),
+        "big-endian": np.arange(99_999, dtype=">i4"),
+    }
+    back = ask("echo", arrays=arrays).wait(10)
+    assert back.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        np.testing.assert_array_equal(back[name], array)
+        back[name][...] = 1
+
+
+def test_many_large_arrays_leave_nothing_behind(ask):
+    array = np.ones((1000, 1000), np.float32)
+    job = ask("echo", arrays=[array, array, array + 1], times=20)
+    results = list(job)
+    assert len(results) == 20
+    assert results[0][0] is results[0][1]
+    assert results[-1][2].sum() == 2e6
+
+
+@posix
+def test_a_death_while_arrays_are_under_way_leaves_nothing_behind(engine, ask):
+    array = np.ones((2000, 1000), np.float32)
+    for pause in (0.0, 0.005, 0.02):
+        job = ask("echo", arrays=array, times=1000)
+        next(iter(job))
+        time.sleep(pause)
+        os.kill(engine.pid, signal.SIGKILL)
+        with pytest.raises(EngineError):
+            job.wait(10)
+
+
+# Ends -----------------------------------------------------------------------------------------------------------------
+
+
+def test_close_ends_the_process_and_its_threads_within_a_second(ask, engine):
+    before = {thread for thread in threading.enumerate() if "upaint" not in thread.name}
+    job, waiting = ask("sleep", seconds=60), ask("count", n=1)
+    next(iter(job))
+    pid = engine.pid
+    begin = time.monotonic()
+    engine.close()
+    assert time.monotonic() - begin < 1
+    assert gone(pid, 0.1)
+    for one in (job, waiting):
+        with pytest.raises(EngineError, match="closed"):
+            one.wait(0)
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(EngineError, match="closed"):
+        ask("count", n=1)
+    engine.close()
+
+
+@posix
+def test_close_also_ends_a_process_that_sleeps_deeply(engine, ask):
+    ask("count", n=1).wait(10)
+    pid = engine.pid
+    os.kill(pid, signal.SIGSTOP)
+    ask("echo", arrays=[np.zeros(8000) for _ in range(100)])  # more than a pipe holds
+    time.sleep(0.1)
+    engine.close()
+    assert gone(pid)
+
+
+def test_close_without_a_process_does_nothing():
+    engine = EngineProcess()
+    engine.close()
+    engine.close()
+
+
+def test_close_from_a_listener(engine):
+    from upaint_fake_tasks import Fake
+
+    job = engine.submit(Fake("count", {"n": 100, "pause": 0.01}), lambda message: engine.close())
+    with pytest.raises(EngineError, match="closed"):
+        job.wait(10)
+
+
+PARENT = """
+import os, sys, time
+sys.path.insert(0, {here!r})
+from napari_upaint.session.job import EngineProcess
+from upaint_fake_tasks import Fake
+import numpy as np
+engine = EngineProcess(tasks="upaint_fake_tasks")
+job = engine.submit(Fake("echo", {{"arrays": np.ones(100_000), "times": 10**6}}))
+next(iter(job))
+print(engine.pid, flush=True)
+{then}
+"""
+
+
+def script(then):
+    here = os.path.dirname(__file__)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", PARENT.format(here=here, then=then)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@posix
+@pytest.mark.parametrize("then", ["os.kill(os.getpid(), 9)", "os._exit(0)", "", "raise ValueError"])
+def test_the_process_ends_with_its_parent_and_leaves_nothing(then):
+    from napari_upaint.session.shared import NAME, folders
+
+    done = script(then)
+    assert gone(int(done.stdout))
+    assert [path for folder in folders() for path in folder.glob(f"{NAME}*")] == []
+    assert done.stderr == "" or then == "raise ValueError"
+
+
+@posix
+def test_a_script_without_main_guard_works(tmp_path):
+    file = tmp_path / "script.py"
+    file.write_text(PARENT.format(here=os.path.dirname(__file__), then="engine.close(); print('once')"))
+    done = subprocess.run([sys.executable, "-W", "error", file], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.count("once") == 1
+
+
+def test_requests_and_failures_cross_unchanged(engine):
+    assert engine.submit(TrainRequest(())).wait(10) == "train"
+    assert Failed(1, "a").details == ""
