@@ -83,7 +83,7 @@ def _for_napari(data: Any, axes: str) -> Any:
     if not isinstance(data, np.ndarray):
         import dask.array
 
-        data = dask.array.from_array(data, chunks=getattr(data, "chunks", "auto"))
+        data = dask.array.from_array(data, chunks=getattr(data, "chunks", "auto"))  # type: ignore[no-untyped-call]
     if "S" in axes and not axes.endswith("S"):
         order = [at for at, letter in enumerate(axes) if letter != "S"]
         data = data.transpose([*order, axes.index("S")])

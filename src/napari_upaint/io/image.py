@@ -47,8 +47,14 @@ class Image:
     path: Path | None = None
 
     def __post_init__(self) -> None:
-        if len(self.axes) != self.data.ndim or len(set(self.axes)) != len(self.axes) or not {"Y", "X"} <= set(self.axes):
-            raise FileError(f"{self.name} has axes {self.axes!r} for shape {self.data.shape}; it needs Y and X, each once.")
+        if (
+            len(self.axes) != self.data.ndim
+            or len(set(self.axes)) != len(self.axes)
+            or not {"Y", "X"} <= set(self.axes)
+        ):
+            raise FileError(
+                f"{self.name} has axes {self.axes!r} for shape {self.data.shape}; it needs Y and X, each once."
+            )
 
     @property
     def leading_axes(self) -> str:

@@ -61,7 +61,9 @@ def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise FileError(f"{path} cannot be read as an image ({reason}); choose another file.") from error
     if 0 in image.data.shape or image.data.dtype.kind not in "buif":
-        raise FileError(f"{path} holds no gray values ({image.data.dtype}, shape {image.data.shape}); choose another file.")
+        raise FileError(
+            f"{path} holds no gray values ({image.data.dtype}, shape {image.data.shape}); choose another file."
+        )
     return image
 
 
@@ -93,8 +95,8 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         If a path does not exist, or a folder holds no image.
     """
     found: list[Path] = []
-    for path in [paths] if isinstance(paths, str | Path) else paths:
-        path = Path(path).expanduser()
+    for given in [paths] if isinstance(paths, str | Path) else paths:
+        path = Path(given).expanduser()
         if not path.exists():
             raise FileError(f"There is no file or folder {path}; check its name.")
         found += _in_folder(path) if path.is_dir() else [path]

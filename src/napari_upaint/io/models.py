@@ -2,70 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_upaint.errors import FileError, ModelError
-from napari_upaint.settings import Kind
+from napari_upaint.errors import ModelError
+from napari_upaint.io.atomic import replacing
+from napari_upaint.io.folders import user_models_folder
+from napari_upaint.io.model_header import Architecture, ModelHeader, from_json, to_json
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "FORMAT",
+    "Architecture",
+    "ModelCard",
+    "ModelFile",
+    "ModelHeader",
+    "bundled_models",
+    "describe_models",
+    "find_model",
+    "list_models",
+    "load_model",
+    "read_header",
+    "save_model",
+    "user_models_folder",
+]
 
 FORMAT = "napari-upaint-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """Everything that is needed to build the network again."""
-
-    variant: str = "plain"
-    ndim: int = 2
-    in_channels: int = 1
-    n_outputs: int = 2
-    width: int = 64
-    depth: int = 5
-    padding: str = "valid"
-    norm: str | None = None
-    dropout: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class ModelHeader:
-    """What a model file says of itself.
-
-    Attributes
-    ----------
-    classes : tuple of str
-        Names of the network's outputs without the border: "background" first.
-    border : bool
-        Whether the last output is the border between touching objects.
-    kind : {"objects", "classes"}
-        What the model was painted with.
-    scale : float
-        Factor by which images are resized before the network sees them.
-    """
-
-    name: str
-    architecture: Architecture
-    classes: tuple[str, ...] = ("background", "object")
-    border: bool = False
-    kind: Kind = "objects"
-    scale: float = 1.0
-    summary: str = ""
-    normalization: str = "percentiles 1 and 99.8 of each channel of the whole image become 0 and 1, clipped to -1..3"
-    spacing: tuple[float, ...] | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Names of all outputs of the network, in order."""
-        return (*self.classes, "border") if self.border else self.classes
+DEFAULT_MODEL = "generalist-fast"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,61 +44,103 @@ class ModelFile:
     weights: Mapping[str, np.ndarray]
 
 
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A line of a list of models."""
+
+    path: Path
+    header: ModelHeader
+    bundled: bool
+
+    @property
+    def name(self) -> str:
+        """What `load_model` finds it by."""
+        return self.path.stem
+
+
 def save_model(model: ModelFile, path: str | Path) -> Path:
-    """Write a model atomically; an older file of that name survives a failure."""
+    """Write a model atomically; an older file of that name survives a failure.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
     from safetensors.numpy import save
 
-    path = Path(path)
-    header = {"format": FORMAT, "header": json.dumps(asdict(model.header))}
-    content = save({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata=header)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as out:
-            out.write(content)
-        os.replace(out.name, path)
-    except OSError as error:
-        raise FileError(f"Cannot write the model to {path} ({error.strerror}); choose another folder.") from error
+    path = Path(path).expanduser()
+    metadata = {"format": FORMAT, "header": to_json(model.header)}
+    content = save({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata=metadata)
+    with replacing(path) as new:
+        new.write_bytes(content)
     return path
 
 
 def load_model(name_or_path: str | Path) -> ModelFile:
-    """Read a bundled model by its name or any model by its path.
+    """Read a model by its name (bundled or the user's own) or by its path.
 
     Raises
     ------
     ModelError
         If there is no such model, or the file is no U-Paint model.
     """
-    from safetensors import SafetensorError, safe_open
+    header, weights = _read(find_model(name_or_path), with_weights=True)
+    return ModelFile(header, weights)
 
-    path = find_model(name_or_path)
+
+def read_header(name_or_path: str | Path) -> ModelHeader:
+    """Read what a model says of itself; its weights are not loaded.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or the file is no U-Paint model.
+    """
+    return _read(find_model(name_or_path), with_weights=False)[0]
+
+
+def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.ndarray]]:
+    from safetensors import safe_open
+
     try:
         with safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise ModelError(f"{path} is no U-Paint model (its format is {metadata.get('format')}); choose another file.")
-            weights = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (no mapping)
-        return ModelFile(_header(json.loads(metadata["header"])), weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ModelError(f"{path} is no U-Paint model ({error}); choose another file.") from error
-
-
-def _header(raw: dict[str, Any]) -> ModelHeader:
-    raw["architecture"] = Architecture(**raw["architecture"])
-    raw["classes"] = tuple(raw["classes"])
-    raw["spacing"] = tuple(raw["spacing"]) if raw.get("spacing") else None
-    return ModelHeader(**raw)
+                raise ModelError(f"{path} is no U-Paint model (format {metadata.get('format')}); choose another file.")
+            header = from_json(metadata["header"])
+            names: list[Any] = list(opened.keys()) if with_weights else []
+            return header, {name: opened.get_tensor(name) for name in names}
+    except ModelError:
+        raise
+    # Whatever is wrong inside: SafetensorError, KeyError, RecursionError of nested JSON, MemoryError of a mad size.
+    except Exception as error:
+        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+        raise ModelError(f"{path} is no U-Paint model ({reason}); choose another file.") from error
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """Return the path of a bundled model (by name) or of a model file."""
-    bundled = {path.stem: path for path in bundled_models()}
-    if str(name_or_path) in bundled:
-        return bundled[str(name_or_path)]
+    """Return the path of a model: by the name of a bundled one, by the name of an own one, or by its path.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    named = {path.stem: path for path in reversed(list_models())}
+    if str(name_or_path) in named:
+        return named[str(name_or_path)]
     path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder, not a model; choose a .safetensors file.")
     if not path.is_file():
-        raise ModelError(f"There is no model {name_or_path}; bundled are {', '.join(bundled) or 'none'}.")
+        bundled = ", ".join(one.stem for one in bundled_models()) or "none"
+        raise ModelError(f"There is no model {name_or_path}; bundled are {bundled}; or give the path of a file.")
     return path
+
+
+def list_models() -> list[Path]:
+    """Return the model files of the package, the default first, then the user's own, the newest first."""
+    return bundled_models() + _own_models()
 
 
 def bundled_models() -> list[Path]:
@@ -139,4 +149,22 @@ def bundled_models() -> list[Path]:
     return sorted(folder.glob("*.safetensors"), key=lambda path: (path.stem != DEFAULT_MODEL, path.stem))
 
 
-DEFAULT_MODEL = "generalist-fast"
+def _own_models() -> list[Path]:
+    dated = []
+    for path in user_models_folder().glob("[!.]*.safetensors"):
+        try:
+            dated.append((-path.stat().st_mtime, path))
+        except OSError:  # deleted since, or a link to nowhere
+            continue
+    return [path for _, path in sorted(dated)]
+
+
+def describe_models() -> list[ModelCard]:
+    """Return a card for each of `list_models()`; files that are no models are left out."""
+    bundled, cards = set(bundled_models()), []
+    for path in list_models():
+        try:
+            cards.append(ModelCard(path, read_header(path), path in bundled))
+        except ModelError:  # somebody else's file in the user's folder: not worth a message
+            continue
+    return cards

@@ -38,7 +38,7 @@ _SAMPLES = {
     "nuclei_he": (_NUCLEI, _CC0),
     "cells_phase": ("Tsai et al., SoftwareX 9 (2019) 230; oist/Usiigaci", "MIT"),
     "membranes_em": (
-        "Takemura et al., PNAS 112 (2015) 13711; FlyEM project, Janelia Research Campus, janelia-flyem/neuroproof_examples",
+        "Takemura et al., PNAS 112 (2015) 13711; FlyEM, Janelia Research Campus, janelia-flyem/neuroproof_examples",
         "CC BY 4.0",
     ),
     "nuclei_3d": ("Vijayan et al., Development 151 (2024); BioImage Archive S-BIAD1026", "CC BY 4.0"),

@@ -54,7 +54,9 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None) -> Pa
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
     labels = _smallest(np.asarray(labels))
-    return write_image(path, _alike(labels, like, like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim)))
+    return write_image(
+        path, _alike(labels, like, like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim))
+    )
 
 
 def write_scores(path: str | Path, scores: Any, like: Image | None = None, names: Sequence[str] = ()) -> Path:
@@ -91,7 +93,9 @@ def _alike(data: np.ndarray, like: Image | None, axes: str | None) -> Image:
     if like is None:
         return image
     if (image.leading_shape, image.plane_shape) != (like.leading_shape, like.plane_shape):
-        raise ValueError(f"an array of shape {data.shape} does not fit an image of shape {like.data.shape} ({like.axes})")
+        raise ValueError(
+            f"an array of shape {data.shape} does not fit an image of shape {like.data.shape} ({like.axes})"
+        )
     return replace(image, spacing=like.spacing, unit=like.unit)
 
 
@@ -120,12 +124,15 @@ def write_image(path: str | Path, image: Image) -> Path:
     shape = tuple(image.length(letter) for letter in axes)
     dtype = _stored_dtype(np.dtype(image.data.dtype))
     kind = _choose(path, image, axes, shape, dtype)
-    with replacing(path) as new, tifffile.TiffWriter(
-        new,
-        imagej=kind == "imagej",
-        ome=kind == "ome",
-        bigtiff=kind != "imagej" and np.prod(shape, dtype=float) * dtype.itemsize > _LARGEST_IMAGEJ,
-    ) as out:
+    with (
+        replacing(path) as new,
+        tifffile.TiffWriter(
+            new,
+            imagej=kind == "imagej",
+            ome=kind == "ome",
+            bigtiff=kind != "imagej" and np.prod(shape, dtype=float) * dtype.itemsize > _LARGEST_IMAGEJ,
+        ) as out,
+    ):
         out.write(
             _pages(image, axes, dtype),
             shape=shape,
@@ -177,24 +184,35 @@ def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: 
 
 
 def _metadata(kind: Format, image: Image, axes: str) -> dict[str, Any]:
-    spacing, physical = image.spacing, image.unit == "micrometer"
-    names = [str(name) for name in image.channel_names] if len(image.channel_names) == image.length("C") else []
-    if kind == "shaped":
-        return {"axes": axes, "unit": image.unit, "spacing": dict(spacing), "channel_names": names}
+    """Return what the header of the file says, in the words of its format."""
+    named = "C" in axes and len(image.channel_names) == image.length("C")
+    names = [str(name) for name in image.channel_names] if named else []
     if kind == "imagej":
-        repeats = int(np.prod(image.leading_shape, dtype=int))
-        told = {"axes": axes, "unit": "um" if physical else None, "spacing": spacing.get("Z"), "finterval": spacing.get("T")}
-        told["Labels"] = names * repeats if names and "C" in axes else None
-        return {key: value for key, value in told.items() if value is not None}
-    told = {"axes": axes}
-    for letter in "ZYX":
-        if letter in spacing:
-            told |= {f"PhysicalSize{letter}": spacing[letter], f"PhysicalSize{letter}Unit": "\u00b5m" if physical else "pixel"}
-    if "T" in spacing:
-        told |= {"TimeIncrement": spacing["T"], "TimeIncrementUnit": "s"}
-    if names and "C" in axes:
-        told["Channel"] = {"Name": names}
+        return {"axes": axes} | _imagej(image, names)
+    if kind == "ome":
+        return {"axes": axes} | _ome(image, names)
+    return {"axes": axes, "unit": image.unit, "spacing": dict(image.spacing), "channel_names": names}
+
+
+def _imagej(image: Image, names: list[str]) -> dict[str, Any]:
+    told: dict[str, Any] = {"unit": "um"} if image.unit == "micrometer" else {}
+    for letter, key in (("Z", "spacing"), ("T", "finterval")):
+        if letter in image.spacing:
+            told[key] = image.spacing[letter]
+    if names:  # one label per slice; channels change fastest
+        told["Labels"] = names * int(np.prod(image.leading_shape, dtype=int))
     return told
+
+
+def _ome(image: Image, names: list[str]) -> dict[str, Any]:
+    unit = "\u00b5m" if image.unit == "micrometer" else "pixel"
+    told: dict[str, Any] = {}
+    for letter in "ZYX":
+        if letter in image.spacing:
+            told |= {f"PhysicalSize{letter}": image.spacing[letter], f"PhysicalSize{letter}Unit": unit}
+    if "T" in image.spacing:
+        told |= {"TimeIncrement": image.spacing["T"], "TimeIncrementUnit": "s"}
+    return told | ({"Channel": {"Name": names}} if names else {})
 
 
 def _resolution(kind: Format, image: Image) -> dict[str, Any]:
@@ -207,4 +225,3 @@ def _resolution(kind: Format, image: Image) -> dict[str, Any]:
     if kind == "imagej":
         return {"resolution": (1 / x, 1 / y), "resolutionunit": "NONE"}
     return {"resolution": (1e4 / x, 1e4 / y), "resolutionunit": "CENTIMETER"} if image.unit == "micrometer" else {}
-
