@@ -1,0 +1,73 @@
+"""Work off the GUI thread: a plain thread, its outcome as a Qt signal on the main thread."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_upaint.errors import UserError
+
+
+class Work(QObject):
+    """Runs one function at a time; a newer start makes the older outcome unheard.
+
+    The function gets frozen values only: a layer touched from a thread crashes napari.
+    """
+
+    done = Signal(object)
+    failed = Signal(str, str)  # sentence for the user, details
+    _returned = Signal(int, object, object)  # turn, value, error: crosses from the thread
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._turn = 0
+        self.busy = False
+        self._returned.connect(self._hear, Qt.ConnectionType.QueuedConnection)
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call ``function(*arguments)`` in a thread."""
+        self._turn += 1
+        self.busy = True
+        thread = threading.Thread(
+            target=self._run, args=(self._turn, function, arguments), name=f"upaint-{function.__name__}", daemon=True
+        )
+        thread.start()
+
+    def forget(self) -> None:
+        """Do not report what is running; threads cannot be killed, but nobody has to listen."""
+        self._turn += 1
+        self.busy = False
+
+    def _run(self, turn: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        value, error = None, None
+        try:
+            value = function(*arguments)
+        except Exception as caught:  # whatever it is, the window must hear of it
+            error = caught
+        try:
+            self._returned.emit(turn, value, error)
+        except RuntimeError:  # the window was closed meanwhile
+            return
+
+    def _hear(self, turn: int, value: object, error: Exception | None) -> None:
+        if turn != self._turn:
+            return
+        self.busy = False
+        if error is None:
+            self.done.emit(value)
+        else:
+            self.failed.emit(*describe(error))
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return a sentence for the user and, for what was not foreseen, the traceback as details."""
+    if isinstance(error, UserError):
+        return str(error), ""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory; close other programs or choose a smaller image.", ""
+    sentence = f"Something unexpected went wrong ({type(error).__name__}: {error})."
+    return sentence, "".join(traceback.format_exception(error))

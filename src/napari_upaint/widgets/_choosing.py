@@ -1,0 +1,131 @@
+"""What is chosen and painted: connects the viewer's layers with the upper sections of the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.errors import UserError
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._labels_section import next_label
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._painted_count import PaintedCount
+from napari_upaint.widgets._reasons import Situation
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+
+
+class Choosing(QObject):
+    """The chosen image, labels and kind; what is painted; the brush."""
+
+    changed = Signal()  # anything that decides which buttons work
+    failed = Signal(str, str)
+
+    def __init__(self, layers: Layers, sections: Sections, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._sections = layers, sections
+        self._pixels: Mapping[int, int] = {}
+        self._counted = False
+        self._count = PaintedCount(self.annotation, self)
+        self._count.counted.connect(self._painted)
+        self._count.failed.connect(self.failed)
+        layers.changed.connect(self._list_layers)
+        layers.edited.connect(self._count.ask)
+        sections.image.chosen.connect(self._image_chosen)
+        sections.labels.chosen.connect(self._annotation_chosen)
+        sections.labels.new_wanted.connect(self.new_labels)
+        sections.labels.background_wanted.connect(self.take_background)
+        sections.labels.next_wanted.connect(self.take_next)
+        sections.labels.kind_changed.connect(self._show_painted)
+        self._list_layers()
+
+    def close(self) -> None:
+        """Count no more."""
+        self._count.close()
+
+    def image(self) -> ImageSource | None:
+        """Return the chosen image."""
+        key = self._sections.image.combo.key()
+        return self._layers.image(key) if key is not None else None
+
+    def annotation(self) -> AnnotationSource | None:
+        """Return the chosen labels."""
+        key = self._sections.labels.combo.key()
+        return self._layers.annotation(key) if key is not None else None
+
+    def kind(self) -> Kind:
+        """Return whether objects or classes are painted."""
+        return self._sections.labels.kind()
+
+    def situation(self) -> Situation:
+        """Return what decides which buttons work."""
+        image, annotation = self.image(), self.annotation()
+        fits = image is not None and annotation is not None and image.shape == annotation.shape
+        return Situation(
+            image=image is not None,
+            annotation=annotation is not None,
+            fits=fits,
+            pixels=self._pixels,
+            counted=self._counted,
+            kind=self.kind(),
+        )
+
+    # -- the brush -----------------------------------------------------------------------------------------------
+
+    def new_labels(self) -> None:
+        """Add a labels layer on the image and choose it."""
+        key = self._sections.image.combo.key()
+        if key is None:
+            return
+        try:
+            made = self._layers.new_annotation(key)
+        except (MemoryError, UserError) as error:
+            self.failed.emit(str(error) or "There is not enough memory for a labels layer of this size.", "")
+            return
+        self._sections.labels.combo.set_key(made)
+
+    def take_background(self) -> None:
+        """Take the brush for the background."""
+        self._take(1)
+
+    def take_next(self) -> None:
+        """Take the brush for the next object or class."""
+        self._take(next_label(self._pixels))
+
+    def _take(self, label: int) -> None:
+        key = self._sections.labels.combo.key()
+        if key is not None:
+            self._layers.paint_label(key, label)
+            self._show_painted()
+
+    # -- what changed --------------------------------------------------------------------------------------------
+
+    def _list_layers(self) -> None:
+        self._sections.image.combo.set_choices(self._layers.images())
+        self._sections.labels.combo.set_choices(self._layers.annotations())
+        self.changed.emit()
+
+    def _image_chosen(self, key: Hashable | None) -> None:
+        self._sections.image.show_facts(self.image())
+        if key is not None and not self.situation().fits:
+            fitting = self._layers.fitting_annotation(key)
+            if fitting is not None:
+                self._sections.labels.combo.set_key(fitting)
+        self.changed.emit()
+
+    def _annotation_chosen(self, key: Hashable | None) -> None:
+        self._layers.watch(key)
+        self._counted, self._pixels = False, {}
+        self._count.ask()
+        self._show_painted()
+
+    def _painted(self, pixels: Mapping[int, int]) -> None:
+        self._pixels, self._counted = pixels, True
+        self._show_painted()
+
+    def _show_painted(self) -> None:
+        key = self._sections.labels.combo.key()
+        selected = self._layers.selected_label(key) if key is not None else 0
+        self._sections.labels.show_painted(self._pixels, selected)
+        self.changed.emit()

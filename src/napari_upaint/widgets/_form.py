@@ -1,0 +1,172 @@
+"""Forms made from the declarations in settings.py: label, tip, unit, limits and step are said there, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+_MOST_INT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A widget of the form with its way to read and write."""
+
+    widget: QWidget
+    read: Callable[[], Any]
+    write: Callable[[Any], None]
+
+
+class Form(QWidget):
+    """Controls for the fields of a settings class.
+
+    Parameters
+    ----------
+    settings : type
+        A frozen dataclass of settings.py.
+    without : iterable of str
+        Fields that have their control elsewhere in the window.
+    zero : mapping of str to str
+        What to show instead of 0, where 0 means a choice made by the program.
+    """
+
+    valueChanged = Signal(object)  # noqa: N815 (Qt's style)
+
+    def __init__(
+        self,
+        settings: type[Any],
+        without: Iterable[str] = (),
+        zero: Mapping[str, str] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._controls: dict[str, Control] = {}
+        left_out = set(without)
+        layout = QFormLayout(self)
+        layout.setContentsMargins(0, 2, 0, 2)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for one in fields(settings):
+            if one.name not in left_out:
+                self._add(layout, one, (zero or {}).get(one.name, ""))
+        self._defaults = QPushButton("Restore defaults")
+        self._defaults.setToolTip("Set the fields above to what the program starts with.")
+        self._defaults.clicked.connect(self.restore)
+        layout.addRow("", self._defaults)
+
+    def value(self, **others: Any) -> Any:
+        """Return the settings; `others` are the fields that this form leaves out."""
+        return self._settings(**{name: control.read() for name, control in self._controls.items()}, **others)
+
+    def setValue(self, settings: Any) -> None:  # noqa: N802 (Qt's style)
+        """Show these settings."""
+        for name, control in self._controls.items():
+            control.write(getattr(settings, name))
+
+    def restore(self) -> None:
+        """Go back to the defaults."""
+        for one in fields(self._settings):
+            if one.name in self._controls and one.default is not MISSING:
+                self._controls[one.name].write(one.default)
+
+    def control(self, name: str) -> QWidget:
+        """Return the widget of a field."""
+        return self._controls[name].widget
+
+    def _add(self, layout: QFormLayout, one: Field[Any], zero: str) -> None:
+        control = _control(one, zero, self._changed)
+        control.widget.setToolTip(one.metadata["tip"])
+        control.widget.setAccessibleName(one.metadata["label"])
+        self._controls[one.name] = control
+        label = QLabel(one.metadata["label"])
+        label.setToolTip(one.metadata["tip"])
+        layout.addRow(label, control.widget)
+
+    def _changed(self, *_: Any) -> None:
+        self.valueChanged.emit(self)
+
+
+def _control(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control:
+    """Return the control that fits a field: check box, list, whole or real number."""
+    if one.metadata["choices"] is not None:
+        return _choices(one, changed)
+    if isinstance(one.default, bool):
+        box = QCheckBox()
+        box.setChecked(one.default)
+        box.toggled.connect(changed)
+        return Control(box, box.isChecked, box.setChecked)
+    return _number(one, zero, changed)
+
+
+def _choices(one: Field[Any], changed: Callable[..., None]) -> Control:
+    combo = QComboBox()
+    for choice in one.metadata["choices"]:
+        combo.addItem(str(choice), choice)
+    combo.setCurrentIndex(combo.findData(one.default))
+    combo.currentIndexChanged.connect(changed)
+    never_by_wheel(combo)
+    return Control(combo, combo.currentData, lambda value: combo.setCurrentIndex(combo.findData(value)))
+
+
+def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control:
+    low, high, step = (one.metadata[key] for key in ("low", "high", "step"))
+    box: Any
+    if isinstance(one.default, int):
+        box = QSpinBox()
+        box.setRange(int(low if low is not None else -_MOST_INT), int(min(high or _MOST_INT, _MOST_INT)))
+        box.setSingleStep(int(step or 1))
+    else:
+        box = QDoubleSpinBox()
+        # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0.
+        box.setDecimals(_decimals(step))
+        box.setRange(float(low if low is not None else -1e9), float(high if high is not None else 1e9))
+        box.setSingleStep(float(step or 0.1))
+        # 0.00010 says less than 0.0001, but a jumping width would say less still.
+    if one.metadata["unit"]:
+        box.setSuffix(f" {one.metadata['unit']}")
+    if zero:
+        box.setSpecialValueText(zero)
+    box.setValue(one.default)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
+    box.valueChanged.connect(changed)
+    never_by_wheel(box)
+    return Control(box, box.value, box.setValue)
+
+
+def _decimals(step: float | None) -> int:
+    decimals = 0 if step is None else len(f"{step:.10f}".rstrip("0").split(".")[1])
+    return max(2, decimals)
+
+
+class _WheelFilter(QObject):
+    """Leaves the wheel to the scrolling of the dock: a number must not change because the mouse passed over it."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        wheel = event is not None and event.type() == QEvent.Type.Wheel
+        if wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            assert event is not None
+            event.ignore()
+            return True
+        return False
+
+
+def never_by_wheel(widget: QWidget) -> None:
+    """Let the wheel change a control only after it was clicked."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_WheelFilter(widget))

@@ -1,0 +1,62 @@
+"""The first section of the dock: which image, and what is known of it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
+
+from napari_upaint.widgets._layer_combo import LayerCombo
+from napari_upaint.widgets._sources import ImageSource
+
+
+class ImageSection(QWidget):
+    """Image layer, its plane, the axes that are stepped through, its spacing."""
+
+    chosen = Signal(object)  # key of the layer, or None
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.combo = LayerCombo("no image is open")
+        self.combo.keyChanged.connect(self.chosen)
+        self._facts = QLabel()
+        self._facts.setWordWrap(True)
+        self._facts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Image", self.combo)
+        form.addRow(self._facts)
+        self.show_facts(None)
+
+    def show_facts(self, image: ImageSource | None) -> None:
+        """Say what is known of the chosen image."""
+        self._facts.setText(
+            describe_image(image) if image else "Open an image first: File > Open, or File > Open Sample."
+        )
+
+
+def describe_image(image: ImageSource) -> str:
+    """Return size, steps and spacing of an image in words."""
+    labels, shape = image.placement.axis_labels, image.shape
+    height, width = shape[-2:]
+    facts = [f"{width} × {height} pixels" + (", colour (RGB)" if image.rgb else "")]
+    if image.spacing:
+        facts.append(f"{_length(image.spacing, image.placement.units[-1])} a pixel")
+    text = ", ".join(facts) + "."
+    if len(shape) > 2:
+        steps = " × ".join(
+            f"{_axis(label, i)} ({n})" for i, (label, n) in enumerate(zip(labels, shape[:-2], strict=False), 1)
+        )
+        text += f" Plane by plane along {steps}."
+    return text
+
+
+def _length(spacing: tuple[float, float], unit: str) -> str:
+    y, x = (f"{one:.3g}" for one in spacing)
+    unit = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit, unit)
+    return f"{x} {unit}" if x == y else f"{x} × {y} {unit}"
+
+
+def _axis(label: str, number: int) -> str:
+    # napari calls axes without a name -3, -2, -1: that says nothing to anybody.
+    return f"axis {number}" if label.lstrip("-").isdigit() else label

@@ -1,0 +1,93 @@
+"""From the engine's threads to the main thread: messages of a job become Qt signals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_upaint.session.drive import TASKS
+from napari_upaint.session.job import EngineProcess, Job
+from napari_upaint.session.protocol import Event, Failed, JobMessage, Request
+
+
+class GuiJob(QObject):
+    """A job of the engine whose signals arrive on the main thread, in order.
+
+    After `finished` or `failed` nothing more comes.
+    """
+
+    payload = Signal(object)  # what the generator yielded
+    finished = Signal()
+    failed = Signal(str, str)  # sentence, details
+    _message = Signal(object)  # crosses from the engine's thread
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+        self._quiet = False
+        self._message.connect(self._hear, Qt.ConnectionType.QueuedConnection)
+
+    def begin(self, engine: EngineProcess, request: Request) -> None:
+        """Hand the request to the engine; returns at once."""
+        self._job = engine.submit(request, self._listen)
+
+    def stop(self) -> None:
+        """Ask the job to finish with what there is."""
+        if self._job is not None:
+            self._job.stop()
+
+    def abandon(self) -> None:
+        """End the job without interest in its result; no signal comes any more."""
+        self._quiet = True
+        if self._job is not None:
+            self._job.cancel()
+
+    def _listen(self, message: JobMessage) -> None:
+        try:
+            self._message.emit(message)
+        except RuntimeError:  # the dock was closed: this object is gone
+            return
+
+    def _hear(self, message: JobMessage) -> None:
+        if self._quiet:
+            return
+        if isinstance(message, Event):
+            self.payload.emit(message.payload)
+            return
+        if isinstance(message, Failed):
+            self.failed.emit(message.sentence, message.details)
+        else:
+            self.finished.emit()
+        self._job = None
+        self.deleteLater()
+
+
+class JobBridge(QObject):
+    """The engine process of a dock: started with the first job, ended with the dock."""
+
+    def __init__(self, parent: QObject | None = None, tasks: str = TASKS, **options: Any) -> None:
+        super().__init__(parent)
+        self._tasks, self._options = tasks, options
+        self._engine: EngineProcess | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the engine, None while there is none."""
+        return self._engine.pid if self._engine is not None else None
+
+    def job(self) -> GuiJob:
+        """Return a job to connect to; begin it with `begin`."""
+        return GuiJob(self)
+
+    def begin(self, job: GuiJob, request: Request) -> None:
+        """Start a job after its signals were connected."""
+        if self._engine is None:
+            self._engine = EngineProcess(tasks=self._tasks, **self._options)
+        job.begin(self._engine, request)
+
+    def close(self) -> None:
+        """End the engine process; a later job starts a new one."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()

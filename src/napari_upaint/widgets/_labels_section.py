@@ -1,0 +1,143 @@
+"""The second section: what is painted, on which layer, and with which label the brush goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._colours import label_colour
+from napari_upaint.widgets._layer_combo import LayerCombo
+from napari_upaint.widgets._painted_list import PaintedList
+
+_MEANING: dict[Kind, str] = {
+    "objects": "0 = unlabelled (ignored), 1 = background, 2, 3, … = one number for each object",
+    "classes": "0 = unlabelled (ignored), 1 = background, 2, 3, … = one number for each class",
+}
+
+
+class LabelsSection(QWidget):
+    """Labels layer, *New labels*, objects or classes, brush buttons, painted pixels."""
+
+    chosen = Signal(object)  # key of the labels layer, or None
+    new_wanted = Signal()
+    background_wanted = Signal()
+    next_wanted = Signal()
+    kind_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.combo = LayerCombo("none yet")
+        self.combo.keyChanged.connect(self.chosen)
+        self.new_button = QPushButton("New labels")
+        self.new_button.clicked.connect(self.new_wanted)
+        self.objects = QRadioButton("Objects")
+        self.classes = QRadioButton("Classes")
+        self.background_button = QPushButton("Background")
+        self.next_button = QPushButton("Next object")
+        self.background_button.clicked.connect(self.background_wanted)
+        self.next_button.clicked.connect(self.next_wanted)
+        self._meaning = QLabel()
+        self._meaning.setWordWrap(True)
+        self._meaning.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.painted = PaintedList()
+        self._explain()
+        self._compose()
+        self.objects.setChecked(True)
+        self._show_kind()
+        self.objects.toggled.connect(self._show_kind)
+
+    def _explain(self) -> None:
+        self.objects.setToolTip(
+            "Every number from 2 on is one object of the same class, for instance one nucleus.\n"
+            "Touching objects are kept apart."
+        )
+        self.classes.setToolTip("Every number from 2 on is a class of pixels, for instance nucleus, membrane, vesicle.")
+        self.background_button.setToolTip("Take the brush for the background (label 1). Key: Shift+B")
+
+    def _compose(self) -> None:
+        grid = QGridLayout()
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(QLabel("Labels"), 0, 0)
+        grid.addWidget(self.combo, 0, 1)
+        grid.addWidget(self.new_button, 0, 2)
+        group = QButtonGroup(self)
+        kinds = QHBoxLayout()
+        for button in (self.objects, self.classes):
+            group.addButton(button)
+            kinds.addWidget(button)
+        kinds.addStretch(1)
+        grid.addWidget(QLabel("I paint"), 1, 0)
+        grid.addLayout(kinds, 1, 1, 1, 2)
+        brush = QHBoxLayout()
+        brush.addWidget(self.background_button)
+        brush.addWidget(self.next_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(grid)
+        column.addLayout(brush)
+        column.addWidget(self._meaning)
+        column.addWidget(self.painted)
+
+    def kind(self) -> Kind:
+        """Return whether objects or classes are painted."""
+        return "objects" if self.objects.isChecked() else "classes"
+
+    def set_kind(self, kind: Kind) -> None:
+        """Choose objects or classes."""
+        (self.objects if kind == "objects" else self.classes).setChecked(True)
+
+    def _show_kind(self, *_: object) -> None:
+        kind = self.kind()
+        self._meaning.setText(_MEANING[kind])
+        self.next_button.setText("Next object" if kind == "objects" else "Next class")
+        self.next_button.setToolTip(f"Take the brush for a new {kind[:-2] if kind == 'classes' else 'object'}. Key: N")
+        self.kind_changed.emit()
+
+    def show_painted(self, pixels: Mapping[int, int], selected: int) -> None:
+        """Show painted pixels per label and which label the brush paints."""
+        self.painted.show_pixels(pixels, self.kind(), selected)
+        self.background_button.setIcon(swatch(label_colour(1)))
+        self.next_button.setIcon(swatch(label_colour(next_label(pixels))))
+
+    def allow(self, new_why: str, brush_why: str) -> None:
+        """Enable the buttons, or say why they are not (empty: enabled)."""
+        self.new_button.setEnabled(not new_why)
+        self.new_button.setToolTip(new_why or "Add an empty labels layer on the image, with the brush in hand.")
+        for button in (self.background_button, self.next_button):
+            button.setEnabled(not brush_why)
+        self._explain()
+        self._show_kind_tip(brush_why)
+
+    def _show_kind_tip(self, why: str) -> None:
+        if why:
+            self.background_button.setToolTip(why)
+            self.next_button.setToolTip(why)
+        else:
+            what = "object" if self.kind() == "objects" else "class"
+            self.next_button.setToolTip(f"Take the brush for a new {what}: the first number not painted yet. Key: N")
+
+
+def next_label(pixels: Mapping[int, int]) -> int:
+    """Return the first label from 2 on that is neither painted nor below one that is."""
+    return max([1, *pixels]) + 1
+
+
+def swatch(colour: str, size: int = 12) -> QIcon:
+    """Return a square of a colour as an icon."""
+    pixmap = QPixmap(QSize(size, size))
+    pixmap.fill(QColor(colour))
+    return QIcon(pixmap)

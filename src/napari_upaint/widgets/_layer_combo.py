@@ -1,0 +1,58 @@
+"""A list of layers to choose from that keeps its choice when layers come, go and are renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._layers import Choice
+
+
+class LayerCombo(QComboBox):
+    """Combo box of layers; `empty` is shown where there are none."""
+
+    keyChanged = Signal(object)  # noqa: N815 (Qt's style)
+
+    def __init__(self, empty: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._empty = empty
+        self._keys: list[Hashable] = []
+        self._last: Hashable | None = None
+        # A long name must not widen the dock.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.currentIndexChanged.connect(self._report)
+        never_by_wheel(self)
+        self.set_choices([])
+
+    def key(self) -> Hashable | None:
+        """Return the key of the chosen layer."""
+        index = self.currentIndex()
+        return self._keys[index] if 0 <= index < len(self._keys) else None
+
+    def set_key(self, key: Hashable) -> None:
+        """Choose a layer."""
+        if key in self._keys:
+            self.setCurrentIndex(self._keys.index(key))
+
+    def set_choices(self, choices: list[Choice]) -> None:
+        """Offer these layers; the chosen one stays chosen, a closed one gives way to the first."""
+        before = self.key()
+        self.blockSignals(True)
+        self.clear()
+        self._keys = [choice.key for choice in choices]
+        self.addItems([choice.name for choice in choices] or [self._empty])
+        self.setEnabled(bool(choices))
+        self.setCurrentIndex(self._keys.index(before) if before in self._keys else 0)
+        self.blockSignals(False)
+        self._report()
+
+    def _report(self, *_: object) -> None:
+        self.setToolTip(self.currentText())
+        if self.key() != self._last:
+            self._last = self.key()
+            self.keyChanged.emit(self._last)

@@ -1,0 +1,288 @@
+"""The only file that touches layers. Everything goes in and comes out as frozen values; main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import CyclicLabelColormap
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import ImageError, UserError
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._colours import label_rgba
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, Placement
+
+# Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
+MARK = "napari-upaint"
+_EDITS = ("paint", "set_data", "data", "selected_label")
+# Labels beyond these can be painted too; they have no name in the status bar.
+_NAMED_LABELS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A layer that can be chosen."""
+
+    key: Hashable
+    name: str
+
+
+class Layers(QObject):
+    """The viewer's layers as the dock needs them."""
+
+    changed = Signal()  # other layers or other names
+    edited = Signal()  # the watched annotation was painted on, or another label chosen
+    moved = Signal()  # another slice is in view
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._watched: Layer | None = None
+        self._connected: list[tuple[Any, Callable[..., None]]] = []
+        self._named: set[Hashable] = set()
+
+    def open(self) -> None:
+        """Listen to the viewer."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            self._connect(event, self._listed)
+        self._connect(self._viewer.dims.events.current_step, self._moved)
+        self._listed()
+
+    def close(self) -> None:
+        """Leave the viewer's events alone from now on."""
+        self.watch(None)
+        for event, callback in self._connected:
+            event.disconnect(callback)
+        self._connected.clear()
+        self._named.clear()
+
+    def _connect(self, event: Any, callback: Callable[..., None]) -> None:
+        event.connect(callback)
+        self._connected.append((event, callback))
+
+    def _listed(self, *_: Any) -> None:
+        for layer in self._viewer.layers:
+            if layer.unique_id not in self._named:
+                self._named.add(layer.unique_id)
+                self._connect(layer.events.name, self._renamed)
+        self.changed.emit()
+
+    def _renamed(self, *_: Any) -> None:
+        self.changed.emit()
+
+    def _moved(self, *_: Any) -> None:
+        self.moved.emit()
+
+    # -- choosing ------------------------------------------------------------------------------------------------
+
+    def images(self) -> list[Choice]:
+        """List the image layers, without results of this program."""
+        return [Choice(layer.unique_id, layer.name) for layer in self._of(Image)]
+
+    def annotations(self) -> list[Choice]:
+        """List the labels layers that can be painted on, without results of this program."""
+        return [Choice(layer.unique_id, layer.name) for layer in self._of(Labels)]
+
+    def fitting_annotation(self, image: Hashable) -> Hashable | None:
+        """Return the uppermost labels layer of the image's shape, None without one."""
+        shape = self.image(image).shape
+        fitting = [layer.unique_id for layer in self._of(Labels) if _level_0(layer).shape == shape]
+        return fitting[-1] if fitting else None
+
+    def _of(self, kind: type[Layer]) -> list[Any]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, kind) and MARK not in layer.metadata]
+
+    def _find(self, key: Hashable) -> Any:
+        for layer in self._viewer.layers:
+            if layer.unique_id == key:
+                return layer
+        raise ImageError("The layer is not open any more; choose another one.")
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def image(self, key: Hashable) -> ImageSource:
+        """Return an image layer as a frozen value; no pixel is read."""
+        layer = self._find(key)
+        return ImageSource(key, layer.name, _level_0(layer), bool(layer.rgb), _placement(layer))
+
+    def annotation(self, key: Hashable) -> AnnotationSource:
+        """Return a labels layer as a frozen value; no pixel is read."""
+        layer = self._find(key)
+        return AnnotationSource(key, layer.name, _level_0(layer))
+
+    def index_in_view(self, image: Hashable) -> tuple[int, ...]:
+        """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""
+        layer = self._find(image)
+        leading = layer.ndim - 2
+        if not leading:
+            return ()
+        position = layer.world_to_data(self._viewer.dims.point)[:leading]
+        shape = _level_0(layer).shape
+        return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(position, shape, strict=False))
+
+    def selected_label(self, key: Hashable) -> int:
+        """Return the label that the brush paints now."""
+        return int(self._find(key).selected_label)
+
+    # -- painting ------------------------------------------------------------------------------------------------
+
+    def new_annotation(self, image: Hashable) -> Hashable:
+        """Add an empty labels layer on an image, brush in hand, and return its key."""
+        source = self.image(image)
+        names = ["unlabelled", "background", *(f"object {n}" for n in range(1, _NAMED_LABELS))]
+        layer = Labels(
+            np.zeros(source.shape, np.uint16),
+            name=f"{source.name} annotation",
+            features={"index": np.arange(len(names)), "label": names},
+            colormap=CyclicLabelColormap(colors=label_rgba(1), background_value=0),
+            opacity=0.6,
+            **source.placement.options(),
+        )
+        self._viewer.add_layer(layer)
+        layer.brush_size = int(np.clip(min(source.shape[-2:]) // 60, 3, 15))
+        self.paint_label(layer.unique_id, 1)
+        return layer.unique_id
+
+    def paint_label(self, key: Hashable, label: int) -> None:
+        """Take the brush for a label."""
+        layer = self._find(key)
+        self._viewer.layers.selection.active = layer
+        layer.selected_label = label
+        layer.mode = "paint"
+
+    def watch(self, key: Hashable | None) -> None:
+        """Emit `edited` from now on when this annotation changes."""
+        if self._watched is not None:
+            for name in _EDITS:
+                getattr(self._watched.events, name).disconnect(self._edit)
+        self._watched = self._find(key) if key is not None else None
+        if self._watched is not None:
+            for name in _EDITS:
+                getattr(self._watched.events, name).connect(self._edit)
+
+    def _edit(self, *_: Any) -> None:
+        self.edited.emit()
+
+    # -- results -------------------------------------------------------------------------------------------------
+
+    def put_plane(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
+        """Show a segmented plane in the layers '<image> labels' and '<image> scores'; made if there are none."""
+        scores = self._result(image, "scores", (len(result.names), *image.shape))
+        if scores is None:
+            scores = self._add_scores(image, result.names)
+        labels = self._result(image, "labels", image.shape)
+        if labels is None:
+            labels = self._add_labels(image, kind)
+        labels.data[index] = result.labels
+        scores.data[(slice(None), *index)] = result.scores
+        if index == self.index_in_view(image.key):
+            labels.refresh()
+            scores.refresh()
+
+    def _result(self, image: ImageSource, what: str, shape: tuple[int, ...]) -> Any | None:
+        """Return the result layer of an image; one of another shape (another model, other data) is taken away."""
+        for layer in list(self._viewer.layers):
+            if layer.metadata.get(MARK) == {"of": image.key, "what": what}:
+                if tuple(layer.data.shape) == shape:
+                    return layer
+                self._viewer.layers.remove(layer)
+        return None
+
+    def _add_labels(self, image: ImageSource, kind: Kind) -> Any:
+        options: dict[str, Any] = image.placement.options()
+        if kind == "classes":  # the colours that the classes were painted with
+            options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
+        layer = Labels(
+            _zeros(image, image.shape, np.int32),
+            name=f"{image.name} labels",
+            metadata=_mark(image, "labels"),
+            opacity=0.5,
+            **options,
+        )
+        return self._add_below_annotations(layer)
+
+    def _add_scores(self, image: ImageSource, names: Iterable[str]) -> Any:
+        names = tuple(names)
+        layer = Image(
+            _zeros(image, (len(names), *image.shape), np.float16),
+            name=f"{image.name} scores",
+            metadata={**_mark(image, "scores"), "channels": names},
+            contrast_limits=(0, 1),
+            colormap="viridis",
+            rgb=False,
+            visible=False,  # it would hide the image
+            **image.placement.with_channel().options(),
+        )
+        return self._add_below_annotations(layer)
+
+    def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
+        """Show the weights of the loss in the layer '<image> weight map'."""
+        layer = self._result(image, "weight map", image.shape)
+        data = _zeros(image, image.shape, np.float32) if layer is None else layer.data
+        data[...] = 0
+        most = 0.0
+        for region, weights in zip(regions, maps, strict=True):
+            data[(*region.index, *region.region)] = weights
+            most = max(most, float(weights.max()))
+        if layer is None:
+            options = image.placement.options()
+            layer = Image(data, name=f"{image.name} weight map", metadata=_mark(image, "weight map"), colormap="magma",
+                          blending="additive", rgb=False, contrast_limits=(0, most or 1), **options)  # fmt: skip
+            self._add_below_annotations(layer)
+        layer.contrast_limits_range = (0, most or 1)
+        layer.contrast_limits = (0, most or 1)
+        layer.visible = True
+        layer.refresh()
+
+    def _add_below_annotations(self, layer: Layer) -> Layer:
+        """Add a result under what is painted, and leave the brush where it was."""
+        active = self._viewer.layers.selection.active
+        first = next(
+            (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels)), len(self._viewer.layers)
+        )
+        self._viewer.layers.insert(first, layer)
+        if active is not None:
+            self._viewer.layers.selection.active = active
+        return layer
+
+
+def _level_0(layer: Any) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _mark(image: ImageSource, what: str) -> dict[str, Any]:
+    return {MARK: {"of": image.key, "what": what}}
+
+
+def _zeros(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    try:
+        return np.zeros(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
+        raise UserError(
+            f"The results of {image.name} would need {size:.0f} GB of memory; segment it with 'upaint segment' instead."
+        ) from error
+
+
+def _placement(layer: Any) -> Placement:
+    shear = np.asarray(layer.shear, float)
+    if shear.ndim == 1:  # napari gives the upper triangle as a vector
+        matrix = np.eye(layer.ndim)
+        matrix[np.triu_indices(layer.ndim, 1)] = shear
+        shear = matrix
+    return Placement(
+        tuple(float(s) for s in layer.scale),
+        tuple(float(t) for t in layer.translate),
+        np.array(layer.rotate, float),
+        shear,
+        np.array(layer.affine.affine_matrix, float),
+        tuple(str(unit) for unit in layer.units),
+        tuple(layer.axis_labels),
+    )

@@ -1,0 +1,78 @@
+"""The message line of the dock: one sentence, a way to put it away, details on request."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_upaint.widgets._colours import ThemeColours
+
+MessageKind = Literal["info", "warning", "error"]
+_TITLES: dict[MessageKind, str] = {"info": "Note", "warning": "Attention", "error": "Problem"}
+
+
+class MessageLine(QFrame):
+    """Shows one message at a time; empty, it takes no room."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind: MessageKind = "info"
+        self._colours: ThemeColours | None = None
+        self._text = QLabel(wordWrap=True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._more = QToolButton(text="Details", checkable=True)
+        self._dismiss = QToolButton(text="✕", toolTip="Put this message away", autoRaise=True)
+        self._details = QPlainTextEdit(readOnly=True, visible=False)
+        self._details.setMaximumHeight(120)
+        self._compose()
+        self._more.toggled.connect(self._details.setVisible)
+        self._dismiss.clicked.connect(self.clear)
+        self.clear()
+
+    def _compose(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self._text, 1)
+        row.addWidget(self._more, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 4, 6)
+        column.addLayout(row)
+        column.addWidget(self._details)
+        self.setObjectName("upaintMessage")
+
+    def text(self) -> str:
+        """Return the sentence shown, or ''."""
+        return self._text.text()
+
+    def show_message(self, text: str, kind: MessageKind = "info", details: str = "") -> None:
+        """Show a sentence instead of the one before; `details` appear on request."""
+        self.kind = kind
+        self._text.setText(text)
+        self._text.setToolTip("")
+        self._details.setPlainText(details)
+        self._more.setChecked(False)
+        self._more.setVisible(bool(details))
+        self.setAccessibleName(f"{_TITLES[kind]}: {text}")
+        self._paint_border()
+        self.setVisible(bool(text))
+
+    def clear(self) -> None:
+        """Put the message away."""
+        self.show_message("")
+
+    def set_colours(self, colours: ThemeColours) -> None:
+        """Follow the theme."""
+        self._colours = colours
+        self._paint_border()
+
+    def _paint_border(self) -> None:
+        if self._colours is None:
+            return
+        c = self._colours
+        edge = {"info": c.current, "warning": c.warning, "error": c.error}[self.kind]
+        self.setStyleSheet(
+            f"#upaintMessage {{ border-left: 4px solid {edge}; background: {c.foreground}; border-radius: 2px; }}"
+        )

@@ -1,0 +1,139 @@
+"""The third section: which model to start from and to segment with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from napari_upaint.errors import FileError, ModelError
+from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._model_list import SCRATCH_SUMMARY, ModelChoice, bundled_choices, own_choices, read_choice
+
+_FILTER = "U-Paint models (*.safetensors)"
+_SCRATCH = ModelChoice("From scratch", None, SCRATCH_SUMMARY)
+_OPEN = "Open file…"
+
+
+class ModelSection(QWidget):
+    """Bundled models, the user's own runs, from scratch, or a file."""
+
+    chosen = Signal()
+    refused = Signal(str)  # sentence: the file that was picked is no model
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._opened: list[ModelChoice] = []
+        self.combo = QComboBox()
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.combo.setMinimumContentsLength(8)
+        self.combo.setIconSize(QSize(12, 12))
+        self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        never_by_wheel(self.combo)
+        self.save_button = QPushButton("Save as…")
+        self.save_button.clicked.connect(self._ask_where)
+        self._summary = QLabel()
+        self._summary.setWordWrap(True)
+        self._summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(QLabel("Model"), 0, 0)
+        grid.addWidget(self.combo, 0, 1)
+        grid.addWidget(self.save_button, 0, 2)
+        grid.addWidget(self._summary, 1, 0, 1, 3)
+        self.refresh()
+        self.combo.activated.connect(self._activated)
+        self.combo.currentIndexChanged.connect(self._show)
+
+    def choice(self) -> ModelChoice:
+        """Return the chosen model."""
+        data = self.combo.currentData()
+        return data if isinstance(data, ModelChoice) else _SCRATCH
+
+    def choose(self, path: Path | None) -> None:
+        """Choose a model by its file, None: from scratch."""
+        for i in range(self.combo.count()):
+            data = self.combo.itemData(i)
+            if isinstance(data, ModelChoice) and data.path == path:
+                self.combo.setCurrentIndex(i)
+
+    def refresh(self) -> None:
+        """Read the folders again; the chosen model stays chosen."""
+        before = self.combo.currentData()
+        own, bundled = [*self._opened, *own_choices()], bundled_choices()
+        self.combo.blockSignals(True)
+        self.combo.clear()
+        for group in (bundled, own, [_SCRATCH]):
+            for choice in group:
+                self.combo.addItem(choice.name, choice)
+            if group:
+                self.combo.insertSeparator(self.combo.count())
+        self.combo.addItem(_OPEN, None)
+        self.combo.setCurrentIndex(0)
+        if isinstance(before, ModelChoice):
+            self.choose(before.path)
+        self.combo.blockSignals(False)
+        self._show()
+
+    def open_file(self, path: Path) -> None:
+        """Offer a model file and choose it."""
+        try:
+            choice = read_choice(path)
+        except ModelError as error:
+            self.refused.emit(str(error))
+            self.refresh()
+            return
+        if all(other.path != path for other in self._opened):
+            self._opened.insert(0, choice)
+        self.refresh()
+        self.choose(path)
+
+    def save_to(self, path: Path) -> Path:
+        """Copy the chosen model to a file.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written.
+        """
+        source = self.choice().path
+        path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+        try:
+            if source is not None:
+                shutil.copyfile(source, path)
+        except (OSError, shutil.SameFileError) as error:
+            raise FileError(f"Cannot write the model to {path} ({error}); choose another place.") from error
+        return path
+
+    def _activated(self, _: int) -> None:
+        if self.combo.currentText() == _OPEN:
+            path, _filter = QFileDialog.getOpenFileName(self, "Open a model", "", _FILTER)
+            if path:
+                self.open_file(Path(path))
+            else:
+                self.refresh()
+
+    def _ask_where(self) -> None:
+        path, _filter = QFileDialog.getSaveFileName(
+            self, "Save the model as", f"{self.choice().name}.safetensors", _FILTER
+        )
+        if path:
+            try:
+                self.save_to(Path(path))
+            except FileError as error:
+                self.refused.emit(str(error))
+
+    def _show(self, *_: object) -> None:
+        choice = self.choice()
+        self._summary.setText(choice.summary)
+        self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
+        self.save_button.setEnabled(choice.path is not None)
+        self.save_button.setToolTip(
+            "Copy the chosen model to a file, to share it."
+            if choice.path
+            else "There is no model yet; train one first."
+        )
+        self.chosen.emit()

@@ -1,0 +1,60 @@
+"""A progress bar with a line of words below; both keep their height while idle, so that nothing jumps."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+
+_STEPS = 1000
+
+
+class ProgressLine(QWidget):
+    """Fraction 0..1 and what is being done."""
+
+    def __init__(self, idle: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, _STEPS)
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(10)
+        self._words = QLabel(idle)
+        # The words change many times a second: they are cut rather than widen the dock.
+        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(self._bar)
+        column.addWidget(self._words)
+
+    def show_fraction(self, fraction: float | None, words: str) -> None:
+        """Show how far it is; None while nobody knows."""
+        self._bar.setRange(0, 0 if fraction is None else _STEPS)
+        if fraction is not None:
+            self._bar.setValue(round(min(max(fraction, 0.0), 1.0) * _STEPS))
+        self.show_words(words)
+
+    def show_words(self, words: str) -> None:
+        """Change the words only."""
+        self._words.setText(words)
+        self._words.setToolTip(words)
+
+    def rest(self, words: str = "") -> None:
+        """Show that nothing runs."""
+        self.show_fraction(0.0, words)
+
+    def words(self) -> str:
+        """Return the words shown."""
+        return self._words.text()
+
+    def fraction(self) -> float:
+        """Return the fraction shown."""
+        return self._bar.value() / _STEPS if self._bar.maximum() else 0.0
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: '45 s', '3 min 20 s', '2 h 5 min'."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,78 @@
+"""Why a button cannot be pressed, in words; '' when it can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from napari_upaint.settings import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the dock knows when it decides which buttons work."""
+
+    image: bool = False
+    annotation: bool = False
+    fits: bool = True
+    pixels: Mapping[int, int] = field(default_factory=dict)
+    counted: bool = True
+    kind: Kind = "objects"
+    model: bool = True
+    activity: str = ""  # what runs: "training", "segmenting", "weight map"
+
+
+def busy(situation: Situation) -> str:
+    """Return what has to end first."""
+    return {
+        "": "",
+        "training": "A training is running; stop it first (T).",
+        "segmenting": "Images are being segmented; stop that first.",
+        "weight map": "The weight map is being computed; wait a moment.",
+    }[situation.activity]
+
+
+def why_not_new_labels(situation: Situation) -> str:
+    """Return why no labels layer can be made."""
+    return "" if situation.image else "Open an image first."
+
+
+def why_not_paint(situation: Situation) -> str:
+    """Return why there is nothing to paint on."""
+    return "" if situation.annotation else "Press 'New labels' first."
+
+
+def why_not_weigh(situation: Situation) -> str:
+    """Return why there is no weight map to show."""
+    return busy(situation) or _why_not_learn(situation)
+
+
+def why_not_train(situation: Situation) -> str:
+    """Return why training cannot begin."""
+    return busy(situation) or _why_not_learn(situation)
+
+
+def why_not_segment(situation: Situation) -> str:
+    """Return why nothing can be segmented."""
+    if not situation.image:
+        return "Open an image first."
+    return busy(situation) or ("" if situation.model else "There is no model yet; train one first.")
+
+
+def _why_not_learn(situation: Situation) -> str:
+    if not situation.image:
+        return "Open an image first."
+    if not situation.annotation:
+        return "Press 'New labels' and paint first."
+    if not situation.fits:
+        return "The labels have another shape than the image; press 'New labels'."
+    if not situation.counted:
+        return ""
+    painted = set(situation.pixels)
+    if not painted:
+        return "Nothing is painted yet: paint some background (1) and some objects (2 and up)."
+    if painted == {1}:
+        return "Only background is painted; paint some objects too (2 and up)."
+    if 1 not in painted and (situation.kind == "objects" or len(painted) < 2):
+        return "No background is painted; paint some with label 1."
+    return ""

@@ -1,0 +1,31 @@
+"""All sections of the dock, together: what the logic needs to know of the looks."""
+
+from __future__ import annotations
+
+from napari_upaint.settings import TrainSettings
+from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._image_section import ImageSection
+from napari_upaint.widgets._labels_section import LabelsSection
+from napari_upaint.widgets._message import MessageLine
+from napari_upaint.widgets._model_section import ModelSection
+from napari_upaint.widgets._segment_section import SegmentSection
+from napari_upaint.widgets._settings_section import SettingsSection
+from napari_upaint.widgets._train_section import TrainSection
+
+
+class Sections:
+    """The parts of the dock from top to bottom, and the message line."""
+
+    def __init__(self) -> None:
+        self.image = ImageSection()
+        self.labels = LabelsSection()
+        self.model = ModelSection()
+        self.train = TrainSection(TrainSettings().seconds)
+        self.segment = SegmentSection()
+        self.settings = SettingsSection()
+        self.message = MessageLine()
+
+    def set_colours(self, colours: ThemeColours) -> None:
+        """Follow the theme."""
+        self.message.set_colours(colours)
+        self.train.plot.set_colours(colours)

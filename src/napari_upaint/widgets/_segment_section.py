@@ -1,0 +1,66 @@
+"""The fifth section: segment what is in view, the layer, or everything that is open; the weight map."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_upaint.widgets._progress_line import ProgressLine
+
+Extent = Literal["view", "layer", "all"]
+_TIPS: dict[Extent, str] = {
+    "view": "Segment the plane that is in view. Key: Shift+P",
+    "layer": "Segment every plane of the chosen image layer.",
+    "all": "Segment every open image layer; one that fails does not stop the others.",
+}
+_TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
+_WEIGHTS_TIP = "Show how much each painted pixel counts in training, as an image layer."
+
+
+class SegmentSection(QWidget):
+    """Three buttons by extent, one to stop, one for the weight map."""
+
+    wanted = Signal(str)  # extent
+    stop_wanted = Signal()
+    weight_map_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: dict[Extent, QPushButton] = {}
+        row = QHBoxLayout()
+        for extent, text in _TEXTS.items():
+            button = QPushButton(text)
+            button.clicked.connect(lambda _=False, extent=extent: self.wanted.emit(extent))
+            self.buttons[extent] = button
+            row.addWidget(button)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.clicked.connect(self.stop_wanted)
+        self.progress = ProgressLine()
+        below = QHBoxLayout()
+        below.addWidget(self.progress, 1)
+        below.addWidget(self.stop_button)
+        self.weight_map_button = QPushButton("Show weight map")
+        self.weight_map_button.clicked.connect(self.weight_map_wanted)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addLayout(below)
+        column.addWidget(self.weight_map_button)
+        self.show_running(False)
+
+    def allow(self, why: str, weights_why: str) -> None:
+        """Enable the buttons, or say why they are not (empty: enabled)."""
+        for extent, button in self.buttons.items():
+            button.setEnabled(not why)
+            button.setToolTip(why or _TIPS[extent])
+        self.weight_map_button.setEnabled(not weights_why)
+        self.weight_map_button.setToolTip(weights_why or _WEIGHTS_TIP)
+
+    def show_running(self, running: bool) -> None:
+        """Enable Stop while something runs."""
+        self.stop_button.setEnabled(running)
+        self.stop_button.setToolTip("Keep the planes that are done." if running else "Nothing is being segmented.")
+        if not running:
+            self.progress.rest()

@@ -1,0 +1,209 @@
+"""What the window knows of its layers as frozen values: safe to hand to a thread, since no layer hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from napari_upaint.core.normalize import Normalization, measure
+from napari_upaint.core.sample import Sample
+from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.settings import Kind
+
+# Context around the paint that a sample keeps: more than half of the largest network input.
+MARGIN = 400
+# Planes that are read to measure the gray values of a stack.
+_PLANES_MEASURED = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """Where a layer lies in the world; one entry per axis of the data, without the axis of RGB."""
+
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    rotate: np.ndarray
+    shear: np.ndarray
+    affine: np.ndarray
+    units: tuple[str, ...]
+    axis_labels: tuple[str, ...]
+
+    def options(self) -> dict[str, Any]:
+        """Return the keywords with which napari makes a layer in this place."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def with_channel(self) -> Placement:
+        """Return the place of data with a channel axis in front."""
+        return Placement(
+            (1.0, *self.scale),
+            (0.0, *self.translate),
+            _framed(self.rotate),
+            _framed(self.shear),
+            _framed(self.affine),
+            ("pixel", *self.units),
+            ("channel", *self.axis_labels),
+        )
+
+
+def _framed(matrix: np.ndarray) -> np.ndarray:
+    larger = np.eye(len(matrix) + 1)
+    larger[1:, 1:] = matrix
+    return larger
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSource:
+    """An image layer. `data` may be lazy (dask, zarr); axes (..., Y, X), with RGB (..., Y, X, S)."""
+
+    key: Hashable
+    name: str
+    data: Any
+    rgb: bool
+    placement: Placement
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape without the axis of RGB."""
+        shape = tuple(int(n) for n in self.data.shape)
+        return shape[:-1] if self.rgb else shape
+
+    @property
+    def spacing(self) -> tuple[float, float] | None:
+        """Physical size of a pixel (Y, X); None where the image has no unit."""
+        unit = self.placement.units[-1]
+        return None if unit in ("pixel", "dimensionless") else self.placement.scale[-2:]  # type: ignore[return-value]
+
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Iterate over the planes: indices of the leading axes."""
+        return product(*(range(n) for n in self.shape[:-2]))
+
+    def plane(self, index: tuple[int, ...], region: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
+        """Read a plane or a region of it, axes (C, Y, X). Never on the GUI thread: it may be a file far away."""
+        read = np.asarray(self.data[(*index, *region)])
+        if np.iscomplexobj(read):
+            raise ImageError(f"{self.name} has complex numbers ({read.dtype}); use its magnitude or phase.")
+        read = read.astype(np.uint8) if read.dtype == bool else read
+        # A fourth channel is transparency; there is nothing to be learnt from it.
+        return np.moveaxis(read, -1, 0)[:3] if self.rgb else read[None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotationSource:
+    """A labels layer that the user paints on, axes (..., Y, X)."""
+
+    key: Hashable
+    name: str
+    data: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the data."""
+        return tuple(int(n) for n in self.data.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedRegion:
+    """A sample and where it was cut from."""
+
+    sample: Sample
+    index: tuple[int, ...]
+    region: tuple[slice, slice]
+
+
+def same_shape(image: ImageSource, annotation: AnnotationSource) -> None:
+    """Raise an AnnotationError unless the labels lie on the image pixel by pixel."""
+    if image.shape != annotation.shape:
+        raise AnnotationError(
+            f"The labels {annotation.name} are {_size(annotation.shape)} but the image {image.name} is"
+            f" {_size(image.shape)}; press 'New labels' to make some that fit."
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape)) + " pixels"
+
+
+def measure_image(image: ImageSource) -> Normalization:
+    """Measure the gray values of a whole layer on a few planes spread over it."""
+    indices = list(image.indices()) if len(image.shape) > 2 else [()]
+    chosen = np.unique(np.linspace(0, len(indices) - 1, min(len(indices), _PLANES_MEASURED)).round().astype(int))
+    return measure(np.stack([image.plane(indices[i]) for i in chosen], axis=1), image.name)
+
+
+def painted_regions(
+    image: ImageSource, annotation: AnnotationSource
+) -> list[tuple[tuple[int, ...], tuple[slice, slice]]]:
+    """Find the planes with paint and, in each, the painted rectangle with its context."""
+    same_shape(image, annotation)
+    found = []
+    for index in image.indices():
+        painted = np.asarray(annotation.data[index]) != 0
+        if painted.any():
+            rows, columns = painted.any(axis=1), painted.any(axis=0)
+            found.append((index, (_with_margin(rows), _with_margin(columns))))
+    if not found:
+        raise AnnotationError(
+            f"Nothing is painted on {annotation.name}; paint some background (label 1) and some objects (label 2 and up)."
+        )
+    return found
+
+
+def _with_margin(painted: np.ndarray) -> slice:
+    where = np.flatnonzero(painted)
+    return slice(max(0, int(where[0]) - MARGIN), min(len(painted), int(where[-1]) + 1 + MARGIN))
+
+
+def gather(
+    image: ImageSource,
+    annotation: AnnotationSource,
+    kind: Kind,
+    measure_it: Callable[[ImageSource], Normalization] = measure_image,
+) -> list[PaintedRegion]:
+    """Make samples of what is painted; reads only the painted planes and those that the gray values are measured on.
+
+    Raises
+    ------
+    AnnotationError
+        If the shapes differ, nothing is painted, or only one class is.
+    ImageError
+        If the image is constant, or has NaN or infinite pixels.
+    """
+    regions = painted_regions(image, annotation)
+    cuts = [np.array(annotation.data[(*index, *region)]) for index, region in regions]
+    two_classes_painted(np.unique(np.concatenate([np.unique(cut) for cut in cuts])), annotation.name, kind)
+    normalization = measure_it(image)
+    gathered = []
+    for (index, region), cut in zip(regions, cuts, strict=True):
+        pixels = np.ascontiguousarray(image.plane(index, region))
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            wrong = int(pixels.size - np.isfinite(pixels).sum())
+            raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
+        sample = Sample(pixels, cut.astype(np.int32, copy=False), normalization, image.spacing, image.name)
+        gathered.append(PaintedRegion(sample, index, region))
+    return gathered
+
+
+def two_classes_painted(labels: np.ndarray, name: str, kind: Kind) -> None:
+    """Raise an AnnotationError if there is nothing to tell apart."""
+    painted = {int(label) for label in labels if label > 0}
+    if painted == {1}:
+        raise AnnotationError(
+            f"Only background (label 1) is painted on {name}; paint some objects with label 2 and up."
+        )
+    if 1 not in painted and (kind == "objects" or len(painted) < 2):
+        raise AnnotationError(f"No background is painted on {name}; choose label 1 and paint some background.")
+
+
+def count_painted(annotation: AnnotationSource) -> dict[int, int]:
+    """Count the painted pixels of each label, plane by plane: a stack need not fit into memory."""
+    counts: dict[int, int] = {}
+    for index in product(*(range(n) for n in annotation.shape[:-2])):
+        plane = np.asarray(annotation.data[index])
+        labels, pixels = np.unique(plane[plane > 0], return_counts=True)
+        for label, n in zip(labels.tolist(), pixels.tolist(), strict=True):
+            counts[label] = counts.get(label, 0) + n
+    return dict(sorted(counts.items()))

@@ -1,0 +1,85 @@
+"""The fourth section: Train and Stop, the time for it, progress, the loss, the device."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+
+from napari_upaint.engine.progress import TrainProgress
+from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._loss_plot import LossPlot
+from napari_upaint.widgets._progress_line import ProgressLine, duration
+
+_TIP = "Learn from what is painted. Key: T (or Shift+T)"
+_STOP_TIP = "Finish the training with the best model so far. Key: T (or Shift+T)"
+
+
+class TrainSection(QWidget):
+    """One button that trains or stops, and what there is to see meanwhile."""
+
+    train_wanted = Signal()
+    stop_wanted = Signal()
+
+    def __init__(self, seconds: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.running = False
+        self.button = QPushButton("Train")
+        self.button.clicked.connect(lambda: (self.stop_wanted if self.running else self.train_wanted).emit())
+        self.seconds = QSpinBox()
+        self.seconds.setRange(1, 24 * 3600)
+        self.seconds.setValue(round(seconds))
+        self.seconds.setSuffix(" s")
+        self.seconds.setToolTip("How long to train. One minute is enough for most images; press Train again to go on.")
+        never_by_wheel(self.seconds)
+        self.progress = ProgressLine()
+        self.plot = LossPlot()
+        self.device = QLabel("Device: known after the first start")
+        self.device.setWordWrap(True)
+        self.device.setToolTip("What the engine computes on; it runs in a process of its own.")
+        self._compose()
+
+    def _compose(self) -> None:
+        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout()
+        row.addWidget(self.button, 1)
+        row.addWidget(QLabel("for"))
+        row.addWidget(self.seconds)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.progress)
+        column.addWidget(self.plot)
+        column.addWidget(self.device)
+
+    def allow(self, why: str) -> None:
+        """Enable Train, or say why it cannot be pressed (empty: it can)."""
+        self.button.setEnabled(self.running or not why)
+        self.button.setToolTip(_STOP_TIP if self.running else why or _TIP)
+        if not self.running:
+            self.progress.rest(why)
+
+    def show_running(self, running: bool) -> None:
+        """Change between Train and Stop."""
+        self.running = running
+        self.button.setText("Stop" if running else "Train")
+        self.seconds.setEnabled(not running)
+        if running:
+            self.plot.clear(self.seconds.value())
+            self.progress.show_fraction(None, "Looking at what is painted…")
+            self.allow("")
+
+    def show_stopping(self) -> None:
+        """Say that the stop was heard."""
+        self.button.setEnabled(False)
+        self.button.setToolTip("Finishing with the best model so far.")
+        self.progress.show_words("Stopping…")
+
+    def show_progress(self, state: TrainProgress) -> None:
+        """Show how far the training is."""
+        self.plot.add(state.seconds, state.loss, state.validation)
+        words = state.stage[:1].upper() + state.stage[1:]
+        if state.step:
+            words += f", step {state.step}"
+        if state.budget > 0:
+            words += f", {duration(state.budget - state.seconds)} left"
+        self.progress.show_fraction(state.fraction, words)

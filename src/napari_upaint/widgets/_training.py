@@ -1,0 +1,137 @@
+"""One training, from the layers' arrays to a saved model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.session.protocol import TrainRequest
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
+from napari_upaint.widgets._measured import MeasuredImages
+from napari_upaint.widgets._model_list import save_run
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, gather
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainPlan:
+    """What to train on, from where, and how. `start` None: from scratch."""
+
+    image: ImageSource
+    annotation: AnnotationSource
+    kind: Kind
+    start: Path | None
+    settings: TrainSettings
+    weights: WeightSettings
+    augment: AugmentSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The end of a training: its result, and the model's file (None where the start was kept)."""
+
+    result: TrainResult
+    path: Path | None
+
+
+class Training(QObject):
+    """Gathers samples in a thread, trains in the engine process, saves the model in a thread."""
+
+    progress = Signal(object)  # TrainProgress
+    ended = Signal(object)  # Trained
+    failed = Signal(str, str)
+    stopped = Signal()  # before there was a result
+
+    def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge, self._measured = bridge, measured
+        self._plan: TrainPlan | None = None
+        self._job: GuiJob | None = None
+        self._result: TrainResult | None = None
+        self._gathering, self._saving = Work(self), Work(self)
+        self._gathering.done.connect(self._train)
+        self._gathering.failed.connect(self._fail)
+        self._saving.done.connect(self._saved)
+        self._saving.failed.connect(self._fail)
+
+    @property
+    def running(self) -> bool:
+        """Whether a training is under way."""
+        return self._plan is not None
+
+    def start(self, plan: TrainPlan) -> None:
+        """Begin; returns at once."""
+        self._plan, self._result = plan, None
+        self._gathering.start(self._gather, plan)
+
+    def stop(self) -> None:
+        """Finish with the best model so far."""
+        if self._gathering.busy:
+            self._gathering.forget()
+            self._rest()
+            self.stopped.emit()
+        elif self._job is not None:
+            self._job.stop()
+
+    def abandon(self) -> None:
+        """End without a result and without a word: the dock closes."""
+        for work in (self._gathering, self._saving):
+            work.forget()
+        if self._job is not None:
+            self._job.abandon()
+        self._rest()
+
+    def _gather(self, plan: TrainPlan) -> list[PaintedRegion]:
+        return gather(plan.image, plan.annotation, plan.kind, self._measured.of)
+
+    def _train(self, regions: list[PaintedRegion]) -> None:
+        plan = self._plan
+        assert plan is not None
+        request = TrainRequest(
+            tuple(region.sample for region in regions),
+            kind=plan.kind,
+            start=plan.start,
+            settings=plan.settings,
+            weights=plan.weights,
+            augment=plan.augment,
+            name=plan.image.name,
+        )
+        self._job = self._bridge.job()
+        self._job.payload.connect(self._hear)
+        self._job.finished.connect(self._finish)
+        self._job.failed.connect(self._fail)
+        self._bridge.begin(self._job, request)
+
+    def _hear(self, payload: object) -> None:
+        if isinstance(payload, TrainProgress):
+            self.progress.emit(payload)
+        elif isinstance(payload, TrainResult):
+            self._result = payload
+
+    def _finish(self) -> None:
+        assert self._plan is not None
+        self._job = None
+        if self._result is None:
+            self._rest()
+            self.stopped.emit()
+        elif self._result.improved or self._plan.start is None:
+            self._saving.start(save_run, self._result.model, self._plan.image.name)
+        else:
+            self._saved(None)
+
+    def _saved(self, path: Path | None) -> None:
+        result = self._result
+        assert result is not None
+        self._rest()
+        self.ended.emit(Trained(result, path))
+
+    def _fail(self, sentence: str, details: str) -> None:
+        self._rest()
+        self.failed.emit(sentence, details)
+
+    def _rest(self) -> None:
+        self._plan = self._job = self._result = None

@@ -1,0 +1,39 @@
+"""What the dock says when something ended."""
+
+from __future__ import annotations
+
+from napari_upaint.widgets._message import MessageKind
+from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._segmenting import Segmented
+from napari_upaint.widgets._training import Trained
+
+
+def after_training(trained: Trained) -> str:
+    """Say whether the model is better than before, and where it is."""
+    result = trained.result
+    numbers = f"loss on held-out paint {result.before:.3g} → {result.after:.3g}"
+    if result.improved:
+        words = f"Better than before: {numbers}"
+    elif trained.path is not None:
+        words = f"Not better on held-out paint ({numbers}), kept as there was no model before"
+    else:
+        words = f"Kept the model from before, because nothing was better ({numbers}); paint more and train again"
+    words += f"; {result.steps} steps in {duration(result.seconds)}."
+    if trained.path is not None:
+        words += f" Saved as '{trained.path.stem}'."
+    return words
+
+
+def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
+    """Say how much was segmented and what failed: text, kind, details."""
+    planes = "1 plane" if summary.done == 1 else f"{summary.done} planes"
+    details = "\n\n".join(f"{sentence}\n{more}".strip() for sentence, more in summary.failures)
+    if not summary.failures:
+        words = f"Stopped after {planes}." if summary.stopped else f"Segmented {planes}."
+        return words, "info", ""
+    first = summary.failures[0][0]
+    if len(summary.failures) > 1:
+        first += f" ({len(summary.failures)} layers failed, see the details.)"
+    if summary.done:
+        return f"Segmented {planes}, but: {first}", "warning", details
+    return first, "error", details

@@ -1,0 +1,228 @@
+"""What runs: training, segmenting, weight map. One at a time, each with its words at the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from qtpy.QtCore import QObject
+
+from napari_upaint.engine.progress import DeviceLine, PlaneResult
+from napari_upaint.errors import UserError
+from napari_upaint.session.protocol import DeviceRequest
+from napari_upaint.widgets import _reasons as reasons
+from napari_upaint.widgets._background import describe
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._measured import MeasuredImages
+from napari_upaint.widgets._message import MessageKind
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._segment_section import Extent
+from napari_upaint.widgets._segmenting import Plane, Segmented, Segmenting, SegmentPlan, planes_of
+from napari_upaint.widgets._training import Trained, Training, TrainPlan
+from napari_upaint.widgets._weighing import Weighed, Weighing, WeightPlan
+from napari_upaint.widgets._words import after_segmenting, after_training
+
+
+class Working(QObject):
+    """Connects the buttons of the lower sections with the engine process and its results with the layers."""
+
+    def __init__(
+        self, layers: Layers, choosing: Choosing, sections: Sections, bridge: JobBridge, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._sections, self._bridge = layers, choosing, sections, bridge
+        self._quiet = False  # a segmentation that nobody asked for does not speak
+        measured = MeasuredImages()
+        self.training = Training(bridge, measured, self)
+        self.segmenting = Segmenting(bridge, measured, self)
+        self.weighing = Weighing(bridge, measured, self)
+        choosing.changed.connect(self._allow)
+        choosing.failed.connect(self._fail)
+        sections.model.chosen.connect(self._allow)
+        sections.model.refused.connect(self._fail)
+        self._connect_training()
+        self._connect_segmenting()
+        self._allow()
+
+    def _connect_training(self) -> None:
+        section = self._sections.train
+        section.train_wanted.connect(self.train)
+        section.stop_wanted.connect(self.stop_training)
+        self.training.progress.connect(section.show_progress)
+        self.training.ended.connect(self._trained)
+        self.training.failed.connect(self._training_failed)
+        self.training.stopped.connect(self._training_stopped)
+
+    def _connect_segmenting(self) -> None:
+        section = self._sections.segment
+        section.wanted.connect(self.segment)
+        section.stop_wanted.connect(self._stop_segmenting)
+        section.weight_map_wanted.connect(self.show_weight_map)
+        for work in (self.segmenting, self.weighing):
+            work.progress.connect(section.progress.show_fraction)
+        self.segmenting.segmented.connect(self._plane_segmented)
+        self.segmenting.ended.connect(self._segmenting_ended)
+        self.weighing.ended.connect(self._weighed)
+        self.weighing.failed.connect(self._weighing_failed)
+
+    def close(self) -> None:
+        """Stop everything and end the engine process."""
+        for work in (self.training, self.segmenting, self.weighing):
+            work.abandon()
+        self._bridge.close()
+
+    # -- which buttons work --------------------------------------------------------------------------------------
+
+    def _allow(self) -> None:
+        running = (("training", self.training), ("segmenting", self.segmenting), ("weight map", self.weighing))
+        now = next((name for name, work in running if work.running), "")
+        situation = replace(
+            self._choosing.situation(), model=self._sections.model.choice().path is not None, activity=now
+        )
+        self._sections.labels.allow(reasons.why_not_new_labels(situation), reasons.why_not_paint(situation))
+        self._sections.train.allow(reasons.why_not_train(situation))
+        self._sections.segment.allow(reasons.why_not_segment(situation), reasons.why_not_weigh(situation))
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def train_or_stop(self) -> None:
+        """Do what the Train button would do now."""
+        if self._sections.train.button.isEnabled():
+            self._sections.train.button.click()
+        else:
+            self._fail(self._sections.train.button.toolTip(), kind="warning")
+
+    def train(self) -> None:
+        """Learn from what is painted."""
+        image, annotation, s = self._choosing.image(), self._choosing.annotation(), self._sections.settings
+        if image is None or annotation is None or self.training.running:
+            return
+        self._sections.message.clear()
+        settings = s.train.value(seconds=float(self._sections.train.seconds.value()))
+        start = self._sections.model.choice().path
+        kind = self._choosing.kind()
+        self.training.start(TrainPlan(image, annotation, kind, start, settings, s.weights.value(), s.augment.value()))
+        self._sections.train.show_running(True)
+        self._allow()
+
+    def stop_training(self) -> None:
+        """Finish with the best model so far."""
+        self._sections.train.show_stopping()
+        self.training.stop()
+
+    def _trained(self, trained: Trained) -> None:
+        self._training_over()
+        if trained.path is not None:
+            self._sections.model.refresh()
+            self._sections.model.choose(trained.path)
+        self._sections.message.show_message(after_training(trained))
+        if self._choosing.image() is not None:
+            self._segment("view", quiet=True)
+
+    def _training_failed(self, sentence: str, details: str) -> None:
+        self._training_over()
+        self._fail(sentence, details)
+
+    def _training_stopped(self) -> None:
+        self._training_over()
+        self._sections.message.show_message("Stopped before the first step; the model is as it was.")
+
+    def _training_over(self) -> None:
+        self._sections.train.show_running(False)
+        self._allow()
+
+    # -- segmenting ----------------------------------------------------------------------------------------------
+
+    def segment_view(self) -> None:
+        """Do what the button 'This view' would do now."""
+        button = self._sections.segment.buttons["view"]
+        if button.isEnabled():
+            button.click()
+        else:
+            self._fail(button.toolTip(), kind="warning")
+
+    def segment(self, extent: Extent) -> None:
+        """Segment the plane in view, the layer, or all open layers."""
+        self._sections.message.clear()
+        self._segment(extent, quiet=False)
+
+    def _segment(self, extent: Extent, quiet: bool) -> None:
+        model, s = self._sections.model.choice().path, self._sections.settings
+        planes = self._planes(extent)
+        if model is None or not planes or self.segmenting.running:
+            return
+        self._quiet = quiet
+        self.segmenting.start(SegmentPlan(planes, Path(model), s.predict.value(), s.objects.value()))
+        self._sections.segment.show_running(self.segmenting.running)
+        self._allow()
+
+    def _planes(self, extent: Extent) -> tuple[Plane, ...]:
+        if extent == "all":
+            return planes_of([self._layers.image(choice.key) for choice in self._layers.images()])
+        image = self._choosing.image()
+        if image is None:
+            return ()
+        return planes_of([image]) if extent == "layer" else (Plane(image, self._layers.index_in_view(image.key)),)
+
+    def _stop_segmenting(self) -> None:
+        (self.segmenting if self.segmenting.running else self.weighing).stop()
+
+    def _plane_segmented(self, plane: Plane, result: PlaneResult) -> None:
+        try:
+            self._layers.put_plane(plane.image, plane.index, result, self._sections.model.choice().kind)
+        except UserError as error:  # the layer was closed meanwhile, or memory is short
+            self.segmenting.stop()
+            self._fail(str(error))
+
+    def _segmenting_ended(self, summary: Segmented) -> None:
+        self._sections.segment.show_running(False)
+        self._allow()
+        if summary.failures or not self._quiet:
+            self._sections.message.show_message(*after_segmenting(summary))
+
+    # -- weight map ----------------------------------------------------------------------------------------------
+
+    def show_weight_map(self) -> None:
+        """Compute the weights of what is painted and show them as a layer."""
+        image, annotation = self._choosing.image(), self._choosing.annotation()
+        if image is None or annotation is None or self.weighing.running:
+            return
+        self._sections.message.clear()
+        weights = self._sections.settings.weights.value()
+        self.weighing.start(WeightPlan(image, annotation, self._choosing.kind(), weights))
+        self._sections.segment.show_running(True)
+        self._allow()
+
+    def _weighed(self, weighed: Weighed | None) -> None:
+        self._sections.segment.show_running(False)
+        self._allow()
+        if weighed is not None:
+            try:
+                self._layers.put_weight_map(weighed.image, weighed.regions, weighed.maps)
+            except UserError as error:
+                self._fail(str(error))
+
+    def _weighing_failed(self, sentence: str, details: str) -> None:
+        self._sections.segment.show_running(False)
+        self._allow()
+        self._fail(sentence, details)
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def _fail(self, sentence: str, details: str = "", kind: MessageKind = "error") -> None:
+        self._sections.message.show_message(sentence, kind, details)
+
+    def ask_device(self) -> None:
+        """Warm the engine up, and learn what it computes on."""
+        job = self._bridge.job()
+        job.payload.connect(self._show_device)
+        try:
+            self._bridge.begin(job, DeviceRequest())
+        except Exception as error:
+            self._fail(*describe(error))
+
+    def _show_device(self, payload: object) -> None:
+        if isinstance(payload, DeviceLine):
+            self._sections.train.device.setText(f"Computes on: {payload.text}")

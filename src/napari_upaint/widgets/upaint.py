@@ -1,0 +1,148 @@
+"""The dock *U-Paint*: its sections from top to bottom, in working order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import napari.viewer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QCloseEvent, QShowEvent
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_upaint.session.drive import TASKS
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._colours import theme_colours
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._keys import Keys
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._working import Working
+
+
+class UPaintDock(QWidget):
+    """Paint, train, segment.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose layers are worked on.
+    tasks : str
+        Module with the engine's table of generators; another one is for tests.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, tasks: str = TASKS) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._open = False
+        self.sections = Sections()
+        self.layers = Layers(viewer, self)
+        self.bridge = JobBridge(self, tasks)
+        self.choosing = Choosing(self.layers, self.sections, self)
+        self.working = Working(self.layers, self.choosing, self.sections, self.bridge, self)
+        self.keys = Keys(viewer, self._actions())
+        self._compose()
+        self._acquire()
+        # Whatever way the dock goes, the engine goes with it.
+        self.destroyed.connect(partial(JobBridge.close, self.bridge))
+
+    def _actions(self) -> dict[str, Callable[[], None]]:
+        train, segment = self.working.train_or_stop, self.working.segment_view
+        background, following = self.choosing.take_background, self.choosing.take_next
+        # P and B alone belong to napari's labels layers.
+        return {
+            "T": train,
+            "Shift-T": train,
+            "Shift-P": segment,
+            "Shift-B": background,
+            "N": following,
+            "Shift-N": following,
+        }
+
+    def _compose(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.setSpacing(6)
+        s = self.sections
+        for title, section in (
+            ("Image", s.image),
+            ("Paint", s.labels),
+            ("Model", s.model),
+            ("Train", s.train),
+            ("Segment", s.segment),
+            ("Settings", s.settings),
+        ):
+            column.addWidget(_heading(title))
+            column.addWidget(section)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(s.message)
+        self.setMinimumWidth(300)
+
+    # -- coming and going ----------------------------------------------------------------------------------------
+
+    def _acquire(self) -> None:
+        """Listen to the viewer, take the keys, start the engine."""
+        if self._open:
+            return
+        self._open = True
+        self._viewer.events.theme.connect(self._follow_theme)
+        self._follow_theme()
+        self.layers.open()
+        self.keys.bind()
+        self.working.ask_device()
+
+    def _release(self) -> None:
+        """Give back everything that is not this dock's own, and end the engine process."""
+        if not self._open:
+            return
+        self._open = False
+        self._viewer.events.theme.disconnect(self._follow_theme)
+        self.keys.release()
+        self.choosing.close()
+        self.working.close()
+        self.layers.close()
+
+    def _follow_theme(self, *_: object) -> None:
+        self.sections.set_colours(theme_colours(self._viewer.theme))
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Wake up, also when a dock that was taken out of the window is put back."""
+        self._acquire()
+        self.window().installEventFilter(self)
+        super().showEvent(event)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """End the engine when closed as a window of its own."""
+        self._release()
+        super().closeEvent(event)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice that napari takes the dock out of its window: it does so when the dock is closed."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._release()
+        return super().event(event)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        """Notice that the viewer closes. It may still ask its user and stay open, so look a moment later."""
+        if event is not None and event.type() == QEvent.Type.Close:
+            QTimer.singleShot(0, self._release_if_hidden)
+        return False
+
+    def _release_if_hidden(self) -> None:
+        if not self.window().isVisible():
+            self._release()
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(f"<b>{text}</b>")
+    label.setContentsMargins(0, 4, 0, 0)
+    return label
