@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from napari_upaint.commands import _picture as picture
-from napari_upaint.commands._planes import measure_image
+from napari_upaint.commands._planes import measure_image, write_planes
 from napari_upaint.commands._running import Interrupt
 from napari_upaint.commands._table import table
 from napari_upaint.commands.evaluate import compare
@@ -25,7 +25,7 @@ from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image, planes
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.io.samples import PackageSample, open_sample
-from napari_upaint.io.write import write_image, write_labels, write_scores
+from napari_upaint.io.write import write_labels, write_scores
 from napari_upaint.settings import ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
 
@@ -72,7 +72,8 @@ def do_job(name: str, folder: Path, settings: TrainSettings, *, device: str = "a
     with clock.stage("segment after training"):
         after = _segment(sample.image, name, training.model, device, Interrupt())
     with clock.stage("weight map"):
-        weights = np.stack([weight_map(one, "objects", WeightSettings()) for one in painted])
+        spacing = sample.image.plane_spacing
+        weights = np.stack([weight_map(one, "objects", WeightSettings(), spacing=spacing) for one in painted])
     outcome = Outcome(name, sample.image, truth, painted, before, after, weights, training)
     with clock.stage("write"):
         _write(folder, outcome)
@@ -108,11 +109,10 @@ def _segment(image: Image, name: str, model: ModelFile, device: str, interrupt: 
 
 
 def _write(folder: Path, out: Outcome) -> None:
-    flat = {"data": out.weights.reshape(*out.image.leading_shape, *out.image.plane_shape), "channel_names": ()}
     write_labels(folder / f"{out.name}_strokes.tif", out.painted.reshape(out.after.labels.shape), out.image)
     write_labels(folder / f"{out.name}_labels.tif", out.after.labels, out.image)
     write_scores(folder / f"{out.name}_scores.tif", out.after.scores, out.image, out.after.names)
-    write_image(folder / f"{out.name}_weights.tif", replace(out.image, axes=f"{out.image.leading_axes}YX", **flat))
+    write_planes(folder / f"{out.name}_weights.tif", out.weights, out.image)
     save_model(out.training.model, folder / f"{out.name}.safetensors")
 
 

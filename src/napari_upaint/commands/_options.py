@@ -53,7 +53,7 @@ def add_kind(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda or mps (default: auto, a GPU if there is one)"
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute (default: auto)"
     )
 
 
@@ -70,11 +70,13 @@ def _add(container: argparse._ActionsContainer, one: Field[Any], default: Any) -
         return
     if said["choices"] is None:
         common["metavar"] = (said["unit"] or "N").upper()
-    container.add_argument(option, type=type(default), choices=said["choices"], help=_help(one, default), **common)
+    container.add_argument(option, type=type(one.default), choices=said["choices"], help=_help(one, default), **common)
 
 
 def _help(one: Field[Any], default: object) -> str:
     said = one.metadata
-    limits = "" if said["low"] is None else f"; {said['low']:g} to {said['high']:g}"
+    # A bound that nobody reaches is noise in a help text; the check still knows it.
+    high = f" to {said['high']:g}" if said["high"] is not None and said["high"] < 1e5 else ""
+    limits = "" if said["low"] is None else f"; {said['low']:g}{high or ' or more'}"
     unit = f" {said['unit']}" if said["unit"] else ""
     return f"{said['tip']} (default: {default}{unit}{limits})".replace("%", "%%")

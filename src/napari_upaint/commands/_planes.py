@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,14 @@ def _painted(image_path: Path, label_path: Path) -> Iterator[Sample]:
         if painted.any():
             name = f"{image_path.name} {index}" if index else image_path.name
             yield Sample(plane, painted, normalization, image.plane_spacing, name)
+
+
+def write_planes(path: Path, arrays: np.ndarray, like: Image) -> None:
+    """Write single-channel planes, axes (N, Y, X), with the leading axes and the scale of an image."""
+    from napari_upaint.io.write import write_image
+
+    data = arrays.reshape(*like.leading_shape, *like.plane_shape)
+    write_image(path, replace(like, data=data, axes=f"{like.leading_axes}YX", channel_names=()))
 
 
 def shape(lengths: Sequence[int]) -> str:

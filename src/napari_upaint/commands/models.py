@@ -1,4 +1,4 @@
-"""List the bundled models, or describe model files.
+"""List the models there are, bundled and your own, or describe model files.
 
 The first one is where a training starts if nothing else is said.
 """
@@ -18,18 +18,20 @@ EXAMPLE = "upaint models cells.safetensors"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("models", nargs="*", metavar="NAME|FILE", help="models to describe (default: all bundled ones)")
+    parser.add_argument("models", nargs="*", metavar="NAME|FILE", help="models to describe (default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a paragraph about each model."""
-    from napari_upaint.io.models import bundled_models, find_model, load_model
+    from napari_upaint.io.models import describe_models, find_model, read_header
 
-    paths = [find_model(name) for name in args.models] if args.models else bundled_models()
-    if not paths:
+    for name in args.models:
+        print(_describe(find_model(name), read_header(name)))
+    cards = [] if args.models else describe_models()
+    for card in cards:
+        print(_describe(card.path, card.header))
+    if not (args.models or cards):
         print("No model is bundled; upaint train --model none starts from scratch.")
-    for path in paths:
-        print(_describe(path, load_model(path).header))
     return 0
 
 

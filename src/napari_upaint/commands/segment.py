@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from napari_upaint.commands._files import check_output, expand
 from napari_upaint.commands._options import add_device, add_settings, settings_from
 from napari_upaint.errors import FileError, UserError
-from napari_upaint.settings import ObjectSettings, PredictSettings
+from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,11 +89,12 @@ def run(args: argparse.Namespace) -> int:
         for path in images:
             try:
                 image = read_image(path)
-                print(_write(folder, image, segment_image(image, path.name, how, interrupt)))
+                result = segment_image(image, path.name, how, interrupt)
+                print(_write(folder, image, result, how.model.header.kind))
             except UserError as error:
                 bad.append(error)
-    for error in bad:
-        print(f"upaint segment: {error}", file=sys.stderr)
+    for one in bad:
+        print(f"upaint segment: {one}", file=sys.stderr)
     return 2 if bad else 0
 
 
@@ -127,7 +128,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     return Segmentation(labels, scores.reshape(*leading, *scores.shape[1:]), names)
 
 
-def _write(folder: Path, image: Image, result: Segmentation) -> str:
+def _write(folder: Path, image: Image, result: Segmentation, kind: Kind) -> str:
     """Write the results; return one line about them."""
     from napari_upaint.io.write import write_labels, write_scores
 
@@ -135,9 +136,11 @@ def _write(folder: Path, image: Image, result: Segmentation) -> str:
     write_labels(target, result.labels, image)
     if result.scores is not None:
         write_scores(folder / f"{image.name}_scores.tif", result.scores, image, result.names)
-    counts = [int(plane.max()) for plane in result.labels.reshape(-1, *image.plane_shape)]
-    slices = f" in {len(counts)} slices" if len(counts) > 1 else ""
-    return f"{target}: {sum(counts)} objects{slices}"
+    slices = f" in {image.plane_count} slices" if image.plane_count > 1 else ""
+    if kind == "classes":
+        return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
+    count = sum(int(plane.max()) for plane in result.labels.reshape(-1, *image.plane_shape))
+    return f"{target}: {count} object{'s' * (count != 1)}{slices}"
 
 
 def _check_names(images: Sequence[Path]) -> None:

@@ -6,7 +6,6 @@ Unlabelled pixels (0) weigh nothing; gaps between objects weigh most. It is the 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from napari_upaint.commands._files import check_output
@@ -37,13 +36,11 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from napari_upaint.commands._planes import load_painted
+    from napari_upaint.commands._planes import load_painted, write_planes
     from napari_upaint.core.weight_map import weight_map
-    from napari_upaint.io.write import write_image
 
     image, painted = load_painted(args.labels)
-    maps = np.stack([weight_map(plane, kind, settings) for plane in painted])
-    shaped = maps.reshape(*image.leading_shape, *image.plane_shape)
-    write_image(output, replace(image, data=shaped, axes=f"{image.leading_axes}YX", channel_names=()))
+    maps = np.stack([weight_map(plane, kind, settings, spacing=image.plane_spacing) for plane in painted])
+    write_planes(output, maps, image)
     print(f"{output}: weights up to {maps.max():.2f}")
     return 0

@@ -1,0 +1,128 @@
+"""The command as a whole: help, wrong arguments, exit codes, a light start."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from napari_upaint import __version__, cli
+from napari_upaint.commands import COMMANDS
+from napari_upaint.commands._options import settings_from
+from napari_upaint.errors import UserError
+from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_says_what_and_how(name: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*([name] if name else []), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "usage: upaint" in text
+    if name:
+        assert f"example:\n  upaint {name}" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_valid(name: str) -> None:
+    program, *arguments = shlex.split(COMMANDS[name].EXAMPLE)
+    assert program == "upaint"
+    assert cli.build_parser().parse_args(arguments).command == name
+
+
+@pytest.mark.parametrize(
+    ("start", "declared"),
+    [
+        ("train a --labels b -o c", TrainSettings),
+        ("train a --labels b -o c", WeightSettings),
+        ("train a --labels b -o c", AugmentSettings),
+        ("segment a --model b -o c", PredictSettings),
+        ("segment a --model b -o c", ObjectSettings),
+        ("weights a -o c", WeightSettings),
+    ],
+)
+def test_every_parameter_is_an_option_and_none_is_typed_twice(start: str, declared: type) -> None:
+    for one in fields(declared):
+        option = f"--{one.name.replace('_', '-')}"
+        if isinstance(one.default, bool):
+            value: object = not one.default
+            option = option.replace("--", "--no-") if one.default else option
+            args = cli.build_parser().parse_args([*start.split(), option])
+        else:
+            value = one.metadata["choices"][-1] if one.metadata["choices"] else type(one.default)(2)
+            args = cli.build_parser().parse_args([*start.split(), option, str(value)])
+        found = settings_from(declared, args) if one.name not in ("threshold", "learning_rate", "gray") else args
+        assert getattr(found, one.name) == value
+    assert settings_from(declared, cli.build_parser().parse_args(start.split())) == declared()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "no_such_command",
+        "train",
+        "train a.tif -o m",
+        "train a.tif --labels b.tif -o m --seconds 5 --steps 5",
+        "train a.tif --labels b.tif -o m --objects --classes",
+        "train a.tif --labels b.tif -o m --seconds soon",
+        "train a.tif --labels b.tif -o m --seconds 0",
+        "train a.tif --labels b.tif -o m --seconds nan",
+        "train a.tif --labels b.tif -o m --recipe cake",
+        "segment a.tif -o d",
+        "segment a.tif --model m -o d --rotations 9",
+        "segment a.tif --model m -o d --device toaster",
+        "demo --sample no_such_sample --headless",
+    ],
+)
+def test_wrong_arguments_get_one_sentence(
+    arguments: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments.split()) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("upaint")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"upaint {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(UserError("No such cell."), 2), (KeyboardInterrupt(), 130), (ZeroDivisionError("oh"), 1)]
+)
+def test_exit_codes(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_args: object) -> int:
+        raise error
+
+    command = SimpleNamespace(
+        __doc__="Fail.", USAGE="", EXAMPLE="upaint fail", add_arguments=lambda parser: None, run=fail
+    )
+    monkeypatch.setattr(cli, "COMMANDS", {"fail": command})
+    assert cli.main(["fail"]) == code
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1].startswith("upaint fail: ")
+    assert ("Traceback" in said) == (code == 1)
+
+
+def _seconds(*code: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", *code], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def test_help_is_instant_and_light() -> None:
+    heavy = "{'numpy', 'scipy', 'torch', 'skimage', 'tqdm', 'napari', 'qtpy', 'tifffile', 'PIL'}"
+    run = f"import sys; from napari_upaint.cli import main; main(['--help']); assert not {heavy} & set(sys.modules)"
+    # The best of five, less the start of Python itself: the machine may be busy.
+    assert min(_seconds(run) for _ in range(5)) - min(_seconds("pass") for _ in range(5)) < 0.3
