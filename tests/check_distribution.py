@@ -52,9 +52,10 @@ def check_contents(sdist: Path, wheel: Path) -> None:
 
 def check_installed(wheel: Path, folder: Path) -> None:
     """Install the wheel without the window's dependencies, as a cluster would, and use the command."""
-    venv.create(folder, with_pip=True, clear=True)
+    venv.create(folder, with_pip=False, clear=True)
     scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    pip = [scripts / "python", "-m", "pip", "install", "--quiet"]
+    # This environment's pip: the one that comes with older Pythons knows no dependency groups.
+    pip = [sys.executable, "-m", "pip", "--python", scripts / "python", "install", "--quiet"]
     run(*pip, "--group", f"{ROOT / 'pyproject.toml'}:headless")
     run(*pip, "--no-deps", wheel)
     print(run(scripts / "upaint", "--help", cwd=folder))
