@@ -14,7 +14,7 @@ import tifffile
 from napari_upaint.cli import main
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
-from napari_upaint.io.models import load_model, save_model
+from napari_upaint.io.models import load_model
 from napari_upaint.settings import TrainSettings
 
 
@@ -178,8 +178,9 @@ def _spoil(files: Path, what: str) -> tuple[str, str, list[str]]:
             more = ["--model", "cells.tif"]
         case "missing model":
             more = ["--model", "nowhere.safetensors"]
-    tifffile.imwrite(files / "bad.tif", image)
-    tifffile.imwrite(files / "bad_strokes.tif", strokes)
+    tifffile.imwrite(files / "bad.tif", image, photometric="minisblack")
+    kind = "rgb" if what == "colour labels" else "minisblack"
+    tifffile.imwrite(files / "bad_strokes.tif", strokes, photometric=kind)
     match what:
         case "unreadable image":
             (files / "bad.tif").write_bytes(b"II*\0 not really")
@@ -257,11 +258,3 @@ def test_a_failure_leaves_the_older_model(files: Path, tiny: list[str]) -> None:
     _spoil(files, "only background")
     assert train(files / "bad.tif", "--labels", files / "bad_strokes.tif", "-o", model, *tiny) == 2
     assert model.read_bytes() == b"older"
-
-
-def test_a_saved_model_is_what_was_trained(files: Path, fake: FakeTraining) -> None:
-    save_model(fake.model, files / "same.safetensors")
-    assert (
-        train(files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", files / "m", "--model", "none") == 0
-    )
-    assert (files / "m").read_bytes() == (files / "same.safetensors").read_bytes()

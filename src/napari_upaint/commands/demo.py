@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_upaint.commands._files import check_output
 from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.errors import UserError
 from napari_upaint.settings import TrainSettings
 from napari_upaint.system_libraries import ensure_system_libraries, has_display
 
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sample", metavar="NAME", default=DEFAULT_SAMPLE, help=f"another sample (default: {DEFAULT_SAMPLE})"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder for the results (default: upaint_demo)"
+        "-o", "--output", type=Path, metavar="DIR", help="folder for the results; no window (default: upaint_demo)"
     )
     add_settings(parser, TrainSettings, only=("seconds", "seed"), seconds=SECONDS)
     add_device(parser)
@@ -43,13 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open the window, or do the job without one."""
     settings = settings_from(TrainSettings, args, seconds=SECONDS)
-    if not args.headless and args.output is None:
-        if not has_display():
-            print("No display; doing the job without a window.", file=sys.stderr)
-        elif find_spec("napari") is None:
-            print("napari is not installed; doing the job without a window.", file=sys.stderr)
-        else:
-            return _show(args.sample)
+    why_not = "" if args.headless or args.output else _why_no_window()
+    if not (args.headless or args.output or why_not):
+        return _show(args.sample)
+    if why_not:
+        print(f"{why_not}; doing the job without a window.", file=sys.stderr)
 
     from napari_upaint.commands._demo_job import do_job
 
@@ -57,9 +56,22 @@ def run(args: argparse.Namespace) -> int:
     return do_job(args.sample, folder, settings, device=args.device)
 
 
+def _why_no_window() -> str:
+    """Return why no window can be opened, or nothing if one can."""
+    if not has_display():
+        return "There is no display"
+    if find_spec("napari") is None:
+        return "napari is not installed"
+    return ""
+
+
 def _show(sample: str) -> int:
     """Open napari with a sample and the dock, and return when it is closed."""
     ensure_system_libraries()
+    try:
+        import qtpy  # noqa: F401 (finds the binding)
+    except ImportError as error:
+        raise UserError('napari has no Qt here; type: pip install "napari-upaint[all]"') from error
     import napari
 
     open_window(sample)

@@ -1,0 +1,204 @@
+"""``upaint segment``: every image of files and folders, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_upaint.cli import main
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
+from napari_upaint.io.images import read_image
+from napari_upaint.io.models import ModelFile
+
+
+def segment(*arguments: object) -> int:
+    return main(["segment", *map(str, arguments)])
+
+
+class FakeSegmentation:
+    """Stands in for the engine: a threshold, in three tiles."""
+
+    def __init__(self) -> None:
+        self.planes: list[np.ndarray] = []
+        self.normalizations: list[Normalization] = []
+        self.said: dict[str, Any] = {}
+        self.signal_at = -1
+
+    def __call__(
+        self, image: np.ndarray, normalization: Normalization, model: ModelFile, **said: Any
+    ) -> Generator[PredictProgress | PlaneResult, Any, None]:
+        self.planes.append(image)
+        self.normalizations.append(normalization)
+        self.said = said
+        if len(self.planes) == self.signal_at:
+            signal.raise_signal(signal.SIGINT)
+        for done in range(1, 4):
+            if isinstance((yield PredictProgress(done, 3)), Stop):
+                return
+        bright = normalization.apply(image)[0] > 0.5
+        scores = np.stack([~bright, bright]).astype(np.float16)
+        yield PlaneResult(bright.astype(np.int32), scores, ("background", "object"))
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSegmentation:
+    segmentation = FakeSegmentation()
+    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", segmentation)
+    return segmentation
+
+
+def test_labels_and_scores_keep_the_scale(files: Path, trained: Path) -> None:
+    out = files / "new" / "results"
+    assert segment(files / "cells.tif", "--model", trained, "-o", out, "--scores") == 0
+    image, labels, scores = (read_image(path) for path in (files / "cells.tif", *sorted(out.iterdir())))
+    assert sorted(path.name for path in out.iterdir()) == ["cells_labels.tif", "cells_scores.tif"]
+    assert labels.data.shape == image.data.shape
+    assert labels.data.dtype.kind in "iu"
+    assert scores.axes == "CYX"
+    assert scores.channel_names[:2] == ("background", "object")
+    assert np.allclose(np.asarray(scores.data).sum(0), 1, atol=0.01)
+    for written in (labels, scores):
+        assert written.unit == image.unit == "micrometer"
+        assert written.plane_spacing == pytest.approx(image.plane_spacing)
+
+
+def test_scores_are_written_on_request_only(files: Path, trained: Path, fake: FakeSegmentation) -> None:
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "out") == 0
+    assert [path.name for path in (files / "out").iterdir()] == ["cells_labels.tif"]
+
+
+def test_options_reach_the_engine(files: Path, trained: Path, fake: FakeSegmentation) -> None:
+    options = "--rotations 7 --tile 188 --threshold 0.4 --smallest 5 --split --no-fill-holes --device cpu".split()
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "out", *options) == 0
+    assert (fake.said["settings"].rotations, fake.said["settings"].tile) == (7, 188)
+    objects = fake.said["objects"]
+    assert (objects.threshold, objects.smallest, objects.split, objects.fill_holes) == (0.4, 5, True, False)
+    assert fake.said["device"] == "cpu"
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TYX", "TZYX", "TZCYX"])
+def test_stacks_slice_by_slice_with_one_normalization(
+    axes: str, files: Path, trained: Path, fake: FakeSegmentation, crops: tuple[np.ndarray, ...]
+) -> None:
+    lengths = {"T": 2, "Z": 3, "C": 2}
+    leading = [lengths[letter] for letter in axes[:-2]]
+    rng = np.random.default_rng(0)
+    stack = (crops[0] * rng.uniform(0.5, 1, [*leading, 1, 1])).astype(crops[0].dtype)
+    tifffile.imwrite(files / "stack.tif", stack, imagej=True, metadata={"axes": axes})
+    assert segment(files / "stack.tif", "--model", trained, "-o", files / "out", "--scores") == 0
+    labels, scores = (read_image(files / "out" / f"stack_{what}.tif") for what in ("labels", "scores"))
+    assert labels.axes == axes.replace("C", "")
+    assert scores.axes == labels.axes[:-2] + "CYX"
+    assert len(set(fake.normalizations)) == 1
+    planes = stack.reshape(-1, lengths["C"] if "C" in axes else 1, *crops[0].shape)
+    assert all(np.array_equal(*pair) for pair in zip(fake.planes, planes, strict=True))
+    expected = fake.normalizations[0].apply(planes.swapaxes(0, 1))[0] > 0.5
+    assert np.array_equal(np.asarray(labels.data).reshape(expected.shape) > 0, expected)
+
+
+def test_a_bad_file_does_not_stop_the_others(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = files / "plates"
+    folder.mkdir()
+    (files / "cells.tif").rename(folder / "c.tif")
+    (folder / "a.tif").write_text("no image")
+    tifffile.imwrite(folder / "b.tif", np.full((50, 50), 9, np.uint8))
+    assert segment(folder, files / "gone.tif", "--model", trained, "-o", files / "out") == 2
+    assert [path.name for path in (files / "out").iterdir()] == ["c_labels.tif"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3
+    assert all(line.startswith("upaint segment: ") for line in said)
+    assert all(word in line for word, line in zip(("a.tif", "constant", "gone.tif"), said, strict=True))
+
+
+def test_a_folder_of_images_and_results_can_be_segmented_again(
+    files: Path, trained: Path, fake: FakeSegmentation
+) -> None:
+    folder = files / "plates"
+    folder.mkdir()
+    (files / "cells.tif").rename(folder / "cells.tif")
+    for _ in range(2):
+        assert segment(folder, "--model", trained, "-o", folder, "--scores") == 0
+        assert sorted(path.name for path in folder.iterdir()) == ["cells.tif", "cells_labels.tif", "cells_scores.tif"]
+
+
+def test_two_images_that_would_become_one_file_are_refused(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "other").mkdir()
+    (files / "other" / "cells.tif").write_bytes((files / "cells.tif").read_bytes())
+    assert segment(files / "cells.tif", files / "other" / "cells.tif", "--model", trained, "-o", files / "out") == 2
+    assert "cells_labels.tif" in capsys.readouterr().err
+    assert not fake.planes
+
+
+def test_ctrl_c_keeps_what_is_finished(files: Path, trained: Path, fake: FakeSegmentation) -> None:
+    copies = [files / f"{name}.tif" for name in "abc"]
+    for path in copies:
+        path.write_bytes((files / "cells.tif").read_bytes())
+    fake.signal_at = 2
+    assert segment(*copies, "--model", trained, "-o", files / "out") == 130
+    assert [path.name for path in (files / "out").iterdir()] == ["a_labels.tif"]
+
+
+@pytest.mark.parametrize(
+    ("model", "out", "words"),
+    [
+        ("cells.tif", "out", "no U-Paint model"),
+        ("truth", "out", "folder"),
+        ("nowhere", "out", "nowhere"),
+        ("tiny", "cells.tif", "cells.tif"),
+        ("tiny", "cells.tif/deeper", "cells.tif"),
+    ],
+)
+def test_bad_models_and_folders(
+    model: str,
+    out: str,
+    words: str,
+    files: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(files)
+    assert segment("cells.tif", "--model", trained if model == "tiny" else model, "-o", out) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert words in said
+
+
+def test_a_read_only_folder(
+    files: Path, trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # Root may write anywhere, so that the refusal is played.
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "out") == 2
+    assert (
+        capsys.readouterr().err
+        == f"upaint segment: Cannot write to {files / 'out'} (Permission denied); choose another folder.\n"
+    )
+
+
+def test_a_folder_without_images(files: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "empty").mkdir()
+    assert segment(files / "empty", "--model", trained, "-o", files / "out") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_pixels_that_are_not_numbers(files: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = tifffile.imread(files / "cells.tif").astype(np.float32)
+    image[0, 0] = np.nan
+    tifffile.imwrite(files / "nan.tif", image)
+    assert segment(files / "nan.tif", "--model", trained, "-o", files / "out") == 2
+    assert "nan.tif" in capsys.readouterr().err
