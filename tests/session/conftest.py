@@ -4,15 +4,8 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _fake_tasks_can_be_imported():
-    """The engine process gets this path and finds the module by its name."""
-    sys.path.insert(0, str(HERE))
-    yield
-    sys.path.remove(str(HERE))
+# The engine process gets this path too, and finds the module of fake tasks by its name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

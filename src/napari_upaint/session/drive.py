@@ -32,20 +32,26 @@ class Inbox:
 
     def __init__(self) -> None:
         self._messages: SimpleQueue[Stop | NewSamples] = SimpleQueue()
+        self._stop: Stop | None = None
 
     def put(self, message: Stop | NewSamples) -> None:
         """Add a message."""
         self._messages.put(message)
 
     def take(self) -> Stop | NewSamples | None:
-        """Return a Stop if there was one, else the newest samples, else None."""
-        newest: Stop | NewSamples | None = None
+        """Return the Stop if there ever was one, else the newest samples, else None.
+
+        The Stop comes again at every step: a generator that does not listen at one of its yields does at the next.
+        """
+        newest: NewSamples | None = None
         while True:
             try:
                 message = self._messages.get_nowait()
             except Empty:
-                return newest
-            if not isinstance(newest, Stop):
+                return newest if self._stop is None else self._stop
+            if isinstance(message, Stop):
+                self._stop = message
+            else:
                 newest = message
 
 

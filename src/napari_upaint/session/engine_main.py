@@ -114,10 +114,13 @@ def _leave(prefix: str, code: int = 0) -> NoReturn:
 
 def _work(channel: Channel, order: Order, inbox: Inbox, tasks: str) -> None:
     """Run one job and report on it."""
+    said = False
 
     def take() -> Stop | NewSamples | None:
+        nonlocal said
         message = inbox.take()
-        if isinstance(message, Stop):
+        if isinstance(message, Stop) and not said:
+            said = True
             channel.send(Stopping(order.job_id))
         return message
 

@@ -8,7 +8,14 @@ import traceback
 from napari_upaint.errors import UserError
 
 # The texts of torch and its allocators; torch itself must not be imported here.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate", "bad allocation")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "failed to allocate",
+    "bad allocation",
+    "bad_alloc",
+)
 _MEMORY = "choose a smaller tile or fewer pixels, or close other programs, and try again"
 # Windows ends a process like this when it touches memory that is not its own, or overflows its stack.
 _WINDOWS_CRASHES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow"}

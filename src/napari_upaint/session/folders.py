@@ -1,4 +1,4 @@
-"""Where U-Paint keeps its files for this user."""
+"""Where U-Paint keeps logs, beside the folders of `napari_upaint.io.folders`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-# Set it to keep everything somewhere else, for instance on a larger disk.
-VARIABLE = "UPAINT_HOME"
+from napari_upaint.io.folders import VARIABLE, data_folder
 
-
-def data_folder() -> Path:
-    """Return the folder for runs and autosaved annotations (it need not exist yet)."""
-    if home := os.environ.get(VARIABLE):
-        return Path(home).expanduser()
-    if sys.platform == "win32":
-        return _from_environment("LOCALAPPDATA", Path.home() / "AppData" / "Local") / "napari-upaint"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "napari-upaint"
-    return _from_environment("XDG_DATA_HOME", Path.home() / ".local" / "share") / "napari-upaint"
+__all__ = ["data_folder", "log_folder"]
 
 
 def log_folder() -> Path:
@@ -27,10 +17,5 @@ def log_folder() -> Path:
         return data_folder() / "logs"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Logs" / "napari-upaint"
-    return _from_environment("XDG_STATE_HOME", Path.home() / ".local" / "state") / "napari-upaint" / "log"
-
-
-def _from_environment(variable: str, otherwise: Path) -> Path:
-    value = os.environ.get(variable, "")
-    # The XDG rules: a relative path is to be ignored.
-    return Path(value) if os.path.isabs(value) else otherwise
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "napari-upaint" / "log"

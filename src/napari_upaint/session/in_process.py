@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections.abc import Iterator
 from typing import Self
 
@@ -39,15 +41,19 @@ class DirectJob:
         self._inbox.put(message)
 
     def wait(self, timeout: float | None = None) -> Payload | None:
-        """Run to the end and return the result; `timeout` is taken for compatibility only.
+        """Run to the end and return the result.
 
         Raises
         ------
         UserError
             If the job failed.
+        TimeoutError
+            If it is not done within `timeout` seconds, looked at between two steps. It goes on when waited for again.
         """
+        end = math.inf if timeout is None else time.monotonic() + timeout
         for _ in self._payloads:
-            pass
+            if time.monotonic() > end:
+                raise TimeoutError(f"Job {self.id} is not done after {timeout} s.")
         if self._error is not None:
             raise self._error
         return self._last

@@ -1,0 +1,244 @@
+"""Segment every plane of many images: one is read while the engine works on the one before."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from napari_upaint.core.normalize import Normalization, measure
+from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import ImageError, UserError
+from napari_upaint.session.faults import describe
+from napari_upaint.session.job import AnyJob, Engine, Listener
+from napari_upaint.session.protocol import Model, SegmentRequest
+from napari_upaint.settings import ObjectSettings, PredictSettings
+
+# Gray values of a stack are measured on so many planes, of each of which so many pixels are kept.
+_PLANES_MEASURED, _PIXELS_MEASURED = 8, 2_000_000
+# A source whose planes fail one after the other is given up: a thousand planes would say the same.
+_FAILURES_IN_A_ROW = 2
+# Seconds between two looks at whether to stop.
+_LOOK = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """An image to be segmented, plane by plane.
+
+    Attributes
+    ----------
+    leading_shape : tuple of int
+        Lengths of the axes that are neither channels nor Y and X; () for a single plane.
+    read_plane : callable
+        Reads the plane of an index into the leading axes: (C, Y, X). A lazy image is never read as a whole.
+    normalization : Normalization or None
+        None: measured on a few planes before the first one.
+    """
+
+    name: str
+    leading_shape: tuple[int, ...]
+    read_plane: Callable[[tuple[int, ...]], np.ndarray]
+    normalization: Normalization | None = None
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes."""
+        return math.prod(self.leading_shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchPlan:
+    """What is to be segmented, with which model and how."""
+
+    sources: tuple[Source, ...]
+    model: Model
+    settings: PredictSettings = field(default_factory=PredictSettings)
+    objects: ObjectSettings = field(default_factory=ObjectSettings)
+    device: str = "auto"
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes of all sources."""
+        return sum(source.n_planes for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchEvent:
+    """One plane is done, or failed, or a whole source failed.
+
+    Attributes
+    ----------
+    source : int
+        Position in the plan.
+    name : str
+        Name of the source.
+    plane : tuple of int or None
+        Index of the plane; None where the source as a whole failed.
+    result : PlaneResult or None
+        None where it failed.
+    error, details : str
+        The sentence for the user and what stands behind it; empty where all went well.
+    done, total : int
+        Planes that are dealt with, of how many; those of a source that was given up count.
+    """
+
+    source: int
+    name: str
+    plane: tuple[int, ...] | None
+    result: PlaneResult | None
+    error: str
+    details: str
+    done: int
+    total: int
+
+
+def measure_source(source: Source) -> Normalization:
+    """Measure the gray values of a source once, on planes spread evenly over it.
+
+    Raises
+    ------
+    ImageError
+        If it is constant, or has NaN or infinite pixels there.
+    """
+    if source.n_planes == 0:
+        raise ImageError(f"{source.name} has no planes (its shape begins with {source.leading_shape}); choose another.")
+    chosen = np.unique(np.linspace(0, source.n_planes - 1, min(source.n_planes, _PLANES_MEASURED)).round().astype(int))
+    planes = []
+    for number in chosen:
+        plane = np.asarray(source.read_plane(tuple(int(i) for i in np.unravel_index(number, source.leading_shape))))
+        step = math.ceil(math.sqrt(max(1.0, plane[0].size / _PIXELS_MEASURED)))
+        planes.append(plane[:, ::step, ::step].copy())  # a copy: the plane itself shall not stay in memory
+    return measure(np.stack(planes, axis=1), source.name)
+
+
+def run_batch(
+    plan: BatchPlan,
+    engine: Engine,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    listener: Listener | None = None,
+) -> Iterator[BatchEvent]:
+    """Segment all planes of all sources in order; what fails is reported and does not stop the others.
+
+    Parameters
+    ----------
+    engine : Engine
+        `EngineProcess` or `InProcess`.
+    stopped : callable
+        Asked between planes and while one is being worked on; from True on, nothing more is begun.
+    listener : callable or None
+        Called with the messages of each job, for progress within a plane.
+
+    Yields
+    ------
+    BatchEvent
+        In the order of the plan. Run it in a thread: it reads images and waits for the engine.
+    """
+    batch = _Batch(plan, engine, listener)
+    try:
+        for number, source in enumerate(plan.sources):
+            for event in batch.of_source(number, source, stopped):
+                yield event
+                if stopped():
+                    return
+            if stopped():
+                return
+        yield from batch.finish(0, stopped)
+    finally:
+        batch.cancel()
+
+
+@dataclass(slots=True)
+class _Plane:
+    source: int
+    index: tuple[int, ...]
+    job: AnyJob
+
+
+class _Batch:
+    """What is under way of a plan."""
+
+    def __init__(self, plan: BatchPlan, engine: Engine, listener: Listener | None) -> None:
+        self._plan, self._engine, self._listener = plan, engine, listener
+        self._ahead: deque[_Plane] = deque()
+        self._failures = [0] * len(plan.sources)  # in a row
+        self._left = [source.n_planes for source in plan.sources]
+
+    def of_source(self, number: int, source: Source, stopped: Callable[[], bool]) -> Iterator[BatchEvent]:
+        """Submit every plane of a source, yielding what gets done meanwhile (of the source before, too)."""
+        try:
+            normalization = source.normalization or measure_source(source)
+        except Exception as error:
+            yield from self.finish(0, stopped)
+            self._left[number] = 0
+            yield self._event(number, None, None, *describe(error))
+            return
+        for index in product(*(range(n) for n in source.leading_shape)):
+            if stopped() or self._failures[number] >= _FAILURES_IN_A_ROW:
+                break
+            try:
+                job = self._submit(source, index, normalization)
+            except Exception as error:
+                yield from self.finish(0, stopped)
+                yield self._failed(number, index, error)
+                continue
+            self._ahead.append(_Plane(number, index, job))
+            yield from self.finish(1, stopped)
+
+    def _submit(self, source: Source, index: tuple[int, ...], normalization: Normalization) -> AnyJob:
+        plan = self._plan
+        image = np.ascontiguousarray(source.read_plane(index))
+        request = SegmentRequest(image, normalization, plan.model, plan.settings, plan.objects, plan.device)
+        return self._engine.submit(request, self._listener)
+
+    def finish(self, leave: int, stopped: Callable[[], bool]) -> Iterator[BatchEvent]:
+        """Wait until at most `leave` planes are under way."""
+        while len(self._ahead) > leave:
+            plane = self._ahead.popleft()
+            try:
+                result = _wait(plane.job, stopped)
+            except UserError as error:
+                yield self._failed(plane.source, plane.index, error)
+                continue
+            if not isinstance(result, PlaneResult):  # stopped before it was done
+                return
+            self._failures[plane.source] = 0
+            self._left[plane.source] -= 1
+            yield self._event(plane.source, plane.index, result)
+
+    def _failed(self, number: int, index: tuple[int, ...], error: Exception) -> BatchEvent:
+        self._failures[number] += 1
+        self._left[number] -= 1
+        if self._failures[number] >= _FAILURES_IN_A_ROW:
+            self._left[number] = sum(plane.source == number for plane in self._ahead)
+        return self._event(number, index, None, *describe(error))
+
+    def _event(
+        self, number: int, index: tuple[int, ...] | None, result: PlaneResult | None, error: str = "", details: str = ""
+    ) -> BatchEvent:
+        total = self._plan.n_planes
+        name = self._plan.sources[number].name
+        return BatchEvent(number, name, index, result, error, details, total - sum(self._left), total)
+
+    def cancel(self) -> None:
+        """Drop what is under way."""
+        for plane in self._ahead:
+            plane.job.cancel()
+
+
+def _wait(job: AnyJob, stopped: Callable[[], bool]) -> object:
+    """Wait for a job; hand it a stop as soon as that is wanted."""
+    told = False
+    while True:
+        if stopped() and not told:
+            told = True
+            job.stop()
+        try:
+            return job.wait(_LOOK)
+        except TimeoutError:
+            continue

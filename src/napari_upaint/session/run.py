@@ -1,0 +1,212 @@
+"""The record of a training: what was asked for, how it went, what came out. A JSON file beside the model's."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.errors import FileError
+from napari_upaint.io.atomic import replacing
+from napari_upaint.io.folders import user_models_folder
+from napari_upaint.io.models import ModelFile, save_model
+from napari_upaint.session.protocol import TrainRequest
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+
+FORMAT = "napari-upaint-run-1"
+_ENDING = ".run.json"
+# A curve of more points looks no different, whatever the screen.
+_MOST_POINTS = 1000
+Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The losses at a step; None where they were not measured."""
+
+    step: int
+    seconds: float
+    loss: float | None
+    validation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training.
+
+    Attributes
+    ----------
+    id : str
+        Name of its files; empty while it is not saved.
+    name : str
+        What the user calls the model.
+    date : str
+        When it ended, local time, ISO 8601.
+    start : str
+        Model that it went on from; empty: from scratch.
+    before, after : float or None
+        Loss on held-out paint of the start and of the result; None where there was no such paint.
+    painted : mapping of int to int
+        Pixels of each label of the annotation, for kind "objects" of 1 (background) and 2 (all objects).
+    model : pathlib.Path or None
+        The model's file; None if the start was no worse, or the file is gone.
+    """
+
+    name: str
+    date: str
+    kind: Kind
+    start: str
+    settings: TrainSettings
+    weights: WeightSettings
+    augment: AugmentSettings
+    curve: tuple[CurvePoint, ...]
+    before: float | None
+    after: float | None
+    improved: bool
+    steps: int
+    seconds: float
+    message: str
+    images: tuple[str, ...]
+    painted: Mapping[int, int] = field(default_factory=dict)
+    id: str = ""
+    model: Path | None = None
+
+
+def record(request: TrainRequest, progress: Iterable[TrainProgress], result: TrainResult) -> Run:
+    """Make the record of a training from what was asked for and what was answered."""
+    start = request.start
+    return Run(
+        name=request.name,
+        date=datetime.now().astimezone().isoformat(timespec="seconds"),
+        kind=request.kind,
+        start=start.header.name if isinstance(start, ModelFile) else str(start or ""),
+        settings=request.settings,
+        weights=request.weights,
+        augment=request.augment,
+        curve=curve_of(progress),
+        before=_finite(result.before),
+        after=_finite(result.after),
+        improved=result.improved,
+        steps=result.steps,
+        seconds=result.seconds,
+        message=result.message,
+        images=tuple(dict.fromkeys(sample.name for sample in request.samples)),
+        painted=count_painted(request.samples, request.kind),
+    )
+
+
+def curve_of(progress: Iterable[TrainProgress]) -> tuple[CurvePoint, ...]:
+    """Return the losses of a training, thinned out; every validation is kept."""
+    points = [
+        CurvePoint(one.step, one.seconds, _finite(one.loss), _finite(one.validation))
+        for one in progress
+        if one.loss is not None or one.validation is not None
+    ]
+    every = max(1, math.ceil(len(points) / _MOST_POINTS))
+    last = len(points) - 1
+    return tuple(one for i, one in enumerate(points) if i % every == 0 or i == last or one.validation is not None)
+
+
+def count_painted(samples: Iterable[Sample], kind: Kind) -> dict[int, int]:
+    """Count the painted pixels of each label; all objects together as label 2."""
+    counts: dict[int, int] = {}
+    for sample in samples:
+        for label, pixels in zip(*np.unique(sample.annotation, return_counts=True), strict=True):
+            key = min(int(label), 2) if kind == "objects" else int(label)
+            if key > 0:
+                counts[key] = counts.get(key, 0) + int(pixels)
+    return dict(sorted(counts.items()))
+
+
+def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None) -> Run:
+    """Save a run and its model; returns the run with its `id` and `model`.
+
+    Parameters
+    ----------
+    model : ModelFile or None
+        None keeps the record alone, for instance of a training that did not help.
+    folder : str, pathlib.Path or None
+        A project's folder; None: where the list of own models looks.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written. Both files are written whole or not at all, the model first.
+    """
+    folder = Path(folder).expanduser() if folder is not None else user_models_folder()
+    saved = replace(run, id=_new_id(run, folder), model=None)
+    if model is not None:
+        saved = replace(saved, model=save_model(model, folder / f"{saved.id}.safetensors"))
+    content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
+    with replacing(folder / f"{saved.id}{_ENDING}") as new:
+        new.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
+    return saved
+
+
+def list_runs(folder: str | Path | None = None) -> list[Run]:
+    """Return the runs of a folder, the newest first; files that are no records of runs are left out."""
+    folder = Path(folder).expanduser() if folder is not None else user_models_folder()
+    runs = []
+    for path in folder.glob(f"[!.]*{_ENDING}"):
+        try:
+            runs.append(load_run(path))
+        except FileError:
+            continue
+    return sorted(runs, key=lambda run: datetime.fromisoformat(run.date).timestamp(), reverse=True)
+
+
+def load_run(path: str | Path) -> Run:
+    """Read the record of a run.
+
+    Raises
+    ------
+    FileError
+        If it is none.
+    """
+    path = Path(path)
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if raw.pop("format", None) != FORMAT:
+            raise ValueError("another format")
+        datetime.fromisoformat(raw["date"])
+        raw["settings"] = _settings(TrainSettings, raw["settings"])
+        raw["weights"] = _settings(WeightSettings, raw["weights"])
+        raw["augment"] = _settings(AugmentSettings, raw["augment"])
+        raw["curve"] = tuple(CurvePoint(**point) for point in raw["curve"])
+        raw["images"] = tuple(raw["images"])
+        raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
+        # Only a name, never a path: the folder may have moved, and must not point elsewhere.
+        model = path.parent / Path(raw["model"]).name if raw["model"] else None
+        raw["model"] = model if model is not None and model.is_file() else None
+        return Run(**(raw | {"id": path.name.removesuffix(_ENDING)}))
+    except Exception as error:  # whatever somebody's editor made of it
+        raise FileError(f"{path} is no record of a training ({error}); choose another file.") from error
+
+
+def _settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
+    """Make settings of what another version may have written: unknown ones are left out, missing ones default."""
+    known = {one.name for one in fields(kind)}
+    return kind(**{name: value for name, value in raw.items() if name in known})
+
+
+def _new_id(run: Run, folder: Path) -> str:
+    """Return a name for the run's files that is free: "nuclei 2026-01-31 12.00.00"."""
+    kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in run.name).strip(" .")[:40].strip(" .") or "model"
+    first = f"{kept} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}"
+    name, number = first, 1
+    while any((folder / f"{name}{ending}").exists() for ending in (_ENDING, ".safetensors")):
+        number += 1
+        name = f"{first} {number}"
+    return name
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -1,0 +1,50 @@
+"""Sentences for what went wrong."""
+
+import pytest
+
+from napari_upaint.errors import ImageError
+from napari_upaint.session.faults import describe, describe_exit
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "signal 9), most likely because memory ran out"),
+        (137, "signal 9), most likely because memory ran out"),
+        (-11, "SIGSEGV"),
+        (139, "SIGSEGV"),
+        (-6, "SIGABRT"),
+        (-99, "unknown"),
+        (0xC0000005, "access violation"),
+        (1, "exit code 1"),
+        (0, "exit code 0"),
+        (None, "exit code None"),
+    ],
+)
+def test_an_exit_code_becomes_one_sentence(code, words):
+    sentence = describe_exit(code)
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert sentence.count(". ") == 0
+
+
+def test_an_error_becomes_one_sentence_with_its_traceback():
+    try:
+        try:
+            1 / 0  # noqa: B018
+        except ZeroDivisionError as cause:
+            raise ImageError("Too dark; use another image.") from cause
+    except ImageError as error:
+        sentence, details = describe(error)
+    assert sentence == "Too dark; use another image."
+    assert "ZeroDivisionError" in details
+    assert describe(ValueError("several\nlines."))[0].startswith("Something unexpected happened (ValueError: several)")
+    assert "no message" in describe(KeyError())[0]
+    for error in (
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("std::bad_alloc"),
+    ):
+        assert describe(error)[0].startswith("Memory ran out; ")

@@ -1,0 +1,118 @@
+"""Records of trainings: what goes in comes out, whatever lies beside it."""
+
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.errors import FileError
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, list_models, load_model
+from napari_upaint.session.protocol import TrainRequest
+from napari_upaint.session.run import curve_of, list_runs, load_run, record, save_run
+from napari_upaint.settings import TrainSettings
+
+MODEL = ModelFile(ModelHeader("m", Architecture()), {"a": np.ones((2, 3), np.float32)})
+
+
+def progress(n):
+    return [TrainProgress("training", i, i / 10, 60, 0.1, 1 / (i + 1), 0.5 if i % 100 == 7 else None) for i in range(n)]
+
+
+def a_run(name="nuclei", before=math.nan):
+    annotation = np.array([[0, 1, 1], [2, 3, 300]])
+    sample = Sample(np.zeros((1, 2, 3)), annotation, Normalization((0.0,), (1.0,)), name="first.tif")
+    request = TrainRequest((sample, sample), start=MODEL, settings=TrainSettings(seconds=12, seed=3), name=name)
+    result = TrainResult(MODEL, True, before, 0.25, 30, 11.5, "Better.")
+    return record(request, progress(30), result)
+
+
+def test_a_run_comes_back_as_it_was():
+    saved = save_run(a_run(), MODEL)
+    assert list_runs() == [saved]
+    assert saved.settings == TrainSettings(seconds=12, seed=3)
+    assert saved.start == "m"
+    assert saved.before is None
+    assert saved.after == 0.25
+    assert saved.painted == {1: 4, 2: 6}
+    assert saved.images == ("first.tif",)
+    assert len(saved.curve) == 30
+    np.testing.assert_array_equal(load_model(saved.model).weights["a"], MODEL.weights["a"])
+    assert saved.model in list_models()
+
+
+def test_runs_of_the_same_second_and_odd_names_do_not_meet(tmp_path):
+    names = ["nuclei", "nuclei", "../../etc/passwd", "", "ü 細胞 \0 /", "x" * 500, "a" * 39 + ". b", "con\n"]
+    for name in names:
+        save_run(a_run(name), MODEL, tmp_path / "project")
+    runs = list_runs(tmp_path / "project")
+    assert sorted(run.name for run in runs) == sorted(names)
+    assert len({run.model for run in runs}) == len(names)
+    assert {path.name for path in tmp_path.iterdir()} <= {"project", "home"}
+
+
+def test_a_run_without_a_model_and_one_whose_model_is_gone(tmp_path):
+    save_run(a_run("none"), None, tmp_path)
+    gone = save_run(a_run("gone"), MODEL, tmp_path)
+    gone.model.unlink()
+    assert [run.model for run in list_runs(tmp_path)] == [None, None]
+
+
+def test_runs_are_listed_newest_first_and_rubbish_is_left_out(tmp_path):
+    assert list_runs(tmp_path / "nowhere") == []
+    dates = ["2026-01-02T10:00:00+01:00", "2026-01-02T09:30:00+00:00", "2025-12-31T23:00:00-05:00"]
+    for i, date in enumerate(dates):
+        saved = save_run(a_run(), None, tmp_path)
+        path = tmp_path / f"{saved.id}.run.json"
+        raw = json.loads(path.read_text())
+        path.write_text(json.dumps(raw | {"date": date, "message": str(i)}))
+    for i, text in enumerate(["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff"]):
+        (tmp_path / f"rubbish {i}.run.json").write_text(text)
+    assert [run.message for run in list_runs(tmp_path)] == ["1", "0", "2"]
+    with pytest.raises(FileError, match="no record of a training"):
+        load_run(tmp_path / "rubbish 1.run.json")
+
+
+def test_settings_of_another_version_are_read_as_far_as_known(tmp_path):
+    saved = save_run(a_run(), None, tmp_path)
+    path = tmp_path / f"{saved.id}.run.json"
+    raw = json.loads(path.read_text())
+    raw["settings"]["of the future"] = 1
+    del raw["settings"]["hold"]
+    path.write_text(json.dumps(raw))
+    assert list_runs(tmp_path)[0].settings == saved.settings
+
+
+def test_a_model_named_elsewhere_is_not_followed(tmp_path):
+    saved = save_run(a_run(), MODEL, tmp_path / "a")
+    path = tmp_path / "a" / f"{saved.id}.run.json"
+    secret = tmp_path / "secret.safetensors"
+    secret.write_text("x")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model": str(secret)}))
+    assert load_run(path).model is None
+
+
+def test_long_curves_are_thinned_and_keep_every_validation_and_the_end():
+    points = curve_of([TrainProgress("finding the scale", 0, 0, 60, 0), *progress(54_321)])
+    assert len(points) < 2000
+    assert sum(one.validation is not None for one in points) == 544
+    assert points[-1].step == 54_320
+    assert points[0].step == 0
+    assert curve_of([]) == ()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs permissions that hold")
+def test_a_folder_that_cannot_be_written(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(FileError):
+        save_run(a_run(), MODEL, tmp_path / "x")
+
+
+def test_a_folder_that_is_a_file(tmp_path):
+    (tmp_path / "x").write_text("")
+    with pytest.raises(FileError):
+        save_run(a_run(), MODEL, tmp_path / "x")

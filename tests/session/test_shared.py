@@ -1,0 +1,139 @@
+"""The channel: any message crosses exactly, with or without room in shared memory."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_upaint.session import shared
+from napari_upaint.session.shared import LEAST_SHARED, NAME, Channel, sweep, sweep_forgotten
+
+PREFIX = f"{NAME}{os.getpid()}-test-"
+
+
+def left():
+    return [path for folder in shared.folders() for path in folder.glob(f"{PREFIX}*")]
+
+
+def cross(message):
+    """Send a message through a pipe and return what arrives."""
+    there, back = os.pipe(), os.pipe()
+    sender = Channel(os.fdopen(back[0], "rb"), os.fdopen(there[1], "wb"), PREFIX, "a")
+    receiver = Channel(os.fdopen(there[0], "rb"), os.fdopen(back[1], "wb"), PREFIX, "b")
+    thread = threading.Thread(target=sender.send, args=(message,))
+    thread.start()
+    received = receiver.receive()
+    thread.join()
+    sender.close()
+    receiver.close()
+    assert left() == []
+    return received
+
+
+@given(
+    hnp.arrays(
+        st.one_of(hnp.integer_dtypes(), hnp.floating_dtypes(), hnp.boolean_dtypes(), hnp.complex_number_dtypes()),
+        hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
+    ),
+    st.integers(1, 3),
+)
+def test_arrays_of_any_type_and_size_cross_exactly(array, step):
+    for one in (array, np.tile(array, 40_000)[::step], array.T):
+        back = cross({"x": [one, 1]})["x"][0]
+        assert back.dtype == one.dtype
+        assert back.shape == one.shape
+        assert back.tobytes() == one.tobytes()
+
+
+def test_records_dates_masks_and_objects_cross():
+    records = np.zeros(9000, [("a", "i4"), ("b", "f8")])
+    records["b"] = np.arange(9000)
+    dates = np.arange(9000).astype("datetime64[s]")
+    masked = np.ma.masked_less(np.arange(90_000), 5)
+    objects = np.array(["a", None] * 9000, dtype=object)
+    back = cross((records, dates, masked, objects))
+    for one, other in zip(back, (records, dates, masked, objects), strict=True):
+        assert type(one) is type(other)
+        np.testing.assert_array_equal(one, other)
+    assert back[2].mask.sum() == 5
+
+
+def test_a_memory_map_crosses_as_an_array(tmp_path):
+    mapped = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(300, 400))
+    mapped[5] = 7
+    back = cross(mapped)
+    assert type(back) is np.ndarray
+    np.testing.assert_array_equal(back, mapped)
+
+
+def test_an_array_that_occurs_twice_is_sent_once():
+    array = np.zeros(LEAST_SHARED)
+    a, b, c = cross([array, array, array[:]])
+    assert a is b
+    assert c is not a
+
+
+def test_without_room_in_the_first_folder_the_next_one_is_used(tmp_path, monkeypatch):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs /dev/full")
+    crowded, roomy = tmp_path / "crowded", tmp_path / "roomy"
+    crowded.mkdir()
+    roomy.mkdir()
+    monkeypatch.setattr(shared, "folders", lambda: [crowded, roomy])
+    really = open
+
+    def full_there(path, mode="r", **options):
+        return really(full, "wb") if Path(path).parent == crowded else really(path, mode, **options)
+
+    monkeypatch.setattr(shared, "open", full_there, raising=False)
+    array = np.arange(99_999.0)
+    np.testing.assert_array_equal(cross(array), array)
+    monkeypatch.setattr(shared, "folders", lambda: [crowded, crowded])
+    with pytest.raises(OSError, match="No space"):
+        shared._pack(array, "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_nobody_else_can_read_the_arrays():
+    path, _ = shared._pack(np.zeros(LEAST_SHARED), f"{PREFIX}x")
+    try:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    finally:
+        sweep(PREFIX)
+    assert left() == []
+
+
+def test_what_cannot_be_sent_leaves_nothing():
+    with pytest.raises(Exception, match="pickle"):
+        shared._pack([np.zeros(LEAST_SHARED), lambda: 0], f"{PREFIX}x")
+    assert left() == []
+
+
+def test_only_forgotten_files_are_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "folders", lambda: [tmp_path])
+    old, new, other = (tmp_path / name for name in (f"{NAME}1-a-e1", f"{NAME}2-b-e1", "other"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    sweep_forgotten()
+    assert not old.exists()
+    assert new.exists()
+    assert other.exists()
+
+
+def test_the_end_of_the_other_side_is_an_end():
+    there = os.pipe()
+    receiver = Channel(os.fdopen(there[0], "rb"), os.fdopen(os.dup(2), "wb"), PREFIX, "b")
+    with os.fdopen(there[1], "wb") as sender:
+        sender.write(b"\x40\0\0")  # in the middle of a length
+    with pytest.raises(EOFError):
+        receiver.receive()
+    receiver.close()
