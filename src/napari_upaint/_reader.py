@@ -80,10 +80,12 @@ def _for_napari(data: Any, axes: str) -> Any:
     """Return data with the colour samples last; lazy data as dask, which slices channels without reading them."""
     import numpy as np
 
-    if not isinstance(data, np.ndarray):
+    if type(data) is not np.ndarray:
         import dask.array
 
-        data = dask.array.from_array(data, chunks=getattr(data, "chunks", "auto"))  # type: ignore[no-untyped-call]
+        # A memory map has no chunks: a plane of one channel is what the window asks for.
+        by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(axes, data.shape, strict=True))
+        data = dask.array.from_array(data, chunks=getattr(data, "chunks", by_plane))  # type: ignore[no-untyped-call]
     if "S" in axes and not axes.endswith("S"):
         order = [at for at, letter in enumerate(axes) if letter != "S"]
         data = data.transpose([*order, axes.index("S")])

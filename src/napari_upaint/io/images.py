@@ -30,15 +30,15 @@ SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
 LAZY_FROM = 256 * 2**20
 
 
-def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
+def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
     """Read an image: TIFF (OME, ImageJ, LSM, plain; compressed or not), PNG, JPEG or BMP.
 
     Parameters
     ----------
     path : str or Path
         A file.
-    lazy_from : int
-        Images of so many bytes and more are not loaded but opened lazily.
+    lazy_from : int or None
+        Images of so many bytes and more are not loaded but opened lazily; None: `LAZY_FROM`.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
     try:
         if path.stat().st_size == 0:
             raise FileError(f"{path} is empty (0 bytes); choose another file.")
-        image = _read_picture(path) if path.suffix.lower() in PICTURE_SUFFIXES else _read_tiff(path, lazy_from)
+        image = _read_picture(path) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
     except FileError:
         raise
     # A damaged file makes the decoders raise anything at all: struct.error, IndexError, MemoryError, their own ones.
@@ -67,10 +67,21 @@ def read_image(path: str | Path, *, lazy_from: int = LAZY_FROM) -> Image:
     return image
 
 
-def _read_picture(path: Path) -> Image:
-    from skimage.io import imread
+def _read_picture(path: Path) -> Image | None:
+    """Read a PNG, JPEG or BMP, known by its first bytes: endings of files are wrong at times."""
+    import imagecodecs
 
-    data = imread(path)
+    decoders = {
+        b"\x89PNG": imagecodecs.png_decode,
+        b"\xff\xd8\xff": imagecodecs.jpeg_decode,
+        b"BM": imagecodecs.bmp_decode,
+    }
+    with path.open("rb") as opened:
+        start = opened.read(4)
+        decode = next((decoder for magic, decoder in decoders.items() if start.startswith(magic)), None)
+        if decode is None:
+            return None
+        data = decode(start + opened.read())
     return Image(data, "YX" if data.ndim == 2 else "YXS", name=plain_name(path), path=path)
 
 

@@ -1,0 +1,193 @@
+"""Round trips, and files that are there whole or not at all."""
+
+import os
+import stat
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_upaint.errors import FileError
+from napari_upaint.io.images import Image, planes, read_image, write_image, write_labels, write_scores
+from napari_upaint.io.samples import open_sample
+
+steps = st.floats(1e-3, 1e3)
+
+
+@st.composite
+def images(draw):
+    axes = draw(st.sampled_from("YX ZYX TYX TZYX CYX TZCYX ZTYX ZTCYX PYX PTCYX IYX YXS ZYXS SYX TCYXS".split()))
+    # tifffile leaves out axes of length 1 when it reads.
+    shape = tuple(3 if letter == "S" else draw(st.integers(2, 4)) for letter in axes)
+    dtype = draw(st.sampled_from(["u1", "u2", "i2", "i4", "u4", "f4", "f8", ">u2", ">f4"]))
+    data = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 250, shape).astype(dtype)
+    spacing = {letter: draw(steps) for letter in axes if letter in "TZ" and draw(st.booleans())}
+    physical = draw(st.booleans())
+    if physical:
+        spacing |= {"Y": draw(steps), "X": draw(steps)}
+    names = tuple(f"dye {at}" for at in range(shape[axes.index("C")])) if "C" in axes and draw(st.booleans()) else ()
+    return Image(data, axes, spacing, "micrometer" if physical else "pixel", names)
+
+
+@given(image=images(), suffix=st.sampled_from([".tif", ".ome.tif"]))
+def test_images_come_back(tmp_path_factory, image, suffix):
+    path = tmp_path_factory.mktemp("trip") / f"image{suffix}"
+    back = read_image(write_image(path, image))
+    assert back.leading_axes == image.leading_axes
+    assert back.leading_shape == image.leading_shape
+    assert back.unit == image.unit
+    assert dict(back.spacing) == pytest.approx(dict(image.spacing), rel=1e-6)
+    assert back.channel_names == image.channel_names
+    for (index, plane), (other, expected) in zip(planes(back), planes(image), strict=True):
+        assert index == other
+        assert np.array_equal(plane, expected)
+
+
+@given(image=images(), highest=st.sampled_from([1, 255, 256, 65535, 65536, 2**31 - 1]))
+def test_labels_come_back_with_the_scale_of_the_image(tmp_path_factory, image, highest):
+    shape = (*image.leading_shape, *image.plane_shape)
+    labels = np.random.default_rng(0).integers(0, highest, shape, endpoint=True).astype(np.int64)
+    labels.flat[0] = highest
+    back = read_image(write_labels(tmp_path_factory.mktemp("labels") / "a_labels.tif", labels, image))
+    assert back.axes == image.leading_axes + "YX"
+    assert np.array_equal(back.data, labels)
+    assert dict(back.spacing) == pytest.approx({k: v for k, v in image.spacing.items() if k in back.axes}, rel=1e-6)
+
+
+@given(image=images())
+def test_scores_come_back_with_their_names(tmp_path_factory, image):
+    names = ("background", "object", "border")
+    shape = (*image.leading_shape, 3, *image.plane_shape)
+    scores = np.random.default_rng(0).random(shape).astype(np.float32)
+    back = read_image(write_scores(tmp_path_factory.mktemp("scores") / "a_scores.tif", scores, image, names))
+    assert back.axes == image.leading_axes + "CYX"
+    assert back.channel_names == names
+    assert np.array_equal(back.data, scores)
+
+
+def test_fiji_can_open_what_is_written(tmp_path):
+    """ImageJ's own format for the dtypes that it knows."""
+    like = open_sample("membranes_em").image
+    for data, write in ((np.ones((250, 250), np.int32), write_labels), (np.ones((3, 250, 250)), write_scores)):
+        with tifffile.TiffFile(write(tmp_path / "out.tif", data, like)) as tiff:
+            assert tiff.is_imagej
+            assert tiff.imagej_metadata["unit"] == "um"
+            assert tiff.pages[0].tags["XResolution"].value[0] / tiff.pages[0].tags["XResolution"].value[1] == 100
+
+
+def test_lazy_images_are_written_plane_by_plane(tmp_path):
+    data = np.random.default_rng(0).integers(0, 9, (3, 2, 20, 30), np.uint8)
+    source = write_image(tmp_path / "a.tif", Image(data, "ZCYX", {"Z": 2.0}))
+    lazy = read_image(source, lazy_from=0)
+    assert type(lazy.data) is not np.ndarray
+    assert np.array_equal(read_image(write_image(tmp_path / "b.tif", lazy)).data, data)
+
+
+def test_labels_without_an_image(tmp_path):
+    for shape, axes in (((5, 6), "YX"), ((3, 5, 6), "ZYX"), ((2, 3, 5, 6), "TZYX")):
+        assert read_image(write_labels(tmp_path / "l.tif", np.ones(shape, int))).axes == axes
+        scores = write_scores(tmp_path / "s.tif", np.ones((*shape[:-2], 2, 5, 6), np.float32), names=("a", "b"))
+        assert read_image(scores).axes == axes.replace("YX", "CYX")
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    like = Image(np.zeros((4, 8, 8)), "ZYX")
+    for wrong in (np.zeros((8, 8), int), np.zeros((3, 8, 8), int), np.zeros((4, 8, 8), float)):
+        with pytest.raises(ValueError, match=r"array of shape|integers"):
+            write_labels(tmp_path / "x.tif", wrong, like)
+    with pytest.raises(FileError, match="number the objects anew"):
+        write_labels(tmp_path / "x.tif", np.full((4, 8, 8), 2**40), like)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- whole or not at all ----
+
+
+def _fails(path, error, monkeypatch):
+    image = Image(np.zeros((3, 8, 8), np.uint8), "ZYX")
+
+    def full(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(tifffile.TiffWriter, "write", full)
+    with pytest.raises(FileError if isinstance(error, OSError) else type(error)) as caught:
+        write_image(path, image)
+    return str(caught.value)
+
+
+def test_a_full_disk_leaves_the_older_file(tmp_path, monkeypatch):
+    path = tmp_path / "labels.tif"
+    path.write_bytes(b"older")
+    text = _fails(path, OSError(28, "No space left on device"), monkeypatch)
+    assert "No space left on device" in text
+    assert path.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_any_other_failure_leaves_the_older_file_too(tmp_path, monkeypatch):
+    path = tmp_path / "labels.tif"
+    path.write_bytes(b"older")
+    _fails(path, KeyboardInterrupt(), monkeypatch)
+    assert path.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path):
+    path = tmp_path / "labels.tif"
+    path.write_bytes(b"older")
+
+    class Broken:
+        shape, ndim, dtype = (3, 8, 8), 3, np.dtype(np.uint8)
+
+        def __getitem__(self, index):
+            if index[0] == 2:
+                raise OSError(5, "Input/output error")
+            return np.zeros((8, 8), np.uint8)
+
+    with pytest.raises(FileError, match="Input/output error"):
+        write_image(path, Image(Broken(), "ZYX"))
+    assert path.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(FileError, match="Permission denied"):
+            write_labels(tmp_path / "a.tif", np.zeros((4, 4), int))
+    finally:
+        tmp_path.chmod(stat.S_IRWXU)
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "a.tif", tmp_path):
+        with pytest.raises(FileError, match="Cannot write"):
+            write_labels(path, np.zeros((4, 4), int))
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    old = os.umask(0o027)
+    try:
+        path = write_labels(tmp_path / "deep" / "a.tif", np.zeros((4, 4), int))
+    finally:
+        os.umask(old)
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_a_link_stays_a_link(tmp_path):
+    target, link = tmp_path / "real.tif", tmp_path / "link.tif"
+    target.touch()
+    link.symlink_to(target)
+    write_labels(link, np.ones((4, 4), int))
+    assert link.is_symlink()
+    assert read_image(target).data.max() == 1
+
+
+def test_long_names(tmp_path):
+    write_labels(tmp_path / ("x" * 251 + ".tif"), np.zeros((4, 4), int))

@@ -1,0 +1,120 @@
+"""What napari gets from files: layers with scale, units, axis labels and channel names."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_upaint._reader import get_reader, read
+from napari_upaint.errors import FileError
+from napari_upaint.io.images import Image, write_image
+
+RNG = np.random.default_rng(0)
+
+
+def _write(folder, axes, shape, name="a", dtype=np.uint8, **options):
+    data = RNG.integers(0, 200, shape).astype(dtype)
+    return str(write_image(folder / f"{name}.tif", Image(data, axes, **options))), data
+
+
+def _layers(path):
+    """Build the layers as the viewer does, without a window."""
+    pytest.importorskip("napari")
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    for data, options, kind in read(path):
+        getattr(viewer, f"add_{kind}")(data, **options)
+    return list(viewer.layers)
+
+
+def test_a_stack(tmp_path):
+    path, data = _write(tmp_path, "ZYX", (3, 5, 6), spacing={"Z": 2.0, "Y": 0.5, "X": 0.25}, unit="micrometer")
+    [layer] = _layers(path)
+    assert layer.name == "a"
+    assert np.array_equal(layer.data, data)
+    assert tuple(layer.scale) == (2.0, 0.5, 0.25)
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+    assert layer.axis_labels == ("z", "y", "x")
+
+
+def test_a_hyperstack_becomes_a_layer_per_channel(tmp_path):
+    told = {"spacing": {"T": 3.0, "Y": 0.5, "X": 0.5}, "unit": "micrometer", "channel_names": ("dapi", "gfp")}
+    path, data = _write(tmp_path, "TZCYX", (2, 3, 2, 5, 6), **told)
+    layers = _layers(path)
+    assert [layer.name for layer in layers] == ["a dapi", "a gfp"]
+    for at, layer in enumerate(layers):
+        assert np.array_equal(layer.data, data[:, :, at])
+        assert tuple(layer.scale) == (3.0, 1.0, 0.5, 0.5)
+        assert [str(unit) for unit in layer.units] == ["second", "pixel", "micrometer", "micrometer"]
+        assert layer.axis_labels == ("t", "z", "y", "x")
+
+
+def test_channels_without_names(tmp_path):
+    path, _ = _write(tmp_path, "CYX", (2, 5, 6))
+    assert [layer.name for layer in _layers(path)] == ["a channel 0", "a channel 1"]
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("YXS", (5, 6, 3)), ("YXS", (5, 6, 4)), ("ZYXS", (2, 5, 6, 3))])
+def test_colours(tmp_path, axes, shape):
+    path, data = _write(tmp_path, axes, shape)
+    [layer] = _layers(path)
+    assert layer.rgb
+    assert np.array_equal(layer.data, data)
+    assert layer.ndim == len(axes) - 1
+
+
+def test_planar_colours_and_samples_that_are_no_colours(tmp_path):
+    tifffile.imwrite(tmp_path / "p.tif", RNG.integers(0, 9, (3, 5, 6), np.uint8), photometric="rgb", planarconfig=2)
+    [layer] = _layers(str(tmp_path / "p.tif"))
+    assert layer.rgb
+    assert layer.data.shape == (5, 6, 3)
+    path, data = _write(tmp_path, "YXS", (5, 6, 2))
+    layers = _layers(path)
+    assert [np.array_equal(layer.data, data[..., at]) for at, layer in enumerate(layers)] == [True, True]
+
+
+@pytest.mark.parametrize("axes", ["ZCYX", "ZYXS", "ZYX", "CYX"])
+@pytest.mark.parametrize("compression", ["zlib", None])
+def test_large_images_stay_lazy(tmp_path, monkeypatch, axes, compression):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
+    shape = tuple({"Z": 4, "C": 2, "S": 3}.get(letter, 16) for letter in axes)
+    data = RNG.integers(0, 200, shape).astype(np.uint8)
+    colour = "rgb" if "S" in axes else "minisblack"
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, data, compression=compression, photometric=colour, metadata={"axes": axes})
+    layers = _layers(str(path))
+    assert len(layers) == (2 if "C" in axes else 1)
+    for at, layer in enumerate(layers):
+        assert type(layer.data) is not np.ndarray
+        expected = data.take(at, axes.index("C")) if "C" in axes else data
+        assert np.array_equal(np.asarray(layer.data), expected)
+
+
+@pytest.mark.parametrize("name", ["a_labels", "b_strokes", "c_Annotation", "d_truth"])
+def test_labels_are_known_by_their_name(tmp_path, name):
+    path, _ = _write(tmp_path, "YX", (5, 6), name=name, dtype=np.uint16, spacing={"Y": 2.0, "X": 2.0})
+    [layer] = _layers(path)
+    assert type(layer).__name__ == "Labels"
+    assert tuple(layer.scale) == (2, 2)
+
+
+def test_images_stay_images(tmp_path):
+    for options in ({"name": "labels_a"}, {"name": "a_labels", "dtype": np.float32}):
+        path, _ = _write(tmp_path, "YX", (5, 6), **options)
+        assert read(path)[0][2] == "image"
+
+
+def test_what_the_reader_takes(tmp_path):
+    path, _ = _write(tmp_path, "YX", (5, 6))
+    assert get_reader(path) is read
+    assert get_reader(tmp_path / "a.TIFF") is read
+    assert get_reader("a.czi") is None
+    assert get_reader([path, path]) is None
+    (tmp_path / "folder.tif").mkdir()
+    assert get_reader(tmp_path / "folder.tif") is None
+
+
+def test_damaged_files_end_in_a_sentence(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"nothing")
+    with pytest.raises(FileError, match="cannot be read"):
+        read(str(tmp_path / "a.tif"))

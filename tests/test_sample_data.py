@@ -1,0 +1,26 @@
+"""File > Open Sample: each entry opens, and says where it comes from."""
+
+import pytest
+
+from napari_upaint import _sample_data
+from napari_upaint.io.samples import open_sample, sample_names
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_samples_become_layers(name):
+    napari = pytest.importorskip("napari")
+    layers = [napari.layers.Layer.create(*layer) for layer in getattr(_sample_data, name)()]
+    assert layers[0].name == name
+    assert layers[0].rgb == (name == "nuclei_he")
+    if open_sample(name).strokes is not None:
+        assert layers[1].name == f"{name} strokes"
+        assert layers[1].data.max() >= 2
+        assert tuple(layers[1].scale) == tuple(layers[0].scale)
+        assert layers[1].units == layers[0].units
+        assert layers[1].axis_labels == layers[0].axis_labels
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_samples_name_their_source_and_terms(name):
+    text = getattr(_sample_data, name).__doc__
+    assert f"Terms: {open_sample(name).terms.split(' 1.0')[0]}" in text
