@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from napari_upaint.io.images import read_image
-from napari_upaint.io.tiff import micrometers, seconds
+from napari_upaint.io.tiff import known_axes, micrometers, seconds
 
 DATA = np.zeros((3, 2, 8, 6), np.uint16)
 
@@ -80,6 +80,30 @@ def test_microscope_resolution_is_a_scale(tmp_path):
     image = read_image(tmp_path / "m.tif")
     assert image.unit == "micrometer"
     assert image.spacing == pytest.approx({"X": 0.5, "Y": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("axes", "named"),
+    [
+        ("YX", "YX"),
+        ("QYX", "ZYX"),
+        ("IYXS", "ZYXS"),
+        ("QQYX", "TZYX"),
+        ("QQQYX", "PTZYX"),
+        ("IZYX", "TZYX"),
+        ("QTZYX", "PTZYX"),
+    ],
+)
+def test_unnamed_axes_get_names(axes, named):
+    assert known_axes(axes) == named
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 6), (2, 5, 8, 6), (2, 2, 5, 8, 6)])
+def test_plain_stacks(tmp_path, shape):
+    tifffile.imwrite(tmp_path / "p.tif", np.zeros(shape, np.uint8), photometric="minisblack")
+    assert read_image(tmp_path / "p.tif").axes == "PTZYX"[-len(shape) :]
+    tifffile.imwrite(tmp_path / "p.tif", np.zeros(shape, np.uint8), photometric="minisblack", metadata=None)
+    assert read_image(tmp_path / "p.tif").axes == "ZYX"
 
 
 def test_units_of_length_and_time():

@@ -95,12 +95,22 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
             data = tifffile.memmap(path, series=0, level=0, mode="r")
         else:
             data = _open_lazily(tiff, series)
-            return data, series.axes, scale
+            return data, known_axes(series.axes), scale
     except BaseException:
         tiff.close()
         raise
     tiff.close()
-    return data, series.axes, scale
+    return data, known_axes(series.axes), scale
+
+
+def known_axes(axes: str) -> str:
+    """Name the axes that a plain TIFF leaves unnamed (Q, or I for pages): Z as ImageJ does, then T, then others."""
+    unnamed = [at for at, letter in enumerate(axes) if letter in "QI" or letter in axes[:at]]
+    free = (letter for letter in "ZTPRVHAEFGJKLMN" if letter not in axes)
+    letters = list(axes)
+    for at in reversed(unnamed):
+        letters[at] = next(free)
+    return "".join(letters)
 
 
 def _open_lazily(tiff: TiffFile, series: TiffPageSeries) -> Any:
