@@ -1,0 +1,109 @@
+"""Reads the training sets: images with instance labels, volumes cut into slices along three axes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from skimage import io as skimage_io
+
+from napari_upaint.core.normalize import measure
+from napari_upaint.errors import FileError, ImageError
+
+# Frames of one series look alike: a hash of the file name would put neighbours into both splits.
+SERIES = ("yeast_phase", "yeast_phase_traps", "yeast_brightfield", "chloroplast_em", "coli_brightfield")
+HELD_OUT = 0.1  # of the images, for validation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One plane.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        float16, (C, Y, X), normalised as the plug-in normalises, C = 1 or 3.
+    labels : numpy.ndarray
+        int32, (Y, X): 0 background, ids from 1, -1 ignored.
+    diameter : float
+        Median of the square roots of the objects' areas, px; 0 without objects.
+    """
+
+    set_name: str
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+    diameter: float
+
+
+def read_sets(root: Path, names: list[str], excluded: set[str]) -> tuple[list[Record], list[Record]]:
+    """Read all sets; return the training and the validation records.
+
+    Parameters
+    ----------
+    excluded : set of str
+        Stems of files that are left out of both (the samples of the package, kept for its tests).
+    """
+    training: list[Record] = []
+    validation: list[Record] = []
+    for set_name in (name for name in names if not name.endswith("_colour")):
+        folder = root / set_name
+        paths = sorted((folder / "images").glob("*"))
+        if not paths:
+            raise FileError(f"{folder} holds no images; give the folder of the sets with --data.")
+        for number, path in enumerate(path for path in paths if path.stem not in excluded):
+            held_out = _held_out(set_name, path.stem, number, len(paths))
+            (validation if held_out else training).extend(_records(set_name, folder, path))
+    return training, validation
+
+
+def _held_out(set_name: str, stem: str, number: int, count: int) -> bool:
+    if count < 4:  # a set of one or two volumes is for training alone
+        return False
+    if set_name in SERIES:
+        return number >= count * (1 - HELD_OUT)
+    return int(hashlib.sha256(f"{set_name}/{stem}".encode()).hexdigest(), 16) % 1000 < 1000 * HELD_OUT
+
+
+def _records(set_name: str, folder: Path, path: Path) -> list[Record]:
+    label_path = next((folder / "labels").glob(f"{path.stem}.*"))
+    image = np.asarray(skimage_io.imread(path))
+    labels = np.asarray(skimage_io.imread(label_path)).astype(np.int32)
+    ignore = folder / "ignore" / path.name
+    if ignore.exists():
+        labels[np.asarray(skimage_io.imread(ignore)) > 0] = -1
+    labels = _instances(set_name, labels)
+    if labels.ndim == 3:
+        return [
+            _record(set_name, f"{path.stem}-{axis}-{i}", np.take(image, i, axis)[None], np.take(labels, i, axis))
+            for axis in range(3)
+            for i in range(0, labels.shape[axis], 3)  # neighbouring slices say the same
+        ]
+    channels = np.moveaxis(image[..., :3], -1, 0) if image.ndim == 3 else image[None]
+    if len(channels) == 3 and all(np.array_equal(channels[0], other) for other in channels[1:]):
+        channels = channels[:1]
+    # Stained tissue is rare among the nuclei, so that it counts as a set of its own.
+    group = f"{set_name}_colour" if set_name == "dsb2018_train" and len(channels) == 3 else set_name
+    return [_record(group, path.stem, channels, labels)]
+
+
+def _instances(set_name: str, labels: np.ndarray) -> np.ndarray:
+    if set_name == "axon_sem":  # 1 = myelin, 2 = axon; the fibres' insides are the objects
+        return np.asarray(ndimage.label(labels == 2)[0], np.int32)
+    if set_name == "tnbc_he":  # painted as foreground; touching nuclei may be merged
+        return np.asarray(ndimage.label(labels > 0)[0], np.int32)
+    return labels
+
+
+def _record(set_name: str, name: str, image: np.ndarray, labels: np.ndarray) -> Record:
+    try:
+        scaled = measure(image, name).apply(image).astype(np.float16)
+    except ImageError:  # an empty slice of a volume: nothing to see is worth learning too
+        scaled = np.zeros(image.shape, np.float16)
+    areas = np.bincount(labels[labels > 0].ravel())
+    areas = areas[areas > 0]
+    diameter = float(np.median(np.sqrt(areas))) if len(areas) else 0.0
+    return Record(set_name, name, scaled, np.ascontiguousarray(labels, np.int32), diameter)

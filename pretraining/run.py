@@ -1,0 +1,175 @@
+"""The pretraining loop: deterministic for a seed, resumable to the step, logged."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.device import autocast
+from napari_upaint.engine.unet import UNet
+from napari_upaint.io.models import Architecture, ModelHeader, save_model
+from napari_upaint.io.samples import HELD_OUT
+from pretraining.data import Record, read_sets
+from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
+
+_VALIDATION_SEED = 7
+
+
+def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int = 1) -> None:
+    """Train until ``config["steps"]``, then write ``NAME.safetensors`` into `output`."""
+    torch.set_num_threads(threads)
+    output.mkdir(parents=True, exist_ok=True)
+    excluded = {stem for stems in HELD_OUT.values() for stem in stems}
+    training, validation = read_sets(data, list(config["sets"]), excluded)
+    print(f"{len(training)} planes for training, {len(validation)} for validation", flush=True)
+    state = _State(config, output / "checkpoint.pt")
+    seconds = state.seconds
+    started = time.monotonic()
+    for step, tiles in _tiles(training, config, state.step):
+        loss = state.train_step(step, tiles)
+        state.seconds = seconds + time.monotonic() - started
+        _log(output, {"step": step, "loss": round(loss, 5), "seconds": round(state.seconds, 1)})
+        if (step + 1) % config["save_every"] == 0 or step + 1 == config["steps"]:
+            state.save()
+        if (step + 1) % config["validate_every"] == 0 or step + 1 == config["steps"]:
+            _log(output, {"step": step, "validation": validate(state.average, validation, config)})
+            save_model_file(state.average, config, output, state)
+
+
+class _State:
+    """Network, optimiser, weight average and the count of steps: what a checkpoint holds."""
+
+    def __init__(self, config: dict[str, Any], path: Path) -> None:
+        torch.manual_seed(config["seed"])
+        self.config, self.path, self.step, self.seconds = config, path, 0, 0.0
+        network = UNet(n_classes=3, width=config["width"], depth=config["depth"], dropout=config["dropout"])
+        self.network = network.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), config["learning_rate"], weight_decay=1e-4)
+        if path.exists():
+            saved = torch.load(path, weights_only=True)
+            self.network.load_state_dict(saved["network"])
+            self.average.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.seconds = saved["step"], saved["seconds"]
+
+    def train_step(self, step: int, tiles: list[TrainingTile]) -> float:
+        """Take one step, return its loss."""
+        torch.manual_seed(self.config["seed"] + step)  # drop-out, the same after a resume
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config["learning_rate"] * self._warmth(step)
+        image, target, weights = (
+            torch.from_numpy(np.stack([getattr(tile, key) for tile in tiles])) for key in ("image", "target", "weights")
+        )
+        with autocast(torch.device("cpu")):
+            logits = self.network(image.contiguous(memory_format=torch.channels_last))
+        each = functional.cross_entropy(logits.float(), target, ignore_index=IGNORED, reduction="none")
+        loss = (each * weights).sum() / weights.sum().clamp(min=1)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self._average(step)
+        self.step = step + 1
+        return float(loss.detach())
+
+    def _warmth(self, step: int) -> float:
+        left = (self.config["steps"] - step) / (self.config["decay"] * self.config["steps"])
+        return float(min(1.0, (step + 1) / self.config["warmup"], left))
+
+    def _average(self, step: int) -> None:
+        keep = min(self.config["average"], (step + 1) / (step + 10))
+        ours, theirs = self.average.state_dict(), self.network.state_dict()
+        for name, value in ours.items():
+            value.lerp_(theirs[name], 1 - keep)
+
+    def save(self) -> None:
+        """Write the checkpoint atomically."""
+        content = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        part = self.path.with_suffix(".part")
+        torch.save(content, part)
+        os.replace(part, self.path)
+
+
+def _tiles(records: list[Record], config: dict[str, Any], first: int) -> Iterator[tuple[int, list[TrainingTile]]]:
+    """Yield the tiles of every step from `first` on, drawn one step ahead of the network in a thread."""
+    by_set = {name: [r for r in records if r.set_name == name] for name in config["sets"]}
+    names = [name for name, found in by_set.items() if found]
+    shares = np.array([config["sets"][name] for name in names])
+
+    def draw_step(step: int) -> list[TrainingTile]:
+        rng = np.random.default_rng((config["seed"], step))
+        chosen = [by_set[names[i]] for i in rng.choice(len(names), config["batch"], p=shares / shares.sum())]
+        return [draw(found[rng.integers(len(found))], rng, config) for found in chosen]
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead: Future[list[TrainingTile]] = pool.submit(draw_step, first)
+        for step in range(first, config["steps"]):
+            tiles = ahead.result()
+            if step + 1 < config["steps"]:
+                ahead = pool.submit(draw_step, step + 1)
+            yield step, tiles
+
+
+def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the IoU of objects and of borders per set, on fixed tiles of the held-out images."""
+    network.eval()
+    scores: dict[str, dict[str, float]] = {}
+    for name in sorted({record.set_name for record in records}):
+        hits, unions = np.zeros(3), np.zeros(3)
+        for number, record in enumerate([r for r in records if r.set_name == name][:12]):
+            tile = draw(record, np.random.default_rng((_VALIDATION_SEED, number)), config)
+            with torch.inference_mode(), autocast(torch.device("cpu")):
+                found = network(torch.from_numpy(tile.image[None])).argmax(1)[0].numpy()
+            for cls in (OBJECT, BORDER):
+                known = tile.target != IGNORED
+                ours, theirs = known & (found == cls), tile.target == cls
+                hits[cls] += (ours & theirs).sum()
+                unions[cls] += (ours | theirs).sum()
+        iou = hits / np.maximum(unions, 1)
+        scores[name] = {"object": round(float(iou[OBJECT]), 4), "border": round(float(iou[BORDER]), 4)}
+    return scores
+
+
+def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: _State) -> None:
+    """Write the averaged weights as a model file in float16."""
+    architecture = Architecture(n_outputs=3, width=config["width"], depth=config["depth"], dropout=config["dropout"])
+    header = ModelHeader(
+        name=config["name"],
+        architecture=architecture,
+        border=True,
+        summary=config["summary"],
+        training={key: value for key, value in config.items() if key != "name"} | {"steps_done": state.step},
+        provenance={
+            "command": "python -m pretraining --data DIR -o DIR",
+            "hours": round(state.seconds / 3600, 2),
+            "processor": platform.processor() or platform.machine(),
+            "torch": torch.__version__,
+            "data": sorted(config["sets"]),
+        },
+    )
+    save_model(from_network(network, header, dtype=np.float16), output / f"{config['name']}.safetensors")
+
+
+def _log(output: Path, entry: dict[str, Any]) -> None:
+    with (output / "log.jsonl").open("a") as log:
+        log.write(json.dumps(entry) + "\n")

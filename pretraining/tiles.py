@@ -1,0 +1,139 @@
+"""Draws training tiles: a random image at a random object size, varied far beyond what the sets contain.
+
+Users bring microscopes, dyes and cameras that no set knows; so contrast is inverted, light uneven, colour remixed,
+focus lost, noise added, and blocks of compression left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_upaint.core.deformation import Warp, warp_image, warp_labels
+from napari_upaint.core.labels import borders
+from napari_upaint.core.tiling import halo
+from napari_upaint.core.weight_map import border_term
+from pretraining.data import Record
+
+BACKGROUND, OBJECT, BORDER, IGNORED = 0, 1, 2, -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingTile:
+    """Network input (1, Y, X) float32; target (Y, X) int64 with -1 ignored; weights (Y, X) float32."""
+
+    image: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+
+
+def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> TrainingTile:
+    """Draw one tile of a record."""
+    size = int(config["tile"])
+    zoom = _zoom(record, rng, config["diameter"])
+    image, labels = _region(record, rng, size / zoom)
+    image = _mix_channels(image, rng)
+    if zoom < 0.7:  # as a real microscope of lower resolution: blur before sampling
+        image = ndimage.gaussian_filter(image, (0, 0.45 / zoom, 0.45 / zoom))
+    warp = _warp(labels.shape, rng, size, zoom)
+    image = _vary(warp_image(image, warp, order=1), rng)
+    margin = halo(int(config["depth"]))
+    labels = np.ascontiguousarray(warp_labels(labels, warp)[margin:-margin, margin:-margin])
+    return TrainingTile(image, *question(labels, config))
+
+
+def question(labels: np.ndarray, config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Turn instances into what the network is asked: background, object or border, and how much each pixel counts."""
+    border = borders(labels)
+    target = np.where(labels > 0, OBJECT, BACKGROUND)
+    target[border] = BORDER
+    target[labels < 0] = IGNORED
+    carved = np.where(border | (labels < 0), 0, labels).astype(np.int32)
+    weights = 1.0 + border_term(carved, w0=config["w0"], sigma=config["sigma"])
+    weights[target == IGNORED] = 0
+    return target.astype(np.int64), weights.astype(np.float32)
+
+
+def _zoom(record: Record, rng: np.random.Generator, limits: dict[str, float]) -> float:
+    most = limits["most_zoom"]
+    if record.diameter == 0:
+        return float(np.exp(rng.uniform(-np.log(most), np.log(most))))
+    wanted = np.exp(rng.uniform(np.log(limits["low"]), np.log(limits["high"])))
+    return float(np.clip(wanted / record.diameter, 1 / most, most))
+
+
+def _region(record: Record, rng: np.random.Generator, edge: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cut what a rotated tile of `edge` pixels can touch around a random place, mostly around an object."""
+    shape = record.labels.shape
+    center = [int(rng.integers(n)) for n in shape]
+    if rng.random() < 0.8 and record.diameter > 0:
+        pixels = np.flatnonzero(record.labels > 0)
+        center = list(np.unravel_index(pixels[rng.integers(len(pixels))], shape))  # type: ignore[arg-type]
+    reach = int(edge * 0.75) + 16
+    box = tuple(slice(max(0, c - reach), min(n, c + reach)) for c, n in zip(center, shape, strict=True))
+    return record.image[(slice(None), *box)].astype(np.float32), np.ascontiguousarray(record.labels[box])
+
+
+def _warp(shape: tuple[int, ...], rng: np.random.Generator, size: int, zoom: float) -> Warp:
+    angle = rng.uniform(0, 2 * np.pi)
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix = np.array([[cos, -sin], [sin, cos]])
+    matrix = matrix @ np.diag([rng.choice((-1.0, 1.0)), rng.uniform(0.85, 1.15)]) / zoom
+    # Spread over the tile: on average as strong as the paper's 10 px, at times none.
+    control = rng.normal(0, rng.uniform(0, 12) / zoom, (2, 5, 5)) if rng.random() < 0.7 else None
+    center = tuple((n - 1) / 2 for n in shape)
+    return Warp(out_shape=(size, size), matrix=matrix, center=center, control=control)
+
+
+def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return one gray channel: the mean, one colour, or a random mixture, as stains and cameras differ."""
+    if len(image) == 1:
+        return image
+    if rng.random() < 0.5:
+        return image.mean(0, keepdims=True)
+    shares = rng.dirichlet(np.full(len(image), 0.7))
+    return np.tensordot(shares.astype(np.float32), image, 1)[None]
+
+
+def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Change gray values as microscopes, dyes and cameras do; axes (1, Y, X), about 0..1 in and out."""
+    plane = np.clip(image[0], -0.5, 2)
+    if rng.random() < 0.3:
+        plane = 1 - plane
+    if rng.random() < 0.5:
+        plane = np.sign(plane) * np.abs(plane) ** float(np.exp(rng.uniform(-0.7, 0.7)))
+    if rng.random() < 0.3:
+        plane = plane * _uneven(plane.shape, rng, 0.5) + _uneven(plane.shape, rng, 0.2) - 1
+    if rng.random() < 0.3:
+        plane = ndimage.gaussian_filter(plane, rng.uniform(0.3, 2.0))
+    elif rng.random() < 0.15:  # sharpened by a camera or a viewer
+        plane = plane + rng.uniform(0.3, 1.5) * (plane - ndimage.gaussian_filter(plane, rng.uniform(1, 3)))
+    if rng.random() < 0.5:
+        noise = rng.standard_normal(plane.shape, np.float32) * np.float32(10 ** rng.uniform(-2.5, -0.7))
+        plane = plane + (ndimage.gaussian_filter(noise, 0.7) * 2 if rng.random() < 0.3 else noise)
+    if rng.random() < 0.1:
+        plane = _blocky(plane, rng)
+    plane = (plane - 0.5) * np.exp(rng.uniform(-0.5, 0.3)) + 0.5 + rng.uniform(-0.15, 0.15)
+    return np.ascontiguousarray(plane[None], np.float32)
+
+
+def _uneven(shape: tuple[int, ...], rng: np.random.Generator, strength: float) -> np.ndarray:
+    """Return a smooth field around 1: vignetting, a lamp off centre."""
+    coarse = rng.normal(0, strength * rng.random(), (4, 4))
+    return np.asarray(
+        1 + ndimage.zoom(coarse, (shape[0] / 4, shape[1] / 4), order=1)[: shape[0], : shape[1]], np.float32
+    )
+
+
+def _blocky(plane: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Damage the plane as strong JPEG compression does: coarse values on blocks of 8 pixels, added to their mean."""
+    y, x = (n // 8 * 8 for n in plane.shape)
+    blocks = plane[:y, :x].reshape(y // 8, 8, x // 8, 8)
+    mean = blocks.mean((1, 3), keepdims=True)
+    step = rng.uniform(0.05, 0.2)
+    damaged = plane.copy()
+    damaged[:y, :x] = (mean + np.round((blocks - mean) / step) * step).reshape(y, x)
+    return damaged

@@ -1,0 +1,127 @@
+"""What painted values mean: 0 unlabelled, 1 background, from 2 on classes or objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from napari_upaint.core.sample import Sample
+from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.settings import Kind
+
+UNLABELLED, BACKGROUND, FIRST = 0, 1, 2
+IGNORED = -1  # in targets: no loss there
+MOST_CLASSES = 32
+
+
+def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
+    """Make sure that something can be learnt from the samples together.
+
+    Raises
+    ------
+    AnnotationError
+        If shapes differ, nothing is painted, background or everything else is missing, or there are too many classes.
+    """
+    for sample in samples:
+        _check_sample(sample)
+    counts = painted_pixels([sample.annotation for sample in samples])
+    if not counts:
+        raise AnnotationError("Nothing is painted; paint a few strokes with label 1 on background and 2 on an object.")
+    if BACKGROUND not in counts:
+        raise AnnotationError("Only objects are painted, no background; paint a few strokes with label 1 beside them.")
+    if len(counts) == 1:
+        raise AnnotationError(
+            "Only background (label 1) is painted; paint a few strokes with label 2 on what you look for."
+        )
+    if kind == "classes" and max(counts) > MOST_CLASSES + BACKGROUND:
+        raise AnnotationError(
+            f"Label {max(counts)} is painted as a class, at most {MOST_CLASSES + BACKGROUND} is possible; "
+            "choose 'objects' if every label is one object."
+        )
+
+
+def _check_sample(sample: Sample) -> None:
+    image, annotation = sample.image.shape[1:], sample.annotation.shape
+    if image != annotation:
+        raise AnnotationError(
+            f"The labels of {sample.name} have shape {annotation}, the image {image}; make new labels for this image."
+        )
+    if sample.annotation.dtype.kind not in "ui":
+        raise AnnotationError(
+            f"The labels of {sample.name} hold {sample.annotation.dtype} values; labels must be whole numbers."
+        )
+    if sample.annotation.size and int(sample.annotation.min()) < 0:
+        raise AnnotationError(f"The labels of {sample.name} hold {int(sample.annotation.min())}; labels start at 0.")
+    if sample.image.dtype.kind == "f" and not np.isfinite(sample.image).all():
+        raise ImageError(f"{sample.name} has pixels that are NaN or infinite; replace them by numbers.")
+
+
+def painted_pixels(annotations: Sequence[np.ndarray]) -> dict[int, int]:
+    """Count the painted pixels of every value; unlabelled ones are left out."""
+    counts: dict[int, int] = {}
+    for annotation in annotations:
+        values, numbers = np.unique(annotation[annotation > 0], return_counts=True)
+        for value, number in zip(values.tolist(), numbers.tolist(), strict=True):
+            counts[int(value)] = counts.get(int(value), 0) + int(number)
+    return counts
+
+
+def class_names(annotations: Sequence[np.ndarray], kind: Kind) -> tuple[str, ...]:
+    """Return the names of the network's outputs that the annotations ask for, "background" first.
+
+    Classes between the painted ones are counted too, so that class k is always output k - 1.
+    """
+    if kind == "objects":
+        return ("background", "object")
+    highest = max(painted_pixels(annotations), default=FIRST)
+    if highest <= FIRST:
+        return ("background", "object")  # one class of its own: the same question as objects
+    return ("background", *(f"class {value}" for value in range(FIRST, highest + 1)))
+
+
+def targets(annotation: np.ndarray, kind: Kind, *, border: int | None = None) -> np.ndarray:
+    """Turn an annotation into indices of the network's outputs.
+
+    Parameters
+    ----------
+    annotation : numpy.ndarray
+        Any integer type, ([Z,] Y, X).
+    kind : {"objects", "classes"}
+    border : int or None
+        Output index of the border between objects; None where the network has none. Borders are known only where
+        two painted objects meet.
+
+    Returns
+    -------
+    numpy.ndarray
+        int16, ([Z,] Y, X): -1 unlabelled, 0 background, 1.. classes (objects: 1), `border`.
+    """
+    known = annotation > UNLABELLED
+    values = annotation.astype(np.int64) - BACKGROUND
+    result = np.where(known, np.minimum(values, 1) if kind == "objects" else values, IGNORED).astype(np.int16)
+    if kind == "objects" and border is not None:
+        result[borders(np.where(annotation >= FIRST, annotation, 0)) & known] = border
+    return result
+
+
+def borders(labels: np.ndarray) -> np.ndarray:
+    """Return where two objects meet: object pixels beside another object, and gaps of up to 4 pixels between two.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Object ids, 0 and below: no object; ([Z,] Y, X).
+    """
+    ids = np.where(labels > 0, labels, 0)
+    # Filters compare ids only, so they may be renumbered; int32 keeps them quick and exact.
+    ids = np.unique(ids, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
+    ids += 1 if labels.size and not (labels <= 0).any() else 0
+    none = np.iinfo(np.int32).max
+    result = np.zeros(labels.shape, bool)
+    for size, where in ((3, ids > 0), (5, ids == 0)):
+        most = ndimage.maximum_filter(ids, size)
+        least = ndimage.minimum_filter(np.where(ids > 0, ids, none), size)
+        result |= where & (most > 0) & (least != none) & (most != least)
+    return result

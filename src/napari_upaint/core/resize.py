@@ -1,0 +1,53 @@
+"""Planes and volumes resized to the scale a network works at, and scores resized back."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+
+def scaled_shape(shape: tuple[int, ...], scale: float) -> tuple[int, ...]:
+    """Return the shape of an image resized by `scale`, at least one pixel along each axis."""
+    return tuple(max(1, round(n * scale)) for n in shape)
+
+
+def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Resize (C, [Z,] Y, X) linearly; blurred first where it shrinks, so that nothing aliases.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C, *shape), float32.
+    """
+    if image.shape[1:] == shape:
+        return np.asarray(image, np.float32)
+    factors = [old / new for old, new in zip(image.shape[1:], shape, strict=True)]
+    # Half of the pixel pitch: the usual compromise between aliasing and blur.
+    sigma = [max(0.0, (factor - 1) / 2) for factor in factors]
+    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), (0, *sigma), mode="mirror") if any(sigma) else image
+    return np.stack([_sample(channel, shape) for channel in smooth]).astype(np.float32, copy=False)
+
+
+def resize_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Resize ([Z,] Y, X) to the nearest pixel: dtype and set of values stay."""
+    if labels.shape == shape:
+        return labels
+    index = [_positions(old, new).round().astype(np.intp) for old, new in zip(labels.shape, shape, strict=True)]
+    return np.ascontiguousarray(labels[np.ix_(*index)])
+
+
+def _positions(old: int, new: int) -> np.ndarray:
+    """Return where the centres of `new` pixels lie among `old` ones; the outer edges of both coincide."""
+    return np.clip((np.arange(new) + 0.5) * (old / new) - 0.5, 0, old - 1)
+
+
+def _sample(channel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Interpolate one axis after the other: far less work than a dense grid of coordinates."""
+    result = np.asarray(channel, np.float32)
+    for axis, new in enumerate(shape):
+        positions = _positions(result.shape[axis], new)
+        low = np.floor(positions).astype(np.intp)
+        high = np.minimum(low + 1, result.shape[axis] - 1)
+        part = (positions - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(result.ndim)])
+        result = np.take(result, low, axis) * (1 - part) + np.take(result, high, axis) * part
+    return result

@@ -1,0 +1,97 @@
+"""Model files to networks and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_upaint.engine.unet import UNet, build
+from napari_upaint.errors import ModelError
+from napari_upaint.io.models import ModelFile, ModelHeader
+
+
+def to_network(model: ModelFile, in_channels: int | None = None) -> UNet:
+    """Build a model's network and load its weights.
+
+    Parameters
+    ----------
+    model : ModelFile
+    in_channels : int or None
+        Channels of the image; where the model has other ones its first layer is adapted, see `adapt_input`.
+
+    Raises
+    ------
+    ModelError
+        If the weights do not fit the architecture that the file names.
+    """
+    network = build(model.header.architecture)
+    # copied: weights read from a file are not writable, training needs them so
+    weights = {name: torch.tensor(np.asarray(value, np.float32)) for name, value in model.weights.items()}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(
+            f"The weights of {model.header.name} do not fit the network that the file describes; the file is damaged."
+        ) from error
+    if in_channels is not None:
+        adapt_input(network, in_channels)
+    return network
+
+
+def adapt_input(network: UNet, in_channels: int) -> None:
+    """Make a network take `in_channels` channels.
+
+    A one-channel network gets its first kernels repeated and divided: at the start it sees the mean of the channels,
+    while training may tell them apart. Between other numbers the kernels are averaged first.
+    """
+    first = network.down[0][0]  # type: ignore[index]
+    assert isinstance(first, nn.Conv2d | nn.Conv3d)
+    if first.in_channels == in_channels:
+        return
+    with torch.no_grad():
+        mean = first.weight.sum(1, keepdim=True) / in_channels
+        first.weight = nn.Parameter(mean.expand(-1, in_channels, *mean.shape[2:]).contiguous())
+    first.in_channels = network.in_channels = in_channels
+
+
+def from_network(network: UNet, header: ModelHeader, *, dtype: type[np.floating] = np.float32) -> ModelFile:
+    """Copy a network's weights into a model; channels of the header follow the network."""
+    weights = {
+        name: value.detach().float().cpu().contiguous().numpy().astype(dtype)
+        for name, value in network.state_dict().items()
+    }
+    architecture = replace(
+        header.architecture,
+        in_channels=network.in_channels,
+        n_outputs=network.n_classes,
+    )
+    return ModelFile(replace(header, architecture=architecture), weights)
+
+
+def replace_head(network: UNet, old_names: tuple[str, ...], new_names: tuple[str, ...]) -> None:
+    """Give the last 1x1 convolution other outputs, starting from what it knows.
+
+    Background and border stay what they are. Every new class starts as the old classes' mean, and shares their
+    probability: with k classes the bias is lowered by log k, so that background keeps its score.
+    """
+    old = network.classify
+    known: Mapping[str, int] = {name: index for index, name in enumerate(old_names)}
+    classes = [index for name, index in known.items() if name not in ("background", "border")]
+    assert isinstance(old, nn.Conv2d | nn.Conv3d)
+    make = nn.Conv2d if isinstance(old, nn.Conv2d) else nn.Conv3d
+    fresh = make(old.in_channels, len(new_names), kernel_size=1)
+    count = sum(name not in ("background", "border") for name in new_names)
+    with torch.no_grad():
+        for index, name in enumerate(new_names):
+            sources = [known[name]] if name in known else classes
+            fresh.weight[index] = old.weight[sources].mean(0)
+            assert old.bias is not None and fresh.bias is not None
+            fresh.bias[index] = old.bias[sources].mean()
+            if name not in known:
+                fresh.bias[index] -= float(np.log(count / max(1, len(classes))))
+    network.classify = fresh.to(old.weight.device)
+    network.n_classes = len(new_names)

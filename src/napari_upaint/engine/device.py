@@ -1,0 +1,62 @@
+"""Which processor computes, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import torch
+
+
+def choose(device: str = "auto") -> torch.device:
+    """Return the device to compute on: the named one, or the fastest there is ("cuda", "mps", "cpu")."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether bfloat16 is faster than float32 there.
+
+    Processors without the instructions emulate them at a tenth of the speed.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not public in torch 2, so looked up with care
+    return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)
+
+
+def autocast(device: torch.device, *, exact: bool = False) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which networks run: bfloat16 where that is faster, else (or if `exact`) float32."""
+    if exact or not has_bfloat16(device):
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def describe(device: str = "auto") -> str:
+    """Return one line for the window: "CPU, 2 threads, bfloat16"."""
+    chosen = choose(device)
+    precision = "bfloat16" if has_bfloat16(chosen) else "float32"
+    if chosen.type == "cuda":
+        name = torch.cuda.get_device_name(chosen)
+        memory = torch.cuda.get_device_properties(chosen).total_memory / 2**30
+        return f"GPU {name}, {memory:.0f} GB, {precision}"
+    if chosen.type == "mps":
+        return f"GPU (Apple), {precision}"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''} of {os.cpu_count()} cores, {precision}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out; torch raises a plain RuntimeError for it on a CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )

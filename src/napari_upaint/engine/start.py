@@ -1,0 +1,44 @@
+"""What a training starts from: a bundled or earlier model with its outputs adapted, or a fresh network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from napari_upaint.core.labels import class_names
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.checkpoint import replace_head, to_network
+from napari_upaint.engine.unet import UNet, build
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader
+from napari_upaint.settings import Kind, TrainSettings
+
+
+def start_header(
+    samples: Sequence[Sample], kind: Kind, start: ModelFile | None, settings: TrainSettings
+) -> ModelHeader:
+    """Describe the model that a training will make."""
+    names = class_names([sample.annotation for sample in samples], kind)
+    if start is not None:
+        # A model that knows more classes than are painted now keeps them.
+        known = start.header.classes
+        names = known if len(known) >= len(names) else names
+        return replace(start.header, classes=names, kind=kind)
+    dropout = 0.5 if settings.recipe == "paper" else 0.2
+    architecture = Architecture(
+        in_channels=samples[0].image.shape[0],
+        n_outputs=len(names),
+        width=settings.width,
+        depth=settings.depth,
+        dropout=dropout,
+    )
+    return ModelHeader(name="from scratch", architecture=architecture, classes=names, kind=kind)
+
+
+def start_network(header: ModelHeader, start: ModelFile | None, in_channels: int) -> UNet:
+    """Return the network to train, with the outputs that the header names."""
+    if start is None:
+        return build(header.architecture)
+    network = to_network(start, in_channels)
+    if start.header.output_names != header.output_names:
+        replace_head(network, start.header.output_names, header.output_names)
+    return network

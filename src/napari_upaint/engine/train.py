@@ -1,0 +1,103 @@
+"""Training and fine-tuning: a generator that reports every step and can be stopped between two (paper, sec. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from napari_upaint.core.labels import check_samples
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.progress import NewSamples, Stop, TrainProgress, TrainResult
+from napari_upaint.engine.sampling import TrainingTile
+from napari_upaint.engine.scale import best_scale, find_scale
+from napari_upaint.engine.trainer import Trainer
+from napari_upaint.errors import AnnotationError, ModelError
+from napari_upaint.io.models import ModelFile
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+
+Command = Stop | NewSamples | None
+Training = Generator[TrainProgress | TrainResult, Command, None]
+
+
+def train(
+    samples: Sequence[Sample],
+    *,
+    kind: Kind,
+    start: ModelFile | None,
+    settings: TrainSettings = TrainSettings(),  # noqa: B008 (frozen)
+    weights: WeightSettings = WeightSettings(),  # noqa: B008 (frozen)
+    augment: AugmentSettings = AugmentSettings(),  # noqa: B008 (frozen)
+    device: str = "auto",
+    name: str = "my model",
+) -> Training:
+    """Train on painted samples; the last value yielded is the `TrainResult`.
+
+    The best weights on held-out paint are kept, those of the start among them. Send `Stop` to end early with the
+    best so far, `NewSamples` to go on with other paint.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        2D: (C, Y, X) images; at least one painted.
+    kind : {"objects", "classes"}
+    start : ModelFile or None
+        What to fine-tune; None: from He initialisation.
+
+    Raises
+    ------
+    AnnotationError, ImageError
+        If the samples cannot be learnt from; nothing has been changed then.
+    """
+    check_samples(samples, kind)
+    _check_fit(samples, start)
+    run = Trainer(list(samples), kind, start, settings, weights, augment, device)
+    yield run.progress("finding the scale")
+    if start is not None and not settings.scale:
+        found = []
+        for pair in find_scale(run.network, run.samples, border=run.border):
+            found.append(pair)
+            if isinstance((yield run.progress("finding the scale")), Stop):
+                break
+        run.scale = best_scale(found)
+    run.look_at_samples()
+    yield run.progress("training", run.before)
+    with ThreadPoolExecutor(1) as pool:
+        yield from _steps(run, pool)
+    yield run.result(name)
+
+
+def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, Command, None]:
+    """Take steps until the budget is used; the next tile is drawn while the network learns this one."""
+    ahead: Future[TrainingTile] = pool.submit(run.sampler.draw, run.step)
+    judged = 0
+    while (fraction := run.fraction()) < 1:
+        tile = ahead.result()
+        ahead = pool.submit(run.sampler.draw, run.step + 1)
+        run.train_step(tile, fraction)
+        validation = None
+        if run.fraction() * run.plan.validations >= judged + 1:
+            judged = int(run.fraction() * run.plan.validations)
+            validation = run.judge()
+        command = yield run.progress("training", validation)
+        if isinstance(command, Stop):
+            break
+        if isinstance(command, NewSamples):
+            check_samples(command.samples, run.kind)
+            run.samples = list(command.samples)
+            ahead.result()
+            run.look_at_samples()
+            ahead = pool.submit(run.sampler.draw, run.step)
+    if run.step:
+        run.judge()
+
+
+def _check_fit(samples: Sequence[Sample], start: ModelFile | None) -> None:
+    channels = {sample.image.shape[0] for sample in samples}
+    if len(channels) > 1:
+        raise AnnotationError(
+            f"The painted images have different numbers of channels ({sorted(channels)}); train one kind at a time."
+        )
+    if any(sample.image.ndim != 3 for sample in samples):
+        raise AnnotationError("Training works on planes (C, Y, X) in this version; paint slices of a volume.")
+    if start is not None and start.header.architecture.ndim != 2:
+        raise ModelError(f"{start.header.name} is a 3D model; choose a 2D one.")

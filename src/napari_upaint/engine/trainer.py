@@ -1,0 +1,211 @@
+"""One training: network, optimiser, tiles, and the best weights so far."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+
+from napari_upaint import __version__
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.device import autocast, choose
+from napari_upaint.engine.losses import hold_on, painted_cross_entropy
+from napari_upaint.engine.predict import whole
+from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.recipes import PAPER, Plan, optimizer_for, plan_for, warmth
+from napari_upaint.engine.sampling import Prepared, Sampler, TrainingTile, ValidationTile, prepare, validation_tiles
+from napari_upaint.engine.start import start_header, start_network
+from napari_upaint.engine.unet import UNet
+from napari_upaint.io.models import ModelFile
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+
+
+class Trainer:
+    """State of one training; `engine.train.train` drives it."""
+
+    def __init__(
+        self,
+        samples: list[Sample],
+        kind: Kind,
+        start: ModelFile | None,
+        settings: TrainSettings,
+        weights: WeightSettings,
+        augment: AugmentSettings,
+        device: str,
+    ) -> None:
+        self.samples, self.kind, self.start, self.settings = samples, kind, start, settings
+        self.weights, self.augment, self.device = weights, augment, choose(device)
+        self.clock = time.monotonic()
+        torch.manual_seed(settings.seed)
+        self.plan: Plan = plan_for(settings, pretrained=start is not None)
+        self.header = start_header(samples, kind, start, settings)
+        self.border = self.header.border
+        self.scale = settings.scale or self.header.scale
+        self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
+        self.average = copy.deepcopy(self.network) if self.plan.average else self.network
+        self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
+        self.step, self.loss = 0, None  # type: int, float | None
+        self.before = self.best = float("inf")
+        self.best_state: dict[str, torch.Tensor] | None = None
+
+    def look_at_samples(self) -> None:
+        """Prepare tiles for training and validation, and judge the network on the latter."""
+        first = self.step == 0
+        border = len(self.header.classes) if self.border else None
+        prepared = prepare(
+            self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
+        )
+        self.validation = validation_tiles(prepared, self.network.depth, self.plan.tile)
+        loss = self.judge_network()
+        if first:
+            self.before = loss
+        # New paint is a new question: what was best before is judged again.
+        self.best = loss
+        self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
+        self.hold = self.settings.hold * trust(loss) if self.start is not None else 0.0
+        scores = self._start_scores(prepared) if self.hold else None
+        self.sampler = Sampler(
+            prepared,
+            self.augment,
+            tile=self.plan.tile,
+            halo=self.network.halo,
+            seed=self.settings.seed,
+            start=scores,
+        )
+
+    def _start_scores(self, prepared: list[Prepared]) -> list[np.ndarray]:
+        assert self.start is not None
+        teacher = start_network(self.header, self.start, self.samples[0].image.shape[0]).to(self.device).eval()
+        return [whole(teacher, one.image) for one in prepared]
+
+    def train_step(self, tile: TrainingTile, fraction: float) -> None:
+        """Learn one tile (paper, sec. 3: one large tile a step, high momentum)."""
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            rate = self.settings.learning_rate or self.plan.learning_rate
+            group["lr"] = rate * warmth(self.plan, self.step, fraction)
+        image, target, weight = (self._tensor(array) for array in (tile.image, tile.target, tile.weights))
+        with autocast(self.device):
+            logits = self.network(image.contiguous(memory_format=torch.channels_last))
+        loss = painted_cross_entropy(logits, target, weight, border=self.border)
+        if tile.start is not None and self.hold:
+            loss = loss + self.hold * hold_on(logits, self._tensor(tile.start), target < 0)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.plan is not PAPER:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self._average_weights()
+        value = float(loss.detach())
+        self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
+        self.step += 1
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device)
+
+    def _average_weights(self) -> None:
+        if self.average is self.network:
+            return
+        # Short at first, or the average would remember the start for the whole of a short training.
+        keep = min(self.plan.average, (self.step + 1) / (self.step + 4))
+        with torch.no_grad():
+            theirs = self.network.state_dict()
+            for name, ours in self.average.state_dict().items():
+                ours.lerp_(theirs[name], 1 - keep)
+
+    def judge_network(self) -> float:
+        """Return the class-balanced loss of the averaged network on held-out paint."""
+        self.average.eval()
+        return _validation_loss(self.average, self.validation, self.border, self.device)
+
+    def judge(self) -> float:
+        """Judge the averaged network; remember its weights where they are the best so far."""
+        loss = self.judge_network()
+        if self.best_state is None or loss < self.best - 1e-4:
+            self.best = loss
+            self.best_state = copy.deepcopy(self.average.state_dict())
+        return loss
+
+    def fraction(self) -> float:
+        """Return how much of the budget is used: steps where they are limited, else seconds."""
+        if self.settings.steps:
+            return self.step / self.settings.steps
+        return (time.monotonic() - self.clock) / self.settings.seconds
+
+    def progress(self, stage: str, validation: float | None = None) -> TrainProgress:
+        """Return the state in words and figures."""
+        budget = 0.0 if self.settings.steps else self.settings.seconds
+        seconds = time.monotonic() - self.clock
+        return TrainProgress(stage, self.step, seconds, budget, min(1.0, self.fraction()), self.loss, validation)
+
+    def result(self, name: str) -> TrainResult:
+        """Return the best weights as a model."""
+        if self.best_state is not None:
+            self.average.load_state_dict(self.best_state)
+        seconds = time.monotonic() - self.clock
+        improved = self.best < self.before - 1e-4 or self.start is None
+        training = {
+            **asdict(self.settings),
+            "weights": asdict(self.weights),
+            "augment": asdict(self.augment),
+            "steps_done": self.step,
+            "validation_before": self.before,
+            "validation_after": self.best,
+        }
+        provenance = {
+            "version": __version__,
+            "torch": torch.__version__,
+            "start": self.start.header.name if self.start else "from scratch",
+            "images": [sample.name for sample in self.samples],
+        }
+        header = replace(
+            self.header,
+            name=name,
+            scale=self.scale,
+            training=training,
+            provenance=provenance,
+        )
+        message = _message(self.before, self.best, self.start is not None)
+        model = from_network(self.average, header)
+        return TrainResult(model, improved, self.before, self.best, self.step, seconds, message)
+
+
+def trust(loss: float) -> float:
+    """Return how far the start deserves to be held on to: 1 where it agrees with the paint, 0 where it guesses.
+
+    Guessing between two answers costs log 2.
+    """
+    return float(np.clip(1 - loss / np.log(2), 0, 1))
+
+
+def _validation_loss(network: UNet, tiles: Sequence[ValidationTile], border: bool, device: torch.device) -> float:
+    """Return the mean over classes of the mean loss of their held-out pixels."""
+    sums: dict[int, list[float]] = {}
+    for tile in tiles:
+        image = torch.from_numpy(tile.image)[None].to(device).contiguous(memory_format=torch.channels_last)
+        target = torch.from_numpy(tile.target)[None].to(device)
+        with torch.inference_mode(), autocast(device):
+            logits = network(image)
+            for value in np.unique(tile.target[tile.target >= 0]).tolist():
+                weights = (target == value).float()
+                count = float(weights.sum())
+                loss = float(painted_cross_entropy(logits, target, weights, border=border))
+                entry = sums.setdefault(value, [0.0, 0.0])
+                entry[0] += loss * count
+                entry[1] += count
+    if not sums:
+        return float("inf")
+    return float(np.mean([total / count for total, count in sums.values()]))
+
+
+def _message(before: float, after: float, pretrained: bool) -> str:
+    if not pretrained:
+        return f"Trained from scratch; loss on held-out paint {after:.3f}."
+    if after < before - 1e-4:
+        return f"Better than before: loss on held-out paint {before:.3f} -> {after:.3f}."
+    return f"Kept the model as it was (loss on held-out paint {before:.3f}), nothing was better; paint more strokes."
