@@ -16,19 +16,12 @@ if TYPE_CHECKING:
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import Image
 
-# Evenly spaced slices that the gray values of a long stack are measured on.
-_MEASURED = 32
-
 
 def measure_image(image: Image, name: str) -> Normalization:
-    """Measure the normalisation of a file once, never slice by slice: an empty slice must stay dark."""
-    import numpy as np
+    """Measure the normalisation of a file once, as the window does; slice by slice an empty one would turn to noise."""
+    from napari_upaint.session.batch import Source, measure_source
 
-    from napari_upaint.core.normalize import measure
-
-    chosen = np.unique(np.linspace(0, image.plane_count - 1, _MEASURED).round().astype(int))
-    indices = (np.unravel_index(number, image.leading_shape) for number in chosen) if image.leading_shape else [()]
-    return measure(np.stack([image.plane(tuple(int(i) for i in index)) for index in indices], axis=1), name)
+    return measure_source(Source(name, image.leading_shape, image.plane))
 
 
 def load_labels(path: Path) -> tuple[Image, np.ndarray]:
