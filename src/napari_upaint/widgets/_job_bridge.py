@@ -82,9 +82,13 @@ class JobBridge(QObject):
 
     def begin(self, job: GuiJob, request: Request) -> None:
         """Start a job after its signals were connected."""
+        job.begin(self.engine(), request)
+
+    def engine(self) -> EngineProcess:
+        """Return the engine; its process starts with its first request."""
         if self._engine is None:
             self._engine = EngineProcess(tasks=self._tasks, **self._options)
-        job.begin(self._engine, request)
+        return self._engine
 
     def close(self) -> None:
         """End the engine process; a later job starts a new one."""

@@ -38,7 +38,7 @@ class Keys:
 
 
 def _callback(action: Callable[[], None]) -> Callable[[Viewer], None]:
-    def call(viewer: Viewer) -> None:
+    def call(_viewer: Viewer) -> None:
         action()
 
     return call

@@ -8,7 +8,6 @@ from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -69,25 +68,23 @@ class LabelsSection(QWidget):
         self.background_button.setToolTip("Take the brush for the background (label 1). Key: Shift+B")
 
     def _compose(self) -> None:
-        grid = QGridLayout()
-        grid.setColumnStretch(1, 1)
-        grid.addWidget(QLabel("Labels"), 0, 0)
-        grid.addWidget(self.combo, 0, 1)
-        grid.addWidget(self.new_button, 0, 2)
+        top = QHBoxLayout()
+        top.addWidget(self.combo, 1)
+        top.addWidget(self.new_button)
         group = QButtonGroup(self)
         kinds = QHBoxLayout()
+        kinds.addWidget(QLabel("I paint"))
         for button in (self.objects, self.classes):
             group.addButton(button)
             kinds.addWidget(button)
         kinds.addStretch(1)
-        grid.addWidget(QLabel("I paint"), 1, 0)
-        grid.addLayout(kinds, 1, 1, 1, 2)
         brush = QHBoxLayout()
         brush.addWidget(self.background_button)
         brush.addWidget(self.next_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(grid)
+        column.addLayout(top)
+        column.addLayout(kinds)
         column.addLayout(brush)
         column.addWidget(self._meaning)
         column.addWidget(self.painted)

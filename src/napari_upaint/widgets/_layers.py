@@ -174,6 +174,7 @@ class Layers(QObject):
 
     def put_plane(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
         """Show a segmented plane in the layers '<image> labels' and '<image> scores'; made if there are none."""
+        self._find(image.key)  # results of a closed layer have no place any more
         scores = self._result(image, "scores", (len(result.names), *image.shape))
         if scores is None:
             scores = self._add_scores(image, result.names)
@@ -186,7 +187,7 @@ class Layers(QObject):
             labels.refresh()
             scores.refresh()
 
-    def _result(self, image: ImageSource, what: str, shape: tuple[int, ...]) -> Any | None:
+    def _result(self, image: ImageSource, what: str, shape: tuple[int, ...]) -> Any:
         """Return the result layer of an image; one of another shape (another model, other data) is taken away."""
         for layer in list(self._viewer.layers):
             if layer.metadata.get(MARK) == {"of": image.key, "what": what}:
@@ -225,7 +226,7 @@ class Layers(QObject):
     def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
         """Show the weights of the loss in the layer '<image> weight map'."""
         layer = self._result(image, "weight map", image.shape)
-        data = _zeros(image, image.shape, np.float32) if layer is None else layer.data
+        data: Any = _zeros(image, image.shape, np.float32) if layer is None else layer.data
         data[...] = 0
         most = 0.0
         for region, weights in zip(regions, maps, strict=True):

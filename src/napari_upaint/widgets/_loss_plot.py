@@ -23,7 +23,8 @@ class LossPlot(QWidget):
         self._colours: ThemeColours | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "How wrong the model is, lower is better.\nLine: on the paint it learns from. Dots: on paint held out, which decides what is kept."
+            "How wrong the model is: lower is better.\n"
+            "Line: on the paint it learns from. Dots: on held-out paint, which decides what is kept."
         )
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
@@ -68,7 +69,7 @@ class LossPlot(QWidget):
     def _draw_curves(self, painter: QPainter, frame: QRectF) -> None:
         points = self.loss + self.validation
         most = max(value for _, value in points) * 1.05 or 1.0
-        end = max(self.budget, max(t for t, _ in points), 1e-3)
+        end = max([self.budget, 1e-3, *(seconds for seconds, _ in points)])
 
         def place(seconds: float, value: float) -> QPointF:
             return QPointF(frame.left() + frame.width() * seconds / end, frame.bottom() - frame.height() * value / most)

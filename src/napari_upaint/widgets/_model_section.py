@@ -10,10 +10,9 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QPushBut
 
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.widgets._form import never_by_wheel
-from napari_upaint.widgets._model_list import SCRATCH_SUMMARY, ModelChoice, bundled_choices, own_choices, read_choice
+from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
 
 _FILTER = "U-Paint models (*.safetensors)"
-_SCRATCH = ModelChoice("From scratch", None, SCRATCH_SUMMARY)
 _OPEN = "Open file…"
 
 
@@ -39,11 +38,10 @@ class ModelSection(QWidget):
         self._summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnStretch(1, 1)
-        grid.addWidget(QLabel("Model"), 0, 0)
-        grid.addWidget(self.combo, 0, 1)
-        grid.addWidget(self.save_button, 0, 2)
-        grid.addWidget(self._summary, 1, 0, 1, 3)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.combo, 0, 0)
+        grid.addWidget(self.save_button, 0, 1)
+        grid.addWidget(self._summary, 1, 0, 1, 2)
         self.refresh()
         self.combo.activated.connect(self._activated)
         self.combo.currentIndexChanged.connect(self._show)
@@ -51,7 +49,7 @@ class ModelSection(QWidget):
     def choice(self) -> ModelChoice:
         """Return the chosen model."""
         data = self.combo.currentData()
-        return data if isinstance(data, ModelChoice) else _SCRATCH
+        return data if isinstance(data, ModelChoice) else SCRATCH
 
     def choose(self, path: Path | None) -> None:
         """Choose a model by its file, None: from scratch."""
@@ -63,10 +61,12 @@ class ModelSection(QWidget):
     def refresh(self) -> None:
         """Read the folders again; the chosen model stays chosen."""
         before = self.combo.currentData()
-        own, bundled = [*self._opened, *own_choices()], bundled_choices()
+        bundled, own = model_choices()
+        known = {choice.path for choice in own}
+        own = [*(choice for choice in self._opened if choice.path not in known), *own]
         self.combo.blockSignals(True)
         self.combo.clear()
-        for group in (bundled, own, [_SCRATCH]):
+        for group in (bundled, own, [SCRATCH]):
             for choice in group:
                 self.combo.addItem(choice.name, choice)
             if group:

@@ -1,50 +1,41 @@
-"""Segmenting one plane after the other: the next is read while the engine works on the one before."""
+"""Segmenting planes of layers: the session's batch in a thread, its events as Qt signals on the main thread."""
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_upaint.core.normalize import Normalization
-from napari_upaint.engine.progress import PlaneResult, PredictProgress
-from napari_upaint.session.protocol import SegmentRequest
-from napari_upaint.settings import ObjectSettings, PredictSettings
-from napari_upaint.widgets._background import Work
-from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
+from napari_upaint.engine.progress import PredictProgress
+from napari_upaint.session.batch import BatchEvent, BatchPlan, Source, run_batch
+from napari_upaint.session.job import Engine
+from napari_upaint.session.protocol import Event, JobMessage
+from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
+from napari_upaint.widgets._background import describe
+from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
-from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.widgets._sources import ImageSource, batch_source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plane:
-    """A plane to be segmented."""
+class Target:
+    """An image to be segmented: the plane of an index, or with None all of them."""
 
     image: ImageSource
-    index: tuple[int, ...]
+    index: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentPlan:
-    """Which planes, with which model, how."""
+    """What to segment, with which model, how. `kind` is the model's: objects or classes."""
 
-    planes: tuple[Plane, ...]
+    targets: tuple[Target, ...]
     model: Path
+    kind: Kind
     settings: PredictSettings
     objects: ObjectSettings
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadPlane:
-    """A plane whose pixels were read, axes (C, Y, X)."""
-
-    plane: Plane
-    pixels: np.ndarray
-    normalization: Normalization
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,141 +43,121 @@ class Segmented:
     """The end: planes done, one sentence for each layer that failed with its details, whether it was stopped."""
 
     done: int
-    total: int
     failures: tuple[tuple[str, str], ...]
     stopped: bool
 
 
+class _Round:
+    """One press of a button, as the thread sees it."""
+
+    def __init__(self, plan: SegmentPlan, engine: Engine) -> None:
+        self.plan, self.engine = plan, engine
+        self.stop = threading.Event()
+
+
 class Segmenting(QObject):
-    """Reads in a thread, segments in the engine process; a layer that fails is left out, the others go on."""
+    """Reads and waits in a thread, computes in the engine process; a layer that fails does not stop the others."""
 
     progress = Signal(float, str)
-    segmented = Signal(object, object)  # Plane, PlaneResult
+    segmented = Signal(object, object, object)  # SegmentPlan, Target (with its index), PlaneResult
     ended = Signal(object)  # Segmented
+    _happened = Signal(
+        object, object
+    )  # _Round and BatchEvent, float, error or None for the end: crosses from the thread
 
     def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge, self._measured = bridge, measured
-        self._plan: SegmentPlan | None = None
-        self._waiting: deque[Plane] = deque()
-        self._reading: Plane | None = None
-        self._read: ReadPlane | None = None
-        self._job: GuiJob | None = None
-        self._at: Plane | None = None
-        self._done = 0
-        self._failures: list[tuple[str, str]] = []
-        self._stopped = False
-        self._work = Work(self)
-        self._work.done.connect(self._take)
-        self._work.failed.connect(self._unreadable)
+        self._round: _Round | None = None
+        self._done, self._words, self._finished = 0, "", 0.0
+        self._failures: dict[int, tuple[str, str]] = {}
+        self._total = 1
+        self._happened.connect(self._hear, Qt.ConnectionType.QueuedConnection)
 
     @property
     def running(self) -> bool:
         """Whether planes are being segmented."""
-        return self._plan is not None
+        return self._round is not None
 
     def start(self, plan: SegmentPlan) -> None:
         """Begin; returns at once."""
-        self._plan, self._done, self._failures, self._stopped = plan, 0, [], False
-        self._waiting = deque(plan.planes)
-        self.progress.emit(0.0, "Reading…")
-        self._advance()
+        self._round = _Round(plan, self._bridge.engine())
+        self._done, self._finished, self._total, self._failures = 0, 0.0, 1, {}
+        self._words = plan.targets[0].image.name
+        self.progress.emit(0.0, f"Reading {self._words}…")
+        threading.Thread(target=self._run, args=(self._round,), name="upaint-segment", daemon=True).start()
 
     def stop(self) -> None:
         """Keep what is done."""
-        self._stopped = True
-        self._waiting.clear()
-        self._work.forget()
-        self._reading = self._read = None
-        if self._job is not None:
-            self._job.stop()
-        else:
-            self._advance()
+        if self._round is not None:
+            self._round.stop.set()
 
     def abandon(self) -> None:
         """End without a word: the dock closes."""
-        self._work.forget()
-        if self._job is not None:
-            self._job.abandon()
-        self._plan = self._job = self._reading = self._read = self._at = None
+        self.stop()
+        self._round = None
 
-    def _advance(self) -> None:
-        """Give the engine the plane that was read, and read another."""
-        if self._plan is None:
+    # -- in the thread -------------------------------------------------------------------------------------------
+
+    def _run(self, this: _Round) -> None:
+        end: Exception | None = None
+        try:
+            plan = this.plan
+            sources = tuple(self._source(target) for target in plan.targets)
+            batch = BatchPlan(sources, plan.model, plan.settings, plan.objects)
+            for event in run_batch(
+                batch, this.engine, stopped=this.stop.is_set, listener=lambda m: self._listen(this, m)
+            ):
+                self._tell(this, event)
+        except Exception as error:  # the window must hear of it, whatever it is
+            end = error
+        self._tell(this, end)
+
+    def _source(self, target: Target) -> Source:
+        try:
+            normalization = self._measured.of(target.image)
+        except Exception:  # the batch will meet it again, and report it for this source alone
+            normalization = None
+        return batch_source(target.image, target.index, normalization)
+
+    def _listen(self, this: _Round, message: JobMessage) -> None:
+        if isinstance(message, Event) and isinstance(message.payload, PredictProgress):
+            self._tell(this, message.payload.done / max(1, message.payload.total))
+
+    def _tell(self, this: _Round, what: object) -> None:
+        try:
+            self._happened.emit(this, what)
+        except RuntimeError:  # the dock was closed meanwhile
+            this.stop.set()
+
+    # -- in the main thread --------------------------------------------------------------------------------------
+
+    def _hear(self, this: _Round, what: object) -> None:
+        if this is not self._round:
             return
-        if self._job is None and self._read is not None:
-            self._segment(self._read)
-            self._read = None
-        if self._reading is None and self._read is None and self._waiting:
-            self._reading = self._waiting.popleft()
-            self._work.start(self._load, self._reading)
-        if self._job is None and self._reading is None and self._read is None:
-            self._end()
+        if isinstance(what, BatchEvent):
+            self._take(this, what)
+        elif isinstance(what, float):
+            self.progress.emit((self._finished + what) / self._total, self._words)
+        else:
+            self._end(this, what)
 
-    def _load(self, plane: Plane) -> ReadPlane:
-        normalization = self._measured.of(plane.image)
-        return ReadPlane(plane, np.ascontiguousarray(plane.image.plane(plane.index)), normalization)
-
-    def _take(self, read: ReadPlane) -> None:
-        self._reading, self._read = None, read
-        self._advance()
-
-    def _unreadable(self, sentence: str, details: str) -> None:
-        assert self._reading is not None
-        image, self._reading = self._reading.image, None
-        self._leave_out(image, sentence, details)
-        self._advance()
-
-    def _leave_out(self, image: ImageSource, sentence: str, details: str) -> None:
-        self._failures.append((sentence, details))
-        self._waiting = deque(plane for plane in self._waiting if plane.image.key != image.key)
-
-    def _segment(self, read: ReadPlane) -> None:
-        assert self._plan is not None
-        plan, self._at, self._job = self._plan, read.plane, self._bridge.job()
-        self._job.payload.connect(self._hear)
-        self._job.finished.connect(self._finish)
-        self._job.failed.connect(self._fail)
-        self._tell(0.0)
-        request = SegmentRequest(
-            read.pixels, read.normalization, plan.model, settings=plan.settings, objects=plan.objects
-        )
-        self._bridge.begin(self._job, request)
-
-    def _hear(self, payload: object) -> None:
-        if isinstance(payload, PredictProgress):
-            self._tell(payload.done / max(1, payload.total))
-        elif isinstance(payload, PlaneResult) and not self._stopped:
+    def _take(self, this: _Round, event: BatchEvent) -> None:
+        self._finished, self._total = float(event.done), max(1, event.total)
+        target = this.plan.targets[event.source]
+        if event.result is None:
+            self._failures.setdefault(event.source, (event.error, event.details))
+        else:
+            index = target.index if target.index is not None else event.plane
             self._done += 1
-            self.segmented.emit(self._at, payload)
+            self.segmented.emit(this.plan, Target(target.image, index), event.result)
+        following = min(event.done + 1, event.total)
+        self._words = event.name + (f", plane {following} of {event.total}" if event.total > 1 else "")
+        self.progress.emit(event.done / self._total, self._words)
 
-    def _tell(self, fraction: float) -> None:
-        assert self._plan is not None and self._at is not None
-        total = len(self._plan.planes)
-        left = len(self._waiting) + (self._reading is not None) + (self._read is not None) + 1
-        before = total - left
-        which = f", plane {before + 1} of {total}" if total > 1 else ""
-        self.progress.emit((before + fraction) / total, f"{self._at.image.name}{which}")
-
-    def _finish(self) -> None:
-        self._job = None
-        self._advance()
-
-    def _fail(self, sentence: str, details: str) -> None:
-        assert self._at is not None
-        self._job = None
-        self._leave_out(self._at.image, sentence, details)
-        if self._read is not None and self._read.plane.image.key == self._at.image.key:
-            self._read = None
-        self._advance()
-
-    def _end(self) -> None:
-        assert self._plan is not None
-        summary = Segmented(self._done, len(self._plan.planes), tuple(self._failures), self._stopped)
-        self._plan = self._at = None
-        self.ended.emit(summary)
-
-
-def planes_of(images: list[ImageSource]) -> tuple[Plane, ...]:
-    """List every plane of every image, in order."""
-    return tuple(chain.from_iterable((Plane(image, index) for index in image.indices()) for image in images))
+    def _end(self, this: _Round, error: object) -> None:
+        self._round = None
+        failures = list(self._failures.values())
+        if isinstance(error, Exception):
+            failures.append(describe(error))
+        self.ended.emit(Segmented(self._done, tuple(failures), this.stop.is_set()))

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_upaint.core.normalize import Normalization, measure
+from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.session.batch import Source, measure_source
 from napari_upaint.settings import Kind
 
 # Context around the paint that a sample keeps: more than half of the largest network input.
 MARGIN = 400
-# Planes that are read to measure the gray values of a stack.
-_PLANES_MEASURED = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,11 +126,18 @@ def _size(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) + " pixels"
 
 
+def batch_source(
+    image: ImageSource, index: tuple[int, ...] | None = None, normalization: Normalization | None = None
+) -> Source:
+    """Return a layer, or one plane of it, as the session's batch wants it."""
+    if index is not None:
+        return Source(image.name, (), lambda _: image.plane(index), normalization)
+    return Source(image.name, image.shape[:-2], image.plane, normalization)
+
+
 def measure_image(image: ImageSource) -> Normalization:
     """Measure the gray values of a whole layer on a few planes spread over it."""
-    indices = list(image.indices()) if len(image.shape) > 2 else [()]
-    chosen = np.unique(np.linspace(0, len(indices) - 1, min(len(indices), _PLANES_MEASURED)).round().astype(int))
-    return measure(np.stack([image.plane(indices[i]) for i in chosen], axis=1), image.name)
+    return measure_source(batch_source(image))
 
 
 def painted_regions(

@@ -24,7 +24,7 @@ class TrainSection(QWidget):
         super().__init__(parent)
         self.running = False
         self.button = QPushButton("Train")
-        self.button.clicked.connect(lambda: (self.stop_wanted if self.running else self.train_wanted).emit())
+        self.button.clicked.connect(self._clicked)
         self.seconds = QSpinBox()
         self.seconds.setRange(1, 24 * 3600)
         self.seconds.setValue(round(seconds))
@@ -50,6 +50,9 @@ class TrainSection(QWidget):
         column.addWidget(self.progress)
         column.addWidget(self.plot)
         column.addWidget(self.device)
+
+    def _clicked(self) -> None:
+        (self.stop_wanted if self.running else self.train_wanted).emit()
 
     def allow(self, why: str) -> None:
         """Enable Train, or say why it cannot be pressed (empty: it can)."""

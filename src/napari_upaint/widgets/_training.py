@@ -9,11 +9,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.session.protocol import TrainRequest
+from napari_upaint.session.run import Run, record, save_run
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
-from napari_upaint.widgets._model_list import save_run
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, gather
 
 
@@ -51,6 +51,8 @@ class Training(QObject):
         self._bridge, self._measured = bridge, measured
         self._plan: TrainPlan | None = None
         self._job: GuiJob | None = None
+        self._request: TrainRequest | None = None
+        self._heard: list[TrainProgress] = []
         self._result: TrainResult | None = None
         self._gathering, self._saving = Work(self), Work(self)
         self._gathering.done.connect(self._train)
@@ -65,7 +67,7 @@ class Training(QObject):
 
     def start(self, plan: TrainPlan) -> None:
         """Begin; returns at once."""
-        self._plan, self._result = plan, None
+        self._plan, self._result, self._heard = plan, None, []
         self._gathering.start(self._gather, plan)
 
     def stop(self) -> None:
@@ -91,7 +93,7 @@ class Training(QObject):
     def _train(self, regions: list[PaintedRegion]) -> None:
         plan = self._plan
         assert plan is not None
-        request = TrainRequest(
+        self._request = request = TrainRequest(
             tuple(region.sample for region in regions),
             kind=plan.kind,
             start=plan.start,
@@ -108,6 +110,7 @@ class Training(QObject):
 
     def _hear(self, payload: object) -> None:
         if isinstance(payload, TrainProgress):
+            self._heard.append(payload)
             self.progress.emit(payload)
         elif isinstance(payload, TrainResult):
             self._result = payload
@@ -118,20 +121,24 @@ class Training(QObject):
         if self._result is None:
             self._rest()
             self.stopped.emit()
-        elif self._result.improved or self._plan.start is None:
-            self._saving.start(save_run, self._result.model, self._plan.image.name)
         else:
-            self._saved(None)
+            self._saving.start(_save, self._request, tuple(self._heard), self._result)
 
-    def _saved(self, path: Path | None) -> None:
+    def _saved(self, run: Run) -> None:
         result = self._result
         assert result is not None
         self._rest()
-        self.ended.emit(Trained(result, path))
+        self.ended.emit(Trained(result, run.model))
 
     def _fail(self, sentence: str, details: str) -> None:
         self._rest()
         self.failed.emit(sentence, details)
 
     def _rest(self) -> None:
-        self._plan = self._job = self._result = None
+        self._plan = self._job = self._result = self._request = None
+
+
+def _save(request: TrainRequest, heard: tuple[TrainProgress, ...], result: TrainResult) -> Run:
+    """Keep the record of a training and, unless the start was no worse, its model in the user's folder."""
+    model = result.model if result.improved or request.start is None else None
+    return save_run(record(request, heard, result), model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from qtpy.QtCore import QObject
 
@@ -19,7 +18,7 @@ from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
-from napari_upaint.widgets._segmenting import Plane, Segmented, Segmenting, SegmentPlan, planes_of
+from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
 from napari_upaint.widgets._weighing import Weighed, Weighing, WeightPlan
 from napari_upaint.widgets._words import after_segmenting, after_training
@@ -149,32 +148,36 @@ class Working(QObject):
         self._segment(extent, quiet=False)
 
     def _segment(self, extent: Extent, quiet: bool) -> None:
-        model, s = self._sections.model.choice().path, self._sections.settings
-        planes = self._planes(extent)
-        if model is None or not planes or self.segmenting.running:
+        choice, s = self._sections.model.choice(), self._sections.settings
+        targets = self._targets(extent)
+        if choice.path is None or not targets or self.segmenting.running:
             return
         self._quiet = quiet
-        self.segmenting.start(SegmentPlan(planes, Path(model), s.predict.value(), s.objects.value()))
-        self._sections.segment.show_running(self.segmenting.running)
+        plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value())
+        self.segmenting.start(plan)
+        self._sections.segment.show_running(True)
         self._allow()
 
-    def _planes(self, extent: Extent) -> tuple[Plane, ...]:
+    def _targets(self, extent: Extent) -> tuple[Target, ...]:
         if extent == "all":
-            return planes_of([self._layers.image(choice.key) for choice in self._layers.images()])
+            return tuple(Target(self._layers.image(choice.key)) for choice in self._layers.images())
         image = self._choosing.image()
         if image is None:
             return ()
-        return planes_of([image]) if extent == "layer" else (Plane(image, self._layers.index_in_view(image.key)),)
+        return (Target(image, self._layers.index_in_view(image.key) if extent == "view" else None),)
 
     def _stop_segmenting(self) -> None:
         (self.segmenting if self.segmenting.running else self.weighing).stop()
 
-    def _plane_segmented(self, plane: Plane, result: PlaneResult) -> None:
+    def _plane_segmented(self, plan: SegmentPlan, target: Target, result: PlaneResult) -> None:
+        assert target.index is not None
         try:
-            self._layers.put_plane(plane.image, plane.index, result, self._sections.model.choice().kind)
+            self._layers.put_plane(target.image, target.index, result, plan.kind)
         except UserError as error:  # the layer was closed meanwhile, or memory is short
-            self.segmenting.stop()
-            self._fail(str(error))
+            if len(plan.targets) == 1:
+                self.segmenting.stop()
+            self._quiet = True
+            self._fail(str(error), kind="warning")
 
     def _segmenting_ended(self, summary: Segmented) -> None:
         self._sections.segment.show_running(False)

@@ -81,11 +81,14 @@ class UPaintDock(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
+        # Wide enough for its widest row and the scroll bar: it never scrolls sideways.
+        bar = scroll.verticalScrollBar()
+        assert bar is not None
+        scroll.setMinimumWidth(inner.minimumSizeHint().width() + bar.sizeHint().width())
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll, 1)
         outer.addWidget(s.message)
-        self.setMinimumWidth(300)
 
     # -- coming and going ----------------------------------------------------------------------------------------
 

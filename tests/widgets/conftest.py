@@ -1,0 +1,84 @@
+"""Viewers with the dock open, on a fake engine (fast) or the real one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_upaint.io.samples import open_sample
+from napari_upaint.widgets.upaint import UPaintDock
+
+sys.path.insert(0, str(Path(__file__).parent))  # for upaint_dock_tasks, also in the engine process
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """Runs of a test go into its own folder, and no model of the user gets into its list."""
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def open_dock(viewer, qtbot):
+    """Return what opens a dock in the viewer, with the fake engine unless told otherwise."""
+    opened = []
+
+    def open_one(tasks="upaint_dock_tasks"):
+        dock = UPaintDock(viewer, tasks)
+        viewer.window.add_dock_widget(dock, name="U-Paint", area="right")
+        opened.append(dock)
+        return dock
+
+    yield open_one
+    for dock in opened:
+        dock.working.close()
+
+
+@pytest.fixture
+def dock(open_dock):
+    return open_dock()
+
+
+@pytest.fixture
+def settle(qtbot):
+    """Return what waits until nothing runs in a dock."""
+
+    def wait(dock, seconds=20):
+        working = dock.working
+        jobs = (working.training, working.segmenting, working.weighing)
+        qtbot.waitUntil(lambda: not any(job.running for job in jobs), timeout=int(seconds * 1000))
+
+    return wait
+
+
+@pytest.fixture
+def nuclei():
+    return open_sample("nuclei_fluorescence")
+
+
+def gray(image):
+    """Return the plain array of a sample's image."""
+    return np.asarray(image.data)
+
+
+def alive(pid):
+    """Return whether a process runs (one that ended and is not yet reaped does not)."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (OSError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture(name="alive")
+def _alive():
+    return alive

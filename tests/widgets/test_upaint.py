@@ -1,0 +1,385 @@
+"""The dock, driven as a user would, with a fake engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from app_model.types import KeyBinding
+from napari.layers import Image, Labels
+
+from napari_upaint.widgets._layers import MARK
+
+PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
+
+
+def picture(shape=(60, 80), seed=0, **where):
+    rng = np.random.default_rng(seed)
+    image = rng.normal(20, 3, shape).astype(np.float32)
+    image[..., 10:30, 10:30] += 60
+    return image
+
+
+def paint(layer, index=()):
+    """Paint two strokes as the brush does, background and one object."""
+    for label, row, column in ((1, 50, 60), (2, 20, 20)):
+        layer.selected_label = label
+        layer.brush_size = 6
+        layer.paint((*index, row, column), label)
+
+
+@pytest.fixture
+def painted(viewer, dock, qtbot):
+    """A dock with an image and two strokes on it."""
+    viewer.add_image(picture(), name="cells", **PLACE)
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    paint(layer)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    return dock
+
+
+def test_an_empty_viewer_says_what_to_do(dock):
+    s = dock.sections
+    for button in (s.labels.new_button, s.train.button, *s.segment.buttons.values(), s.segment.weight_map_button):
+        assert not button.isEnabled()
+        assert button.toolTip() == "Open an image first."
+    assert s.train.progress.words() == "Open an image first."
+
+
+def test_new_labels_lie_on_the_image_with_brush_in_hand(viewer, dock):
+    image = viewer.add_image(picture(), name="cells", shear=[0.1], **PLACE)
+    dock.sections.labels.new_button.click()
+    made = viewer.layers["cells annotation"]
+    assert isinstance(made, Labels)
+    assert made.data.shape == image.data.shape
+    assert made.units == image.units
+    assert made.axis_labels == image.axis_labels
+    corner = (59, 79)
+    np.testing.assert_allclose(made.data_to_world(corner), image.data_to_world(corner))
+    assert (made.mode, made.selected_label) == ("paint", 1)
+    assert viewer.layers.selection.active is made
+    assert list(made.features["label"][:3]) == ["unlabelled", "background", "object 1"]
+    assert dock.sections.labels.combo.currentText() == "cells annotation"
+
+
+def test_labels_of_a_colour_image_have_no_colour_axis(viewer, dock):
+    viewer.add_image(np.zeros((5, 20, 30, 3), np.uint8), name="movie", rgb=True)
+    dock.sections.labels.new_button.click()
+    assert viewer.layers["movie annotation"].data.shape == (5, 20, 30)
+    assert "colour (RGB)" in dock.sections.image._facts.text()
+    assert "axis 1 (5)" in dock.sections.image._facts.text()
+
+
+def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
+    s = dock.sections
+
+    def says(words):
+        qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=5000)
+
+    viewer.add_image(picture(), name="cells")
+    says("Press 'New labels'")
+    s.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    says("Nothing is painted yet")
+    layer.paint((50, 60), 1)
+    says("Only background is painted")
+    layer.paint((20, 20), 2)
+    says("Learn from what is painted")
+    assert s.train.button.isEnabled()
+    layer.undo()
+    says("Only background is painted")
+    layer.undo()
+    layer.paint((20, 20), 2)
+    says("No background is painted")
+    dock.sections.labels.classes.click()
+    layer.paint((20, 70), 3)
+    says("Learn from what is painted")
+
+
+def test_painted_pixels_are_listed(viewer, painted, qtbot):
+    layer = viewer.layers["cells annotation"]
+    rows = painted.sections.labels.painted.rows
+    qtbot.waitUntil(lambda: rows()[1][0].endswith("1 object</b>"), timeout=5000)
+    assert rows()[0] == ("Background", f"{(layer.data == 1).sum()} px")
+    painted.sections.labels.next_button.click()
+    assert layer.selected_label == 3
+    painted.sections.labels.background_button.click()
+    assert layer.selected_label == 1
+    qtbot.waitUntil(lambda: rows()[0][0] == "<b>Background</b>", timeout=5000)
+    painted.sections.labels.classes.click()
+    assert rows()[1][0] == "Class 1 (label 2)"
+
+
+def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painted, settle, own_home):
+    before = viewer.layers["cells annotation"].data.copy()
+    s = painted.sections
+    s.train.button.click()
+    assert s.train.button.text() == "Stop"
+    assert not s.segment.buttons["view"].isEnabled()
+    assert "training is running" in s.segment.buttons["view"].toolTip()
+    settle(painted)
+    assert s.train.button.text() == "Train"
+    assert s.train.plot.loss
+    assert s.train.plot.validation
+    assert s.message.text().startswith("Better than before: loss on held-out paint 0.8 → 0.2")
+    (saved,) = (own_home / "models").glob("*.safetensors")
+    assert s.model.choice().path == saved
+    assert saved.stem.startswith("cells 20")
+    assert viewer.layers["cells labels"].data[20, 20] == 1
+    assert viewer.layers["cells scores"].data.shape == (2, 60, 80)
+    np.testing.assert_array_equal(viewer.layers["cells annotation"].data, before)
+    assert viewer.layers.selection.active is viewer.layers["cells annotation"]
+
+
+def test_a_training_that_does_not_help_keeps_the_model(painted, settle, own_home):
+    s = painted.sections
+    s.train.button.click()
+    settle(painted)
+    chosen = s.model.choice().path
+    s.settings.train.control("seed").setValue(13)
+    s.train.button.click()
+    settle(painted)
+    assert s.model.choice().path == chosen
+    assert s.message.text().startswith("Kept the model from before, because nothing was better")
+
+
+def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):
+    image = viewer.layers["cells"]
+    s = painted.sections
+    s.train.button.click()
+    settle(painted)
+    for _ in range(2):
+        s.segment.buttons["view"].click()
+        settle(painted)
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells scores", "cells labels", "cells annotation"]
+    labels, scores = viewer.layers["cells labels"], viewer.layers["cells scores"]
+    np.testing.assert_allclose(labels.data_to_world((59, 79)), image.data_to_world((59, 79)))
+    np.testing.assert_allclose(scores.data_to_world((0, 59, 79))[1:], image.data_to_world((59, 79)))
+    assert (labels.units, labels.axis_labels) == (image.units, image.axis_labels)
+    assert (scores.units[1:], scores.axis_labels[1:]) == (image.units, image.axis_labels)
+    assert s.message.text() == "Segmented 1 plane."
+
+
+def test_a_users_layer_is_never_taken_for_a_result(viewer, painted, settle):
+    mine = viewer.add_labels(np.full((60, 80), 7), name="cells labels")
+    painted.sections.train.button.click()
+    settle(painted)
+    assert (mine.data == 7).all()
+    assert viewer.layers["cells labels [1]"].metadata[MARK]["what"] == "labels"
+    names = [painted.sections.labels.combo.itemText(i) for i in range(painted.sections.labels.combo.count())]
+    assert names == ["cells annotation", "cells labels"]
+
+
+def test_a_stack_is_segmented_plane_by_plane(viewer, dock, settle, qtbot):
+    stack = picture((3, 60, 80))
+    viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5), units=("s", "um", "um"), axis_labels=("t", "y", "x"))
+    dock.sections.labels.new_button.click()
+    viewer.dims.set_current_step(0, 1)
+    paint(viewer.layers["stack annotation"], (1,))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    labels = viewer.layers["stack labels"]
+    assert [bool(plane.any()) for plane in labels.data] == [False, True, False]
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    assert all(plane[20, 20] == 1 for plane in labels.data)
+    scores = viewer.layers["stack scores"]
+    assert scores.data.shape == (2, 3, 60, 80)
+    np.testing.assert_allclose(scores.scale, (1, 2, 0.5, 0.5))
+    assert tuple(map(str, scores.units)) == ("pixel", "second", "micrometer", "micrometer")
+    assert scores.axis_labels == ("channel", "t", "y", "x")
+    assert dock.sections.message.text() == "Segmented 3 planes."
+
+
+def test_one_bad_image_does_not_stop_the_others(viewer, painted, settle):
+    viewer.add_image(np.zeros((40, 40)), name="empty")
+    viewer.add_image(picture((2, 60, 80), 1), name="more")
+    viewer.add_image(np.full((40, 40), np.nan), name="broken")
+    s = painted.sections
+    s.train.button.click()
+    settle(painted)
+    s.segment.buttons["all"].click()
+    settle(painted)
+    assert viewer.layers["cells labels"].data[20, 20] == 1
+    assert (viewer.layers["more labels"].data[:, 20, 20] == 1).all()
+    assert "empty labels" not in viewer.layers
+    assert s.message.kind == "warning"
+    assert s.message.text().startswith("Segmented 3 planes, but: empty is constant")
+    assert "broken has 1600 pixels that are NaN" in s.message._details.toPlainText()
+
+
+def test_bad_images_give_one_sentence(viewer, dock, settle, qtbot):
+    for value, words in ((np.nan, "NaN or infinite"), (5.0, "constant")):
+        viewer.layers.clear()
+        viewer.add_image(np.full((60, 80), value, np.float32), name="bad")
+        dock.sections.labels.new_button.click()
+        paint(viewer.layers["bad annotation"])
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        dock.sections.train.button.click()
+        settle(dock)
+        assert words in dock.sections.message.text()
+        assert dock.sections.message.kind == "error"
+        assert dock.sections.train.button.text() == "Train"
+
+
+def test_labels_of_another_shape_are_refused(viewer, dock, qtbot):
+    viewer.add_image(picture(), name="cells")
+    viewer.add_labels(np.ones((30, 30), int), name="other")
+    assert "another shape" in dock.sections.train.button.toolTip()
+    viewer.add_labels(np.ones((60, 80), int), name="fits")
+    dock.sections.labels.combo.setCurrentText("fits")
+    qtbot.waitUntil(lambda: "Only background" in dock.sections.train.button.toolTip(), timeout=5000)
+
+
+def test_stop_in_the_middle_leaves_a_usable_model(viewer, painted, settle, qtbot):
+    s = painted.sections
+    s.train.seconds.setValue(600)
+    s.train.button.click()
+    qtbot.waitUntil(lambda: len(s.train.plot.loss) > 5, timeout=10000)
+    s.train.button.click()
+    assert s.train.progress.words() == "Stopping…"
+    settle(painted, 10)
+    assert s.message.text().startswith("Better than before")
+    assert viewer.layers["cells labels"].data[20, 20] == 1
+
+
+def test_stop_while_segmenting_keeps_what_is_done(viewer, dock, painted, settle, qtbot):
+    s = painted.sections
+    s.train.button.click()
+    settle(painted)
+    viewer.add_image(picture((200, 60, 80)), name="long")
+    s.image.combo.setCurrentText("long")
+    s.segment.buttons["layer"].click()
+    qtbot.waitUntil(
+        lambda: "long labels" in viewer.layers and viewer.layers["long labels"].data[1].any(), timeout=10000
+    )
+    s.segment.stop_button.click()
+    settle(painted)
+    assert s.message.text().startswith("Stopped after")
+    assert not viewer.layers["long labels"].data[-1].any()
+
+
+def test_a_killed_engine_costs_a_sentence(viewer, painted, settle, qtbot):
+    s = painted.sections
+    s.train.seconds.setValue(600)
+    s.train.button.click()
+    qtbot.waitUntil(lambda: len(s.train.plot.loss) > 2, timeout=10000)
+    os.kill(painted.bridge.pid, signal.SIGKILL)
+    settle(painted)
+    assert s.message.kind == "error"
+    assert "engine process was killed" in s.message.text()
+    s.train.seconds.setValue(1)
+    s.train.button.click()
+    settle(painted)
+    assert s.message.text().startswith("Better than before")
+
+
+def test_the_weight_map_is_a_layer_on_the_image(viewer, painted, settle):
+    for _ in range(2):
+        painted.sections.segment.weight_map_button.click()
+        settle(painted)
+    made = viewer.layers["cells weight map"]
+    assert isinstance(made, Image)
+    np.testing.assert_array_equal(made.data > 0, viewer.layers["cells annotation"].data > 0)
+    np.testing.assert_allclose(made.scale, (0.5, 0.25))
+    assert len(viewer.layers) == 3
+
+
+def test_layers_closed_while_segmenting(viewer, painted, settle, qtbot):
+    s = painted.sections
+    s.train.button.click()
+    settle(painted)
+    viewer.add_image(picture((200, 60, 80)), name="long")
+    s.image.combo.setCurrentText("long")
+    s.segment.buttons["layer"].click()
+    qtbot.waitUntil(lambda: "long labels" in viewer.layers, timeout=10000)
+    viewer.layers.clear()
+    settle(painted)
+    assert "not open any more" in s.message.text()
+    assert s.train.progress.words() == "Open an image first."
+
+
+def press(viewer, key):
+    """Press a key as napari does; returns the function that was called."""
+    keymap = viewer.window._qt_viewer._key_map_handler.active_keymap
+    bound = keymap[KeyBinding.validate(key)]
+    bound()
+    return getattr(bound, "__func__", bound)
+
+
+def test_keys_work_and_are_given_back(viewer, painted, settle, qtbot):
+    layer = viewer.layers["cells annotation"]
+    painted.sections.train.seconds.setValue(1)
+    qtbot.waitUntil(lambda: "1 object" in painted.sections.labels.painted.rows()[1][0], timeout=5000)
+    press(viewer, "N")
+    assert layer.selected_label == 3
+    press(viewer, "Shift+B")
+    assert layer.selected_label == 1
+    press(viewer, "T")
+    assert painted.working.training.running
+    settle(painted)
+    press(viewer, "Shift+P")
+    assert painted.working.segmenting.running
+    settle(painted)
+    layer.mode = "pan_zoom"
+    press(viewer, "P")
+    assert layer.mode == "paint"
+    assert viewer.keymap
+    viewer.window.remove_dock_widget(painted)
+    assert not viewer.keymap
+
+
+def test_a_key_that_somebody_has_taken_stays_theirs(viewer, open_dock):
+    def mine(_):
+        pass
+
+    viewer.bind_key("T", mine)
+    dock = open_dock()
+    assert press(viewer, "T") is mine
+    viewer.window.remove_dock_widget(dock)
+    assert press(viewer, "T") is mine
+
+
+def test_closing_the_dock_ends_the_engine(viewer, dock, qtbot, alive):
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+    pid = dock.bridge.pid
+    assert alive(pid)
+    viewer.window.remove_dock_widget(dock)
+    assert not alive(pid)
+    viewer.add_image(picture(), name="later")  # nobody is left who could mind
+
+
+def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+    pid = dock.bridge.pid
+    viewer.window._qt_window.show()
+    viewer.close()
+    qtbot.waitUntil(lambda: not alive(pid), timeout=5000)
+
+
+def test_follows_the_theme(viewer, dock):
+    dark = dock.sections.train.plot._colours
+    viewer.theme = "light"
+    assert dock.sections.train.plot._colours != dark
+
+
+def test_opens_from_the_menu(make_napari_viewer_proxy, qtbot):
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(picture(), name="cells")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-upaint", "U-Paint")
+    dock.sections.labels.new_button.click()
+    assert "cells annotation" in [layer.name for layer in viewer.layers]
+    viewer.window.remove_dock_widget(dock)
+
+
+def test_torch_stays_out_of_the_window():
+    code = "import sys, napari_upaint.widgets.upaint; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,66 @@
+"""An engine that learns nothing, quickly: generators that answer as the real ones do, for tests of the dock."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from napari_upaint.engine.progress import (
+    DeviceLine,
+    PlaneResult,
+    PredictProgress,
+    Stop,
+    TrainProgress,
+    TrainResult,
+    WeightMapResult,
+)
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model
+
+STEP = 0.01
+
+
+def train(samples, kind, start, settings, name, **_):
+    """Trains for settings.seconds; a seed of 13 brings bad luck: nothing gets better."""
+    begin = time.monotonic()
+    yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)
+    step = 0
+    while (seconds := time.monotonic() - begin) < settings.seconds:
+        step += 1
+        time.sleep(STEP)
+        validation = 1 / step if step % 10 == 0 else None
+        fraction = seconds / settings.seconds
+        told = yield TrainProgress("training", step, seconds, settings.seconds, fraction, 1.2 / step, validation)
+        if isinstance(told, Stop):
+            break
+    lucky = settings.seed != 13
+    highest = max(int(sample.annotation.max()) for sample in samples)
+    classes = (
+        ("background", "object") if kind == "objects" else ("background", *(f"class {k}" for k in range(1, highest)))
+    )
+    header = ModelHeader(name, Architecture(), classes=classes, kind=kind, summary=f"Learned {name} in {step} steps.")
+    model = ModelFile(header, {"bias": np.zeros(2, np.float32)})
+    yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, "Done.")
+
+
+def segment(image, normalization, model, objects, **_):
+    """Bright pixels are objects."""
+    header = load_model(model).header
+    for done in range(3):
+        time.sleep(STEP)
+        if isinstance((yield PredictProgress(done, 3)), Stop):
+            return
+    bright = normalization.apply(image).mean(axis=0).clip(0, 1)
+    scores = np.stack([1 - bright, bright, *(0 * bright for _ in header.classes[2:])]).astype(np.float16)
+    yield PlaneResult((bright > objects.threshold).astype(np.int32), scores, header.classes)
+
+
+def weight_map(annotation, kind, settings, spacing):
+    yield WeightMapResult((annotation > 0).astype(np.float32) * 2)
+
+
+def device(device):
+    yield DeviceLine("a fake device")
+
+
+TASKS = {"train": train, "segment": segment, "weight_map": weight_map, "device": device}
