@@ -185,11 +185,12 @@ def test_complex_numbers_are_no_gray_values(tmp_path):
     assert "gray values" in _sentence(tmp_path / "c.tif")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path):
     path = tmp_path / "secret.tif"
     tifffile.imwrite(path, SMOOTH)
     path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
     assert "Permission" in _sentence(path)
 
 

@@ -152,10 +152,11 @@ def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder(tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("this user may write everywhere")
         with pytest.raises(FileError, match="Permission denied"):
             write_labels(tmp_path / "a.tif", np.zeros((4, 4), int))
     finally:
