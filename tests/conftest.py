@@ -19,6 +19,12 @@ settings.register_profile("steady", derandomize=True, deadline=None, max_example
 settings.load_profile("steady")
 
 
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep models and runs of tests out of the developer's own folder, and the developer's out of the tests."""
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of the window, so that ``-m 'not gui'`` leaves them out."""
     for item in items:

@@ -1,0 +1,134 @@
+"""Make the pictures of the documentation by running the real program.
+
+``python tests/under_xvfb.py python docs/screenshots.py [--seconds S] [NAME ...]`` opens napari on samples with strokes
+painted, trains, and writes docs/images/NAME.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_upaint.widgets.upaint import UPaintDock
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (1400, 900)
+PATIENCE = 600.0
+
+
+class Session:
+    """A viewer of the demo on a sample, driven through what a user presses."""
+
+    def __init__(self, sample: str) -> None:
+        from napari_upaint.commands.demo import open_window
+        from napari_upaint.widgets.upaint import UPaintDock
+
+        self.viewer: Viewer = open_window(sample)
+        self._window = self.viewer.window._qt_window
+        self._window.resize(*SIZE)
+        self.dock: UPaintDock = self._window.findChild(UPaintDock)
+        self.wait(lambda: self.dock.sections.train.button.isEnabled())
+        self.viewer.reset_view()
+        self.rest(1)
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Let the program run until something has happened."""
+        from qtpy.QtWidgets import QApplication
+
+        end = time.monotonic() + PATIENCE
+        while not until():
+            if time.monotonic() > end:
+                raise TimeoutError(f"It said: {self.dock.sections.message.text()!r}")
+            QApplication.processEvents()
+            time.sleep(0.01)
+
+    def rest(self, seconds: float) -> None:
+        """Let the program run for a while."""
+        end = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() > end)
+
+    def train(self, seconds: int) -> None:
+        """Press Train."""
+        self.dock.sections.train.seconds.setValue(seconds)
+        self.dock.sections.train.button.click()
+        self.rest(0.5)
+
+    def settle(self) -> None:
+        """Wait until training, segmenting and weight map are done."""
+        working = self.dock.working
+        jobs = (working.training, working.segmenting, working.weighing)
+        self.wait(lambda: not any(job.running for job in jobs))
+        self.rest(1)
+
+    def layer(self, ending: str) -> str:
+        """Return the name of the layer with an ending."""
+        return next(layer.name for layer in self.viewer.layers if layer.name.endswith(ending))
+
+    def shoot(self, name: str) -> None:
+        """Write the whole window."""
+        self.rest(0.5)
+        IMAGES.mkdir(exist_ok=True)
+        self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+        print(f"{IMAGES / name}.png")
+
+    def close(self) -> None:
+        """Close the viewer."""
+        self.viewer.close()
+        self.rest(0.5)
+
+
+def first_steps(seconds: int) -> None:
+    """Write painted.png, training.png, window.png and weight_map.png."""
+    session = Session("nuclei_fluorescence")
+    session.shoot("painted")
+    session.train(seconds)
+    plot = session.dock.sections.train.plot
+    end = time.monotonic() + 0.6 * seconds
+    session.wait(lambda: len(plot.loss) > 5 and time.monotonic() > end)
+    session.shoot("training")
+    session.settle()
+    session.viewer.layers[session.layer("scores")].visible = False
+    session.shoot("window")
+    session.dock.sections.segment.weight_map_button.click()
+    session.settle()
+    for layer in session.viewer.layers:
+        layer.visible = layer.name.endswith(("weight map", "nuclei_fluorescence"))
+    session.shoot("weight_map")
+    session.close()
+
+
+def colours(seconds: int) -> None:
+    """Write colours.png: a stained section, RGB."""
+    session = Session("nuclei_he")
+    session.train(seconds)
+    session.settle()
+    session.viewer.layers[session.layer("scores")].visible = False
+    session.shoot("colours")
+    session.close()
+
+
+PICTURES = {"first_steps": first_steps, "colours": colours}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *PICTURES], help="which to make (default: all)")
+    parser.add_argument("--seconds", type=int, default=40, help="how long to train")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        # Neither models nor preferences of whoever runs this get into the pictures.
+        os.environ["UPAINT_HOME"] = os.environ["XDG_CONFIG_HOME"] = home
+        for name in args.names or PICTURES:
+            PICTURES[name](args.seconds)
+
+
+if __name__ == "__main__":
+    main()
