@@ -1,0 +1,104 @@
+"""How two label maps overlap: every pair of ids that share pixels, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Contingency:
+    """Overlaps of two label maps, ids numbered 0, 1, ... in rising order.
+
+    Attributes
+    ----------
+    first_ids, second_ids : numpy.ndarray
+        The ids that occur, rising; 0 among them where it occurs.
+    first_sizes, second_sizes : numpy.ndarray
+        int64: pixels of each id.
+    first, second : numpy.ndarray
+        int64: numbers of the pairs of ids that share pixels.
+    shared : numpy.ndarray
+        int64: how many pixels each pair shares, at least 1.
+    """
+
+    first_ids: np.ndarray
+    second_ids: np.ndarray
+    first_sizes: np.ndarray
+    second_sizes: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    shared: np.ndarray
+
+    def objects(self) -> Contingency:
+        """Leave out the background (id 0) of both."""
+        first, second = self.first_ids != 0, self.second_ids != 0
+        kept = first[self.first] & second[self.second]
+        return Contingency(
+            self.first_ids[first],
+            self.second_ids[second],
+            self.first_sizes[first],
+            self.second_sizes[second],
+            (np.cumsum(first) - 1)[self.first[kept]],
+            (np.cumsum(second) - 1)[self.second[kept]],
+            self.shared[kept],
+        )
+
+    def iou(self) -> np.ndarray:
+        """Return the intersection over union of each pair."""
+        union = self.first_sizes[self.first] + self.second_sizes[self.second] - self.shared
+        return np.asarray(self.shared / union)
+
+
+def contingency(first: np.ndarray, second: np.ndarray) -> Contingency:
+    """Count shared pixels of two maps of one shape, any integers or booleans.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the values are no integers.
+    """
+    check_pair(first, second)
+    first_ids, a = _number(first)
+    second_ids, b = _number(second)
+    pair, shared = _count(a * max(1, len(second_ids)) + b, len(first_ids) * len(second_ids))
+    rows, columns = np.divmod(pair, max(1, len(second_ids)))
+    return Contingency(
+        first_ids,
+        second_ids,
+        np.bincount(a, minlength=len(first_ids)),
+        np.bincount(b, minlength=len(second_ids)),
+        rows,
+        columns,
+        shared,
+    )
+
+
+def check_pair(first: np.ndarray, second: np.ndarray) -> None:
+    """Raise ValueError unless both are integers of one shape."""
+    if first.shape != second.shape:
+        raise ValueError(f"The labels have shape {first.shape}, the truth {second.shape}; compare maps of one shape.")
+    for one in (first, second):
+        if one.dtype.kind not in "biu":
+            raise ValueError(f"The labels are {one.dtype}; expected integers.")
+
+
+def _number(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids that occur and the flat labels as numbers of these ids."""
+    flat = labels.ravel()
+    if flat.size and flat.dtype.kind != "b" and not 0 <= int(flat.min()) <= int(flat.max()) < 4 * flat.size + 1024:
+        ids, numbers = np.unique(flat, return_inverse=True)  # sorts: many times slower
+        return ids, numbers.astype(np.int64)
+    flat = flat.astype(np.int64)
+    occurs = np.bincount(flat, minlength=1) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[flat]
+
+
+def _count(keys: np.ndarray, possible: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keys 0 .. possible - 1 that occur, rising, and how often."""
+    if possible > 4 * keys.size + 1024:
+        return np.unique(keys, return_counts=True)
+    counts = np.bincount(keys, minlength=possible)
+    occurring = np.flatnonzero(counts)
+    return occurring, counts[occurring]
