@@ -32,10 +32,10 @@ class Session:
         from napari_upaint.widgets.upaint import UPaintDock
 
         self.viewer: Viewer = open_window(sample)
-        self._window = self.viewer.window._qt_window
+        self._window = self.viewer.window._qt_window  # noqa: SLF001 (napari has no public way to it)
         self._window.resize(*SIZE)
         self.dock: UPaintDock = self._window.findChild(UPaintDock)
-        self.wait(lambda: self.dock.sections.train.button.isEnabled())
+        self.wait(self.dock.sections.train.button.isEnabled)
         self.viewer.reset_view()
         self.rest(1)
 

@@ -128,7 +128,7 @@ def _draw(path: Path, out: Outcome) -> None:
     labels = out.after.labels.reshape(-1, *plane.shape[1:])[at]
     panels = [
         ("Image", base),
-        ("Strokes (orange: background)", picture.strokes(base, out.painted[at])),
+        ("Strokes (sky blue: background)", picture.strokes(base, out.painted[at])),
         ("Scores", picture.ramp(objects, 1.0)),
         ("Labels (white: ground truth)", picture.labels(base, labels, out.truth[at])),
         ("Weight map of the strokes", picture.ramp(out.weights[at], float(out.weights[at].max()))),

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart by everybody: background strokes orange, object strokes by turns.
-ORANGE = (230, 159, 0)
-OBJECTS = np.array([(86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167), (0, 114, 178)], np.uint8)
+from napari_upaint.core.colours import label_rgb
+
 # Dark blue over purple and orange to light yellow: even steps of lightness, readable in gray.
 _RAMP = np.array([(4, 5, 30), (60, 15, 105), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191)], float)
 _GAP, _TITLE, _INK, _PAPER = 12, 34, (30, 30, 30), (255, 255, 255)
@@ -30,26 +29,24 @@ def ramp(values: np.ndarray, highest: float) -> np.ndarray:
 
 
 def strokes(base: np.ndarray, annotation: np.ndarray) -> np.ndarray:
-    """Return RGB with what was painted on it: background orange, objects or classes in the other colours."""
+    """Return RGB with what was painted on it, in the colours of the window."""
     painted = base.copy()
-    painted[annotation == 1] = ORANGE
-    painted[annotation > 1] = OBJECTS[(annotation[annotation > 1] - 2) % len(OBJECTS)]
+    painted[annotation > 0] = label_rgb(annotation[annotation > 0])
     return painted
 
 
 def labels(base: np.ndarray, found: np.ndarray, truth: np.ndarray | None = None) -> np.ndarray:
-    """Return RGB with tinted objects, outlined; outlines of the truth, if there is one, in white."""
+    """Return RGB with tinted and outlined objects; outlines of the truth, if there is one, in white."""
     from skimage.segmentation import find_boundaries
 
-    tinted = base.astype(float)
-    inside = found > 0
-    colours = OBJECTS[(found[inside] - 1) % len(OBJECTS)]
-    tinted[inside] = 0.55 * tinted[inside] + 0.45 * colours
+    tinted, inside = base.copy(), found > 0
+    colours = label_rgb(found + 1)
+    tinted[inside] = (0.55 * base + 0.45 * colours)[inside]
     edge = inside & find_boundaries(found, mode="inner")
-    tinted[edge] = OBJECTS[(found[edge] - 1) % len(OBJECTS)]
+    tinted[edge] = colours[edge]
     if truth is not None:
-        tinted[find_boundaries(truth, mode="outer") & ~edge] = (255, 255, 255)
-    return tinted.astype(np.uint8)
+        tinted[find_boundaries(truth, mode="outer") & ~edge] = 255
+    return tinted
 
 
 def side_by_side(panels: Sequence[tuple[str, np.ndarray]], path: Path, *, height: int = 480) -> None:

@@ -1,0 +1,22 @@
+"""The colours of what is painted: the same in the window, in its samples and in pictures; safe for the colour-blind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Okabe & Ito (2008): told apart with every common colour blindness. Background is the calm sky blue, the first object
+# the striking orange.
+BACKGROUND_COLOUR = "#56b4e9"
+CLASS_COLOURS = ("#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#0072b2", "#999999")
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return ``#rrggbb`` as three numbers 0..255."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return red, green, blue
+
+
+def label_rgb(labels: np.ndarray) -> np.ndarray:
+    """Return the colours of painted labels (1 background, from 2 on classes or objects) as uint8, last axis RGB."""
+    palette = np.array([rgb(colour) for colour in (BACKGROUND_COLOUR, *CLASS_COLOURS)], np.uint8)
+    return np.asarray(palette[np.where(labels == 1, 0, 1 + (labels - 2) % len(CLASS_COLOURS))])
