@@ -17,7 +17,7 @@ def _own_home(tmp_path, monkeypatch):
 def engine():
     from napari_upaint.session.job import EngineProcess
 
-    with EngineProcess(tasks="upaint_fake_tasks", grace=0.4, finish=2.0) as engine:
+    with EngineProcess(tasks="upaint_fake_tasks", grace=1.0, finish=2.5) as engine:
         yield engine
     from napari_upaint.session.shared import NAME, folders
 

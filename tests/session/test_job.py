@@ -1,5 +1,6 @@
 """The engine process: stop, kill, crash, recovery, order, arrays, and nothing left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -108,21 +109,22 @@ def test_a_job_that_does_not_react_is_killed_and_the_next_one_runs(engine, ask):
     job, after = ask("sleep", seconds=60), ask("count", n=2)
     next(iter(job))
     pid = engine.pid
+    time.sleep(0.3)  # now it sleeps, too
     begin = time.monotonic()
     job.stop()
-    with pytest.raises(EngineError, match=r"did not end within 0\.4 s after Stop"):
+    with pytest.raises(EngineError, match=r"did not end within 1 s after Stop"):
         job.wait(5)
-    assert 0.3 < time.monotonic() - begin < 3
+    assert 0.9 < time.monotonic() - begin < 4
     assert after.wait(10) == "end"
     assert gone(pid)
 
 
 def test_a_job_that_reacted_may_take_longer_to_finish_unless_it_is_cancelled(ask):
-    job = ask("slow_finish", seconds=0.9)
+    job = ask("slow_finish", seconds=1.4)
     next(iter(job))
     job.stop()
     assert job.wait(5) == "finished late"
-    job = ask("slow_finish", seconds=0.9)
+    job = ask("slow_finish", seconds=1.4)
     next(iter(job))
     job.cancel()
     with pytest.raises(EngineError, match="after Stop"):
@@ -133,7 +135,7 @@ def test_a_job_that_takes_the_stop_and_goes_on_is_killed(ask):
     job = ask("deaf", pause=0.01)
     next(iter(job))
     job.stop()
-    with pytest.raises(EngineError, match="did not end within 2 s"):
+    with pytest.raises(EngineError, match=r"did not end within 2\.5 s"):
         job.wait(6)
 
 
@@ -375,3 +377,63 @@ def test_a_script_without_main_guard_works(tmp_path):
 def test_requests_and_failures_cross_unchanged(engine):
     assert engine.submit(TrainRequest(())).wait(10) == "train"
     assert Failed(1, "a").details == ""
+
+
+def test_a_job_with_long_steps_is_given_time_for_the_next_one(engine):
+    from upaint_fake_tasks import Fake
+
+    job = engine.submit(Fake("count", {"n": 9, "pause": 1.2}))  # longer than the grace
+    payloads = iter(job)
+    next(payloads)
+    next(payloads)
+    job.stop()
+    assert job.wait(5).startswith("stopped")
+
+
+@posix
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_every_job_ends_exactly_once_and_the_engine_goes_on(seed):
+    from upaint_fake_tasks import Fake
+
+    rng = np.random.default_rng(seed)
+    actions = {"submit": 0.4, "stop": 0.2, "cancel": 0.1, "send": 0.1, "kill": 0.05, "sleep": 0.15}
+    kinds = [
+        ("count", {"n": 3, "pause": 0.005}),
+        ("echo", {"arrays": np.ones((200, 200)), "times": 4}),
+        ("slow_finish", {"seconds": 0.02}),
+        ("deaf", {"pause": 0.005}),
+        ("fail", {"kind": "other"}),
+        ("die", {"how": "kill"}),
+    ]
+    seen, jobs = {}, []
+
+    def listen(message):
+        seen.setdefault(message.job_id, []).append(message)
+
+    with EngineProcess(tasks="upaint_fake_tasks", grace=0.1, finish=0.1) as engine:
+        for _ in range(50):
+            action = rng.choice(list(actions), p=list(actions.values()))
+            if action == "submit":
+                what, with_ = kinds[rng.choice(len(kinds), p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.1])]
+                jobs.append(engine.submit(Fake(what, with_), listen))
+            elif action == "sleep":
+                time.sleep(rng.uniform(0, 0.1))
+            elif action == "kill" and engine.pid:
+                os.kill(engine.pid, signal.SIGKILL)
+            elif action in ("stop", "cancel") and jobs:
+                getattr(jobs[rng.integers(len(jobs))], action)()
+            elif action == "send" and jobs:
+                jobs[rng.integers(len(jobs))].send(NewSamples(()))
+        for job in jobs:
+            job.cancel()
+        last = engine.submit(Fake("count", {"n": 1}))
+        for job in jobs:
+            with contextlib.suppress(EngineError):
+                job.wait(20)
+        with contextlib.suppress(EngineError):  # it may have waited behind a job that died
+            last.wait(20)
+        assert engine.submit(Fake("count", {"n": 1})).wait(20) == "end"
+        pid = engine.pid
+    for job in jobs:
+        assert [isinstance(one, Event) for one in seen[job.id]] == [True] * (len(seen[job.id]) - 1) + [False]
+    assert gone(pid)

@@ -197,7 +197,7 @@ class EngineProcess:
     """
 
     def __init__(
-        self, *, tasks: str = TASKS, grace: float = 5.0, finish: float = 30.0, threads: int | None = None
+        self, *, tasks: str = TASKS, grace: float = 5.0, finish: float = 20.0, threads: int | None = None
     ) -> None:
         self._supervisor = Supervisor(tasks, grace, finish, threads)
         self._numbers = itertools.count(1)

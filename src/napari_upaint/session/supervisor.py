@@ -30,6 +30,9 @@ from napari_upaint.session.protocol import (
 )
 from napari_upaint.session.spawn import Child, spare_threads
 
+# A stop waits for so many steps, even if that is longer than the grace.
+_STEPS_WAITED = 3.0
+
 
 class _Job(Protocol):
     id: int
@@ -54,6 +57,7 @@ class Supervisor:
         self._begun = False  # whether the process took the running job's order
         self._retried: _Job | None = None
         self._deadline: float | None = None  # when the running job is killed
+        self._last_event = self._step_seconds = 0.0  # when the running job yielded last; how long that took
         self._granted = grace  # seconds that it was given
         self._hard = False  # whether it was cancelled rather than stopped
         self._verdict = ""  # why we killed it
@@ -152,7 +156,9 @@ class Supervisor:
         elif job is self._running and self._child is not None:
             self._hard = self._hard or hard
             if self._deadline is None or hard:
-                self._grant(self._grace)
+                # Where a step takes long (the paper's network on a CPU) the next yield is waited for, or every stop
+                # would cost the training.
+                self._grant(self._grace if hard else max(self._grace, _STEPS_WAITED * self._step_seconds))
             self._child.send(Tell(job.id, Stop()))
 
     def _tell(self, job: _Job, message: NewSamples) -> None:
@@ -173,12 +179,14 @@ class Supervisor:
         if self._running is None or message.job_id != self._running.id:
             return
         if isinstance(message, Begun):
-            self._begun = True
+            self._begun, self._step_seconds, self._last_event = True, 0.0, time.monotonic()
             self._early.pop(message.job_id, None)
         elif isinstance(message, Stopping):
             if self._deadline is not None and not self._hard:
                 self._grant(self._finish)
         elif isinstance(message, Event):
+            now = time.monotonic()
+            self._step_seconds, self._last_event = now - self._last_event, now
             self._running.deliver(message)
         else:
             self._complete(message)
