@@ -12,7 +12,7 @@ TESTS = Path(__file__).parent
 HAS_NAPARI = find_spec("napari") is not None
 
 # Without Qt and napari the tests of the window cannot even be imported; the environment "headless" lives with that.
-collect_ignore_glob = [] if HAS_NAPARI else ["widgets/*"]
+collect_ignore = [] if HAS_NAPARI else ["widgets"]
 
 # The same examples in every run, and no deadline: machines that run tests are slow at times.
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30, print_blob=False)
