@@ -178,18 +178,18 @@ def _last_axis(
     """Turn what the lines know into distances (2, N, X), looking outwards along each row until nothing can come."""
     n, nx = seeds.shape
     far = min(nx - 1, int(max(reach, first_reach) / step))
-    # The row, with nothing on both sides, so that every pixel can look as far.
-    row_ids = np.zeros((2, nx + 2 * far), np.int32)
-    row_squares = np.full((2, nx + 2 * far), INFINITE, np.float32)
+    # The row, with nothing on both sides, so that every pixel can look as far. Loops instead of slices: they compile
+    # six times faster.
+    row_ids, row_squares = np.zeros((2, nx + 2 * far), np.int32), np.empty((2, nx + 2 * far), np.float32)
+    row_squares[:] = INFINITE
     nearest, best = np.empty(nx, np.int32), np.empty((2, nx), np.float32)
     for y in range(n):
-        row_ids[:, far : far + nx] = ids[:, y]
-        row_squares[:, far : far + nx] = squares[:, y]
-        nearest[:] = ids[0, y]
         for x in range(nx):
-            # Elsewhere than on the background less than any square: these pixels never change or ask for more.
-            best[0, x] = squares[0, y, x] if seeds[y, x] == 0 else np.float32(-1)
-            best[1, x] = squares[1, y, x] if seeds[y, x] == 0 else np.float32(-1)
+            nearest[x] = ids[0, y, x]
+            for j in range(2):
+                row_ids[j, far + x], row_squares[j, far + x] = ids[j, y, x], squares[j, y, x]
+                # Elsewhere than on the background less than any square: these pixels never change or ask for more.
+                best[j, x] = squares[j, y, x] if seeds[y, x] == 0 else np.float32(-1)
         for k in range(1, far + 1):
             if not _more(best[0], best[1], step * k, reach, first_reach):
                 break

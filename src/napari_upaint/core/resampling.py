@@ -72,11 +72,12 @@ def _row_cells(row: np.ndarray, shape: tuple[int, int, int], first: np.ndarray, 
 @kernel
 def cubic_plane(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
     """Cubic B-spline of coefficients (C, Y, X) with margin into out (C, 1, Y, X)."""
-    shape = (1, padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN)
+    shape = (out.shape[1], padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN)
     width = out.shape[3]
     row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
+    z = out.shape[1] - 1  # no literal 0, for which everything would be compiled once more
     for y in range(out.shape[2]):
-        _row_positions(row, 0, y, geometry)
+        _row_positions(row, z, y, geometry)
         _row_cells(row, shape, first, rest)
         for c in range(out.shape[0]):
             for x in range(width):
