@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +40,20 @@ class Record:
     diameter: float
 
 
-def read_sets(root: Path, names: list[str], excluded: set[str]) -> tuple[list[Record], list[Record]]:
+def read_sets(
+    root: Path,
+    names: list[str],
+    excluded: set[str],
+    excluded_slices: Mapping[str, Mapping[str, tuple[int, int]]],
+) -> tuple[list[Record], list[Record]]:
     """Read all sets; return the training and the validation records.
 
     Parameters
     ----------
     excluded : set of str
         Stems of files that are left out of both (the samples of the package, kept for its tests).
+    excluded_slices : mapping
+        Set -> stem -> (first, end): slices along Z that are cut off a volume for the same reason.
     """
     training: list[Record] = []
     validation: list[Record] = []
@@ -56,7 +64,8 @@ def read_sets(root: Path, names: list[str], excluded: set[str]) -> tuple[list[Re
             raise FileError(f"{folder} holds no images; give the folder of the sets with --data.")
         for number, path in enumerate(path for path in paths if path.stem not in excluded):
             held_out = _held_out(set_name, path.stem, number, len(paths))
-            (validation if held_out else training).extend(_records(set_name, folder, path))
+            cut = excluded_slices.get(set_name, {}).get(path.stem, (0, 0))
+            (validation if held_out else training).extend(_records(set_name, folder, path, cut))
     return training, validation
 
 
@@ -68,7 +77,7 @@ def _held_out(set_name: str, stem: str, number: int, count: int) -> bool:
     return int(hashlib.sha256(f"{set_name}/{stem}".encode()).hexdigest(), 16) % 1000 < 1000 * HELD_OUT
 
 
-def _records(set_name: str, folder: Path, path: Path) -> list[Record]:
+def _records(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> list[Record]:
     label_path = next((folder / "labels").glob(f"{path.stem}.*"))
     image = np.asarray(skimage_io.imread(path))
     labels = np.asarray(skimage_io.imread(label_path)).astype(np.int32)
@@ -77,6 +86,10 @@ def _records(set_name: str, folder: Path, path: Path) -> list[Record]:
         labels[np.asarray(skimage_io.imread(ignore)) > 0] = -1
     labels = _instances(set_name, labels)
     if labels.ndim == 3:
+        # A margin, since neighbouring slices say nearly the same.
+        image, labels = (
+            np.delete(array, slice(max(0, cut[0] - 5), cut[1] + 5 if cut[1] else 0), 0) for array in (image, labels)
+        )
         return [
             _record(set_name, f"{path.stem}-{axis}-{i}", np.take(image, i, axis)[None], np.take(labels, i, axis))
             for axis in range(3)

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.checkpoint import fold_batch_norm, from_network
 from napari_upaint.engine.device import autocast
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import Architecture, ModelHeader, save_model
-from napari_upaint.io.samples import HELD_OUT
+from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.data import Record, read_sets
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
 
@@ -32,7 +32,7 @@ def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int =
     torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
     excluded = {stem for stems in HELD_OUT.values() for stem in stems}
-    training, validation = read_sets(data, list(config["sets"]), excluded)
+    training, validation = read_sets(data, list(config["sets"]), excluded, HELD_OUT_SLICES)
     print(f"{len(training)} planes for training, {len(validation)} for validation", flush=True)
     state = _State(config, output / "checkpoint.pt")
     seconds = state.seconds
@@ -54,7 +54,9 @@ class _State:
     def __init__(self, config: dict[str, Any], path: Path) -> None:
         torch.manual_seed(config["seed"])
         self.config, self.path, self.step, self.seconds = config, path, 0, 0.0
-        network = UNet(n_classes=3, width=config["width"], depth=config["depth"], dropout=config["dropout"])
+        network = UNet(
+            n_classes=3, width=config["width"], depth=config["depth"], norm="batch", dropout=config["dropout"]
+        )
         self.network = network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), config["learning_rate"], weight_decay=1e-4)
@@ -69,6 +71,10 @@ class _State:
         """Take one step, return its loss."""
         torch.manual_seed(self.config["seed"] + step)  # drop-out, the same after a resume
         self.network.train()
+        if step >= self.config["freeze_norm"]:
+            for module in self.network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    module.eval()
         for group in self.optimizer.param_groups:
             group["lr"] = self.config["learning_rate"] * self._warmth(step)
         image, target, weights = (
@@ -94,7 +100,8 @@ class _State:
         keep = min(self.config["average"], (step + 1) / (step + 10))
         ours, theirs = self.average.state_dict(), self.network.state_dict()
         for name, value in ours.items():
-            value.lerp_(theirs[name], 1 - keep)
+            if value.dtype.is_floating_point:  # not the norm's count of batches
+                value.lerp_(theirs[name], 1 - keep)
 
     def save(self) -> None:
         """Write the checkpoint atomically."""
@@ -151,7 +158,7 @@ def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> di
 
 
 def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: _State) -> None:
-    """Write the averaged weights as a model file in float16."""
+    """Write the averaged weights, batch normalisation folded away, as a model file in float16."""
     architecture = Architecture(n_outputs=3, width=config["width"], depth=config["depth"], dropout=config["dropout"])
     header = ModelHeader(
         name=config["name"],
@@ -167,7 +174,9 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
             "data": sorted(config["sets"]),
         },
     )
-    save_model(from_network(network, header, dtype=np.float16), output / f"{config['name']}.safetensors")
+    save_model(
+        from_network(fold_batch_norm(network), header, dtype=np.float16), output / f"{config['name']}.safetensors"
+    )
 
 
 def _log(output: Path, entry: dict[str, Any]) -> None:

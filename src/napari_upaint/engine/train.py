@@ -51,19 +51,26 @@ def train(
     check_samples(samples, kind)
     _check_fit(samples, start)
     run = Trainer(list(samples), kind, start, settings, weights, augment, device)
-    yield run.progress("finding the scale")
-    if start is not None and not settings.scale:
-        found = []
-        for pair in find_scale(run.network, run.samples, border=run.border):
-            found.append(pair)
-            if isinstance((yield run.progress("finding the scale")), Stop):
-                break
-        run.scale = best_scale(found)
+    stopped = isinstance((yield run.progress("getting ready")), Stop)
+    if start is not None and not settings.scale and not stopped:
+        stopped = yield from _find_scale(run)
     run.look_at_samples()
-    yield run.progress("training", run.before)
-    with ThreadPoolExecutor(1) as pool:
-        yield from _steps(run, pool)
+    stopped = stopped or isinstance((yield run.progress("training", run.before)), Stop)
+    if not stopped:
+        with ThreadPoolExecutor(1) as pool:
+            yield from _steps(run, pool)
     yield run.result(name)
+
+
+def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
+    """Try the scales on the paint; return whether it was stopped."""
+    found = []
+    for pair in find_scale(run.network, run.samples, border=run.border):
+        found.append(pair)
+        if isinstance((yield run.progress("finding the scale")), Stop):
+            return True
+    run.scale = best_scale(found)
+    return False
 
 
 def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, Command, None]:
