@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -72,9 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"upaint {args.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Exception:
-        traceback.print_exc()
-        print(f"upaint {args.command}: this should not have happened; please report the lines above.", file=sys.stderr)
+    except Exception as error:
+        from napari_upaint.session.faults import describe
+
+        sentence, details = describe(error)
+        print(f"{details}upaint {args.command}: {sentence.replace('see the details', 'report it')}", file=sys.stderr)
         return UNEXPECTED
 
 

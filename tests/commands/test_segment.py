@@ -119,6 +119,37 @@ def test_a_bad_file_does_not_stop_the_others(
     assert all(word in line for word, line in zip(("a.tif", "constant", "gone.tif"), said, strict=True))
 
 
+def test_not_even_the_unexpected_stops_the_others(
+    files: Path,
+    trained: Path,
+    fake: FakeSegmentation,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail_once(*arguments: Any, **said: Any) -> Generator[Any, Any, None]:
+        if not fake.planes:
+            fake.planes.append(arguments[0])
+            raise MemoryError
+        yield from fake(*arguments, **said)
+
+    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", fail_once)
+    (files / "more.tif").write_bytes((files / "cells.tif").read_bytes())
+    assert segment(files / "cells.tif", files / "more.tif", "--model", trained, "-o", files / "out") == 1
+    assert [path.name for path in (files / "out").iterdir()] == ["more_labels.tif"]
+    assert capsys.readouterr().err.splitlines()[-1].startswith("upaint segment: cells.tif: Memory ran out")
+
+
+def test_a_bad_slice_names_its_file(files: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = np.stack([tifffile.imread(files / "cells.tif").astype(np.float32)] * 30)
+    stack[7, 3, 4] = np.nan  # between the slices that gray values are measured on
+    tifffile.imwrite(files / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    assert segment(files / "movie.tif", "--model", trained, "-o", files / "out") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "movie.tif" in said
+    assert "NaN" in said
+
+
 def test_a_folder_of_images_and_results_can_be_segmented_again(
     files: Path, trained: Path, fake: FakeSegmentation
 ) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from napari_upaint.commands import _picture as picture
 from napari_upaint.commands._planes import measure_image, write_planes
 from napari_upaint.commands._running import Interrupt
+from napari_upaint.commands._segmenting import How, Segmentation, segment_image
 from napari_upaint.commands._table import table
 from napari_upaint.commands.evaluate import compare
-from napari_upaint.commands.segment import How, Segmentation, segment_image
 from napari_upaint.commands.train import start_model, train_model
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.strokes import paint_strokes

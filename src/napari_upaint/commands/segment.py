@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,44 +18,11 @@ from napari_upaint.errors import FileError, UserError
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from napari_upaint.commands._running import Interrupt
+    from napari_upaint.commands._segmenting import Segmentation
     from napari_upaint.io.images import Image
-    from napari_upaint.io.models import ModelFile
 
 USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [options]"
 EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How to segment: everything but the image."""
-
-    model: ModelFile
-    predict: PredictSettings
-    objects: ObjectSettings
-    device: str = "auto"
-    scores: bool = True
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segmentation:
-    """A segmented image.
-
-    Attributes
-    ----------
-    labels : numpy.ndarray
-        int32, axes (leading axes of the image ..., Y, X).
-    scores : numpy.ndarray or None
-        float16, axes (leading axes ..., C, Y, X), channels as `names`; None if not wanted.
-    names : tuple of str
-        Names of the channels of `scores`.
-    """
-
-    labels: np.ndarray
-    scores: np.ndarray | None
-    names: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,59 +39,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment all images; exit code 2 if one or more could not be."""
+    """Segment all images; exit code 2 (or 1) if one or more could not be."""
     predict, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
     folder = check_output(args.output, folder=True)
 
     from napari_upaint.commands._running import Interrupt
+    from napari_upaint.commands._segmenting import How, segment_image
     from napari_upaint.io.images import read_image
     from napari_upaint.io.models import load_model
 
     how = How(load_model(args.model), predict, objects, args.device, args.scores)
     images = expand(args.images)
     _check_names(images)
-    bad: list[UserError] = []
+    bad: list[tuple[Path, Exception]] = []
     with Interrupt("Stopping; finished files are kept.") as interrupt:
         for path in images:
             try:
                 image = read_image(path)
                 result = segment_image(image, path.name, how, interrupt)
                 print(_write(folder, image, result, how.model.header.kind))
-            except UserError as error:
-                bad.append(error)
-    for one in bad:
-        print(f"upaint segment: {one}", file=sys.stderr)
-    return 2 if bad else 0
+            except Exception as error:  # of whatever kind: it must not stop the others
+                bad.append((path, error))
+    for path, one in bad:
+        _report(path, one)
+    return max((2 if isinstance(one, UserError) else 1 for _, one in bad), default=0)
 
 
-def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
-    """Segment all planes of an image with a progress bar on standard error; Ctrl-C gives it up."""
-    import numpy as np
+def _report(path: Path, error: Exception) -> None:
+    """Say what was wrong with a file; of what nobody expected, show where it happened too."""
+    from napari_upaint.session.faults import describe
 
-    from napari_upaint.commands._planes import measure_image
-    from napari_upaint.commands._running import bar, drive
-    from napari_upaint.engine.predict import segment_plane
-    from napari_upaint.engine.progress import PlaneResult, PredictProgress
-    from napari_upaint.io.images import planes
-
-    normalization = measure_image(image, name)
-    results: list[PlaneResult] = []
-    with bar(image.plane_count, name) as progress:
-
-        def show(state: PredictProgress) -> None:
-            progress.update(max(0.0, len(results) + state.done / max(1, state.total) - progress.n))
-
-        for _, plane in planes(image):
-            running = segment_plane(
-                plane, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
-            )
-            results.append(drive(running, PlaneResult, show, interrupt))
-    leading, names = image.leading_shape, results[0].names
-    labels = np.stack([one.labels for one in results]).reshape(*leading, *image.plane_shape)
-    if not how.scores:
-        return Segmentation(labels, None, names)
-    scores = np.stack([one.scores for one in results])
-    return Segmentation(labels, scores.reshape(*leading, *scores.shape[1:]), names)
+    sentence, details = describe(error)
+    if not isinstance(error, UserError):
+        print(details, file=sys.stderr)
+    print(f"upaint segment: {sentence if path.name in sentence else f'{path.name}: {sentence}'}", file=sys.stderr)
 
 
 def _write(folder: Path, image: Image, result: Segmentation, kind: Kind) -> str:

@@ -20,3 +20,9 @@ def label_rgb(labels: np.ndarray) -> np.ndarray:
     """Return the colours of painted labels (1 background, from 2 on classes or objects) as uint8, last axis RGB."""
     palette = np.array([rgb(colour) for colour in (BACKGROUND_COLOUR, *CLASS_COLOURS)], np.uint8)
     return np.asarray(palette[np.where(labels == 1, 0, 1 + (labels - 2) % len(CLASS_COLOURS))])
+
+
+def label_rgba(repeats: int = 36) -> np.ndarray:
+    """Return colours (n, 4), 0..1, of the labels 0, 1, 2, ...; 0 is transparent, the objects' colours are repeated."""
+    labels = np.arange(1, 2 + repeats * len(CLASS_COLOURS))
+    return np.vstack([np.zeros((1, 4)), np.insert(label_rgb(labels) / 255, 3, 1.0, axis=1)]).astype(np.float32)

@@ -1,0 +1,49 @@
+"""What ``upaint demo`` opens: a sample with strokes painted, and the dock ready to train."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_upaint.commands.demo import open_window
+from napari_upaint.errors import FileError
+from napari_upaint.io.samples import sample_names
+from napari_upaint.widgets.upaint import UPaintDock
+
+
+@pytest.fixture
+def opened(qtbot):
+    """Return what opens the demo; its viewer is closed at the end."""
+    viewers = []
+
+    def open_one(sample):
+        viewers.append(open_window(sample, show=False))
+        return viewers[-1]
+
+    yield open_one
+    for viewer in viewers:
+        for dock in viewer.window._qt_window.findChildren(UPaintDock):
+            dock.working.close()
+        viewer.close()
+
+
+def test_train_can_be_pressed_at_once(opened, qtbot):
+    viewer = opened("nuclei_fluorescence")
+    assert [layer.name for layer in viewer.layers] == ["nuclei_fluorescence", "nuclei_fluorescence strokes"]
+    dock = viewer.window._qt_window.findChild(UPaintDock)
+    qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=10000)
+    assert "background" in dock.sections.labels.painted.rows()[0][0].lower()
+
+
+def test_strokes_have_the_colours_that_the_dock_shows(opened):
+    layer = opened("nuclei_fluorescence").layers[1]
+    assert tuple((layer.get_color(1)[:3] * 255).round().astype(int)) == (86, 180, 233)
+
+
+@pytest.mark.parametrize("sample", sample_names())
+def test_every_sample_opens(sample, opened):
+    assert opened(sample).layers[0].name == sample
+
+
+def test_an_unknown_sample_opens_nothing(opened):
+    with pytest.raises(FileError, match="unicorns"):
+        opened("unicorns")
