@@ -43,7 +43,9 @@ def _limits(said: Any) -> str:
         return ", ".join(f"`{choice}`" for choice in said["choices"])
     if said["low"] is None:
         return ""
-    return f"{said['low']:g} to {said['high']:g}" if said["high"] is not None else f"from {said['low']:g}"
+    # Limits in the millions are there to catch mistakes, not to inform.
+    bounded = said["high"] is not None and said["high"] < 1e6
+    return f"{said['low']:g} to {said['high']:g}" if bounded else f"from {said['low']:g}"
 
 
 def command_help() -> str:
