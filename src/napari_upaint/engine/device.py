@@ -7,6 +7,8 @@ import os
 
 import torch
 
+from napari_upaint.engine.threads import all_threads
+
 
 def choose(device: str = "auto") -> torch.device:
     """Return the device to compute on: the named one, or the fastest there is ("cuda", "mps", "cpu")."""
@@ -49,7 +51,7 @@ def describe(device: str = "auto") -> str:
         return f"GPU {name}, {memory:.0f} GB, {precision}"
     if chosen.type == "mps":
         return f"GPU (Apple), {precision}"
-    threads = torch.get_num_threads()
+    threads = all_threads()
     return f"CPU, {threads} thread{'s' if threads > 1 else ''} of {os.cpu_count()} cores, {precision}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
+from napari_upaint.engine.threads import prediction_threads
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import ModelFile
@@ -132,8 +134,12 @@ def _predict_tiled(
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
     plan = tiling.plan(image.shape[1:], network.depth, tile)
     scores = np.empty((network.n_classes, *image.shape[1:]), np.float32)
+    threads = prediction_threads()
     for done, one in enumerate(plan, start=1):
+        threads.use()
+        began = time.perf_counter()
         part = tile_scores(network, tiling.cut(image, plan, one))
+        threads.took((time.perf_counter() - began) / part[0].size)
         scores[(slice(None), *one.region)] = part[(slice(None), *(slice(n) for n in one.keep))]
         number, count = turn
         command = yield PredictProgress(number * len(plan) + done, count * len(plan))

@@ -20,6 +20,7 @@ from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import PAPER, Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.sampling import Prepared, Sampler, TrainingTile, ValidationTile, prepare, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
+from napari_upaint.engine.threads import training_threads
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
@@ -85,6 +86,11 @@ class Trainer:
 
     def train_step(self, tile: TrainingTile, fraction: float) -> None:
         """Learn one tile (paper, sec. 3: one large tile a step, high momentum)."""
+        # Sums differ in their last bits between numbers of threads: where steps are counted they stay the same.
+        threads = training_threads() if self.device.type == "cpu" and not self.settings.steps else None
+        began = time.perf_counter()
+        if threads is not None:
+            threads.use()
         self.network.train()
         for group in self.optimizer.param_groups:
             rate = self.settings.learning_rate or self.plan.learning_rate
@@ -101,6 +107,8 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self._average_weights()
+        if threads is not None:
+            threads.took(time.perf_counter() - began)
         value = float(loss.detach())
         self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
         self.step += 1

@@ -1,0 +1,68 @@
+"""How many threads compute: all, or one where another program keeps a core busy."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+
+_PROBES = 2  # steps in a row that are timed
+_AGAIN = 40  # steps after which the other choice is tried once more
+
+
+class ThreadChoice:
+    """Tries one thread and all of them on real steps, and keeps to what was faster.
+
+    On a quiet machine all threads win. Where something else wants a core they wait for each other at every layer, and
+    one thread alone can be several times faster; nobody can know beforehand, so the clock decides.
+
+    Parameters
+    ----------
+    most : int
+        Threads to use at the most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.choices = [most, 1] if most > 1 else [most]
+        self._times: dict[int, list[float]] = {choice: [] for choice in self.choices}
+        self._next = 0
+
+    @property
+    def threads(self) -> int:
+        """Threads of the next step."""
+        probe = self._next % _AGAIN
+        if len(self.choices) == 1:
+            return self.choices[0]
+        if probe < _PROBES * len(self.choices):
+            return self.choices[probe // _PROBES]
+        return min(self.choices, key=lambda choice: min(self._times[choice]))
+
+    def use(self) -> None:
+        """Make torch use the threads of the next step."""
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+
+    def took(self, seconds: float) -> None:
+        """Note what the last step took (seconds, or seconds per pixel where steps differ)."""
+        threads = self.threads
+        self._times[threads] = [*self._times[threads], seconds][-_PROBES:]
+        self._next += 1
+
+
+# One choice for each kind of work, for as long as the process lives: it remembers what it learnt about the machine.
+@lru_cache(maxsize=1)
+def training_threads() -> ThreadChoice:
+    """Return the choice for training steps."""
+    return ThreadChoice(all_threads())
+
+
+@lru_cache(maxsize=1)
+def prediction_threads() -> ThreadChoice:
+    """Return the choice for prediction, timed per pixel."""
+    return ThreadChoice(all_threads())
+
+
+@lru_cache(maxsize=1)
+def all_threads() -> int:
+    """Return how many threads torch may use, asked before any choice is made."""
+    return torch.get_num_threads()
