@@ -40,7 +40,7 @@ def open_dock(viewer, qtbot):
 
     yield open_one
     for dock in opened:
-        dock.working.close()
+        dock.bridge.close()
 
 
 @pytest.fixture
@@ -53,9 +53,7 @@ def settle(qtbot):
     """Return what waits until nothing runs in a dock."""
 
     def wait(dock, seconds=20):
-        working = dock.working
-        jobs = (working.training, working.segmenting, working.weighing)
-        qtbot.waitUntil(lambda: not any(job.running for job in jobs), timeout=int(seconds * 1000))
+        qtbot.waitUntil(lambda: not dock.working.busy, timeout=int(seconds * 1000))
 
     return wait
 

@@ -15,6 +15,9 @@ from napari_upaint.widgets._reasons import Situation
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
+# Colours are shown for the first labels only; there may be thousands of objects.
+_MOST_COLOURS = 16
+
 
 class Choosing(QObject):
     """The chosen image, labels and kind; what is painted; the brush."""
@@ -27,11 +30,13 @@ class Choosing(QObject):
         self._layers, self._sections = layers, sections
         self._pixels: Mapping[int, int] = {}
         self._counted = False
+        self._uncounted: set[int] = set()  # labels that were painted with since the last count
         self._count = PaintedCount(self.annotation, self)
         self._count.counted.connect(self._painted)
         self._count.failed.connect(self.failed)
         layers.changed.connect(self._list_layers)
-        layers.edited.connect(self._count.ask)
+        layers.edited.connect(self._edited)
+        layers.label_taken.connect(self._show_painted)
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
         sections.labels.new_wanted.connect(self.new_labels)
@@ -79,7 +84,7 @@ class Choosing(QObject):
         if key is None:
             return
         try:
-            made = self._layers.new_annotation(key)
+            made = self._layers.new_annotation(key, self.kind())
         except (MemoryError, UserError) as error:
             self.failed.emit(str(error) or "There is not enough memory for a labels layer of this size.", "")
             return
@@ -91,13 +96,12 @@ class Choosing(QObject):
 
     def take_next(self) -> None:
         """Take the brush for the next object or class."""
-        self._take(next_label(self._pixels))
+        self._take(next_label({*self._pixels, *self._uncounted}))
 
     def _take(self, label: int) -> None:
         key = self._sections.labels.combo.key()
         if key is not None:
             self._layers.paint_label(key, label)
-            self._show_painted()
 
     # -- what changed --------------------------------------------------------------------------------------------
 
@@ -116,16 +120,25 @@ class Choosing(QObject):
 
     def _annotation_chosen(self, key: Hashable | None) -> None:
         self._layers.watch(key)
-        self._counted, self._pixels = False, {}
+        self._counted, self._pixels, self._uncounted = False, {}, set()
         self._count.ask()
         self._show_painted()
 
+    def _edited(self) -> None:
+        key = self._sections.labels.combo.key()
+        if key is not None:
+            self._uncounted.add(self._layers.selected_label(key))
+        self._count.ask()
+
     def _painted(self, pixels: Mapping[int, int]) -> None:
-        self._pixels, self._counted = pixels, True
+        self._pixels, self._counted, self._uncounted = pixels, True, set()
         self._show_painted()
 
     def _show_painted(self) -> None:
         key = self._sections.labels.combo.key()
         selected = self._layers.selected_label(key) if key is not None else 0
-        self._sections.labels.show_painted(self._pixels, selected)
+        following = next_label({*self._pixels, *self._uncounted})
+        shown = {1, 2, *sorted(self._pixels)[:_MOST_COLOURS], following}
+        colours = self._layers.label_colours(key, shown) if key is not None else {}
+        self._sections.labels.show_painted(self._pixels, selected, following, colours)
         self.changed.emit()

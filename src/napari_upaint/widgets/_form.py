@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+# Makes the columns of all forms stand in line.
+_LONGEST_LABEL = "Elastic deformation"
 _MOST_INT = 2**31 - 1
 
 
@@ -95,6 +97,7 @@ class Form(QWidget):
         self._controls[one.name] = control
         label = QLabel(one.metadata["label"])
         label.setToolTip(one.metadata["tip"])
+        label.setMinimumWidth(label.fontMetrics().horizontalAdvance(_LONGEST_LABEL))
         layout.addRow(label, control.widget)
 
     def _changed(self, *_: Any) -> None:
@@ -119,6 +122,7 @@ def _choices(one: Field[Any], changed: Callable[..., None]) -> Control:
         combo.addItem(str(choice), choice)
     combo.setCurrentIndex(combo.findData(one.default))
     combo.currentIndexChanged.connect(changed)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     never_by_wheel(combo)
     return Control(combo, combo.currentData, lambda value: combo.setCurrentIndex(combo.findData(value)))
 

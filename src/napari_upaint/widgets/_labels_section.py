@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -23,8 +23,8 @@ from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._painted_list import PaintedList
 
 _MEANING: dict[Kind, str] = {
-    "objects": "0 = unlabelled (ignored), 1 = background, 2, 3, … = one number for each object",
-    "classes": "0 = unlabelled (ignored), 1 = background, 2, 3, … = one number for each class",
+    "objects": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = objects, one number for each",
+    "classes": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = classes, one number for each",
 }
 
 
@@ -104,11 +104,13 @@ class LabelsSection(QWidget):
         self.next_button.setToolTip(f"Take the brush for a new {kind[:-2] if kind == 'classes' else 'object'}. Key: N")
         self.kind_changed.emit()
 
-    def show_painted(self, pixels: Mapping[int, int], selected: int) -> None:
-        """Show painted pixels per label and which label the brush paints."""
-        self.painted.show_pixels(pixels, self.kind(), selected)
-        self.background_button.setIcon(swatch(label_colour(1)))
-        self.next_button.setIcon(swatch(label_colour(next_label(pixels))))
+    def show_painted(
+        self, pixels: Mapping[int, int], selected: int, following: int, colours: Mapping[int, str]
+    ) -> None:
+        """Show painted pixels per label, which label the brush paints, and which one comes next."""
+        self.painted.show_pixels(pixels, self.kind(), selected, colours)
+        self.background_button.setIcon(swatch(colours.get(1, label_colour(1))))
+        self.next_button.setIcon(swatch(colours.get(following, label_colour(following))))
 
     def allow(self, new_why: str, brush_why: str) -> None:
         """Enable the buttons, or say why they are not (empty: enabled)."""
@@ -128,9 +130,9 @@ class LabelsSection(QWidget):
             self.next_button.setToolTip(f"Take the brush for a new {what}: the first number not painted yet. Key: N")
 
 
-def next_label(pixels: Mapping[int, int]) -> int:
+def next_label(painted: Iterable[int]) -> int:
     """Return the first label from 2 on that is neither painted nor below one that is."""
-    return max([1, *pixels]) + 1
+    return max([1, *painted]) + 1
 
 
 def swatch(colour: str, size: int = 12) -> QIcon:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._layers import Choice
 
 
-class LayerCombo(QComboBox):
+class LayerCombo(ElidingCombo):
     """Combo box of layers; `empty` is shown where there are none."""
 
     keyChanged = Signal(object)  # noqa: N815 (Qt's style)
@@ -21,12 +21,7 @@ class LayerCombo(QComboBox):
         self._empty = empty
         self._keys: list[Hashable] = []
         self._last: Hashable | None = None
-        # A long name must not widen the dock.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.currentIndexChanged.connect(self._report)
-        never_by_wheel(self)
         self.set_choices([])
 
     def key(self) -> Hashable | None:

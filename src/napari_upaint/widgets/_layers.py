@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import CyclicLabelColormap
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
@@ -20,7 +20,7 @@ from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Painte
 
 # Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
 MARK = "napari-upaint"
-_EDITS = ("paint", "set_data", "data", "selected_label")
+_EDITS = ("paint", "set_data", "data")
 # Labels beyond these can be painted too; they have no name in the status bar.
 _NAMED_LABELS = 255
 
@@ -37,7 +37,8 @@ class Layers(QObject):
     """The viewer's layers as the dock needs them."""
 
     changed = Signal()  # other layers or other names
-    edited = Signal()  # the watched annotation was painted on, or another label chosen
+    edited = Signal()  # the watched annotation was painted on
+    label_taken = Signal()  # its brush has another label
     moved = Signal()  # another slice is in view
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -131,12 +132,23 @@ class Layers(QObject):
         """Return the label that the brush paints now."""
         return int(self._find(key).selected_label)
 
+    def label_colours(self, key: Hashable, labels: Iterable[int]) -> dict[int, str]:
+        """Return the colours ``#rrggbb`` that labels have on a layer: it need not be one that was made here."""
+        layer = self._find(key)
+        colours = {}
+        for label in labels:
+            rgba = layer.colormap.map(label) if label > 0 else None
+            if rgba is not None:
+                colours[label] = "#" + "".join(f"{round(255 * float(part)):02x}" for part in np.ravel(rgba)[:3])
+        return colours
+
     # -- painting ------------------------------------------------------------------------------------------------
 
-    def new_annotation(self, image: Hashable) -> Hashable:
+    def new_annotation(self, image: Hashable, kind: Kind = "objects") -> Hashable:
         """Add an empty labels layer on an image, brush in hand, and return its key."""
         source = self.image(image)
-        names = ["unlabelled", "background", *(f"object {n}" for n in range(1, _NAMED_LABELS))]
+        what = "object" if kind == "objects" else "class"
+        names = ["unlabelled", "background", *(f"{what} {n}" for n in range(1, _NAMED_LABELS))]
         layer = Labels(
             np.zeros(source.shape, np.uint16),
             name=f"{source.name} annotation",
@@ -162,30 +174,50 @@ class Layers(QObject):
         if self._watched is not None:
             for name in _EDITS:
                 getattr(self._watched.events, name).disconnect(self._edit)
+            self._watched.events.selected_label.disconnect(self._take_label)
         self._watched = self._find(key) if key is not None else None
         if self._watched is not None:
             for name in _EDITS:
                 getattr(self._watched.events, name).connect(self._edit)
+            self._watched.events.selected_label.connect(self._take_label)
 
     def _edit(self, *_: Any) -> None:
         self.edited.emit()
 
+    def _take_label(self, *_: Any) -> None:
+        self.label_taken.emit()
+
     # -- results -------------------------------------------------------------------------------------------------
 
-    def put_plane(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
-        """Show a segmented plane in the layers '<image> labels' and '<image> scores'; made if there are none."""
+    def put_labels(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
+        """Show the labels of a segmented plane in the layer '<image> labels', made if there is none."""
         self._find(image.key)  # results of a closed layer have no place any more
-        scores = self._result(image, "scores", (len(result.names), *image.shape))
-        if scores is None:
-            scores = self._add_scores(image, result.names)
-        labels = self._result(image, "labels", image.shape)
-        if labels is None:
-            labels = self._add_labels(image, kind)
-        labels.data[index] = result.labels
-        scores.data[(slice(None), *index)] = result.scores
-        if index == self.index_in_view(image.key):
-            labels.refresh()
-            scores.refresh()
+        layer = self._result(image, "labels", image.shape)
+        if layer is None:
+            data: Any = _zeros(image, image.shape, np.int32)
+            data[index] = result.labels
+            self._add_labels(image, data, kind)
+            return
+        layer.data[index] = result.labels
+        self._refresh(layer, image, index)
+
+    def put_scores(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult) -> None:
+        """Show the scores of a segmented plane in the layer '<image> scores', channels in front."""
+        self._find(image.key)
+        shape = (len(result.names), *image.shape)
+        layer = self._result(image, "scores", shape)
+        if layer is None:
+            data: Any = _zeros(image, shape, np.float16)
+            data[(slice(None), *index)] = result.scores
+            self._add_scores(image, data, result.names)
+            return
+        layer.data[(slice(None), *index)] = result.scores
+        self._refresh(layer, image, index)
+
+    def _refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
+        # A plane out of view need not be drawn; napari reads it when somebody goes there.
+        if layer.visible and index == self.index_in_view(image.key):
+            layer.refresh()
 
     def _result(self, image: ImageSource, what: str, shape: tuple[int, ...]) -> Any:
         """Return the result layer of an image; one of another shape (another model, other data) is taken away."""
@@ -196,23 +228,16 @@ class Layers(QObject):
                 self._viewer.layers.remove(layer)
         return None
 
-    def _add_labels(self, image: ImageSource, kind: Kind) -> Any:
+    def _add_labels(self, image: ImageSource, data: np.ndarray, kind: Kind) -> None:
         options: dict[str, Any] = image.placement.options()
         if kind == "classes":  # the colours that the classes were painted with
             options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
-        layer = Labels(
-            _zeros(image, image.shape, np.int32),
-            name=f"{image.name} labels",
-            metadata=_mark(image, "labels"),
-            opacity=0.5,
-            **options,
-        )
-        return self._add_below_annotations(layer)
+        name, mark = f"{image.name} labels", _mark(image, "labels")
+        self._add_below_annotations(Labels(data, name=name, metadata=mark, opacity=0.5, **options))
 
-    def _add_scores(self, image: ImageSource, names: Iterable[str]) -> Any:
-        names = tuple(names)
+    def _add_scores(self, image: ImageSource, data: np.ndarray, names: tuple[str, ...]) -> None:
         layer = Image(
-            _zeros(image, (len(names), *image.shape), np.float16),
+            data,
             name=f"{image.name} scores",
             metadata={**_mark(image, "scores"), "channels": names},
             contrast_limits=(0, 1),
@@ -221,7 +246,10 @@ class Layers(QObject):
             visible=False,  # it would hide the image
             **image.placement.with_channel().options(),
         )
-        return self._add_below_annotations(layer)
+        self._add_below_annotations(layer)
+        # The first channel is the background; what was looked for comes next.
+        if self._viewer.dims.ndim == layer.ndim:
+            self._viewer.dims.set_current_step(0, 1)
 
     def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
         """Show the weights of the loss in the layer '<image> weight map'."""
@@ -233,29 +261,44 @@ class Layers(QObject):
             data[(*region.index, *region.region)] = weights
             most = max(most, float(weights.max()))
         if layer is None:
-            options = image.placement.options()
-            layer = Image(data, name=f"{image.name} weight map", metadata=_mark(image, "weight map"), colormap="magma",
-                          blending="additive", rgb=False, contrast_limits=(0, most or 1), **options)  # fmt: skip
-            self._add_below_annotations(layer)
+            layer = Image(
+                data,
+                name=f"{image.name} weight map",
+                metadata=_mark(image, "weight map"),
+                colormap=_clear_at_zero("magma"),
+                blending="translucent",
+                rgb=False,
+                contrast_limits=(0, most or 1),
+                **image.placement.options(),
+            )
+            self._add(layer, len(self._viewer.layers))
         layer.contrast_limits_range = (0, most or 1)
         layer.contrast_limits = (0, most or 1)
         layer.visible = True
         layer.refresh()
 
-    def _add_below_annotations(self, layer: Layer) -> Layer:
-        """Add a result under what is painted, and leave the brush where it was."""
+    def _add_below_annotations(self, layer: Layer) -> None:
+        labels = (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels))
+        self._add(layer, next(labels, len(self._viewer.layers)))
+
+    def _add(self, layer: Layer, place: int) -> None:
+        """Add a layer, and leave the brush where it was."""
         active = self._viewer.layers.selection.active
-        first = next(
-            (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels)), len(self._viewer.layers)
-        )
-        self._viewer.layers.insert(first, layer)
+        self._viewer.layers.insert(place, layer)
         if active is not None:
             self._viewer.layers.selection.active = active
-        return layer
 
 
 def _level_0(layer: Any) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def _clear_at_zero(name: str) -> Colormap:
+    """Return a colormap of napari that is transparent where there is nothing to see."""
+    known = ensure_colormap(name)
+    colours = np.array(known.colors)
+    colours[0, 3] = 0
+    return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
 
 
 def _mark(image: ImageSource, what: str) -> dict[str, Any]:

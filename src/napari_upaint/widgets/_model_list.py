@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_upaint.io.models import describe_models, read_header
+from napari_upaint.io.models import ModelHeader, describe_models, read_header
 from napari_upaint.settings import Kind
 
 # Older runs stay on the disk, but the list must not need much scrolling.
@@ -31,7 +31,7 @@ def model_choices() -> tuple[list[ModelChoice], list[ModelChoice]]:
     """List the models of the package, the default first, and the user's own, the newest first."""
     cards = describe_models()
     bundled = [ModelChoice(c.name, c.path, c.header.summary, c.header.kind) for c in cards if c.bundled]
-    own = [ModelChoice(c.name, c.path, c.header.summary, c.header.kind) for c in cards if not c.bundled]
+    own = [ModelChoice(c.name, c.path, own_summary(c.header), c.header.kind) for c in cards if not c.bundled]
     return bundled, own[:_MOST_RUNS]
 
 
@@ -44,4 +44,16 @@ def read_choice(path: Path) -> ModelChoice:
         If it is no model of this program.
     """
     header = read_header(path)
-    return ModelChoice(path.stem, path, header.summary, header.kind)
+    return ModelChoice(path.stem, path, own_summary(header), header.kind)
+
+
+def own_summary(header: ModelHeader) -> str:
+    """Return where a trained model comes from in one sentence; its header has inherited the words of its start."""
+    images, start = header.provenance.get("images"), header.provenance.get("start")
+    if not images or not start:
+        return header.summary
+    names = list(dict.fromkeys(images))
+    which = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    came = "from scratch" if start == "from scratch" else f"starting from {start}"
+    what = "classes" if header.kind == "classes" else "objects"
+    return f"Learned {what} of {which}, {came}."

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_upaint.errors import FileError, ModelError
-from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
 
 _FILTER = "U-Paint models (*.safetensors)"
@@ -25,12 +25,7 @@ class ModelSection(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._opened: list[ModelChoice] = []
-        self.combo = QComboBox()
-        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.combo.setMinimumContentsLength(8)
-        self.combo.setIconSize(QSize(12, 12))
-        self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        never_by_wheel(self.combo)
+        self.combo = ElidingCombo()
         self.save_button = QPushButton("Save as…")
         self.save_button.clicked.connect(self._ask_where)
         self._summary = QLabel()

@@ -25,13 +25,13 @@ class PaintedList(QWidget):
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 1)
         self._rows: list[tuple[QLabel, QLabel, QLabel]] = []
-        self.show_pixels({}, "objects", 1)
+        self.show_pixels({}, "objects", 1, {})
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the rows shown: name and pixels."""
         return [(name.text(), pixels.text()) for _, name, pixels in self._rows if not name.isHidden()]
 
-    def show_pixels(self, pixels: Mapping[int, int], kind: Kind, selected: int) -> None:
+    def show_pixels(self, pixels: Mapping[int, int], kind: Kind, selected: int, colours: Mapping[int, str]) -> None:
         """Show painted pixels per label; the label that the brush paints is bold."""
         lines = painted_lines(pixels, kind)
         while len(self._rows) < len(lines):
@@ -41,10 +41,10 @@ class PaintedList(QWidget):
                 widget.setVisible(i < len(lines))
             if i < len(lines):
                 labels, words, number = lines[i]
-                shown = label_colour(labels[0]) if len(labels) == 1 else label_colour(2)
+                several = kind == "classes" and len(labels) > 1  # a rest: no colour stands for all of them
+                shown = "transparent" if several else colours.get(labels[0], label_colour(labels[0]))
                 colour.setStyleSheet(f"background: {shown}; border-radius: 2px;")
-                bold = selected in labels
-                name.setText(f"<b>{words}</b>" if bold else words)
+                name.setText(f"<b>{words}</b>" if selected in labels else words)
                 count.setText(f"{number:,} px".replace(",", " "))  # a narrow space between thousands
 
     def _add_row(self) -> None:

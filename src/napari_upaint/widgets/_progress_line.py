@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 _STEPS = 1000
 
 
 class ProgressLine(QWidget):
-    """Fraction 0..1 and what is being done."""
+    """Fraction 0..1 and what is being done; with a button beside the bar if one is given."""
 
-    def __init__(self, idle: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, button: QWidget | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bar = QProgressBar()
         self._bar.setRange(0, _STEPS)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(10)
-        self._words = QLabel(idle)
+        self._words = QLabel()
         # The words change many times a second: they are cut rather than widen the dock.
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        column.addWidget(self._bar)
+        row = QHBoxLayout()
+        row.addWidget(self._bar, 1, Qt.AlignmentFlag.AlignVCenter)
+        if button is not None:
+            row.addWidget(button)
+        column.addLayout(row)
         column.addWidget(self._words)
 
     def show_fraction(self, fraction: float | None, words: str) -> None:

@@ -28,6 +28,7 @@ class SegmentSection(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._running = False
         self.buttons: dict[Extent, QPushButton] = {}
         row = QHBoxLayout()
         for extent, text in _TEXTS.items():
@@ -37,16 +38,13 @@ class SegmentSection(QWidget):
             row.addWidget(button)
         self.stop_button = QPushButton("Stop")
         self.stop_button.clicked.connect(self.stop_wanted)
-        self.progress = ProgressLine()
-        below = QHBoxLayout()
-        below.addWidget(self.progress, 1)
-        below.addWidget(self.stop_button)
+        self.progress = ProgressLine(self.stop_button)
         self.weight_map_button = QPushButton("Show weight map")
         self.weight_map_button.clicked.connect(self.weight_map_wanted)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
-        column.addLayout(below)
+        column.addWidget(self.progress)
         column.addWidget(self.weight_map_button)
         self.show_running(False)
 
@@ -55,11 +53,14 @@ class SegmentSection(QWidget):
         for extent, button in self.buttons.items():
             button.setEnabled(not why)
             button.setToolTip(why or _TIPS[extent])
+        if not self._running:
+            self.progress.show_words(why or "Ready to segment with the chosen model.")
         self.weight_map_button.setEnabled(not weights_why)
         self.weight_map_button.setToolTip(weights_why or _WEIGHTS_TIP)
 
     def show_running(self, running: bool) -> None:
         """Enable Stop while something runs."""
+        self._running = running
         self.stop_button.setEnabled(running)
         self.stop_button.setToolTip("Keep the planes that are done." if running else "Nothing is being segmented.")
         if not running:

@@ -37,7 +37,7 @@ class SettingsSection(QWidget):
             ("Prediction", self.predict),
             ("Objects", self.objects),
         ):
-            section = QCollapsible(title)
+            section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
             section.addWidget(form)
             section.collapse(animate=False)

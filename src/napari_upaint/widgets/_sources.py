@@ -153,7 +153,7 @@ def painted_regions(
             found.append((index, (_with_margin(rows), _with_margin(columns))))
     if not found:
         raise AnnotationError(
-            f"Nothing is painted on {annotation.name}; paint some background (label 1) and some objects (label 2 and up)."
+            f"Nothing is painted on {annotation.name}; paint some background (1) and some objects (2 and up)."
         )
     return found
 

@@ -59,7 +59,7 @@ class TrainSection(QWidget):
         self.button.setEnabled(self.running or not why)
         self.button.setToolTip(_STOP_TIP if self.running else why or _TIP)
         if not self.running:
-            self.progress.rest(why)
+            self.progress.rest(why or "Ready to learn from what is painted.")
 
     def show_running(self, running: bool) -> None:
         """Change between Train and Stop."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._segmenting import Segmented
@@ -11,11 +13,14 @@ from napari_upaint.widgets._training import Trained
 def after_training(trained: Trained) -> str:
     """Say whether the model is better than before, and where it is."""
     result = trained.result
+    judged = math.isfinite(result.before) and math.isfinite(result.after)
     numbers = f"loss on held-out paint {result.before:.3g} → {result.after:.3g}"
-    if result.improved:
+    if not judged:  # too little paint to hold some of it out
+        words = "Trained, but there was too little paint to say how well; paint a few strokes more"
+    elif result.improved:
         words = f"Better than before: {numbers}"
     elif trained.path is not None:
-        words = f"Not better on held-out paint ({numbers}), kept as there was no model before"
+        words = f"No better than before training ({numbers}); paint more and train again"
     else:
         words = f"Kept the model from before, because nothing was better ({numbers}); paint more and train again"
     words += f"; {result.steps} steps in {duration(result.seconds)}."

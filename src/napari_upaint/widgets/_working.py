@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from qtpy.QtCore import QObject
 
@@ -20,6 +22,7 @@ from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
+from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._weighing import Weighed, Weighing, WeightPlan
 from napari_upaint.widgets._words import after_segmenting, after_training
 
@@ -33,6 +36,7 @@ class Working(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._sections, self._bridge = layers, choosing, sections, bridge
         self._quiet = False  # a segmentation that nobody asked for does not speak
+        self._turns = Turns(self)
         measured = MeasuredImages()
         self.training = Training(bridge, measured, self)
         self.segmenting = Segmenting(bridge, measured, self)
@@ -66,8 +70,14 @@ class Working(QObject):
         self.weighing.ended.connect(self._weighed)
         self.weighing.failed.connect(self._weighing_failed)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs, or results are still on their way into the layers."""
+        return self.training.running or self.segmenting.running or self.weighing.running or len(self._turns) > 0
+
     def close(self) -> None:
         """Stop everything and end the engine process."""
+        self._turns.clear()
         for work in (self.training, self.segmenting, self.weighing):
             work.abandon()
         self._bridge.close()
@@ -75,8 +85,12 @@ class Working(QObject):
     # -- which buttons work --------------------------------------------------------------------------------------
 
     def _allow(self) -> None:
-        running = (("training", self.training), ("segmenting", self.segmenting), ("weight map", self.weighing))
-        now = next((name for name, work in running if work.running), "")
+        running = {
+            "training": self.training.running,
+            "segmenting": self.segmenting.running or len(self._turns) > 0,
+            "weight map": self.weighing.running,
+        }
+        now = next((name for name, runs in running.items() if runs), "")
         situation = replace(
             self._choosing.situation(), model=self._sections.model.choice().path is not None, activity=now
         )
@@ -170,16 +184,30 @@ class Working(QObject):
         (self.segmenting if self.segmenting.running else self.weighing).stop()
 
     def _plane_segmented(self, plan: SegmentPlan, target: Target, result: PlaneResult) -> None:
-        assert target.index is not None
-        try:
-            self._layers.put_plane(target.image, target.index, result, plan.kind)
-        except UserError as error:  # the layer was closed meanwhile, or memory is short
-            if len(plan.targets) == 1:
-                self.segmenting.stop()
-            self._quiet = True
-            self._fail(str(error), kind="warning")
+        index = target.index
+        assert index is not None
+
+        def put(what: Callable[[], None]) -> None:
+            try:
+                what()
+            except UserError as error:  # the layer was closed meanwhile, or memory is short
+                self._no_place(plan, str(error))
+
+        self._turns.add(
+            partial(put, partial(self._layers.put_labels, target.image, index, result, plan.kind)),
+            partial(put, partial(self._layers.put_scores, target.image, index, result)),
+        )
+
+    def _no_place(self, plan: SegmentPlan, sentence: str) -> None:
+        if len(plan.targets) == 1:
+            self.segmenting.stop()
+        self._quiet = True
+        self._fail(sentence, kind="warning")
 
     def _segmenting_ended(self, summary: Segmented) -> None:
+        self._turns.add(partial(self._segmenting_over, summary))
+
+    def _segmenting_over(self, summary: Segmented) -> None:
         self._sections.segment.show_running(False)
         self._allow()
         if summary.failures or not self._quiet:
