@@ -46,11 +46,10 @@ class Segmentation:
 
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
     """Segment all planes of an image with a progress bar on standard error; Ctrl-C gives it up."""
-    from napari_upaint.engine.predict import segment_plane  # torch: only now
-
     normalization = measure_image(image, name)
     results: list[PlaneResult] = []
     with bar(image.plane_count, name) as progress:
+        from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
 
         def show(state: PredictProgress) -> None:
             progress.update(max(0.0, len(results) + state.done / max(1, state.total) - progress.n))

@@ -112,19 +112,9 @@ def train_model(
     """Train with a progress bar on standard error; a first Ctrl-C ends it with the best model so far."""
     from napari_upaint.commands._running import bar, drive
     from napari_upaint.engine.progress import TrainResult
-    from napari_upaint.engine.train import train
 
-    running = train(
-        samples,
-        kind=kind,
-        start=start,
-        settings=settings,
-        weights=weights or WeightSettings(),
-        augment=augment or AugmentSettings(),
-        device=device,
-        name=name,
-    )
-    with bar(1.0, "training") as progress:
+    with bar(1.0, "getting ready") as progress:
+        from napari_upaint.engine.train import train  # takes a while: it brings torch
 
         def show(state: TrainProgress) -> None:
             progress.set_description_str(state.stage, refresh=False)
@@ -132,4 +122,14 @@ def train_model(
                 progress.set_postfix_str(f" step {state.step}, loss {state.loss:.3f}", refresh=False)
             progress.update(max(0.0, min(1.0, state.fraction) - progress.n))
 
+        running = train(
+            samples,
+            kind=kind,
+            start=start,
+            settings=settings,
+            weights=weights or WeightSettings(),
+            augment=augment or AugmentSettings(),
+            device=device,
+            name=name,
+        )
         return drive(running, TrainResult, show, interrupt)
