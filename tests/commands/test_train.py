@@ -258,3 +258,13 @@ def test_a_failure_leaves_the_older_model(files: Path, tiny: list[str]) -> None:
     _spoil(files, "only background")
     assert train(files / "bad.tif", "--labels", files / "bad_strokes.tif", "-o", model, *tiny) == 2
     assert model.read_bytes() == b"older"
+
+
+@pytest.mark.slow
+def test_strokes_are_learnt_and_found_again(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, arguments = files / "cells.safetensors", [files / "cells.tif", "--labels", files / "cells_strokes.tif"]
+    assert train(*arguments, "--seconds", 40, "-o", model) == 0
+    assert main(["segment", str(files / "cells.tif"), "--model", str(model), "-o", str(files / "out")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(files / "out" / "cells_labels.tif"), str(files / "truth" / "cells.tif")]) == 0
+    assert float(capsys.readouterr().out.splitlines()[-1].split()[1]) > 0.7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ def do_job(name: str, folder: Path, settings: TrainSettings, *, device: str = "a
         with clock.stage("load"):
             start, sample = start_model(None), open_sample(name)
             truth, painted = annotated(sample, name, settings.seed)
+        print(f"Training on {name} for {settings.seconds:g} s; everything else takes some seconds.", file=sys.stderr)
         with clock.stage("segment before training"):
             before = None if start is None else _segment(sample.image, name, start, device, interrupt)
         with clock.stage("train"):
