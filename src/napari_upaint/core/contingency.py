@@ -60,15 +60,17 @@ def contingency(first: np.ndarray, second: np.ndarray) -> Contingency:
         If the shapes differ or the values are no integers.
     """
     check_pair(first, second)
-    first_ids, a = _number(first)
-    second_ids, b = _number(second)
-    pair, shared = _count(a * max(1, len(second_ids)) + b, len(first_ids) * len(second_ids))
-    rows, columns = np.divmod(pair, max(1, len(second_ids)))
+    first_names, a = _number(first)
+    second_names, b = _number(second)
+    pairs, shared = _count(a * len(second_names) + b, len(first_names) * len(second_names))
+    rows, columns = np.divmod(pairs, max(1, len(second_names)))
+    first_numbers, rows = np.unique(rows, return_inverse=True)
+    second_numbers, columns = np.unique(columns, return_inverse=True)
     return Contingency(
-        first_ids,
-        second_ids,
-        np.bincount(a, minlength=len(first_ids)),
-        np.bincount(b, minlength=len(second_ids)),
+        first_names[first_numbers],
+        second_names[second_numbers],
+        _sum(shared, rows, len(first_numbers)),
+        _sum(shared, columns, len(second_numbers)),
         rows,
         columns,
         shared,
@@ -85,14 +87,20 @@ def check_pair(first: np.ndarray, second: np.ndarray) -> None:
 
 
 def _number(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ids that occur and the flat labels as numbers of these ids."""
+    """Return names and the flat labels, int64, as places in the names; some names may not occur."""
     flat = labels.ravel()
-    if flat.size and flat.dtype.kind != "b" and not 0 <= int(flat.min()) <= int(flat.max()) < 4 * flat.size + 1024:
-        ids, numbers = np.unique(flat, return_inverse=True)  # sorts: many times slower
-        return ids, numbers.astype(np.int64)
-    flat = flat.astype(np.int64)
-    occurs = np.bincount(flat, minlength=1) > 0
-    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[flat]
+    if flat.size == 0 or flat.dtype.kind == "b":
+        return np.arange(2), flat.astype(np.int64)
+    low, high = int(flat.min()), int(flat.max())
+    # Few enough to count all pairs of two such maps: the ids are their own places.
+    if low >= 0 and high < 2 * flat.size**0.5:
+        return np.arange(high + 1), flat.astype(np.int64)
+    if low >= 0 and high < 4 * flat.size + 1024:
+        flat = flat.astype(np.int64)
+        occurs = np.bincount(flat) > 0
+        return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[flat]
+    names, places = np.unique(flat, return_inverse=True)  # sorts: many times slower
+    return names, places.astype(np.int64)
 
 
 def _count(keys: np.ndarray, possible: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,3 +110,10 @@ def _count(keys: np.ndarray, possible: int) -> tuple[np.ndarray, np.ndarray]:
     counts = np.bincount(keys, minlength=possible)
     occurring = np.flatnonzero(counts)
     return occurring, counts[occurring]
+
+
+def _sum(shared: np.ndarray, numbers: np.ndarray, length: int) -> np.ndarray:
+    """Sum the pairs of each number, exactly."""
+    sums = np.zeros(length, np.int64)
+    np.add.at(sums, numbers, shared)
+    return sums

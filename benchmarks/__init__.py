@@ -1,0 +1,1 @@
+"""Speed and exactness beside other programs: ``python -m benchmarks``."""
