@@ -99,15 +99,16 @@ def targets(annotation: np.ndarray, kind: Kind, *, border: int | None = None) ->
         int16, ([Z,] Y, X): -1 unlabelled, 0 background, 1.. classes (objects: 1), `border`.
     """
     known = annotation > UNLABELLED
-    values = annotation.astype(np.int64) - BACKGROUND
-    result = np.where(known, np.minimum(values, 1) if kind == "objects" else values, IGNORED).astype(np.int16)
+    # Ids of objects may be huge: compared in their own type, never converted.
+    values = annotation > BACKGROUND if kind == "objects" else annotation.astype(np.int16) - BACKGROUND
+    result = np.where(known, values, IGNORED).astype(np.int16)
     if kind == "objects" and border is not None:
         result[borders(np.where(annotation >= FIRST, annotation, 0)) & known] = border
     return result
 
 
 def borders(labels: np.ndarray) -> np.ndarray:
-    """Return where two objects meet: object pixels beside another object, and gaps of up to 4 pixels between two.
+    """Return where two objects meet: object pixels beside another object, and gaps of up to 3 pixels between two.
 
     Parameters
     ----------

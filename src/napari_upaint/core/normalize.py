@@ -37,12 +37,16 @@ class Normalization:
             Axes (C, [Z,] Y, X), as many channels as were measured.
         """
         if len(image) != len(self.low):
-            raise ImageError(f"The image has {len(image)} channels, expected {len(self.low)}; choose the same channels.")
+            raise ImageError(
+                f"The image has {len(image)} channels, expected {len(self.low)}; choose the same channels."
+            )
         shape = (-1,) + (1,) * (image.ndim - 1)
-        low = np.asarray(self.low, np.float32).reshape(shape)
-        high = np.asarray(self.high, np.float32).reshape(shape)
-        scaled = (image.astype(np.float32) - low) / (high - low)
-        return np.clip(scaled, *CLIP, out=scaled)
+        # float32 for what it can hold; contrast of some units on top of a billion (int32, float64) would drown in it.
+        kind = np.result_type(image.dtype, np.float32)
+        low = np.asarray(self.low, kind).reshape(shape)
+        contrast = np.subtract(self.high, self.low).astype(kind).reshape(shape)
+        scaled = (image.astype(kind) - low) / contrast
+        return np.clip(scaled, *CLIP, out=scaled).astype(np.float32, copy=False)
 
 
 def measure(image: np.ndarray, name: str = "image") -> Normalization:
@@ -53,11 +57,17 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
     Raises
     ------
     ImageError
-        If every channel is constant, or values are NaN or infinite.
+        If there are no pixels, every channel is constant, or values are NaN or infinite.
     """
+    if not image.size:
+        raise ImageError(f"{name} has no pixels (its shape is {image.shape}); choose another image.")
+    if image.dtype == bool:  # percentiles of truth are not defined
+        image = image.view(np.uint8)
     low, high, constant = [], [], 0
     for channel in image:
         values = np.ravel(channel[tuple(slice(None, None, s) for s in _strides(channel.shape))])
+        if values.dtype == np.float16:  # its differences overflow
+            values = values.astype(np.float32)
         if values.dtype.kind == "f" and not np.isfinite(channel).all():
             wrong = int(channel.size - np.isfinite(channel).sum())
             raise ImageError(f"{name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
@@ -66,7 +76,7 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
             a, b = float(channel.min()), float(channel.max())
         if not b > a:
             constant += 1
-            b = a + 1.0
+            b = a + max(1.0, abs(a))  # a billion and one is a billion, in float32
         low.append(a)
         high.append(b)
     if constant == len(low):

@@ -1,0 +1,163 @@
+"""Laws of annotations: what painted values mean, and which cannot be learnt from."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes
+
+from napari_upaint.core.labels import borders, check_samples, class_names, painted_pixels, targets
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.sample import Sample
+from napari_upaint.errors import AnnotationError, ImageError
+
+PLANE = Normalization((0.0,), (1.0,))
+INTEGERS = [np.dtype(order + kind) for order in "<>" for kind in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8")]
+SHAPES = st.one_of(array_shapes(min_dims=2, max_dims=2, max_side=12), array_shapes(min_dims=3, max_dims=3, max_side=5))
+
+
+def sample(annotation, image=None):
+    annotation = np.asarray(annotation)
+    image = np.zeros((1, *annotation.shape)) if image is None else image
+    return Sample(image, annotation, PLANE, name="mine")
+
+
+def naive_borders(labels):
+    """Object pixels beside another object; other pixels with two objects within two pixels, corners included."""
+    result = np.zeros(labels.shape, bool)
+    for place in np.ndindex(labels.shape):
+        reach = 1 if labels[place] > 0 else 2
+        box = tuple(slice(max(0, p - reach), p + reach + 1) for p in place)
+        result[place] = len(np.unique(labels[box][labels[box] > 0])) > 1
+    return result
+
+
+def scattered(seed, shape, density):
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, 4, shape) * (rng.random(shape) < density)
+
+
+@given(SHAPES, st.integers(0, 10_000), st.sampled_from([0.1, 0.3, 0.7, 1.0]))
+def test_borders_are_where_two_objects_meet(shape, seed, density):
+    labels = scattered(seed, shape, density)
+    np.testing.assert_array_equal(borders(labels), naive_borders(labels))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_borders_of_every_integer_type_and_layout(dtype):
+    labels = scattered(3, (9, 14), 0.4)
+    expected = borders(labels)
+    assert expected.any() and not expected.all()
+    np.testing.assert_array_equal(borders(labels.astype(dtype)), expected)
+    np.testing.assert_array_equal(borders(labels.astype(dtype).T[::-1]), expected.T[::-1])
+
+
+def test_borders_know_huge_and_neighbouring_ids_and_take_negative_ones_for_none():
+    labels = scattered(4, (10, 10), 0.5).astype(np.uint64)
+    huge = np.array([0, 2**63, 2**63 + 1, 2**64 - 1], np.uint64)[labels]
+    np.testing.assert_array_equal(borders(huge), borders(labels))
+    signed = labels.astype(np.int64)
+    np.testing.assert_array_equal(borders(np.where(signed == 0, -1, signed)), borders(signed))
+
+
+@pytest.mark.parametrize(("gap", "meets"), [(0, True), (1, True), (3, True), (4, False)])
+def test_gaps_of_up_to_three_pixels_are_borders(gap, meets):
+    row = np.repeat([5, 0, 6], [8, gap, 8])
+    assert borders(np.tile(row, (9, 1))).any() == meets
+
+
+def test_one_object_or_none_has_no_borders():
+    for labels in (np.zeros((5, 6), int), np.ones((5, 6), int), np.eye(6, dtype=int), np.zeros((0, 4), int)):
+        assert not borders(labels).any()
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_targets_of_every_integer_type(dtype):
+    annotation = np.array([[0, 1, 2], [3, 127, 1]]).astype(dtype)
+    found = targets(annotation, "objects")
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, [[-1, 0, 1], [1, 1, 0]])
+    classes = np.array([[0, 1, 2], [3, 33, 1]]).astype(dtype)
+    np.testing.assert_array_equal(targets(classes, "classes"), [[-1, 0, 1], [2, 32, 0]])
+
+
+def test_huge_ids_are_objects():
+    annotation = np.array([[0, 1, 2**63, 2**63 + 5, 2**64 - 1, 2**16 + 1]], np.uint64)
+    np.testing.assert_array_equal(targets(annotation, "objects"), [[-1, 0, 1, 1, 1, 1]])
+    bordered = targets(annotation, "objects", border=2)
+    np.testing.assert_array_equal(bordered[0, :2], [-1, 2])  # a gap painted as background between two objects
+
+
+@given(SHAPES, st.integers(0, 10_000), st.sampled_from([0.2, 0.6, 1.0]))
+def test_borders_are_targets_only_where_painted(shape, seed, density):
+    annotation = scattered(seed, shape, density) * scattered(seed + 1, shape, density)
+    plain, bordered = targets(annotation, "objects"), targets(annotation, "objects", border=2)
+    meets = borders(np.where(annotation >= 2, annotation, 0)) & (annotation > 0)
+    np.testing.assert_array_equal(bordered, np.where(meets, 2, plain))
+    np.testing.assert_array_equal(targets(annotation, "classes", border=9), targets(annotation, "classes"))
+
+
+def test_painted_pixels_are_counted_over_all_annotations():
+    assert painted_pixels([np.array([[0, 1, 1, 5]]), np.array([[5, 2**40]]), np.zeros((3, 3), int)]) == {
+        1: 2,
+        5: 2,
+        2**40: 1,
+    }
+
+
+def test_names_of_classes():
+    one, many = np.array([0, 1, 2]), np.array([0, 1, 4])
+    assert class_names([one, many], "objects") == ("background", "object")
+    assert class_names([one], "classes") == ("background", "object")
+    assert class_names([one, many], "classes") == ("background", "class 2", "class 3", "class 4")
+    assert class_names([one * 0], "classes") == ("background", "object")
+
+
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_good_samples_pass(kind):
+    check_samples([sample([[0, 1, 2]])], kind)
+    check_samples([sample([[0, 1]]), sample([[2, 0]]), sample([[0, 0]])], kind)  # together they hold all
+    check_samples([sample(np.full((3, 4, 5), 33)), sample([[1, 0]])], kind)
+    check_samples([sample([[1, 2**31 if kind == "objects" else 7]])], kind)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "says"),
+    [
+        ([[0, 0]], "objects", "Nothing is painted"),
+        ([[2, 3]], "objects", "no background"),
+        ([[1, 1, 0]], "classes", "Only background"),
+        ([[1, 34]], "classes", "Label 34 is painted as a class, at most 33"),
+        ([[1.0, 2.0]], "objects", "mine hold float64 values"),
+        ([[True, False]], "objects", "mine hold bool values"),
+        ([[1, 2, -3]], "objects", "hold -3; labels start at 0"),
+    ],
+)
+def test_bad_annotations_get_a_sentence(annotation, kind, says):
+    with pytest.raises(AnnotationError, match=says):
+        check_samples([sample(annotation)], kind)
+
+
+def test_no_samples_are_nothing_painted():
+    with pytest.raises(AnnotationError, match="Nothing is painted"):
+        check_samples([], "objects")
+
+
+def test_other_shapes_than_the_image_get_a_sentence():
+    with pytest.raises(AnnotationError, match=r"labels of mine have shape \(2, 2\), the image \(2, 3\)"):
+        check_samples([sample([[1, 2], [1, 2]], np.zeros((1, 2, 3)))], "objects")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_images_with_what_is_no_number_get_a_sentence(bad):
+    with pytest.raises(ImageError, match="mine has pixels that are NaN or infinite"):
+        check_samples([sample([[1, 2]], np.array([[[0, bad]]]))], "objects")
+
+
+def test_annotations_are_never_changed():
+    annotation = scattered(0, (8, 8), 0.5)
+    before = annotation.copy()
+    check_samples([sample(annotation + 1)], "objects")
+    targets(annotation, "objects", border=2)
+    borders(annotation)
+    np.testing.assert_array_equal(annotation, before)

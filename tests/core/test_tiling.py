@@ -1,0 +1,124 @@
+"""Laws of tiling: sizes follow the paper, tiles cover an image once, mirroring is NumPy's."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes
+
+from napari_upaint.core import tiling
+
+DEPTHS = range(1, 8)
+SHAPES = st.one_of(
+    array_shapes(min_dims=2, max_dims=2, max_side=300), array_shapes(min_dims=3, max_dims=3, max_side=60)
+)
+
+
+def walked(size, depth):
+    """Go through the network's layers one by one; None where a pooling sees an odd size or nothing is left."""
+    for _ in range(depth - 1):
+        size -= 4
+        if size <= 0 or size % 2:
+            return None
+        size //= 2
+    size -= 4
+    for _ in range(depth - 1):
+        size = 2 * size - 4
+        if size <= 0:
+            return None
+    return size if size > 0 else None
+
+
+def test_the_papers_figures():
+    assert tiling.output_size(572, 5) == 388
+    assert tiling.halo(5) == 92
+    assert tiling.input_size(388, 5) == 572
+    assert tiling.grid(5) == 16
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_sizes_are_those_of_the_layers(depth):
+    for size in range(1, 900):
+        expected = walked(size, depth)
+        if expected is None:
+            with pytest.raises(ValueError, match=f"An input of {size} pixels"):
+                tiling.output_size(size, depth)
+        else:
+            assert tiling.output_size(size, depth) == expected == size - 2 * tiling.halo(depth)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_the_input_is_the_smallest_that_suffices(depth):
+    valid = [(size, out) for size in range(1, 1500) if (out := walked(size, depth))]
+    for output in range(1, 300):
+        assert tiling.input_size(output, depth) == next(size for size, out in valid if out >= output)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_the_size_that_an_error_proposes_is_valid(depth):
+    for size in (1, 2, 7, 33, 141, 257):
+        if walked(size, depth) is None:
+            with pytest.raises(ValueError, match="use") as error:
+                tiling.output_size(size, depth)
+            proposed = int(str(error.value).rstrip(".").split()[-1])
+            assert walked(proposed, depth)
+
+
+@given(SHAPES, st.integers(2, 6), st.integers(1, 400))
+def test_tiles_cover_every_pixel_once_and_start_on_the_grid(shape, depth, tile):
+    plan = tiling.plan(shape, depth, tile)
+    seen = np.zeros(shape, int)
+    tiles = list(plan)
+    assert len(tiles) == len(plan)
+    for one in tiles:
+        seen[one.region] += 1
+        assert all(start % tiling.grid(depth) == 0 for start in one.start)
+        assert all(keep <= out for keep, out in zip(one.keep, plan.output, strict=True))
+    assert (seen == 1).all()
+    assert plan.output == tuple(walked(size, depth) for size in plan.input)
+
+
+@given(SHAPES, st.integers(2, 5), st.integers(1, 600))
+def test_no_tile_is_larger_than_asked_for_or_needed(shape, depth, tile):
+    smallest = tiling.input_size(tiling.grid(depth), depth)
+    for n, size in zip(shape, tiling.plan(shape, depth, tile).input, strict=True):
+        assert size <= max(tile + 4, smallest)  # the next valid size may lie a little above
+        assert size <= tiling.input_size(n + tiling.grid(depth), depth)
+
+
+@pytest.mark.parametrize("depth", range(2, 6))
+def test_a_valid_tile_size_is_taken_as_it_is(depth):
+    for tile in (size for size in range(tiling.input_size(tiling.grid(depth), depth), 700) if walked(size, depth)):
+        assert tiling.plan((100_000,), depth, tile).input[0] <= tile
+
+
+def test_tiles_are_even():
+    assert tiling.plan((520,), 5, 684).stride == (272,)  # not 496 and 24
+
+
+@given(st.integers(-300, 300), st.integers(1, 200), st.integers(1, 60))
+def test_mirroring_is_that_of_numpy(start, size, n):
+    margin = 600
+    padded = np.pad(np.arange(n), margin, mode="reflect")
+    np.testing.assert_array_equal(tiling.mirrored(start, size, n), padded[margin + start : margin + start + size])
+
+
+@given(SHAPES, st.integers(2, 4), st.integers(1, 300), st.booleans())
+def test_tiles_are_cut_from_the_mirrored_image(shape, depth, tile, reverse):
+    image = np.arange(2 * np.prod(shape)).reshape(2, *shape)
+    image = image[:, ::-1] if reverse else image
+    plan = tiling.plan(shape, depth, tile)
+    pad = [(plan.halo, plan.halo + max(plan.input))] * len(shape)
+    padded = np.pad(image, [(0, 0), *pad], mode="reflect")
+    for one in list(plan)[:: max(1, len(plan) // 3)]:
+        box = tuple(slice(a, a + size) for a, size in zip(one.start, plan.input, strict=True))
+        np.testing.assert_array_equal(tiling.cut(image, plan, one), padded[(slice(None), *box)])
+
+
+def test_a_tile_within_the_image_is_no_copy():
+    image = np.zeros((1, 900, 900), np.float32)
+    plan = tiling.plan((900, 900), 5, 400)
+    inside = [
+        one for one in plan if all(a > 92 and a + n < 900 - 120 for a, n in zip(one.start, one.keep, strict=True))
+    ]
+    assert inside and all(np.shares_memory(tiling.cut(image, plan, one), image) for one in inside)
