@@ -21,6 +21,23 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+        return numba.njit(**options)(function)
+
+
+def compile_ahead(ndim: int = 2) -> None:
+    """Compile what training tiles need, or load it, so that the first training does not wait for it.
+
+    Some seconds the first time on a machine, a fifth of a second later. Safe in a thread.
+    """
+    import numpy as np
+
+    from napari_upaint.core.deformation import Warp, prefilter, warp_image, warp_labels
+    from napari_upaint.core.weight_map import weight_map
+
+    shape = (4,) * ndim
+    warp = Warp.identity(shape)
+    warp_image(prefilter(np.zeros((1, *shape), np.float32)), warp, prefiltered=True)
+    warp_labels(np.zeros(shape, np.uint8), warp)
+    weight_map(np.ones(shape, np.uint8), "objects")
