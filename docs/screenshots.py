@@ -107,17 +107,17 @@ def first_steps(seconds: int) -> None:
     session.close()
 
 
-def colours(seconds: int) -> None:
-    """Write colours.png: a stained section, RGB."""
+def stained(seconds: int) -> None:
+    """Write segmented.png: a stained section, RGB."""
     session = Session("nuclei_he")
     session.train(seconds)
     session.settle()
     session.viewer.layers[session.layer("scores")].visible = False
-    session.shoot("colours")
+    session.shoot("segmented")
     session.close()
 
 
-PICTURES = {"first_steps": first_steps, "colours": colours}
+PICTURES = {"first_steps": first_steps, "stained": stained}
 
 
 def main() -> None:
