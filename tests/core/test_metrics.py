@@ -6,6 +6,7 @@ import skimage.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
+from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from napari_upaint.core.contingency import contingency
@@ -19,6 +20,7 @@ from napari_upaint.core.metrics import (
     v_rand,
     variation_of_information,
 )
+from napari_upaint.io.samples import open_sample
 
 SHAPES = array_shapes(min_dims=2, max_dims=3, max_side=8)
 INTEGERS = [np.dtype(sign + order) for sign in "<>" for order in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8")]
@@ -155,3 +157,16 @@ def test_what_cannot_be_compared_is_refused():
         object_scores(np.zeros((2, 2)), np.zeros((2, 2), int))
     with pytest.raises(ValueError, match="threshold is 0"):
         object_scores(np.ones((2, 2), int), np.ones((2, 2), int), 0)
+
+
+def test_a_threshold_on_real_nuclei_is_scored_as_by_scikit_image():
+    sample = open_sample("nuclei_fluorescence")
+    image = ndimage.gaussian_filter(np.squeeze(np.asarray(sample.image.data)).astype(float), 1)[:180, :180]
+    truth, labels = np.asarray(sample.truth)[:180, :180], ndimage.label(image > image.mean() + 0.5 * image.std())[0]
+    assert v_rand(labels, truth) == pytest.approx(1 - skimage.metrics.adapted_rand_error(truth, labels)[0])
+    expected = skimage.metrics.variation_of_information(truth, labels)
+    np.testing.assert_allclose(variation_of_information(labels, truth), expected)
+    scores = object_scores(labels, truth)
+    assert (scores.matched, scores.found, scores.expected) == assigned(labels, truth, 0.5)
+    assert scores.average_precision == average_precision(labels, truth)[0]
+    assert 0.5 < seg_score(labels, truth) < iou(labels, truth)

@@ -16,6 +16,7 @@ from napari_upaint.core.weight_map import (
     update_weight_map,
     weight_map,
 )
+from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import WeightSettings
 
 PLAIN = WeightSettings(balance=False)
@@ -216,3 +217,11 @@ def test_what_is_no_annotation_is_refused():
         border_term(np.ones((3, 3), int), spacing=(1, 1, 1))
     with pytest.raises(ValueError, match="Spacing"):
         border_term(np.ones((3, 3), int), spacing=(1, 0))
+
+
+def test_real_nuclei_weigh_as_the_formula_says():
+    truth = np.asarray(open_sample("nuclei_fluorescence").truth)
+    crowded = truth[100:260, 100:260]
+    assert len(np.unique(crowded)) > 5
+    for labels in (crowded, carve_border(crowded)):
+        np.testing.assert_allclose(border_term(labels), naive_border(labels), atol=1e-5)
