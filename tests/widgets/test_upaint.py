@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import dask.array as da
 import numpy as np
 import pytest
 from app_model.types import KeyBinding
@@ -197,6 +198,41 @@ def test_a_stack_is_segmented_plane_by_plane(viewer, dock, settle, qtbot):
     assert tuple(map(str, scores.units)) == ("pixel", "second", "micrometer", "micrometer")
     assert scores.axis_labels == ("channel", "t", "y", "x")
     assert dock.sections.message.text() == "Segmented 3 planes."
+
+
+def test_lazy_and_multiscale_layers(viewer, dock, settle, qtbot):
+    stack = picture((3, 60, 80))
+    viewer.add_image(da.from_array(stack, chunks=(1, 60, 80)), name="lazy")
+    viewer.add_image([stack[0], stack[0, ::2, ::2]], name="pyramid", multiscale=True)
+    dock.sections.image.combo.setCurrentText("lazy")
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["lazy annotation"], (0,))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    dock.sections.segment.buttons["all"].click()
+    settle(dock)
+    assert dock.sections.message.text() == "Segmented 4 planes."
+    assert (viewer.layers["lazy labels"].data[:, 20, 20] == 1).all()
+    assert viewer.layers["pyramid labels"].data.shape == (60, 80)
+
+
+def test_images_of_one_size_keep_their_own_labels(viewer, dock):
+    for name in ("first", "second"):
+        viewer.add_image(picture(), name=name)
+        dock.sections.image.combo.setCurrentText(name)
+        dock.sections.labels.new_button.click()
+    for name in ("first", "second"):
+        dock.sections.image.combo.setCurrentText(name)
+        assert dock.sections.labels.combo.currentText() == f"{name} annotation"
+
+
+def test_the_dock_begins_with_the_selected_layer(viewer, open_dock):
+    for name in ("first", "second", "third"):
+        viewer.add_image(picture(), name=name)
+    viewer.layers.selection.active = viewer.layers["second"]
+    assert open_dock().sections.image.combo.currentText() == "second"
 
 
 def test_one_bad_image_does_not_stop_the_others(viewer, painted, settle):

@@ -31,6 +31,7 @@ class Choosing(QObject):
         self._pixels: Mapping[int, int] = {}
         self._counted = False
         self._uncounted: set[int] = set()  # labels that were painted with since the last count
+        self._pairs: dict[Hashable, Hashable] = {}  # the labels last chosen with each image
         self._count = PaintedCount(self.annotation, self)
         self._count.counted.connect(self._painted)
         self._count.failed.connect(self.failed)
@@ -44,6 +45,9 @@ class Choosing(QObject):
         sections.labels.next_wanted.connect(self.take_next)
         sections.labels.kind_changed.connect(self._show_painted)
         self._list_layers()
+        active = layers.active()
+        sections.image.combo.set_key(active)
+        sections.labels.combo.set_key(active)
 
     def close(self) -> None:
         """Count no more."""
@@ -112,14 +116,24 @@ class Choosing(QObject):
 
     def _image_chosen(self, key: Hashable | None) -> None:
         self._sections.image.show_facts(self.image())
-        if key is not None and not self.situation().fits:
-            fitting = self._layers.fitting_annotation(key)
-            if fitting is not None:
-                self._sections.labels.combo.set_key(fitting)
+        if key is not None:
+            self._choose_annotation_of(key)
         self.changed.emit()
+
+    def _choose_annotation_of(self, image: Hashable) -> None:
+        """Choose the labels that go with an image: two images of one size must not share theirs by accident."""
+        fitting = self._layers.fitting_annotations(image)
+        before = self._pairs.get(image)
+        if before in fitting:
+            self._sections.labels.combo.set_key(before)
+        elif fitting:
+            self._sections.labels.combo.set_key(fitting[0])
 
     def _annotation_chosen(self, key: Hashable | None) -> None:
         self._layers.watch(key)
+        image = self._sections.image.combo.key()
+        if image is not None and key is not None:
+            self._pairs[image] = key
         self._counted, self._pixels, self._uncounted = False, {}, set()
         self._count.ask()
         self._show_painted()

@@ -29,7 +29,7 @@ class LayerCombo(ElidingCombo):
         index = self.currentIndex()
         return self._keys[index] if 0 <= index < len(self._keys) else None
 
-    def set_key(self, key: Hashable) -> None:
+    def set_key(self, key: Hashable | None) -> None:
         """Choose a layer."""
         if key in self._keys:
             self.setCurrentIndex(self._keys.index(key))

@@ -91,11 +91,16 @@ class Layers(QObject):
         """List the labels layers that can be painted on, without results of this program."""
         return [Choice(layer.unique_id, layer.name) for layer in self._of(Labels)]
 
-    def fitting_annotation(self, image: Hashable) -> Hashable | None:
-        """Return the uppermost labels layer of the image's shape, None without one."""
-        shape = self.image(image).shape
-        fitting = [layer.unique_id for layer in self._of(Labels) if _level_0(layer).shape == shape]
-        return fitting[-1] if fitting else None
+    def fitting_annotations(self, image: Hashable) -> list[Hashable]:
+        """List the labels layers of the image's shape, those that are called after it first."""
+        source = self.image(image)
+        fitting = [layer for layer in reversed(self._of(Labels)) if _level_0(layer).shape == source.shape]
+        return [layer.unique_id for layer in sorted(fitting, key=lambda one: not one.name.startswith(source.name))]
+
+    def active(self) -> Hashable | None:
+        """Return the key of the layer that is selected in napari's list."""
+        layer = self._viewer.layers.selection.active
+        return None if layer is None else layer.unique_id
 
     def _of(self, kind: type[Layer]) -> list[Any]:
         return [layer for layer in self._viewer.layers if isinstance(layer, kind) and MARK not in layer.metadata]

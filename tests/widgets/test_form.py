@@ -1,0 +1,57 @@
+"""Forms made from settings."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
+from napari_upaint.widgets._form import Form
+
+
+@pytest.mark.parametrize("settings", [AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings])
+def test_a_form_begins_with_the_defaults_and_goes_back_to_them(qtbot, settings):
+    form = Form(settings)
+    qtbot.addWidget(form)
+    assert form.value() == settings()
+    for control in form._controls.values():
+        getattr(control.widget, "stepUp", lambda: None)()
+    assert form.value() is not None  # limits hold, so settings can be made
+    form.restore()
+    assert form.value() == settings()
+
+
+def test_values_go_in_and_out(qtbot):
+    form = Form(TrainSettings, without=["seconds"], zero={"learning_rate": "automatic"})
+    qtbot.addWidget(form)
+    wanted = TrainSettings(seconds=7, learning_rate=1e-5, recipe="paper", seed=2**31 - 1)
+    with qtbot.waitSignal(form.valueChanged):
+        form.setValue(wanted)
+    assert form.value(seconds=7.0) == wanted
+    assert form.control("learning_rate").value() == 1e-5
+    form.restore()
+    assert form.control("learning_rate").text() == "automatic"
+
+
+def test_units_tips_and_limits_come_from_the_declaration(qtbot):
+    form = Form(WeightSettings)
+    qtbot.addWidget(form)
+    sigma = form.control("sigma")
+    assert sigma.suffix() == " px"
+    assert "sigma" in sigma.toolTip()
+    assert (sigma.minimum(), sigma.maximum()) == (0.1, 100)
+
+
+def test_the_wheel_changes_nothing_in_passing(qtbot):
+    form = Form(WeightSettings)
+    qtbot.addWidget(form)
+    form.show()
+    box = form.control("w0")
+    before = box.value()
+    place = QPointF(5, 5)
+    args = (place, place, QPoint(0, 0), QPoint(0, 120), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+    box.clearFocus()
+    QApplication.sendEvent(box, QWheelEvent(*args, Qt.ScrollPhase.NoScrollPhase, False))
+    assert box.value() == before

@@ -1,0 +1,199 @@
+"""Small parts of the dock, one by one."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import pytest
+
+from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.errors import ImageError
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba, theme_colours
+from napari_upaint.widgets._loss_plot import LossPlot
+from napari_upaint.widgets._message import MessageLine
+from napari_upaint.widgets._model_section import ModelSection
+from napari_upaint.widgets._painted_list import painted_lines
+from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._segmenting import Segmented
+from napari_upaint.widgets._train_section import TrainSection
+from napari_upaint.widgets._training import Trained
+from napari_upaint.widgets._turns import Turns
+from napari_upaint.widgets._words import after_segmenting, after_training
+
+
+def model(name="mine", **more):
+    return ModelFile(ModelHeader(name, Architecture(), **more), {"bias": np.zeros(1, np.float32)})
+
+
+def test_background_has_a_colour_of_its_own():
+    assert BACKGROUND_COLOUR not in CLASS_COLOURS
+    table = label_rgba(1)
+    assert not table[0].any()
+    for label in range(1, len(table)):
+        rgb = "#" + "".join(f"{round(255 * part):02x}" for part in table[label, :3])
+        assert rgb == label_colour(label)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_plot_and_message_are_drawn_in_every_theme(qtbot, theme):
+    plot, message = LossPlot(), MessageLine()
+    for widget in (plot, message):
+        qtbot.addWidget(widget)
+        widget.set_colours(theme_colours(theme))
+        widget.show()
+    empty = plot.grab().toImage()
+    plot.clear(60)
+    for step in range(5000):
+        plot.add(step / 100, 1 / (step + 1), 0.5 if step % 500 == 0 else None)
+    assert len(plot.loss) <= 600
+    assert len(plot.validation) == 10
+    assert plot.grab().toImage() != empty
+
+
+def test_message(qtbot):
+    line = MessageLine()
+    qtbot.addWidget(line)
+    assert line.isHidden()
+    line.show_message("It broke.", "error", "Traceback")
+    assert not line.isHidden()
+    assert not line._more.isHidden()
+    assert line._details.isHidden()
+    line._more.click()
+    assert not line._details.isHidden()
+    line._dismiss.click()
+    assert line.isHidden()
+    assert line.text() == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_many_classes_fit_in_six_rows():
+    lines = painted_lines({label: label for label in range(1, 12)}, "classes")
+    assert len(lines) == 7
+    assert lines[-1] == ((7, 8, 9, 10, 11), "5 more classes", 45)
+    assert painted_lines({}, "objects") == [((1,), "Background", 0), ((2,), "0 objects", 0)]
+
+
+def test_work_tells_its_outcome_on_the_main_thread(qtbot):
+    work, heard = Work(), []
+    work.done.connect(lambda value: heard.append((value, threading.current_thread() is threading.main_thread())))
+    with qtbot.waitSignal(work.done):
+        work.start(lambda: 7)
+    assert heard == [(7, True)]
+    assert not work.busy
+
+
+def test_work_tells_what_went_wrong(qtbot):
+    def broken(error):
+        raise error
+
+    work = Work()
+    for error, words in (
+        (ImageError("It is constant."), "It is constant."),
+        (RuntimeError("boom"), "Something unexpected went wrong (RuntimeError: boom)."),
+        (MemoryError(), "There is not enough memory; close other programs or choose a smaller image."),
+    ):
+        with qtbot.waitSignal(work.failed) as signal:
+            work.start(broken, error)
+        assert signal.args[0] == words
+
+
+def test_forgotten_work_is_not_heard(qtbot):
+    work, go = Work(), threading.Event()
+    heard = []
+    work.done.connect(heard.append)
+    work.start(go.wait)
+    work.forget()
+    with qtbot.waitSignal(work.done):
+        work.start(lambda: "new")
+        go.set()
+    qtbot.wait(50)
+    assert heard == ["new"]
+
+
+def test_turns_keep_their_order(qtbot):
+    turns, done = Turns(), []
+    turns.add(lambda: done.append(1), lambda: done.append(2))
+    turns.add(lambda: done.append(3))
+    assert len(turns) == 3
+    qtbot.waitUntil(lambda: len(turns) == 0)
+    assert done == [1, 2, 3]
+
+
+def result(improved, before, after):
+    return TrainResult(model(), improved, before, after, 12, 15.2, "")
+
+
+@pytest.mark.parametrize(
+    ("trained", "words"),
+    [
+        (
+            Trained(result(True, 0.9, 0.3), None),
+            "Better than before: loss on held-out paint 0.9 → 0.3; 12 steps in 15 s.",
+        ),
+        (Trained(result(False, 0.3, 0.9), None), "Kept the model from before, because nothing was better"),
+        (Trained(result(True, math.nan, math.nan), None), "Trained, but there was too little paint to say how well"),
+    ],
+)
+def test_words_after_training(trained, words):
+    assert after_training(trained).startswith(words)
+
+
+def test_words_after_segmenting():
+    assert after_segmenting(Segmented(3, (), False)) == ("Segmented 3 planes.", "info", "")
+    assert after_segmenting(Segmented(1, (), True))[0] == "Stopped after 1 plane."
+    words, kind, details = after_segmenting(Segmented(2, (("A is bad.", "why"), ("B is bad.", "")), False))
+    assert kind == "warning"
+    assert words == "Segmented 2 planes, but: A is bad. (2 layers failed, see the details.)"
+    assert "B is bad." in details
+    assert after_segmenting(Segmented(0, (("A is bad.", ""),), False))[:2] == ("A is bad.", "error")
+
+
+def test_progress_of_a_training(qtbot):
+    section = TrainSection(60)
+    qtbot.addWidget(section)
+    section.show_running(True)
+    section.show_progress(TrainProgress("training", 41, 20.0, 60.0, 1 / 3, 0.5, 0.4))
+    assert section.progress.words() == "Training, step 41, 40 s left"
+    assert section.progress.fraction() == pytest.approx(1 / 3, abs=0.01)
+    section.show_running(False)
+    section.allow("Open an image first.")
+    assert not section.button.isEnabled()
+
+
+def test_models_of_files(qtbot, tmp_path, own_home):
+    section = ModelSection()
+    qtbot.addWidget(section)
+    path = save_model(model(summary="Mine."), tmp_path / "mine.safetensors")
+    section.open_file(path)
+    assert section.choice().path == path
+    assert section._summary.text() == "Mine."
+    with qtbot.waitSignal(section.refused) as refused:
+        (tmp_path / "none.safetensors").write_bytes(b"nothing")
+        section.open_file(tmp_path / "none.safetensors")
+    assert "is no U-Paint model" in refused.args[0]
+    assert section.choice().path == path
+    copied = section.save_to(tmp_path / "copy")
+    assert copied == tmp_path / "copy.safetensors"
+    assert copied.read_bytes() == path.read_bytes()
+    section.choose(None)
+    assert not section.save_button.isEnabled()
+    assert section.combo.currentText() == "From scratch"
+
+
+def test_own_models_say_where_they_come_from(qtbot, own_home):
+    told = {"images": ["cells"], "start": "generalist-fast"}
+    save_model(model(summary="Any objects.", provenance=told), own_home / "models" / "cells 1.safetensors")
+    section = ModelSection()
+    qtbot.addWidget(section)
+    section.combo.setCurrentText("cells 1")
+    assert section._summary.text() == "Learned objects of cells, starting from generalist-fast."
