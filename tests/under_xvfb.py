@@ -7,6 +7,7 @@ same size and the same software OpenGL. Outside Linux the command runs as it is.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ def main(command: list[str]) -> int:
     """Start Xvfb on a free display number, run the command there, end Xvfb; return the command's exit code."""
     if not sys.platform.startswith("linux"):
         return subprocess.call(command)
+    # Being terminated must end the command and Xvfb too, by way of the finally below.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     reading, writing = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-screen", "0", SCREEN, "-nolisten", "tcp"],
