@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from napari_upaint.core.deformation import Warp, warp_image, warp_labels
 from napari_upaint.core.labels import borders
-from napari_upaint.core.tiling import halo
+from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import border_term
 from pretraining.data import Record
 
@@ -32,7 +32,8 @@ class TrainingTile:
 
 def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> TrainingTile:
     """Draw one tile of a record."""
-    size = int(config["tile"])
+    depth = int(config["depth"])
+    size = input_size(int(config["output"]), depth)
     zoom = _zoom(record, rng, config["diameter"])
     image, labels = _region(record, rng, size / zoom)
     image = _mix_channels(image, rng)
@@ -40,7 +41,7 @@ def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> Tr
         image = ndimage.gaussian_filter(image, (0, 0.45 / zoom, 0.45 / zoom))
     warp = _warp(labels.shape, rng, size, zoom)
     image = _vary(warp_image(image, warp, order=1), rng)
-    margin = halo(int(config["depth"]))
+    margin = halo(depth)
     labels = np.ascontiguousarray(warp_labels(labels, warp)[margin:-margin, margin:-margin])
     return TrainingTile(image, *question(labels, config))
 
@@ -101,18 +102,18 @@ def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Change gray values as microscopes, dyes and cameras do; axes (1, Y, X), about 0..1 in and out."""
     plane = np.clip(image[0], -0.5, 2)
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         plane = 1 - plane
     if rng.random() < 0.5:
         plane = np.sign(plane) * np.abs(plane) ** float(np.exp(rng.uniform(-0.7, 0.7)))
     if rng.random() < 0.3:
         plane = plane * _uneven(plane.shape, rng, 0.5) + _uneven(plane.shape, rng, 0.2) - 1
     if rng.random() < 0.3:
-        plane = ndimage.gaussian_filter(plane, rng.uniform(0.3, 2.0))
+        plane = ndimage.gaussian_filter(plane, rng.uniform(0.3, 1.5))
     elif rng.random() < 0.15:  # sharpened by a camera or a viewer
         plane = plane + rng.uniform(0.3, 1.5) * (plane - ndimage.gaussian_filter(plane, rng.uniform(1, 3)))
-    if rng.random() < 0.5:
-        noise = rng.standard_normal(plane.shape, np.float32) * np.float32(10 ** rng.uniform(-2.5, -0.7))
+    if rng.random() < 0.4:
+        noise = rng.standard_normal(plane.shape, np.float32) * np.float32(10 ** rng.uniform(-2.5, -0.9))
         plane = plane + (ndimage.gaussian_filter(noise, 0.7) * 2 if rng.random() < 0.3 else noise)
     if rng.random() < 0.1:
         plane = _blocky(plane, rng)

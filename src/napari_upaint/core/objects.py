@@ -50,7 +50,7 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.n
         # Objects take back the border pixels beside them, but not what is background.
         _grow(labels, scores[0] < 1 - settings.threshold, _BORDER)
     if settings.fill_holes:
-        labels = _filled(labels)
+        _fill(labels)
     return _renumbered(labels, settings.smallest)
 
 
@@ -83,13 +83,23 @@ def _split(labels: np.ndarray) -> np.ndarray:
     return np.asarray(watershed(-smooth, seeds, mask=inside), np.int32)
 
 
-def _filled(labels: np.ndarray) -> np.ndarray:
-    """Close the holes of every object, each in its own bounding box."""
-    for value, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is not None:
-            hole = ndimage.binary_fill_holes(labels[box] == value) & (labels[box] == 0)
-            labels[box][hole] = value
-    return labels
+def _fill(labels: np.ndarray) -> None:
+    """Close the holes of objects, in place: background that one object encloses, islands in it left alone."""
+    holes, _ = ndimage.label(labels == 0)
+    boxes = ndimage.find_objects(labels)
+    for value, box in enumerate(ndimage.find_objects(holes), start=1):
+        if any(side.start == 0 or side.stop == n for side, n in zip(box, labels.shape, strict=True)):
+            continue  # open to the edge of the image
+        around = tuple(slice(side.start - 1, side.stop + 1) for side in box)
+        hole = holes[around] == value
+        ids = np.unique(labels[around][ndimage.binary_dilation(hole) & ~hole])
+        outside = [id_ for id_ in ids if not _within(boxes[id_ - 1], box)]
+        if len(outside) == 1:
+            labels[around][hole] = outside[0]
+
+
+def _within(inner: tuple[slice, ...], outer: tuple[slice, ...]) -> bool:
+    return all(a.start > b.start and a.stop < b.stop for a, b in zip(inner, outer, strict=True))
 
 
 def _cleaned(mask: np.ndarray, smallest: int) -> np.ndarray:

@@ -16,8 +16,9 @@ class Plan:
 
     Attributes
     ----------
-    tile : int
-        Network input, px: small tiles mean more steps in a minute, large ones less work lost to the halo.
+    output : int
+        Pixels of a tile that are learnt from: small ones mean more steps in a minute, large ones less work lost to
+        the halo. The network's input follows from it and the depth.
     average : float
         Share of the old value in the moving average of the weights at every step; 0: no average.
     validations : int
@@ -26,7 +27,7 @@ class Plan:
 
     optimizer: Literal["adamw", "sgd"]
     learning_rate: float
-    tile: int
+    output: int
     average: float
     validations: int
     warmup: int
@@ -34,10 +35,10 @@ class Plan:
 
 
 # Chosen by measurement, see docs/design.md.
-FINE_TUNE = Plan("adamw", 3e-4, 380, 0.98, 16, 10, True)
-FROM_SCRATCH = Plan("adamw", 1e-3, 380, 0.98, 16, 20, True)
+FINE_TUNE = Plan("adamw", 3e-4, 196, 0.98, 16, 10, True)
+FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
-PAPER = Plan("sgd", 1e-4, 572, 0.0, 16, 0, False)
+PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)
 
 
 def plan_for(settings: TrainSettings, *, pretrained: bool) -> Plan:

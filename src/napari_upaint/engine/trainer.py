@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from napari_upaint import __version__
+from napari_upaint.core import tiling
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
@@ -50,6 +51,7 @@ class Trainer:
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
+        self.tile = tiling.input_size(self.plan.output, self.network.depth)
         self.step, self.loss = 0, None  # type: int, float | None
         self.before = self.best = float("inf")
         self.best_state: dict[str, torch.Tensor] | None = None
@@ -61,7 +63,7 @@ class Trainer:
         prepared = prepare(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
         )
-        self.validation = validation_tiles(prepared, self.network.depth, self.plan.tile)
+        self.validation = validation_tiles(prepared, self.network.depth, self.tile)
         loss = self.judge_network()
         if first:
             self.before = loss
@@ -73,7 +75,7 @@ class Trainer:
         self.sampler = Sampler(
             prepared,
             self.augment,
-            tile=self.plan.tile,
+            tile=self.tile,
             halo=self.network.halo,
             seed=self.settings.seed,
             start=scores,
