@@ -28,8 +28,14 @@ def to_network(model: ModelFile, in_channels: int | None = None) -> UNet:
     Raises
     ------
     ModelError
-        If the weights do not fit the architecture that the file names.
+        If the weights do not fit the architecture that the file names, or its convolutions are padded.
     """
+    if model.header.architecture.padding != "valid":
+        # Overlap tiles rest on unpadded convolutions; others would silently give shifted scores.
+        raise ModelError(
+            f"{model.header.name} has padded convolutions ({model.header.architecture.padding!r}), which this version "
+            "cannot tile; choose another model."
+        )
     network = build(model.header.architecture)
     # copied: weights read from a file are not writable, training needs them so
     weights = {name: torch.tensor(np.asarray(value, np.float32)) for name, value in model.weights.items()}
@@ -49,11 +55,21 @@ def adapt_input(network: UNet, in_channels: int) -> None:
 
     A one-channel network gets its first kernels repeated and divided: at the start it sees the mean of the channels,
     while training may tell them apart. Between other numbers the kernels are averaged first.
+
+    Raises
+    ------
+    ModelError
+        If the network has an encoder for each channel, and the image other channels.
     """
+    if network.in_channels == in_channels:
+        return
+    if not network.takes_any_channels:
+        raise ModelError(
+            f"The model has one encoder for each of its {network.in_channels} channels, the image has {in_channels};"
+            " choose another model or other images."
+        )
     first = network.down[0][0]  # type: ignore[index]
     assert isinstance(first, nn.Conv2d | nn.Conv3d)
-    if first.in_channels == in_channels:
-        return
     with torch.no_grad():
         mean = first.weight.sum(1, keepdim=True) / in_channels
         first.weight = nn.Parameter(mean.expand(-1, in_channels, *mean.shape[2:]).contiguous())

@@ -1,27 +1,20 @@
 """The U-Net of Ronneberger et al. 2015, in two and three dimensions.
 
 With its defaults the network is exactly the paper's (sec. 2, fig. 1): 23 convolutions, 31,030,658 parameters for one
-channel and two classes, 572 -> 388 pixels.
+channel and two classes, 572 -> 388 pixels. The rest of the family (see `engine.family`) are U-Nets with other levels.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import nn
 
 from napari_upaint.core import tiling
-from napari_upaint.errors import ModelError
+from napari_upaint.engine.blocks import CONV, POOL, Convolutions, Padding, crop, initialize, up_convolution
 from napari_upaint.io.models import Architecture
-
-Padding = Literal["valid", "same"]
-_CONV = {2: nn.Conv2d, 3: nn.Conv3d}
-_UP = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
-_BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_INSTANCE_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 
 
 class UNet(nn.Module):
@@ -50,6 +43,8 @@ class UNet(nn.Module):
         Pixels that the output lacks on each side.
     """
 
+    takes_any_channels = True  # whether the first layer can be adapted to images of other channels
+
     def __init__(
         self,
         *,
@@ -63,19 +58,29 @@ class UNet(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        self.ndim, self.padding, self.norm = ndim, padding, norm
         self.in_channels, self.n_classes, self.depth = in_channels, n_classes, depth
-        self.halo = tiling.halo(depth) if padding == "valid" else 0
-        channels = [width * 2**level for level in range(depth)]
-        down = [(a, b) for a, b in pairwise([in_channels, *channels])]
-        up = [(b, a) for a, b in pairwise(channels)]
-        self.down = nn.ModuleList(_Convolutions(ndim, a, b, padding, norm) for a, b in down)
-        self.pool = _POOL[ndim](2)
+        self.halo = self._context() if padding == "valid" else 0
+        self.pool = POOL[ndim](2)
         self.dropout = nn.Dropout(dropout)
         # Kept in the order of the levels, so that up[0] works at full resolution.
-        self.up = nn.ModuleList(_UP[ndim](a, b, kernel_size=2, stride=2) for a, b in up)
-        self.merge = nn.ModuleList(_Convolutions(ndim, a, b, padding, norm) for a, b in up)
-        self.classify = _CONV[ndim](width, n_classes, kernel_size=1)
-        self.apply(_initialize)
+        self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.classify = CONV[ndim](self._make_levels(width), n_classes, kernel_size=1)
+        self.apply(initialize)
+
+    def _context(self) -> int:
+        return tiling.halo(self.depth)
+
+    def _make_levels(self, width: int) -> int:
+        """Fill `down`, `up` and `merge`; return the channels that they end with."""
+        channels = [width * 2**level for level in range(self.depth)]
+        self.down.extend(self._convolutions(a, b) for a, b in pairwise([self.in_channels, *channels]))
+        self.up.extend(up_convolution(self.ndim, b, a) for a, b in pairwise(channels))
+        self.merge.extend(self._convolutions(b, a) for a, b in pairwise(channels))
+        return width
+
+    def _convolutions(self, a: int, b: int, groups: int = 1) -> nn.Module:
+        return Convolutions(self.ndim, a, b, self.padding, self.norm, groups)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits, (B, n_classes, [Z,] Y, X), smaller by `halo` on each side."""
@@ -85,59 +90,21 @@ class UNet(nn.Module):
         """Return what the last 1x1 convolution sees, (B, width, [Z,] Y, X)."""
         skips: list[torch.Tensor] = []
         for level, block in enumerate(self.down):
-            x = block(x if level == 0 else self.pool(x))
+            x = block(x if level == 0 else self._descend(level, x))
             skips.append(x)
         x = self.dropout(skips.pop())
         for level in reversed(range(self.depth - 1)):
-            x = self.up[level](x)
-            x = self.merge[level](torch.cat([_crop(skips[level], x), x], dim=1))
+            x = self._join(level, skips[level], x)
         return x
 
+    def _descend(self, level: int, x: torch.Tensor) -> torch.Tensor:
+        """Bring `x` of the level above down to `level`."""
+        return cast(torch.Tensor, self.pool(x))
 
-class _Convolutions(nn.Sequential):
-    """Two 3x3 convolutions, each with ReLU."""
-
-    def __init__(self, ndim: int, a: int, b: int, padding: Padding, norm: str | None) -> None:
-        layers: list[nn.Module] = []
-        for i, o in ((a, b), (b, b)):
-            layers.append(_CONV[ndim](i, o, kernel_size=3, padding=padding))
-            layers += [_norm(norm, ndim, o)] if norm else []
-            layers.append(nn.ReLU(inplace=True))
-        super().__init__(*layers)
-
-
-def _norm(name: str, ndim: int, channels: int) -> nn.Module:
-    if name == "batch":
-        return _BATCH_NORM[ndim](channels)
-    if name == "instance":
-        return _INSTANCE_NORM[ndim](channels, affine=True)
-    if name == "group":
-        return nn.GroupNorm(num_groups=min(8, channels), num_channels=channels)
-    raise ModelError(f"The model asks for the normalisation {name!r}; known are batch, group and instance.")
-
-
-def _crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Cut the middle of `skip` to the size of `like` (the grey arrows of the paper's fig. 1)."""
-    margins = [(a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True)]
-    middle = tuple(slice(m, m + n) for m, n in zip(margins, like.shape[2:], strict=True))
-    return skip[(slice(None), slice(None), *middle)]
-
-
-def _initialize(module: nn.Module) -> None:
-    """Draw Gaussian weights of standard deviation sqrt(2 / N) (paper, sec. 3; He et al. 2015).
-
-    N counts the incoming connections of one neuron: 9 * 64 for a 3x3 convolution of 64 channels. A neuron of a 2x2
-    up-convolution with stride 2 sees one pixel of each channel, so there N is the number of channels.
-    """
-    if isinstance(module, nn.Conv2d | nn.Conv3d):
-        incoming = module.in_channels * module.weight[0, 0].numel()
-    elif isinstance(module, nn.ConvTranspose2d | nn.ConvTranspose3d):
-        incoming = module.in_channels
-    else:
-        return
-    nn.init.normal_(module.weight, std=(2 / incoming) ** 0.5)
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
+    def _join(self, level: int, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Bring `x` of the level below up and merge it with the features of the way down."""
+        x = self.up[level](x)
+        return cast(torch.Tensor, self.merge[level](torch.cat([crop(skip, x), x], dim=1)))
 
 
 def build(architecture: Architecture) -> UNet:
@@ -148,11 +115,9 @@ def build(architecture: Architecture) -> UNet:
     ModelError
         If the description asks for something unknown.
     """
-    if architecture.variant != "plain" or architecture.ndim not in _CONV:
-        raise ModelError(
-            f"The model is a {architecture.ndim}D {architecture.variant} network; known are plain 2D and 3D ones."
-        )
-    network = UNet(
+    from napari_upaint.engine.family import member  # the family is made of this class
+
+    network = member(architecture.variant, architecture.ndim)(
         ndim=architecture.ndim,
         in_channels=architecture.in_channels,
         n_classes=architecture.n_outputs,

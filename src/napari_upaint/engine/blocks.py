@@ -1,0 +1,75 @@
+"""What the networks of the family are made of, in two and three dimensions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from napari_upaint.errors import ModelError
+
+Padding = Literal["valid", "same"]
+CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+UP = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+_BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_INSTANCE_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+
+
+class Convolutions(nn.Sequential):
+    """Two 3x3 convolutions from `a` to `b` channels, each with ReLU; `groups` that do not see one another."""
+
+    def __init__(self, ndim: int, a: int, b: int, padding: Padding, norm: str | None, groups: int = 1) -> None:
+        layers: list[nn.Module] = []
+        for i, o in ((a, b), (b, b)):
+            layers.append(CONV[ndim](i, o, kernel_size=3, padding=padding, groups=groups))
+            layers += [normalization(norm, ndim, o, groups)] if norm else []
+            layers.append(nn.ReLU(inplace=True))
+        super().__init__(*layers)
+
+
+def up_convolution(ndim: int, a: int, b: int, **options: Any) -> nn.Module:
+    """Return a 2x2 up-convolution of stride 2: every pixel becomes four of its own, none reaches over."""
+    return UP[ndim](a, b, kernel_size=2, stride=2, **options)
+
+
+def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Module:
+    """Return the layer that normalises; nothing is mixed between `groups` of channels.
+
+    Raises
+    ------
+    ModelError
+        If there is no normalisation of that name.
+    """
+    if name == "batch":
+        return _BATCH_NORM[ndim](channels)
+    if name == "instance":
+        return _INSTANCE_NORM[ndim](channels, affine=True)
+    if name == "group":
+        return nn.GroupNorm(num_groups=groups * min(8, channels // groups), num_channels=channels)
+    raise ModelError(f"The model asks for the normalisation {name!r}; known are batch, group and instance.")
+
+
+def crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Cut the middle of `skip` to the size of `like` (the grey arrows of the paper's fig. 1)."""
+    margins = [(a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True)]
+    middle = tuple(slice(m, m + n) for m, n in zip(margins, like.shape[2:], strict=True))
+    return skip[(slice(None), slice(None), *middle)]
+
+
+def initialize(module: nn.Module) -> None:
+    """Draw Gaussian weights of standard deviation sqrt(2 / N) (paper, sec. 3; He et al. 2015).
+
+    N counts the incoming connections of one neuron: 9 * 64 for a 3x3 convolution of 64 channels. A neuron of a 2x2
+    up-convolution with stride 2 sees one pixel of each channel, so there N is the number of channels.
+    """
+    if isinstance(module, nn.Conv2d | nn.Conv3d):
+        incoming = module.weight[0].numel()
+    elif isinstance(module, nn.ConvTranspose2d | nn.ConvTranspose3d):
+        incoming = module.in_channels
+    else:
+        return
+    nn.init.normal_(module.weight, std=(2 / incoming) ** 0.5)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
