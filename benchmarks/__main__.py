@@ -23,9 +23,10 @@ PACKAGES = (
 )
 INTRODUCTION = """# Benchmarks
 
-Measured with `{command}`. All contestants of a table run in one process, on one thread unless the table says otherwise,
-in turns; times are medians of processor time, which does not count what other programs do meanwhile. Ratios travel
-better to other machines than times do. Compiling (once per installation, some seconds) is not counted.
+Measured with `python -m benchmarks`, which `tox -e benchmarks` runs in an environment of its own; peers that are not
+installed there are left out. All contestants of a table run in one process, on one thread unless the table says
+otherwise, in turns; times are medians of processor time, which does not count what other programs do meanwhile. Ratios
+travel better to other machines than times do. Compiling (once per installation, some seconds) is not counted.
 
 {machine}
 """
@@ -43,7 +44,7 @@ def main() -> int:
         os.environ[variable] = "1"
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network
     warnings.simplefilter("ignore")  # of the peers
-    pages = [INTRODUCTION.format(command="tox -e benchmarks", machine=machine(PACKAGES))]
+    pages = [INTRODUCTION.format(machine=machine(PACKAGES))]
     for name in chosen:
         print(f"== {name}", flush=True)
         module = importlib.import_module(f"benchmarks.{name}")

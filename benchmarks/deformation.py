@@ -94,7 +94,7 @@ def _peers(image: np.ndarray, labels: np.ndarray, control: np.ndarray) -> Contes
     if spatial := peer("batchgenerators.augmentations.spatial_transformations"):
         found["batchgenerators"] = lambda: _batchgenerators(spatial, image, labels)
     if peer("torch") and (monai := peer("monai.transforms")):
-        found["MONAI"] = _monai(monai, image, labels)
+        found["MONAI" if image.ndim == 2 else "MONAI (linear)"] = _monai(monai, image, labels)
     if image.ndim == 2:
         found.update(_planar_peers(image, labels, control))
     return found

@@ -217,6 +217,8 @@ def test_what_is_no_annotation_is_refused():
         border_term(np.ones((3, 3), int), spacing=(1, 1, 1))
     with pytest.raises(ValueError, match="Spacing"):
         border_term(np.ones((3, 3), int), spacing=(1, 0))
+    with pytest.raises(ValueError, match="Spacing"):
+        weight_map(np.ones((3, 3), int), "objects", spacing=(1, 0))
 
 
 def test_real_nuclei_weigh_as_the_formula_says():

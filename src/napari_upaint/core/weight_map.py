@@ -165,7 +165,11 @@ def _seeds(annotation: np.ndarray, kind: Kind) -> np.ndarray:
 
 def _edges(spacing: Sequence[float] | None) -> list[float] | None:
     """Return voxel edges in units of the shortest."""
-    return None if spacing is None else [float(edge) / float(min(spacing)) for edge in spacing]
+    if spacing is None:
+        return None
+    if not min(spacing) > 0:
+        raise ValueError(f"Spacing is {tuple(spacing)}; give a positive number per axis.")
+    return [float(edge) / float(min(spacing)) for edge in spacing]
 
 
 def _balance(seeds: np.ndarray, kind: Kind, settings: WeightSettings) -> np.ndarray:
