@@ -8,17 +8,33 @@ import os
 import torch
 
 from napari_upaint.engine.threads import all_threads
+from napari_upaint.errors import EngineError
 
 
 def choose(device: str = "auto") -> torch.device:
-    """Return the device to compute on: the named one, or the fastest there is ("cuda", "mps", "cpu")."""
+    """Return the device to compute on: the named one, or the fastest there is ("cuda", "mps", "cpu").
+
+    Raises
+    ------
+    EngineError
+        If there is no such device.
+    """
     if device != "auto":
-        return torch.device(device)
+        return _named(device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def _named(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)  # a name alone does not tell whether the device is there
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise EngineError(f"Torch cannot compute on {name!r} here; choose 'auto' or 'cpu'.") from error
+    return device
 
 
 def has_bfloat16(device: torch.device) -> bool:

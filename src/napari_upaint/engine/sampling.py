@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,13 +85,24 @@ def _prepare(
     # At the image's own resolution: it is the map that the user sees.
     weight = weight_map(sample.annotation, kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
-    return Prepared(
-        image,
-        prefilter(image),
-        resize_labels(target, shape),
-        resize_labels(weight, shape),
-        resize_labels(held_out, shape),
-    )
+    source = _sources(target != IGNORED, shape)
+    return Prepared(image, prefilter(image), target.ravel()[source], weight.ravel()[source], held_out.ravel()[source])
+
+
+def _sources(painted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return which pixel (flat index) every pixel of the resized annotation shows.
+
+    The nearest one; but where an image shrinks, a thin stroke or a dot would fall between the pixels, so that paint
+    goes before unlabelled pixels.
+    """
+    source = resize_labels(np.arange(painted.size).reshape(painted.shape), shape)
+    if all(new >= old for new, old in zip(shape, painted.shape, strict=True)):
+        return source
+    flat = np.flatnonzero(painted)
+    places = np.unravel_index(flat, painted.shape)
+    shown = np.full(shape, -1)
+    shown[tuple(p * new // old for p, new, old in zip(places, shape, painted.shape, strict=True))] = flat
+    return np.where((shown >= 0) & ~painted.ravel()[source], shown, source)
 
 
 def hold_out(annotations: Sequence[np.ndarray], kind: Kind, seed: int) -> list[np.ndarray]:
@@ -125,13 +137,15 @@ def hold_out(annotations: Sequence[np.ndarray], kind: Kind, seed: int) -> list[n
 
 
 def _choose(pieces: list[tuple[int, np.ndarray]], rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
-    wanted = HELD_OUT * sum(len(piece) for _, piece in pieces)
+    painted = sum(len(piece) for _, piece in pieces)
     chosen: list[tuple[int, np.ndarray]] = []
-    for index in rng.permutation(len(pieces))[:-1]:  # at least one piece stays for training
-        if wanted <= 0:
+    held = 0
+    for index in rng.permutation(len(pieces)):
+        if held >= HELD_OUT * painted:
             break
-        chosen.append(pieces[index])
-        wanted -= len(pieces[index][1])
+        if held + len(pieces[index][1]) <= painted / 2:  # at least half stays for training, however uneven the pieces
+            chosen.append(pieces[index])
+            held += len(pieces[index][1])
     return chosen
 
 
@@ -210,18 +224,35 @@ class ValidationTile:
 
 
 def validation_tiles(prepared: Sequence[Prepared], depth: int, tile: int, most: int = 8) -> list[ValidationTile]:
-    """Cut the tiles that hold most of the held-out paint; of all paint where nothing is held out."""
+    """Cut the tiles that hold most of the held-out paint of every class; of all paint where nothing is held out.
+
+    There are more than `most` of them only where there are more classes.
+    """
     nothing = not any(one.held_out.any() for one in prepared)
-    found: list[tuple[int, ValidationTile]] = []
+    found: list[tuple[Counter[int], Prepared, tiling.Tiling, tiling.Tile, np.ndarray]] = []
     for one in prepared:
         judged = (one.target != IGNORED) & (one.held_out | nothing)
         target = np.where(judged, one.target, np.int16(IGNORED))
         plan = tiling.plan(target.shape, depth, tile)
         for place in plan:
-            count = int(judged[place.region].sum())
-            if count:
-                padded = np.full(plan.output, IGNORED, np.int16)
-                padded[tuple(slice(n) for n in place.keep)] = target[place.region]
-                found.append((count, ValidationTile(np.ascontiguousarray(tiling.cut(one.image, plan, place)), padded)))
-    found.sort(key=lambda pair: -pair[0])
-    return [one for _, one in found[:most]]
+            part = target[place.region]
+            counts = Counter(part[part != IGNORED].tolist())
+            if counts:
+                found.append((counts, one, plan, place, part))
+    chosen = _telling([counts for counts, *_ in found], most)
+    return [_validation_tile(*found[index][1:]) for index in chosen]
+
+
+def _telling(counts: Sequence[Counter[int]], most: int) -> list[int]:
+    """Return which tiles to judge: the best of every class first, then those with most paint, classes alike."""
+    total = sum(counts, Counter[int]())
+    best = [max(range(len(counts)), key=lambda i: counts[i][value]) for value in sorted(total)]
+    shares = [sum(number / total[value] for value, number in one.items()) for one in counts]
+    ranked = sorted(range(len(counts)), key=lambda i: -shares[i])
+    return list(dict.fromkeys(best + ranked))[: max(most, len(set(best)))]
+
+
+def _validation_tile(one: Prepared, plan: tiling.Tiling, place: tiling.Tile, target: np.ndarray) -> ValidationTile:
+    padded = np.full(plan.output, IGNORED, np.int16)
+    padded[tuple(slice(n) for n in place.keep)] = target
+    return ValidationTile(np.ascontiguousarray(tiling.cut(one.image, plan, place)), padded)

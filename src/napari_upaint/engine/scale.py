@@ -16,9 +16,12 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import UNet
 
+Region = tuple[slice, ...]
 SCALES = (1.0, 0.7, 1.4, 0.5, 2.0, 0.35, 0.25)
 # Enlarged planes cost four times the work; this many pixels around the paint tell enough.
 _MOST_PIXELS = 700_000
+# Edge of the windows that are looked at where the paint spreads wider: also twice as large they stay below that.
+_WINDOW = 416
 # Another scale must agree clearly better than the image as it is: strokes are few.
 _ADVANTAGE = 0.02
 
@@ -26,15 +29,17 @@ _ADVANTAGE = 0.02
 def find_scale(network: UNet, samples: Sequence[Sample], *, border: bool) -> Iterator[tuple[float, float]]:
     """Yield (scale, disagreement with the paint) for every scale tried; the network is left as it is."""
     network.eval()
-    regions = [_painted_region(sample) for sample in samples]
+    regions = painted_regions([sample.annotation for sample in samples])
     for scale in SCALES:
         losses, counts = np.zeros(2), np.zeros(2)
-        for sample, region in zip(samples, regions, strict=True):
+        shapes = [scaled_shape(samples[number].annotation[region].shape, scale) for number, region in regions]
+        # Scales are compared on the same paint, so that one region too large or too small for it rules a scale out.
+        if any(np.prod(shape) > _MOST_PIXELS or min(shape) < 8 for shape in shapes):
+            continue
+        for (number, region), shape in zip(regions, shapes, strict=True):
+            sample = samples[number]
             annotation = sample.annotation[region]
             image = sample.normalization.apply(sample.image[(slice(None), *region)])
-            shape = scaled_shape(annotation.shape, scale)
-            if np.prod(shape) > _MOST_PIXELS or min(shape) < 8:
-                continue
             scores = resize_image(whole(network, resize_image(image, shape)), annotation.shape)
             background = scores[0] + scores[-1] if border else scores[0]
             for index, (mask, p) in enumerate(
@@ -55,10 +60,35 @@ def best_scale(found: Sequence[tuple[float, float]]) -> float:
     return scale if loss < unscaled - _ADVANTAGE else 1.0
 
 
-def _painted_region(sample: Sample, margin: int = 48) -> tuple[slice, ...]:
-    """Return the box around the paint, with some context."""
-    places = np.argwhere(sample.annotation > 0)
-    low, high = places.min(0) - margin, places.max(0) + margin + 1
-    return tuple(
-        slice(max(0, int(a)), min(n, int(b))) for a, b, n in zip(low, high, sample.annotation.shape, strict=True)
-    )
+def painted_regions(annotations: Sequence[np.ndarray]) -> list[tuple[int, Region]]:
+    """Choose where to look: boxes around the paint, as (number of the annotation, box).
+
+    Together they hold paint of both questions, background and not, and at most about `_MOST_PIXELS` pixels.
+    """
+    boxes = [(number, box) for number, one in enumerate(annotations) for box in _boxes(one)]
+    parts = [annotations[number][box] for number, box in boxes]
+    counts = np.array([[(part == BACKGROUND).sum(), (part >= FIRST).sum()] for part in parts]).reshape(-1, 2)
+    shares = (counts / np.maximum(counts.sum(0), 1)).sum(1)
+    chosen: list[int] = []
+    # The most telling one of each question whatever it costs, then as many as the limit admits.
+    for rank, index in enumerate([*counts.argmax(0), *np.argsort(-shares, kind="stable")] if boxes else []):
+        pixels = sum(parts[i].size for i in chosen) + parts[index].size
+        if index not in chosen and (rank < 2 or pixels <= _MOST_PIXELS):
+            chosen.append(int(index))
+    return [boxes[index] for index in chosen]
+
+
+def _boxes(annotation: np.ndarray, margin: int = 48) -> list[Region]:
+    """Return the box around the paint with some context, or several where it is too large to look at."""
+    places = np.argwhere(annotation > 0)
+    if not len(places):
+        return []
+    low, high = np.maximum(places.min(0) - margin, 0), np.minimum(places.max(0) + margin + 1, annotation.shape)
+    if np.prod(high - low) <= _MOST_PIXELS:
+        return [tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+    squares = np.unique((places - places.min(0)) // (_WINDOW - 2 * margin), axis=0)
+    starts = squares * (_WINDOW - 2 * margin) + places.min(0) - margin
+    return [
+        tuple(slice(max(0, int(a)), min(n, int(a) + _WINDOW)) for a, n in zip(start, annotation.shape, strict=True))
+        for start in starts
+    ]

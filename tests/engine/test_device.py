@@ -1,0 +1,64 @@
+"""What is said of the processor, and how errors of memory are told from others."""
+
+import pytest
+import torch
+
+from napari_upaint.engine.device import autocast, choose, describe, has_bfloat16, is_out_of_memory
+from napari_upaint.errors import EngineError
+
+CPU = torch.device("cpu")
+
+
+def test_the_processor_is_always_there():
+    assert choose("cpu") == CPU
+    assert choose("auto").type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "abacus", "mps" if not torch.backends.mps.is_available() else "cuda:98"])
+def test_a_device_that_is_not_there_gets_a_sentence(name):
+    with pytest.raises(EngineError, match=f"cannot compute on '{name}'"):
+        choose(name)
+
+
+def test_the_line_for_the_window():
+    line = describe("cpu")
+    assert line.startswith("CPU, ") and line.endswith(("bfloat16", "float32")) and "\n" not in line
+
+
+def test_exact_arithmetic_is_float32():
+    with autocast(CPU, exact=True):
+        assert (torch.ones(4, 4) @ torch.ones(4, 4)).dtype == torch.float32
+    with autocast(CPU):
+        expected = torch.bfloat16 if has_bfloat16(CPU) else torch.float32
+        assert (torch.ones(4, 4) @ torch.ones(4, 4)).dtype == expected
+
+
+def test_where_bfloat16_is_emulated_it_is_not_used(monkeypatch):
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
+    assert not has_bfloat16(CPU)
+    assert "float32" in describe("cpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000 bytes"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4000 bytes"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("expected scalar type Float"), False),
+        (ValueError("out of memory"), False),
+        (KeyboardInterrupt(), False),
+    ],
+    ids=repr,
+)
+def test_out_of_memory_is_told_from_other_errors(error, expected):
+    assert is_out_of_memory(error) == expected
+
+
+def test_what_torch_really_says_when_memory_runs_out():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**62, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)

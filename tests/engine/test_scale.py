@@ -1,0 +1,102 @@
+"""The scale at which a network understands an image best is found from paint."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_upaint.core.normalize import measure
+from napari_upaint.core.resize import scaled_shape
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine import scale as scales
+from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.scale import SCALES, best_scale, find_scale, painted_regions
+from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.io.samples import open_sample
+
+
+@pytest.fixture(scope="module")
+def network():
+    return to_network(load_model(DEFAULT_MODEL))
+
+
+@pytest.fixture(scope="module")
+def nuclei():
+    sample = open_sample("nuclei_fluorescence")
+    part = (slice(208, 408), slice(80, 280))
+    image, strokes = np.asarray(sample.image.data)[part][None], np.asarray(sample.strokes)[part]
+    assert (strokes == 1).any() and (strokes > 1).any()
+    return image, strokes
+
+
+def sample_of(image, annotation):
+    return Sample(image, annotation, measure(image))
+
+
+@pytest.mark.parametrize("wanted", SCALES)
+def test_the_scale_that_the_network_understands_is_found(wanted, nuclei, monkeypatch):
+    """In place of a network: somebody who recognises objects at one size only."""
+    image, strokes = nuclei
+
+    def sees(_, small):
+        inside = np.clip(small, 0, 1) if small.shape[1:] == scaled_shape(strokes.shape, wanted) else small * 0 + 0.5
+        return np.concatenate([1 - inside, inside])
+
+    monkeypatch.setattr(scales, "whole", sees)
+    monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
+    painted = np.where(strokes > 0, 1 + (measure(image).apply(image)[0] > 0.5), 0)
+    found = list(find_scale(torch.nn.Identity(), [sample_of(image, painted)], border=False))
+    assert best_scale(found) == wanted
+
+
+def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found = list(find_scale(network, [sample_of(*nuclei)], border=True))
+    assert [scale for scale, _ in found] == list(SCALES)
+    assert all(np.isfinite(loss) and loss > 0 for _, loss in found)
+    assert all((value == before[name]).all() for name, value in network.state_dict().items())
+
+
+def test_another_scale_must_be_clearly_better():
+    assert best_scale([]) == 1.0
+    assert best_scale([(1.0, 0.5), (0.5, 0.49)]) == 1.0
+    assert best_scale([(1.0, 0.5), (0.5, 0.3), (2.0, 0.4)]) == 0.5
+    assert best_scale([(0.5, 0.3)]) == 0.5
+
+
+def test_samples_without_paint_and_tiny_ones_do_no_harm(network, nuclei, monkeypatch):
+    monkeypatch.setattr(scales, "SCALES", (1.0, 0.5))
+    empty = sample_of(nuclei[0], np.zeros_like(nuclei[1]))
+    alone = list(find_scale(network, [sample_of(*nuclei)], border=True))
+    assert list(find_scale(network, [empty, sample_of(*nuclei)], border=True)) == alone
+    tiny = sample_of(np.arange(9.0).reshape(1, 3, 3), np.array([[0, 1, 2]] * 3))
+    assert best_scale(list(find_scale(network, [tiny], border=True))) == 1.0
+
+
+def test_the_whole_painted_box_is_looked_at_where_it_is_small():
+    annotation = np.zeros((600, 900), np.uint8)
+    annotation[200, 300], annotation[250, 500] = 1, 2
+    [(number, box)] = painted_regions([annotation])
+    assert number == 0 and box == (slice(152, 299), slice(252, 549))
+
+
+def test_strokes_all_over_a_large_image_are_looked_at_in_windows(monkeypatch, network):
+    """Else the image's own scale would be too large to be tried, and the image be shrunk for no reason."""
+    rng = np.random.default_rng(0)
+    annotation = np.zeros((3000, 3000), np.uint8)
+    for y, x in rng.integers(0, 2960, (60, 2)):
+        annotation[y : y + 3, x : x + 40] = rng.integers(1, 3)
+    regions = painted_regions([annotation])
+    parts = [annotation[box] for _, box in regions]
+    assert sum(part.size for part in parts) <= 700_000
+    assert any((part == 1).any() for part in parts) and any((part == 2).any() for part in parts)
+    assert all(4 * part.size <= 700_000 for part in parts)
+
+
+def test_paint_far_apart_and_on_several_images_gives_both_answers():
+    background, objects = np.zeros((2, 2000, 2000), np.uint8)
+    background[10, 10:60] = 1
+    background[1900, 1900:1960] = 1
+    objects[1000, 1000:1004] = 5
+    regions = painted_regions([background, np.zeros((4, 4), np.uint8), objects])
+    assert {number for number, _ in regions} == {0, 2}
+    assert painted_regions([np.zeros((4, 4), np.uint8)]) == []
