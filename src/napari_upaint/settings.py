@@ -6,12 +6,13 @@ The forms of the window, the options of the command and the header of a model fi
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from napari_upaint.errors import UserError
 
 Kind = Literal["objects", "classes"]
 Recipe = Literal["fast", "paper"]
+Variant = Literal["plain", "attention", "dense", "multimodal", "cicek"]
 
 
 def parameter(
@@ -68,7 +69,13 @@ class WeightSettings(Checked):
         10.0, label="Border weight", tip="How much the gaps between objects count (w0).", low=0, high=1000, step=1
     )
     sigma: float = parameter(
-        5.0, label="Border width", tip="How far the border weight reaches (sigma).", unit="px", low=0.1, high=100, step=0.5
+        5.0,
+        label="Border width",
+        tip="How far the border weight reaches (sigma).",
+        unit="px",
+        low=0.1,
+        high=100,
+        step=0.5,
     )
     balance: bool = parameter(
         True, label="Balance classes", tip="Let rarely painted classes count as much as others (w_c)."
@@ -80,7 +87,12 @@ class AugmentSettings(Checked):
     """How training tiles are varied (paper, sec. 3.1)."""
 
     displacement: float = parameter(
-        10.0, label="Elastic deformation", tip="Standard deviation of the random displacements.", unit="px", low=0, high=100
+        10.0,
+        label="Elastic deformation",
+        tip="Standard deviation of the random displacements.",
+        unit="px",
+        low=0,
+        high=100,
     )
     grid: int = parameter(3, label="Deformation grid", tip="Random displacements per axis.", low=2, high=16)
     rotate: bool = parameter(True, label="Rotate", tip="Turn tiles by any angle.")
@@ -109,12 +121,27 @@ class TrainSettings(Checked):
         0.0, label="Learning rate", tip="Size of a step; 0: the recipe's own.", low=0, high=1, step=1e-5
     )
     scale: float = parameter(
-        0.0, label="Scale", tip="Factor by which images are resized for the network; 0: found from the strokes.", low=0, high=8
+        0.0,
+        label="Scale",
+        tip="Factor by which images are resized for the network; 0: found from the strokes.",
+        low=0,
+        high=8,
     )
     hold: float = parameter(
-        0.3, label="Hold on", tip="How strongly the model keeps to what it knew where nothing is painted.", low=0, high=10
+        0.3,
+        label="Hold on",
+        tip="How strongly the model keeps to what it knew where nothing is painted.",
+        low=0,
+        high=10,
     )
     seed: int = parameter(0, label="Seed", tip="The same seed gives the same training.", low=0, high=2**31 - 1)
+    variant: Variant = parameter(
+        "plain",
+        label="Network",
+        tip="From scratch only. plain: the U-Net; attention: gated skips; dense: dense blocks; multimodal: an encoder"
+        " for each channel; cicek: the 3D U-Net's doubled channels.",
+        choices=get_args(Variant),
+    )
     width: int = parameter(16, label="Width", tip="Channels of the first level, from scratch only.", low=1, high=256)
     depth: int = parameter(5, label="Depth", tip="Levels of the network, from scratch only.", low=2, high=7)
 
@@ -124,16 +151,26 @@ class PredictSettings(Checked):
     """How a network is applied to an image."""
 
     rotations: int = parameter(
-        1, label="Rotations", tip="Predictions averaged: 1, 7 as in the paper, 8 all rotations and flips.", low=1, high=8
+        1,
+        label="Rotations",
+        tip="Predictions averaged: 1, 7 as in the paper, 8 all rotations and flips.",
+        low=1,
+        high=8,
     )
-    tile: int = parameter(0, label="Tile", tip="Edge of the network's input; 0: what memory allows.", unit="px", low=0, high=16384)
+    tile: int = parameter(
+        0, label="Tile", tip="Edge of the network's input; 0: what memory allows.", unit="px", low=0, high=16384
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSettings(Checked):
     """How scores become labels."""
 
-    threshold: float = parameter(0.5, label="Threshold", tip="Score from which on a pixel counts.", low=0, high=1, step=0.05)
-    smallest: int = parameter(20, label="Smallest object", tip="Smaller objects are left out.", unit="px", low=0, high=10**9)
+    threshold: float = parameter(
+        0.5, label="Threshold", tip="Score from which on a pixel counts.", low=0, high=1, step=0.05
+    )
+    smallest: int = parameter(
+        20, label="Smallest object", tip="Smaller objects are left out.", unit="px", low=0, high=10**9
+    )
     fill_holes: bool = parameter(True, label="Fill holes", tip="Close holes inside objects.")
     split: bool = parameter(False, label="Split touching", tip="Cut objects at their necks (watershed).")

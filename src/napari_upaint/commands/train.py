@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training = parser.add_argument_group("training")
     add_settings(training.add_mutually_exclusive_group(), TrainSettings, only=("seconds", "steps"))
-    others = ("recipe", "learning_rate", "scale", "hold", "seed", "width", "depth")
+    others = ("recipe", "learning_rate", "scale", "hold", "seed", "variant", "width", "depth")
     add_settings(training, TrainSettings, only=others)
     add_settings(parser.add_argument_group("weight map"), WeightSettings)
     add_settings(parser.add_argument_group("variation of tiles"), AugmentSettings)

@@ -25,6 +25,7 @@ def start_header(
         return replace(start.header, classes=names, kind=kind)
     dropout = 0.5 if settings.recipe == "paper" else 0.2
     architecture = Architecture(
+        variant=settings.variant,
         in_channels=samples[0].image.shape[0],
         n_outputs=len(names),
         width=settings.width,
