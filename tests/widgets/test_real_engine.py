@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 
 import numpy as np
@@ -53,7 +52,11 @@ def loop(viewer, open_dock, qtbot, settle):
 
 def test_a_real_image(viewer, loop, settle, nuclei):
     dock = loop(nuclei.image.data, nuclei.strokes, scale=(0.5, 0.5), units=("um", "um"))
+    results = []
+    dock.working.training.ended.connect(results.append)
     settle(dock, PATIENCE)
+    # A value of one of torch's own types would bring torch into the window's process: two seconds without a window.
+    assert {type(value).__module__ for value in results[0].result.model.header.provenance.values()} == {"builtins"}
     assert dock.sections.message.kind == "info", dock.sections.message.text()
     dock.sections.segment.buttons["view"].click()
     settle(dock, PATIENCE)
@@ -64,7 +67,6 @@ def test_a_real_image(viewer, loop, settle, nuclei):
     assert labels.units == viewer.layers["cells"].units
     scores = viewer.layers["cells scores"].data.astype(float)
     np.testing.assert_allclose(scores.sum(axis=0), 1, atol=0.01)
-    assert "torch" not in sys.modules, "torch came into the window's process"
 
 
 def test_a_colour_image(viewer, loop, settle):

@@ -14,6 +14,7 @@ from app_model.types import KeyBinding
 from napari.layers import Image, Labels
 
 from napari_upaint.widgets._layers import MARK
+from napari_upaint.widgets.upaint import UPaintDock
 
 PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
 
@@ -165,6 +166,22 @@ def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):
     assert (labels.units, labels.axis_labels) == (image.units, image.axis_labels)
     assert (scores.units[1:], scores.axis_labels[1:]) == (image.units, image.axis_labels)
     assert s.message.text() == "Segmented 1 plane."
+
+
+def test_results_leave_the_view_alone(viewer, dock, settle, qtbot):
+    viewer.add_image(picture((3, 60, 80)), name="stack", scale=(2, 1, 1))
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["stack annotation"], (2,))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    viewer.dims.set_current_step(0, 2)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 20, 30), 7
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    assert viewer.layers["stack scores"].data[:, 2].any()
+    assert viewer.dims.current_step[:2] == (1, 2)
+    np.testing.assert_allclose(viewer.scene.camera.center, (0, 20, 30))
+    assert viewer.scene.camera.zoom == 7
 
 
 def test_a_users_layer_is_never_taken_for_a_result(viewer, painted, settle):
@@ -414,6 +431,26 @@ def test_opens_from_the_menu(make_napari_viewer_proxy, qtbot):
     dock.sections.labels.new_button.click()
     assert "cells annotation" in [layer.name for layer in viewer.layers]
     viewer.window.remove_dock_widget(dock)
+
+
+def test_the_loop_through_the_proxy_that_plugins_get(make_napari_viewer_proxy, qtbot, settle):
+    viewer = make_napari_viewer_proxy()
+    dock = UPaintDock(viewer, "upaint_dock_tasks")
+    viewer.window.add_dock_widget(dock, name="U-Paint")
+    viewer.add_image(picture(), name="cells", **PLACE)
+    dock.sections.labels.new_button.click()
+    paint(next(layer for layer in viewer.layers if layer.name == "cells annotation"))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    dock.sections.segment.weight_map_button.click()
+    settle(dock)
+    names = ["cells", "cells scores", "cells labels", "cells annotation", "cells weight map"]
+    assert [layer.name for layer in viewer.layers] == names
+    viewer.theme = "light"
+    viewer.window.remove_dock_widget(dock)
+    assert not viewer.keymap
 
 
 def test_torch_stays_out_of_the_window():

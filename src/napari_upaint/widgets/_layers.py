@@ -287,9 +287,13 @@ class Layers(QObject):
         self._add(layer, next(labels, len(self._viewer.layers)))
 
     def _add(self, layer: Layer, place: int) -> None:
-        """Add a layer, and leave the brush where it was."""
-        active = self._viewer.layers.selection.active
+        """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
+        active, camera = self._viewer.layers.selection.active, self._viewer.scene.camera
+        center, zoom, step = camera.center, camera.zoom, self._viewer.dims.current_step
         self._viewer.layers.insert(place, layer)
+        camera.center, camera.zoom = center, zoom
+        for axis, at in enumerate(reversed(step), 1):
+            self._viewer.dims.set_current_step(self._viewer.dims.ndim - axis, at)
         if active is not None:
             self._viewer.layers.selection.active = active
 
