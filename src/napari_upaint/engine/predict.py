@@ -52,12 +52,14 @@ def segment_plane(
     Raises
     ------
     ImageError
-        If the plane holds NaN or infinite pixels, or is not (C, Y, X).
+        If the plane is empty, holds NaN or infinite pixels, or is not (C, Y, X).
     EngineError
         If memory runs out even for the smallest tile.
     """
     if image.ndim != 3:
         raise ImageError(f"A plane has three axes (C, Y, X); this one has shape {image.shape}.")
+    if not image.size:
+        raise ImageError(f"The image has no pixels (its shape is {image.shape}); choose another image.")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
     header = model.header

@@ -1,0 +1,298 @@
+"""Laws of prediction: tile by tile is the whole, rotations are undone exactly, memory and wishes to stop are minded."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_upaint.core import tiling
+from napari_upaint.core.normalize import Normalization, measure
+from napari_upaint.core.resize import resize_image, scaled_shape
+from napari_upaint.engine import predict
+from napari_upaint.engine.checkpoint import from_network, to_network
+from napari_upaint.engine.predict import cached_network, predict_scores, segment_plane, whole
+from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
+from napari_upaint.engine.unet import UNet, build
+from napari_upaint.errors import EngineError, ImageError, ModelError
+from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model
+from napari_upaint.io.samples import open_sample
+from napari_upaint.settings import ObjectSettings, PredictSettings
+
+SHAPES = [(1, 1), (3, 200), (1, 33), (37, 53), (64, 64), (131, 90)]
+
+
+@pytest.fixture(autouse=True)
+def float32(monkeypatch):
+    monkeypatch.setenv("UPAINT_EXACT", "1")
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_model(DEFAULT_MODEL)
+
+
+def network_of(depth, seed=0, **changes):
+    torch.manual_seed(seed)
+    return build(Architecture(**{"width": 4, "depth": depth, "n_outputs": 3} | changes)).eval()
+
+
+def image_of(shape, channels=1, seed=0):
+    return np.random.default_rng(seed).normal(0.4, 0.5, (channels, *shape)).astype(np.float32)
+
+
+def end_of(generator, *, send=None, after=0):
+    """Run to the end; return what was yielded and what was returned."""
+    seen = []
+    try:
+        seen.append(next(generator))
+        while True:
+            seen.append(generator.send(send if send is not None and len(seen) > after else None))
+    except StopIteration as end:
+        return seen, end.value
+
+
+def scores(network, image, scale=1.0, **settings):
+    return end_of(predict_scores(network, image, scale, PredictSettings(**settings)))[1]
+
+
+def straight(network, image):
+    """The network on the mirrored image at once, nothing of the tiling used."""
+    h, sizes = network.halo, [tiling.input_size(n, network.depth) for n in image.shape[1:]]
+    pad = [(h, size - n - h) for size, n in zip(sizes, image.shape[1:], strict=True)]
+    padded = np.pad(image, [(0, 0), *pad], mode="reflect")
+    with torch.inference_mode():
+        found = torch.softmax(network(torch.from_numpy(padded)[None]), 1)[0].numpy()
+    return found[(slice(None), *(slice(n) for n in image.shape[1:]))]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_whole_is_one_pass_over_the_mirrored_image(shape, depth):
+    network, image = network_of(depth), image_of(shape)
+    np.testing.assert_allclose(whole(network, image), straight(network, image), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("depth", "tile"), [(2, 20), (2, 41), (3, 60), (3, 77), (4, 1), (4, 130)])
+def test_tile_by_tile_is_the_whole(shape, depth, tile):
+    network, image = network_of(depth), image_of(shape)
+    np.testing.assert_allclose(scores(network, image, tile=tile), straight(network, image), atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [204, 252, 380])
+def test_tile_by_tile_is_the_whole_for_the_bundled_model_on_a_real_image(bundled, tile):
+    network = to_network(bundled).eval()
+    image = np.asarray(open_sample("membranes_em").image.data)[None, :217, 3:]
+    image = measure(image).apply(image)
+    np.testing.assert_allclose(scores(network, image, tile=tile), straight(network, image), atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["fortran", "reversed", "view"])
+def test_the_layout_in_memory_does_not_matter(variant):
+    network, image = network_of(3), image_of((50, 61), channels=1)
+    strange = {
+        "fortran": np.asfortranarray(image),
+        "reversed": image[:, ::-1].copy()[:, ::-1],
+        "view": image_of((50, 61)).repeat(2, 2)[:, :, ::2],
+    }[variant]
+    np.testing.assert_allclose(scores(network, strange, tile=60), scores(network, image, tile=60), atol=1e-6)
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """In place of the network's arithmetic: its output is its input, cut to size."""
+
+    def show(network, tile):
+        h = network.halo
+        return tile[:, h : tile.shape[1] - h, h : tile.shape[2] - h].astype(np.float32)
+
+    monkeypatch.setattr(predict, "tile_scores", show)
+
+
+@pytest.mark.parametrize("rotations", range(1, 9))
+@pytest.mark.parametrize("shape", [(1, 7), (35, 48), (70, 41)], ids=str)
+def test_turns_are_undone_exactly(mirror, rotations, shape):
+    network, image = network_of(3), image_of(shape, channels=3)
+    np.testing.assert_allclose(scores(network, image, tile=60, rotations=rotations), image, atol=1e-6)
+
+
+def test_all_eight_turns_differ():
+    image = np.arange(6.0).reshape(1, 2, 3)
+    turned = [predict._turn(image, turn) for turn in range(8)]
+    assert len({(one.shape, one.tobytes()) for one in turned}) == 8
+    for turn, one in enumerate(turned):
+        np.testing.assert_array_equal(predict._turn_back(one, turn), image)
+
+
+def test_eight_rotations_of_a_symmetric_image_are_symmetric():
+    image = image_of((45, 45))
+    image = sum(predict._turn(image, turn) for turn in range(8)) / 8
+    network = network_of(3)
+    plain, averaged = scores(network, image), scores(network, image, rotations=8)
+    for turn in range(1, 8):
+        np.testing.assert_allclose(predict._turn(averaged, turn), averaged, atol=1e-5)
+    assert np.abs(np.rot90(plain, axes=(1, 2)) - plain).max() > 1e-3
+    np.testing.assert_allclose(averaged.sum(0), 1, atol=1e-5)
+
+
+def test_a_network_that_knows_no_directions_predicts_the_same_in_all_of_them():
+    network = network_of(3)
+    with torch.no_grad():
+        for one in network.parameters():
+            if one.ndim == 4:
+                one.copy_(sum(torch.rot90(one, k, (2, 3)) for k in range(4)) / 4)
+                one.copy_((one + one.flip(3)) / 2)
+    image = image_of((48, 72))  # multiples of the grid: the poolings of all turns fall on the same pixels
+    plain = scores(network, image, tile=60)
+    for rotations in (2, 7, 8):
+        np.testing.assert_allclose(scores(network, image, tile=60, rotations=rotations), plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.7, 1.4])
+def test_another_scale_is_a_resized_image(scale):
+    network, image = network_of(3), image_of((61, 80))
+    small = resize_image(image, scaled_shape((61, 80), scale))
+    expected = resize_image(straight(network, small), (61, 80))
+    found = scores(network, image, scale)
+    assert found.shape == (3, 61, 80)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+
+
+def test_progress_counts_every_tile_of_every_turn():
+    seen, _ = end_of(predict_scores(network_of(2), image_of((60, 45)), 1.0, PredictSettings(tile=40, rotations=3)))
+    total = len(tiling.plan((60, 45), 2, 40)) * 3
+    assert total > 9
+    assert seen == [PredictProgress(done, total) for done in range(1, total + 1)]
+
+
+def test_a_stop_in_the_middle_ends_without_a_result(bundled):
+    image = image_of((100, 100))
+    model = from_network(network_of(2), _header(2))
+    generator = segment_plane(image, _unit(), model, settings=PredictSettings(tile=40), device="cpu")
+    seen, _ = end_of(generator, send=Stop(), after=2)
+    assert len(seen) == 3 and all(isinstance(one, PredictProgress) for one in seen)
+    network = network_of(2)
+    assert end_of(predict_scores(network, image, 1.0, PredictSettings(tile=40)), send=Stop())[1] is None
+
+
+def _header(depth, **changes):
+    architecture = Architecture(width=4, depth=depth, n_outputs=3)
+    return ModelHeader(name="small", architecture=architecture, border=True, **changes)
+
+
+def _unit(channels=1):
+    return Normalization((0.0,) * channels, (1.0,) * channels)
+
+
+def limited(monkeypatch, edge, error=None):
+    """Let tiles above an edge fail; return the sizes that were asked for."""
+    real, asked = predict.tile_scores, []
+
+    def tile_scores(network, tile):
+        asked.append(max(tile.shape[1:]))
+        if asked[-1] > edge:
+            raise error or RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+        return real(network, tile)
+
+    monkeypatch.setattr(predict, "tile_scores", tile_scores)
+    return asked
+
+
+@pytest.mark.parametrize("error", [None, MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")], ids=repr)
+def test_out_of_memory_halves_the_tile_and_goes_on(monkeypatch, error):
+    network, image = network_of(3), image_of((300, 310))
+    expected = straight(network, image)
+    asked = limited(monkeypatch, 130, error)
+    np.testing.assert_allclose(scores(network, image, tile=400), expected, atol=1e-5)
+    assert asked[0] > 300 and 60 < asked[-1] <= 130
+
+
+def test_out_of_memory_for_the_smallest_tile_gets_a_sentence(monkeypatch):
+    asked = limited(monkeypatch, 0)
+    with pytest.raises(EngineError, match="smallest tile"):
+        scores(network_of(3), image_of((300, 300)))
+    assert len(asked) < 12
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory(monkeypatch):
+    asked = limited(monkeypatch, 0, RuntimeError("mat1 and mat2 have different dtypes"))
+    with pytest.raises(RuntimeError, match="mat1"):
+        scores(network_of(3), image_of((300, 300)))
+    assert len(asked) == 1
+
+
+def test_a_plane_becomes_labels_and_scores(bundled):
+    raw = np.asarray(open_sample("nuclei_fluorescence").image.data)[None, :200, :230]
+    seen, _ = end_of(segment_plane(raw, measure(raw), bundled, objects=ObjectSettings(smallest=10), device="cpu"))
+    result = seen[-1]
+    assert isinstance(result, PlaneResult) and all(isinstance(one, PredictProgress) for one in seen[:-1])
+    assert result.labels.shape == (200, 230) and result.labels.dtype == np.int32
+    assert result.scores.shape == (3, 200, 230) and result.scores.dtype == np.float16
+    assert result.names == ("background", "object", "border")
+    np.testing.assert_allclose(result.scores.astype(float).sum(0), 1, atol=3e-3)
+
+
+def test_the_scale_of_the_model_is_used():
+    network, image = network_of(2), image_of((60, 50))
+    model = from_network(network, _header(2, scale=0.5))
+    seen, _ = end_of(segment_plane(image, _unit(), model, device="cpu"))
+    np.testing.assert_allclose(seen[-1].scores, scores(network, np.clip(image, -1, 3), 0.5), atol=2e-3)
+
+
+def test_colour_images_pass_through_a_model_of_one_channel():
+    network, image = network_of(2), image_of((50, 40), channels=3)
+    seen, _ = end_of(segment_plane(image, _unit(3), from_network(network, _header(2)), device="cpu"))
+    expected = scores(network, np.clip(image, -1, 3).mean(0, keepdims=True))
+    np.testing.assert_allclose(seen[-1].scores, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">u2", "<i4", "f8", "?"])
+def test_planes_of_every_type(dtype, bundled):
+    model = from_network(network_of(2), _header(2))
+    image = (np.arange(900).reshape(1, 30, 30) % 7).astype(dtype)
+    seen, _ = end_of(segment_plane(image, measure(image), model, device="cpu"))
+    assert np.isfinite(seen[-1].scores).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (np.zeros((5, 6)), "three axes"),
+        (np.zeros((1, 2, 5, 6)), "three axes"),
+        (np.full((1, 5, 6), np.nan), "NaN or infinite"),
+        (np.full((1, 5, 6), -np.inf), "NaN or infinite"),
+        (np.zeros((1, 0, 6)), "no pixels"),
+        (np.zeros((2, 5, 6)), "2 channels, expected 1"),
+    ],
+)
+def test_bad_planes_get_a_sentence(image, says):
+    with pytest.raises(ImageError, match=says):
+        list(segment_plane(image, _unit(), from_network(network_of(2), _header(2)), device="cpu"))
+
+
+def test_models_of_volumes_get_a_sentence():
+    architecture = Architecture(ndim=3, width=1, depth=2, n_outputs=3)
+    header = replace(_header(2), architecture=architecture)
+    model = from_network(UNet(ndim=3, width=1, depth=2, n_classes=3), header)
+    with pytest.raises(ModelError, match="3D model"):
+        list(segment_plane(image_of((20, 20)), _unit(), model, device="cpu"))
+
+
+def test_the_network_of_a_model_is_made_once():
+    model = from_network(network_of(2), _header(2))
+    first = cached_network(model, 1, "cpu")
+    assert cached_network(model, 1, "cpu") is first and not first.training
+    assert cached_network(from_network(network_of(2), _header(2)), 1, "cpu") is not first
+
+
+def test_the_quick_arithmetic_agrees_with_the_exact_one(bundled, monkeypatch):
+    network = to_network(bundled).eval()
+    raw = np.asarray(open_sample("nuclei_fluorescence").image.data)[None, :256, :256]
+    image = measure(raw).apply(raw)
+    exact = whole(network, image)
+    monkeypatch.delenv("UPAINT_EXACT")
+    quick = whole(network, image)
+    assert (exact.argmax(0) == quick.argmax(0)).mean() > 0.995
+    assert np.abs(exact - quick).mean() < 0.01
