@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.errors import AnnotationError, ImageError, UserError
+from napari_upaint.widgets._memory import physical_memory, results_fit
 from napari_upaint.widgets._sources import (
     MARGIN,
     AnnotationSource,
@@ -133,6 +134,13 @@ def test_counts_are_those_of_numpy(strokes):
     expected = dict(zip(*(part.tolist() for part in np.unique(labels[labels > 0], return_counts=True)), strict=True))
     assert count_painted(annotation(labels)) == expected
     assert count_painted(annotation(da.from_array(labels, chunks=2))) == expected
+
+
+def test_results_that_do_not_fit_are_refused():
+    with pytest.raises(UserError, match="would need 10 GB of the 8 GB of memory"):
+        results_fit([source(da.zeros((1024, 1024, 1024), np.uint8))], memory=8 * 2**30)
+    results_fit([source(noise((9, 9)))])
+    assert physical_memory() > 2**28
 
 
 def test_a_channel_in_front_keeps_the_place():

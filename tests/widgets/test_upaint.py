@@ -66,7 +66,7 @@ def test_new_labels_lie_on_the_image_with_brush_in_hand(viewer, dock):
     np.testing.assert_allclose(made.data_to_world(corner), image.data_to_world(corner))
     assert (made.mode, made.selected_label) == ("paint", 1)
     assert viewer.layers.selection.active is made
-    assert list(made.features["label"][:3]) == ["unlabelled", "background", "object 1"]
+    assert list(made.features["label"][:3]) == ["unlabelled", "background", "object 2"]
     assert dock.sections.labels.combo.currentText() == "cells annotation"
 
 
@@ -115,7 +115,7 @@ def test_painted_pixels_are_listed(viewer, painted, qtbot):
     assert layer.selected_label == 1
     qtbot.waitUntil(lambda: rows()[0][0] == "<b>Background</b>", timeout=5000)
     painted.sections.labels.classes.click()
-    assert rows()[1][0] == "Class 1 (label 2)"
+    assert rows()[1][0] == "Class 2"
 
 
 def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painted, settle, own_home):

@@ -153,7 +153,7 @@ class Layers(QObject):
         """Add an empty labels layer on an image, brush in hand, and return its key."""
         source = self.image(image)
         what = "object" if kind == "objects" else "class"
-        names = ["unlabelled", "background", *(f"{what} {n}" for n in range(1, _NAMED_LABELS))]
+        names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
         layer = Labels(
             np.zeros(source.shape, np.uint16),
             name=f"{source.name} annotation",
@@ -201,7 +201,7 @@ class Layers(QObject):
         if layer is None:
             data: Any = _zeros(image, image.shape, np.int32)
             data[index] = result.labels
-            self._add_labels(image, data, kind)
+            self._add_labels(image, data, kind, result.names)
             return
         layer.data[index] = result.labels
         self._refresh(layer, image, index)
@@ -233,10 +233,11 @@ class Layers(QObject):
                 self._viewer.layers.remove(layer)
         return None
 
-    def _add_labels(self, image: ImageSource, data: np.ndarray, kind: Kind) -> None:
+    def _add_labels(self, image: ImageSource, data: np.ndarray, kind: Kind, names: tuple[str, ...]) -> None:
         options: dict[str, Any] = image.placement.options()
         if kind == "classes":  # the colours that the classes were painted with
             options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
+            options["features"] = {"index": np.arange(len(names)), "label": list(names)}
         name, mark = f"{image.name} labels", _mark(image, "labels")
         self._add_below_annotations(Labels(data, name=name, metadata=mark, opacity=0.5, **options))
 

@@ -67,7 +67,7 @@ def painted_lines(pixels: Mapping[int, int], kind: Kind) -> list[tuple[tuple[int
         return [*lines, (tuple(others) or (2,), words.capitalize(), sum(pixels[label] for label in others))]
     others = others or [2]
     shown = others if len(others) <= _MOST_ROWS else others[: _MOST_ROWS - 1]
-    lines += [((label,), f"Class {label - 1} (label {label})", pixels.get(label, 0)) for label in shown]
+    lines += [((label,), f"Class {label}", pixels.get(label, 0)) for label in shown]
     rest = tuple(others[len(shown) :])
     if rest:
         lines.append((rest, f"{len(rest)} more classes", sum(pixels[label] for label in rest)))

@@ -17,6 +17,7 @@ from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._measured import MeasuredImages
+from napari_upaint.widgets._memory import results_fit
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
@@ -166,6 +167,12 @@ class Working(QObject):
         targets = self._targets(extent)
         if choice.path is None or not targets or self.segmenting.running:
             return
+        if extent != "view":
+            try:
+                results_fit(target.image for target in targets)
+            except UserError as error:
+                self._fail(str(error))
+                return
         self._quiet = quiet
         plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value())
         self.segmenting.start(plan)

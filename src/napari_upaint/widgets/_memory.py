@@ -1,0 +1,45 @@
+"""Whether results fit into memory: a full memory would cost the whole window."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from napari_upaint.errors import UserError
+from napari_upaint.widgets._sources import ImageSource
+
+# Labels are int32; scores are float16, mostly background, object and border.
+_BYTES_PER_PIXEL = 4 + 3 * 2
+_MOST = 0.7
+
+
+def physical_memory() -> int | None:
+    """Return the bytes of memory of this computer, None where that is not known."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return _windows_memory()
+
+
+def _windows_memory() -> int | None:
+    import ctypes
+
+    kilobytes = ctypes.c_ulonglong()
+    try:
+        found = ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
+        return None
+    return 1024 * kilobytes.value if found else None
+
+
+def results_fit(images: Iterable[ImageSource], memory: int | None = None) -> None:
+    """Raise a UserError if the results of all planes of these images would not fit into memory."""
+    memory = physical_memory() if memory is None else memory
+    needed = sum(float(np.prod(image.shape, dtype=float)) for image in images) * _BYTES_PER_PIXEL
+    if memory is not None and needed > _MOST * memory:
+        raise UserError(
+            f"The results would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory;"
+            " segment single views here, and all of it with the command 'upaint segment'."
+        )
