@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from napari_upaint.core.border import carve_border
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.settings import Kind
@@ -102,8 +103,12 @@ def targets(annotation: np.ndarray, kind: Kind, *, border: int | None = None) ->
     # Ids of objects may be huge: compared in their own type, never converted.
     values = annotation > BACKGROUND if kind == "objects" else annotation.astype(np.int16) - BACKGROUND
     result = np.where(known, values, IGNORED).astype(np.int16)
-    if kind == "objects" and border is not None:
-        result[borders(np.where(annotation >= FIRST, annotation, 0)) & known] = border
+    if kind == "objects":
+        objects = np.where(annotation >= FIRST, annotation, 0)
+        if border is not None:
+            result[borders(objects) & known] = border
+        else:  # the gap between touching objects is background (paper, sec. 3); the weight map raises it there
+            result[(carve_border(objects) == 0) & (objects > 0)] = 0
     return result
 
 

@@ -184,6 +184,7 @@ class Sampler:
     ) -> None:
         self.prepared, self.augment, self.start = list(prepared), augment, start
         self.tile, self.halo, self.seed = tile, halo, seed
+        self._targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
         self._places = self._painted_places()
 
     def _painted_places(self) -> list[np.ndarray]:
@@ -208,7 +209,7 @@ class Sampler:
         warp = draw_warp(rng, self.augment, ndim=len(place), out_shape=(self.tile,) * len(place), center=center)
         inner = (slice(self.halo, self.tile - self.halo),) * len(place)
         image = vary_gray(warp_image(one.coefficients, warp, prefiltered=True), rng, self.augment.gray)
-        target = warp_labels(np.where(one.held_out, np.int16(IGNORED), one.target), warp)[inner]
+        target = warp_labels(self._targets[index], warp)[inner]
         start = None
         if self.start is not None:
             start = warp_image(self.start[index], warp, order=1)[(slice(None), *inner)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 
+from napari_upaint.core.compiled import compile_ahead
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
@@ -45,6 +47,7 @@ def train(
     if isinstance(told, Stop):
         return
     samples = told.samples if told is not None else samples
+    Thread(target=compile_ahead, daemon=True).start()  # seconds on the first time, while torch loads
     from napari_upaint.engine.train import train as run
 
     yield from run(

@@ -136,6 +136,12 @@ class _Pickler(pickle.Pickler):
             self._places[id(value)] = value, (start, value.dtype, value.shape)
         return self._places[id(value)][1]
 
+    def reducer_override(self, value: Any) -> Any:
+        """Pickle small strided arrays as contiguous ones: NumPy's own way loses their byte order."""
+        if type(value) is np.ndarray and not value.dtype.hasobject and not value.flags.forc:
+            return np.ascontiguousarray(value).__reduce_ex__(5)
+        return NotImplemented
+
 
 class _LazyFile:
     """A file that exists once something is written into it."""
