@@ -13,7 +13,7 @@ import pytest
 from app_model.types import KeyBinding
 from napari.layers import Image, Labels
 
-from napari_upaint.widgets._layers import MARK
+from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
 
 PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}

@@ -8,21 +8,16 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import ImageError, UserError
+from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._colours import label_rgba
+from napari_upaint.widgets._new_layers import MARK, mark, new_annotation, new_labels, new_scores, new_weight_map
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, Placement
 
-# Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
-MARK = "napari-upaint"
 _EDITS = ("paint", "set_data", "data")
-# Labels beyond these can be painted too; they have no name in the status bar.
-_NAMED_LABELS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +147,7 @@ class Layers(QObject):
     def new_annotation(self, image: Hashable, kind: Kind = "objects") -> Hashable:
         """Add an empty labels layer on an image, brush in hand, and return its key."""
         source = self.image(image)
-        what = "object" if kind == "objects" else "class"
-        names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
-        layer = Labels(
-            np.zeros(source.shape, np.uint16),
-            name=f"{source.name} annotation",
-            features={"index": np.arange(len(names)), "label": names},
-            colormap=CyclicLabelColormap(colors=label_rgba(1), background_value=0),
-            opacity=0.6,
-            **source.placement.options(),
-        )
+        layer = Layer.create(*new_annotation(source, kind))
         self._viewer.add_layer(layer)
         layer.brush_size = int(np.clip(min(source.shape[-2:]) // 60, 3, 15))
         self.paint_label(layer.unique_id, 1)
@@ -197,91 +183,55 @@ class Layers(QObject):
     def put_labels(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
         """Show the labels of a segmented plane in the layer '<image> labels', made if there is none."""
         self._find(image.key)  # results of a closed layer have no place any more
-        layer = self._result(image, "labels", image.shape)
+        layer = self._result(mark(image, "labels", kind), image.shape)
         if layer is None:
-            data: Any = _zeros(image, image.shape, np.int32)
-            data[index] = result.labels
-            self._add_labels(image, data, kind, result.names)
-            return
-        layer.data[index] = result.labels
-        self._refresh(layer, image, index)
+            self._add_below_annotations(Layer.create(*new_labels(image, index, result, kind)))
+        else:
+            layer.data[index] = result.labels
+            self._refresh(layer, image, index)
 
     def put_scores(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult) -> None:
         """Show the scores of a segmented plane in the layer '<image> scores', channels in front."""
         self._find(image.key)
-        shape = (len(result.names), *image.shape)
-        layer = self._result(image, "scores", shape)
+        layer = self._result(mark(image, "scores"), (len(result.names), *image.shape))
         if layer is None:
-            data: Any = _zeros(image, shape, np.float16)
-            data[(slice(None), *index)] = result.scores
-            self._add_scores(image, data, result.names)
-            return
-        layer.data[(slice(None), *index)] = result.scores
-        self._refresh(layer, image, index)
+            layer = Layer.create(*new_scores(image, index, result))
+            self._add_below_annotations(layer)
+            # The first channel is the background; what was looked for comes next.
+            if self._viewer.dims.ndim == layer.ndim:
+                self._viewer.dims.set_current_step(0, 1)
+        else:
+            layer.data[(slice(None), *index)] = result.scores
+            self._refresh(layer, image, index)
+
+    def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
+        """Show the weights of the loss in the layer '<image> weight map', above everything else."""
+        self._find(image.key)
+        data, options, kind = new_weight_map(image, regions, maps)
+        layer = self._result(mark(image, "weight map"), image.shape)
+        if layer is None:
+            layer = Layer.create(data, options, kind)
+            self._add(layer, len(self._viewer.layers))
+        layer.data = data
+        layer.contrast_limits_range = options["contrast_limits"]
+        layer.contrast_limits = options["contrast_limits"]
+        layer.visible = True
 
     def _refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
         # A plane out of view need not be drawn; napari reads it when somebody goes there.
         if layer.visible and index == self.index_in_view(image.key):
             layer.refresh()
 
-    def _result(self, image: ImageSource, what: str, shape: tuple[int, ...]) -> Any:
-        """Return the result layer of an image; one of another shape (another model, other data) is taken away."""
+    def _result(self, wanted: dict[str, Any], shape: tuple[int, ...]) -> Any:
+        """Return the result layer with that mark; one of another shape or kind (another model) is taken away."""
+        about = wanted[MARK]
         for layer in list(self._viewer.layers):
-            if layer.metadata.get(MARK) == {"of": image.key, "what": what}:
-                if tuple(layer.data.shape) == shape:
+            found = layer.metadata.get(MARK, {})
+            if (found.get("of"), found.get("what")) == (about["of"], about["what"]):
+                if found == about and tuple(layer.data.shape) == shape:
                     return layer
                 self._viewer.layers.remove(layer)
         return None
-
-    def _add_labels(self, image: ImageSource, data: np.ndarray, kind: Kind, names: tuple[str, ...]) -> None:
-        options: dict[str, Any] = image.placement.options()
-        if kind == "classes":  # the colours that the classes were painted with
-            options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
-            options["features"] = {"index": np.arange(len(names)), "label": list(names)}
-        name, mark = f"{image.name} labels", _mark(image, "labels")
-        self._add_below_annotations(Labels(data, name=name, metadata=mark, opacity=0.5, **options))
-
-    def _add_scores(self, image: ImageSource, data: np.ndarray, names: tuple[str, ...]) -> None:
-        layer = Image(
-            data,
-            name=f"{image.name} scores",
-            metadata={**_mark(image, "scores"), "channels": names},
-            contrast_limits=(0, 1),
-            colormap="viridis",
-            rgb=False,
-            visible=False,  # it would hide the image
-            **image.placement.with_channel().options(),
-        )
-        self._add_below_annotations(layer)
-        # The first channel is the background; what was looked for comes next.
-        if self._viewer.dims.ndim == layer.ndim:
-            self._viewer.dims.set_current_step(0, 1)
-
-    def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
-        """Show the weights of the loss in the layer '<image> weight map'."""
-        layer = self._result(image, "weight map", image.shape)
-        data: Any = _zeros(image, image.shape, np.float32) if layer is None else layer.data
-        data[...] = 0
-        most = 0.0
-        for region, weights in zip(regions, maps, strict=True):
-            data[(*region.index, *region.region)] = weights
-            most = max(most, float(weights.max()))
-        if layer is None:
-            layer = Image(
-                data,
-                name=f"{image.name} weight map",
-                metadata=_mark(image, "weight map"),
-                colormap=_clear_at_zero("magma"),
-                blending="translucent",
-                rgb=False,
-                contrast_limits=(0, most or 1),
-                **image.placement.options(),
-            )
-            self._add(layer, len(self._viewer.layers))
-        layer.contrast_limits_range = (0, most or 1)
-        layer.contrast_limits = (0, most or 1)
-        layer.visible = True
-        layer.refresh()
 
     def _add_below_annotations(self, layer: Layer) -> None:
         labels = (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels))
@@ -301,28 +251,6 @@ class Layers(QObject):
 
 def _level_0(layer: Any) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def _clear_at_zero(name: str) -> Colormap:
-    """Return a colormap of napari that is transparent where there is nothing to see."""
-    known = ensure_colormap(name)
-    colours = np.array(known.colors)
-    colours[0, 3] = 0
-    return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
-
-
-def _mark(image: ImageSource, what: str) -> dict[str, Any]:
-    return {MARK: {"of": image.key, "what": what}}
-
-
-def _zeros(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    try:
-        return np.zeros(shape, dtype)
-    except (MemoryError, ValueError) as error:
-        size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-        raise UserError(
-            f"The results of {image.name} would need {size:.0f} GB of memory; segment it with 'upaint segment' instead."
-        ) from error
 
 
 def _placement(layer: Any) -> Placement:

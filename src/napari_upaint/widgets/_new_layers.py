@@ -1,0 +1,100 @@
+"""The layers that this program adds, as napari's layer data tuples: data, options, type. No layer is touched here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
+
+from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import UserError
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._colours import label_rgba
+from napari_upaint.widgets._sources import ImageSource, PaintedRegion
+
+NewLayer = tuple[Any, dict[str, Any], str]
+# Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
+MARK = "napari-upaint"
+# Labels beyond these can be painted too; they have no name in the status bar.
+_NAMED_LABELS = 255
+
+
+def new_annotation(image: ImageSource, kind: Kind) -> NewLayer:
+    """Return an empty annotation on an image."""
+    what = "object" if kind == "objects" else "class"
+    names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
+    options = {
+        "name": f"{image.name} annotation",
+        "features": {"index": np.arange(len(names)), "label": names},
+        "colormap": CyclicLabelColormap(colors=label_rgba(1), background_value=0),
+        "opacity": 0.6,
+    }
+    return np.zeros(image.shape, np.uint16), options | image.placement.options(), "labels"
+
+
+def new_labels(image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> NewLayer:
+    """Return a map of objects or classes with one plane in it."""
+    data: Any = _zeros(image, image.shape, np.int32)
+    data[index] = result.labels
+    options: dict[str, Any] = {"name": f"{image.name} labels", "metadata": mark(image, "labels", kind), "opacity": 0.5}
+    if kind == "classes":  # the colours and names that the classes were painted with
+        options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
+        options["features"] = {"index": np.arange(len(result.names)), "label": list(result.names)}
+    return data, options | image.placement.options(), "labels"
+
+
+def new_scores(image: ImageSource, index: tuple[int, ...], result: PlaneResult) -> NewLayer:
+    """Return scores, channels in front, with one plane in them; hidden, since they would hide the image."""
+    data: Any = _zeros(image, (len(result.names), *image.shape), np.float16)
+    data[(slice(None), *index)] = result.scores
+    options = {
+        "name": f"{image.name} scores",
+        "metadata": {**mark(image, "scores"), "channels": result.names},
+        "contrast_limits": (0, 1),
+        "colormap": "viridis",
+        "rgb": False,
+        "visible": False,
+    }
+    return data, options | image.placement.with_channel().options(), "image"
+
+
+def new_weight_map(image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> NewLayer:
+    """Return the weights of the loss; transparent where nothing is painted."""
+    data: Any = _zeros(image, image.shape, np.float32)
+    most = 0.0
+    for region, weights in zip(regions, maps, strict=True):
+        data[(*region.index, *region.region)] = weights
+        most = max(most, float(weights.max()))
+    options = {
+        "name": f"{image.name} weight map",
+        "metadata": mark(image, "weight map"),
+        "colormap": _clear_at_zero("magma"),
+        "blending": "translucent",
+        "rgb": False,
+        "contrast_limits": (0, most or 1),
+    }
+    return data, options | image.placement.options(), "image"
+
+
+def mark(image: ImageSource, what: str, kind: str = "") -> dict[str, Any]:
+    """Return the metadata of a result: whose it is and what it shows."""
+    return {MARK: {"of": image.key, "what": what, "kind": kind}}
+
+
+def _clear_at_zero(name: str) -> Colormap:
+    known = ensure_colormap(name)
+    colours = np.array(known.colors)
+    colours[0, 3] = 0
+    return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
+
+
+def _zeros(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    try:
+        return np.zeros(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
+        raise UserError(
+            f"The results of {image.name} would need {size:.0f} GB of memory; segment it with 'upaint segment' instead."
+        ) from error
