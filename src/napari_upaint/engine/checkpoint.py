@@ -65,8 +65,8 @@ def adapt_input(network: UNet, in_channels: int) -> None:
         return
     if not network.takes_any_channels:
         raise ModelError(
-            f"The model has one encoder for each channel, {network.in_channels} in all, and the image's number of channels"
-            f" is {in_channels}; choose another model or other images."
+            f"The model has one encoder for each channel, {network.in_channels} in all, and the image's number of"
+            f" channels is {in_channels}; choose another model or other images."
         )
     first = network.down[0][0]  # type: ignore[index]
     assert isinstance(first, nn.Conv2d | nn.Conv3d)
