@@ -1,0 +1,146 @@
+"""Laws of pretraining: it resumes to the bit, logs what it does, and leaves a model behind."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pretraining.run import pretrain
+from skimage import io as skimage_io
+
+from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.predict import whole
+from napari_upaint.io.models import load_model
+from pretraining import run as module
+
+RECIPE = tomllib.loads(Path(module.__file__).with_name("config.toml").read_text())
+# The recipe itself, made small enough for a test.
+CONFIG = RECIPE | {
+    "name": "tiny",
+    "seed": 1,
+    "width": 4,
+    "depth": 3,
+    "output": 60,
+    "batch": 2,
+    "steps": 6,
+    "freeze_norm": 3,
+    "warmup": 2,
+    "validate_every": 4,
+    "save_every": 2,
+    "sets": {"cells": 2.0, "solid": 1.0},
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two sets: squares on a plane, and a block of noise."""
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for name in ("cells/images", "cells/labels", "solid/images", "solid/labels"):
+        (root / name).mkdir(parents=True)
+    for number in range(20):
+        labels = np.kron(rng.integers(0, 2, (8, 9)) * np.arange(1, 73).reshape(8, 9), np.ones((12, 12)))
+        image = (labels > 0) * 100 + rng.integers(0, 60, labels.shape)
+        skimage_io.imsave(root / f"cells/images/{number}.png", image.astype(np.uint8), check_contrast=False)
+        skimage_io.imsave(root / f"cells/labels/{number}.png", labels.astype(np.uint8), check_contrast=False)
+    block = rng.integers(0, 200, (6, 40, 44)).astype(np.uint8)
+    skimage_io.imsave(root / "solid/images/block.tif", block, check_contrast=False)
+    skimage_io.imsave(root / "solid/labels/block.tif", (block > 150).astype(np.uint8), check_contrast=False)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def losses_of(folder):
+    return {entry["step"]: entry["loss"] for entry in log_of(folder) if "loss" in entry}
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    pretrain(data, folder, CONFIG)
+    return folder
+
+
+def test_it_logs_every_step_and_what_it_validates(finished):
+    entries = log_of(finished)
+    losses = losses_of(finished)
+    assert list(losses) == list(range(6)) and all(np.isfinite(loss) and loss > 0 for loss in losses.values())
+    seconds = [entry["seconds"] for entry in entries if "loss" in entry]
+    assert seconds == sorted(seconds)
+    validated = {entry["step"]: entry["validation"] for entry in entries if "validation" in entry}
+    assert list(validated) == [3, 5] and set(validated[3]) == {"cells"}
+    assert all(0 <= value <= 1 for scores in validated.values() for value in scores["cells"].values())
+
+
+def test_it_leaves_a_model_without_batch_normalisation(finished):
+    model = load_model(finished / "tiny.safetensors")
+    header = model.header
+    assert header.name == "tiny" and header.output_names == ("background", "object", "border")
+    assert header.training["steps_done"] == 6 and header.training["seed"] == 1
+    assert header.provenance["data"] == ["cells", "solid"]
+    assert not any("running" in name for name in model.weights)
+    assert {array.dtype for array in model.weights.values()} == {np.dtype(np.float16)}
+    scores = whole(to_network(model).eval(), np.random.default_rng(0).random((1, 30, 40), np.float32))
+    assert scores.shape == (3, 30, 40) and np.isfinite(scores).all()
+
+
+def test_an_interrupted_run_goes_on_to_the_bit(data, finished, tmp_path, monkeypatch):
+    real = module._State.train_step
+
+    def interrupted(self, step, tiles):
+        if step == 5:  # after the checkpoint of step 4, and one step more that is lost
+            raise KeyboardInterrupt
+        return real(self, step, tiles)
+
+    monkeypatch.setattr(module._State, "train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(data, tmp_path, CONFIG)
+    assert not (tmp_path / "checkpoint.part").exists()
+    monkeypatch.setattr(module._State, "train_step", real)
+    pretrain(data, tmp_path, CONFIG)
+    assert losses_of(tmp_path) == losses_of(finished)
+    whole_run, resumed = (load_model(folder / "tiny.safetensors") for folder in (finished, tmp_path))
+    for name, array in whole_run.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], array)
+    whole_run, resumed = (torch.load(f / "checkpoint.pt", weights_only=True) for f in (finished, tmp_path))
+    for part in ("network", "average"):
+        for name, tensor in whole_run[part].items():
+            assert torch.equal(resumed[part][name], tensor)
+
+
+def test_a_finished_run_has_nothing_left_to_do(data, finished):
+    before = (finished / "log.jsonl").read_text(), (finished / "tiny.safetensors").read_bytes()
+    pretrain(data, finished, CONFIG)
+    assert ((finished / "log.jsonl").read_text(), (finished / "tiny.safetensors").read_bytes()) == before
+
+
+def test_another_seed_is_another_run(data, finished, tmp_path):
+    pretrain(data, tmp_path, CONFIG | {"seed": 2, "steps": 1})
+    assert losses_of(tmp_path)[0] != losses_of(finished)[0]
+
+
+def test_after_the_freeze_statistics_stay_as_they_are(data, tmp_path):
+    pretrain(data, tmp_path, CONFIG | {"steps": 3})
+    at_freeze = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]
+    pretrain(data, tmp_path, CONFIG | {"steps": 5})
+    later = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]
+    for name, tensor in later.items():
+        if "running" in name:
+            assert torch.equal(tensor, at_freeze[name])
+    assert not torch.equal(later["classify.weight"], at_freeze["classify.weight"])
+
+
+def test_no_plane_is_in_both_parts(data):
+    training, validation = module.read_sets(data, list(CONFIG["sets"]), set(), {})
+    assert validation and not {(r.set_name, r.name) for r in training} & {(r.set_name, r.name) for r in validation}
