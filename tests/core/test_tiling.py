@@ -92,6 +92,55 @@ def test_a_valid_tile_size_is_taken_as_it_is(depth):
         assert tiling.plan((100_000,), depth, tile).input[0] <= tile
 
 
+@given(SHAPES, st.integers(1, 6), st.integers(1, 400))
+def test_tiles_of_padded_networks_overlap_by_half(shape, depth, tile):
+    plan = tiling.plan(shape, depth, tile, padded=True)
+    assert plan.blended and plan.input == plan.output
+    seen, tiles = np.zeros(shape, int), list(plan)
+    assert len(tiles) == len(plan)
+    for one in tiles:
+        seen[one.region] += 1
+        assert all(
+            start % tiling.grid(depth) == 0 and keep > 0 for start, keep in zip(one.start, one.keep, strict=True)
+        )
+    assert (seen >= 1).all()
+    for axis, (n, size, stride, count) in enumerate(zip(shape, plan.input, plan.stride, plan.counts, strict=True)):
+        assert size == tiling.input_size(size, depth, padded=True)
+        assert count == 1 or (size == 2 * stride and size <= max(tile, 2 * tiling.grid(depth)))
+        line = seen.max(tuple(a for a in range(len(shape)) if a != axis))
+        assert (line[stride : (count - 1) * stride] >= min(2, count)).all(), "covered twice but at the ends"
+        assert (count - 1) * stride < n <= size + (count - 1) * stride
+
+
+def test_a_small_image_is_one_padded_tile():
+    plan = tiling.plan((33, 64), 5, 512, padded=True)
+    assert (plan.input, len(plan)) == ((48, 64), 1)
+
+
+@given(SHAPES, st.integers(1, 5), st.integers(1, 10**6), st.booleans(), st.integers(1, 4))
+def test_a_plan_within_memory_is_within_it_and_no_worse_than_square_tiles(shape, depth, pixels, padded, parts):
+    plan = tiling.plan_within(shape, depth, pixels, padded=padded, parts=parts)
+    seen = np.zeros(shape, int)
+    for one in plan:
+        seen[one.region] += 1
+    assert (seen >= 1).all() and (padded or seen.max() == 1)
+    smallest = tiling.plan(shape, depth, 1, padded=padded)
+    assert np.prod(plan.input) <= max(pixels, np.prod(smallest.input))
+    for tile in (40, 100, 200, 400):
+        square = tiling.plan(shape, depth, tile, padded=padded)
+        if np.prod(square.input) <= pixels:
+            rounds, others = -(-len(plan) // parts), -(-len(square) // parts)
+            assert rounds * np.prod(plan.input) <= others * np.prod(square.input)
+
+
+def test_strips_waste_less_than_squares():
+    plan = tiling.plan_within((4096, 4096), 5, 1036**2)
+    square = tiling.plan((4096, 4096), 5, 1036)
+    assert len(plan) * np.prod(plan.input) < 0.99 * len(square) * np.prod(square.input)
+    two = tiling.plan_within((4096, 4096), 5, 1036**2, parts=2)
+    assert len(two) % 2 == 0
+
+
 def test_tiles_are_even():
     assert tiling.plan((520,), 5, 684).stride == (272,)  # not 496 and 24
 

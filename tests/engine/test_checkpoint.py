@@ -74,10 +74,13 @@ def test_weights_that_do_not_fit_are_refused():
             to_network(ModelFile(HEADER, damaged))
 
 
-def test_padded_models_are_refused_rather_than_tiled_wrongly():
+def test_padded_models_come_back_padded_and_unknown_padding_is_refused():
     header = replace(HEADER, architecture=replace(SMALL, padding="same"))
-    with pytest.raises(ModelError, match="padded convolutions"):
-        to_network(from_network(build(header.architecture), header))
+    model = from_network(build(header.architecture), header)
+    assert to_network(model).halo == 0
+    strange = replace(header, architecture=replace(SMALL, padding="mirror"))
+    with pytest.raises(ModelError, match="padding 'mirror'"):
+        to_network(replace(model, header=strange))
 
 
 @pytest.mark.parametrize("channels", [2, 3, 5])

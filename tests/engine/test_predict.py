@@ -296,3 +296,72 @@ def test_the_quick_arithmetic_agrees_with_the_exact_one(bundled, monkeypatch):
     quick = whole(network, image)
     assert (exact.argmax(0) == quick.argmax(0)).mean() > 0.995
     assert np.abs(exact - quick).mean() < 0.01
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [2, 4])
+def test_a_padded_network_sees_a_small_image_at_once(shape, depth):
+    network, image = network_of(depth, padding="same"), image_of(shape)
+    sizes = [tiling.input_size(n, depth, padded=True) for n in shape]
+    padded = np.pad(image, [(0, 0), *((0, a - n) for a, n in zip(sizes, shape, strict=True))], mode="reflect")
+    with torch.inference_mode():
+        expected = torch.softmax(network(torch.from_numpy(padded)[None]), 1)[0].numpy()
+    found = whole(network, image)
+    np.testing.assert_allclose(found, expected[(slice(None), *(slice(n) for n in shape))], atol=1e-5)
+
+
+def test_tiles_of_a_padded_network_are_blended():
+    network, image = network_of(3, padding="same"), image_of((150, 190))
+    at_once, blended = whole(network, image), scores(network, image, tile=96)
+    np.testing.assert_allclose(blended.sum(0), 1, atol=1e-5)
+    difference = np.abs(at_once - blended)
+    # The zeros at a tile's edges reach 22 px far at this depth, where the window trusts little.
+    assert difference.max() > 1e-6
+    # Beyond the last pixels of the image the tile goes on, mirrored, where the whole has its zeros.
+    assert difference[:, :128, :168].max() < 0.15
+
+
+def test_padded_networks_predict_through_the_model():
+    network, image = network_of(2, padding="same"), image_of((60, 50))
+    header = replace(_header(2), architecture=Architecture(width=4, depth=2, n_outputs=3, padding="same"))
+    seen, _ = end_of(segment_plane(image, _unit(), from_network(network, header), device="cpu"))
+    np.testing.assert_allclose(seen[-1].scores, scores(network, np.clip(image, -1, 3)), atol=2e-3)
+
+
+@pytest.mark.parametrize("variant", ["plain", "cicek"])
+def test_volumes_tile_by_tile_are_the_whole(variant):
+    network, image = network_of(2, ndim=3, variant=variant, width=2), image_of((11, 37, 30))
+    np.testing.assert_allclose(scores(network, image, tile=24), straight(network, image), atol=1e-5)
+    np.testing.assert_allclose(whole(network, image), straight(network, image), atol=1e-5)
+
+
+def test_a_volume_becomes_labels_and_scores():
+    sample = np.asarray(open_sample("nuclei_3d").image.data)[None, :12, :40, :30]
+    network = network_of(2, ndim=3)
+    header = replace(_header(2, scale=0.7), architecture=Architecture(ndim=3, width=4, depth=2, n_outputs=3))
+    model = from_network(network, header)
+    settings = PredictSettings(rotations=2)
+    seen, _ = end_of(segment_plane(sample, measure(sample), model, settings=settings, device="cpu"))
+    result = seen[-1]
+    assert result.labels.shape == (12, 40, 30) and result.labels.dtype == np.int32
+    assert result.scores.shape == (3, 12, 40, 30)
+    np.testing.assert_allclose(result.scores.astype(float).sum(0), 1, atol=3e-3)
+    with pytest.raises(ImageError, match="four axes"):
+        list(segment_plane(np.zeros((4, 5)), _unit(), model, device="cpu"))
+
+
+@pytest.mark.parametrize("rotations", [3, 8])
+def test_turns_of_a_volume_are_in_its_planes_and_undone_exactly(monkeypatch, rotations):
+    def show(network, tile):
+        inner = (slice(None), *(slice(network.halo, n - network.halo) for n in tile.shape[1:]))
+        return tile[inner].astype(np.float32)
+
+    monkeypatch.setattr(predict, "tile_scores", show)
+    network, image = network_of(2, ndim=3), image_of((5, 20, 31), channels=3)
+    np.testing.assert_allclose(scores(network, image, tile=24, rotations=rotations), image, atol=1e-6)
+
+
+def test_a_tile_by_default_fits_in_memory():
+    for width in (4, 16, 64):
+        network = network_of(2, width=width)
+        assert 100 * 100 < predict.tile_pixels(network) * width < 2e9 / 16

@@ -28,14 +28,11 @@ def to_network(model: ModelFile, in_channels: int | None = None) -> UNet:
     Raises
     ------
     ModelError
-        If the weights do not fit the architecture that the file names, or its convolutions are padded.
+        If the weights do not fit the architecture that the file names, or its padding is unknown.
     """
-    if model.header.architecture.padding != "valid":
-        # Overlap tiles rest on unpadded convolutions; others would silently give shifted scores.
-        raise ModelError(
-            f"{model.header.name} has padded convolutions ({model.header.architecture.padding!r}), which this version "
-            "cannot tile; choose another model."
-        )
+    padding = model.header.architecture.padding
+    if padding not in ("valid", "same"):
+        raise ModelError(f"{model.header.name} asks for the padding {padding!r}; known are valid and same.")
     network = build(model.header.architecture)
     # copied: weights read from a file are not writable, training needs them so
     weights = {name: torch.tensor(np.asarray(value, np.float32)) for name, value in model.weights.items()}

@@ -1,4 +1,8 @@
-"""Prediction: overlap tiles, rotations averaged, memory minded (paper, sec. 2, fig. 2)."""
+"""Prediction of planes and volumes: overlap tiles, rotations averaged, memory minded (paper, sec. 2, fig. 2).
+
+Unpadded networks predict tile by tile exactly what they would predict at once. Tiles of padded ones overlap by half and
+are blended.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +18,18 @@ from napari_upaint.core import tiling
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
+from napari_upaint.core.stitching import Stitching
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.engine.threads import prediction_threads
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import EngineError, ImageError, ModelError
-from napari_upaint.io.models import ModelFile
+from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 _Commands = Stop | None
-LARGEST_TILE = 1036  # wastes 15 % on halo; larger ones gain little and cost memory
+_MEMORY = 1.5e9  # bytes that one tile may need
 
 
 def segment_plane(
@@ -36,12 +41,12 @@ def segment_plane(
     objects: ObjectSettings = ObjectSettings(),  # noqa: B008 (frozen)
     device: str = "auto",
 ) -> Generator[PredictProgress | PlaneResult, _Commands, None]:
-    """Segment one plane; the last value yielded is the `PlaneResult`, unless it was stopped.
+    """Segment a plane, or a volume if the model is a 3D one; yields the `PlaneResult` last, unless it was stopped.
 
     Parameters
     ----------
     image : numpy.ndarray
-        Raw gray values, (C, Y, X).
+        Raw gray values, (C, Y, X) or (C, Z, Y, X).
     normalization : Normalization
         Of the whole image or stack that the plane belongs to.
     model : ModelFile
@@ -51,26 +56,34 @@ def segment_plane(
 
     Raises
     ------
+    ModelError
+        If a plane is given to a 3D model.
     ImageError
-        If the plane is empty, holds NaN or infinite pixels, or is not (C, Y, X).
+        If the image is empty, holds NaN or infinite pixels, or has other axes than the model takes.
     EngineError
         If memory runs out even for the smallest tile.
     """
-    if image.ndim != 3:
-        raise ImageError(f"A plane has three axes (C, Y, X); this one has shape {image.shape}.")
-    if not image.size:
-        raise ImageError(f"The image has no pixels (its shape is {image.shape}); choose another image.")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
     header = model.header
-    if header.architecture.ndim != 2:
-        raise ModelError(f"{header.name} is a {header.architecture.ndim}D model; choose one for planes.")
+    _check(image, header)
     network = cached_network(model, image.shape[0], str(choose(device)))
     scores = yield from predict_scores(network, normalization.apply(image), header.scale, settings)
     if scores is None:
         return
     labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects)
     yield PlaneResult(labels, scores.astype(np.float16), header.output_names)
+
+
+def _check(image: np.ndarray, header: ModelHeader) -> None:
+    ndim = header.architecture.ndim
+    if ndim == 3 and image.ndim == 3:
+        raise ModelError(f"{header.name} is a 3D model; choose one for planes.")
+    if image.ndim != ndim + 1:
+        axes = "plane has three axes (C, Y, X)" if ndim == 2 else "volume has four axes (C, Z, Y, X)"
+        raise ImageError(f"A {axes}; this one has shape {image.shape}.")
+    if not image.size:
+        raise ImageError(f"The image has no pixels (its shape is {image.shape}); choose another image.")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
 
 
 @lru_cache(maxsize=2)
@@ -85,76 +98,93 @@ def predict_scores(
     scale: float,
     settings: PredictSettings = PredictSettings(),  # noqa: B008 (frozen)
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
-    """Predict the scores of a normalised plane (C, Y, X) at its own size; None where stopped.
+    """Predict the scores of a normalised image (C, [Z,] Y, X) at its own size; None where stopped.
 
-    The plane is resized by `scale` for the network and the scores are resized back.
+    The image is resized by `scale` for the network and the scores are resized back.
     """
     small = resize_image(image, scaled_shape(image.shape[1:], scale))
-    turns = list(range(settings.rotations))
     total: np.ndarray | None = None
-    for number, turn in enumerate(turns):
-        scores = yield from _predict_turned(network, _turn(small, turn), settings.tile, (number, len(turns)))
+    for turn in range(settings.rotations):
+        scores = yield from _predict_turned(network, _turn(small, turn), settings.tile, (turn, settings.rotations))
         if scores is None:
             return None
         back = _turn_back(scores, turn)
-        total = back if total is None else total + back
+        if total is None:
+            total = back
+        else:
+            total += back
     assert total is not None
-    mean = resize_image(total / len(turns), image.shape[1:])
-    return mean
+    if settings.rotations > 1:
+        total /= settings.rotations
+    return resize_image(total, image.shape[1:])
 
 
 def _turn(image: np.ndarray, turn: int) -> np.ndarray:
-    """Return version `turn` (0..7) of a plane: quarter turns, from 4 on mirrored as well."""
-    return np.rot90(image[:, :, ::-1] if turn >= 4 else image, turn % 4, axes=(1, 2))
+    """Return version `turn` (0..7) of an image: quarter turns in the plane, from 4 on mirrored as well."""
+    return np.rot90(image[..., ::-1] if turn >= 4 else image, turn % 4, axes=(-2, -1))
 
 
 def _turn_back(image: np.ndarray, turn: int) -> np.ndarray:
-    back = np.rot90(image, -(turn % 4), axes=(1, 2))
-    return back[:, :, ::-1] if turn >= 4 else back
+    back = np.rot90(image, -(turn % 4), axes=(-2, -1))
+    return back[..., ::-1] if turn >= 4 else back
 
 
 def _predict_turned(
     network: UNet, image: np.ndarray, tile: int, turn: tuple[int, int]
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
     """Predict with the largest tile that memory allows: out of memory halves it and starts again."""
-    size = tile or LARGEST_TILE
+    depth, padded = network.depth, network.padding == "same"
+    if tile:
+        plan = tiling.plan(image.shape[1:], depth, tile, padded=padded)
+    else:
+        plan = tiling.plan_within(image.shape[1:], depth, tile_pixels(network), padded=padded)
     while True:
         try:
-            return (yield from _predict_tiled(network, image, size, turn))
+            return (yield from _predict_tiled(network, image, plan, turn))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if size <= tiling.input_size(1, network.depth):
+            smaller = tiling.plan(image.shape[1:], depth, max(plan.input) // 2, padded=padded)
+            if smaller.input == plan.input:
                 raise EngineError("Memory ran out even for the smallest tile; close other programs.") from error
-            size //= 2
+            plan = smaller
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
 
+def tile_pixels(network: UNet) -> int:
+    """Return how many pixels (voxels) a tile may have: what about 1.5 GB hold.
+
+    The most is alive where the first level's features of both ways meet; together with what the deeper levels and the
+    convolutions of the library take aside that is about 12 times the features of one layer, as measured.
+    """
+    width = network.classify.in_channels
+    return int(_MEMORY / (12 * 4 * width))
+
+
 def _predict_tiled(
-    network: UNet, image: np.ndarray, tile: int, turn: tuple[int, int]
+    network: UNet, image: np.ndarray, plan: tiling.Tiling, turn: tuple[int, int]
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
-    plan = tiling.plan(image.shape[1:], network.depth, tile)
-    scores = np.empty((network.n_classes, *image.shape[1:]), np.float32)
+    stitching = Stitching(plan, network.n_classes)
     threads = prediction_threads()
     for done, one in enumerate(plan, start=1):
         threads.use()
         began = time.perf_counter()
         part = tile_scores(network, tiling.cut(image, plan, one))
         threads.took((time.perf_counter() - began) / part[0].size)
-        scores[(slice(None), *one.region)] = part[(slice(None), *(slice(n) for n in one.keep))]
+        stitching.put(one, part)
         number, count = turn
         command = yield PredictProgress(number * len(plan) + done, count * len(plan))
         if isinstance(command, Stop):
             return None
-    return scores
+    return stitching.scores
 
 
 def tile_scores(network: UNet, tile: np.ndarray) -> np.ndarray:
-    """Run the network on one normalised tile (C, Y, X); return its scores (K, y, x), float32."""
+    """Run the network on one normalised tile (C, [Z,] Y, X); return its scores (K, [z,] y, x), float32."""
     device = next(network.parameters()).device
     batch = torch.from_numpy(np.ascontiguousarray(tile, np.float32))[None].to(device)
-    batch = batch.contiguous(memory_format=torch.channels_last)
+    batch = batch.contiguous(memory_format=torch.channels_last if tile.ndim == 3 else torch.channels_last_3d)
     with torch.inference_mode(), autocast(device, exact=exact_arithmetic()):
         logits = network(batch)
         return np.asarray(torch.softmax(logits.float(), 1)[0].cpu().numpy())
@@ -166,7 +196,7 @@ def exact_arithmetic() -> bool:
 
 
 def whole(network: UNet, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Predict the scores of a normalised plane (C, Y, X) without reporting progress."""
+    """Predict the scores of a normalised image (C, [Z,] Y, X) without reporting progress."""
     steps = predict_scores(network, image, scale)
     while True:
         try:

@@ -224,7 +224,9 @@ class ValidationTile:
     target: np.ndarray
 
 
-def validation_tiles(prepared: Sequence[Prepared], depth: int, tile: int, most: int = 8) -> list[ValidationTile]:
+def validation_tiles(
+    prepared: Sequence[Prepared], depth: int, tile: int, most: int = 8, *, padded: bool = False
+) -> list[ValidationTile]:
     """Cut the tiles that hold most of the held-out paint of every class; of all paint where nothing is held out.
 
     There are more than `most` of them only where there are more classes.
@@ -234,7 +236,7 @@ def validation_tiles(prepared: Sequence[Prepared], depth: int, tile: int, most: 
     for one in prepared:
         judged = (one.target != IGNORED) & (one.held_out | nothing)
         target = np.where(judged, one.target, np.int16(IGNORED))
-        plan = tiling.plan(target.shape, depth, tile)
+        plan = tiling.plan(target.shape, depth, tile, padded=padded)
         for place in plan:
             part = target[place.region]
             counts = Counter(part[part != IGNORED].tolist())

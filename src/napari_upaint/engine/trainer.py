@@ -51,7 +51,8 @@ class Trainer:
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
-        self.tile = tiling.input_size(self.plan.output, self.network.depth)
+        self.padded = self.network.padding == "same"
+        self.tile = tiling.input_size(self.plan.output, self.network.depth, padded=self.padded)
         self.step, self.loss = 0, None  # type: int, float | None
         self.before = self.best = float("inf")
         self.best_state: dict[str, torch.Tensor] | None = None
@@ -63,7 +64,7 @@ class Trainer:
         prepared = prepare(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
         )
-        self.validation = validation_tiles(prepared, self.network.depth, self.tile)
+        self.validation = validation_tiles(prepared, self.network.depth, self.tile, padded=self.padded)
         loss = self.judge_network()
         if first:
             self.before = loss
