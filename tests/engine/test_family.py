@@ -12,13 +12,13 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network, replace_head, to_network
 from napari_upaint.engine.family import FAMILY
-from napari_upaint.engine.predict import segment_plane, tile_scores
+from napari_upaint.engine.predict import predict_scores, segment_plane, tile_scores
 from napari_upaint.engine.progress import PlaneResult, TrainResult
 from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import UNet, build
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
-from napari_upaint.settings import TrainSettings
+from napari_upaint.settings import PredictSettings, TrainSettings
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 VARIANTS = sorted(FAMILY)
@@ -263,3 +263,26 @@ def test_scores_do_not_depend_on_what_was_predicted_before(variant):
     first = tile_scores(network, tile)
     tile_scores(network, tile * 5 + 3)
     np.testing.assert_array_equal(tile_scores(network, tile), first)
+
+
+@everyone
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_the_engine_tiles_padded_networks_and_volumes_too(variant, ndim, padding, monkeypatch):
+    monkeypatch.setenv("UPAINT_EXACT", "1")
+    network = lively(variant, ndim, depth=3 if ndim == 2 else 2, padding=padding)
+    shape, tile = ((61, 83), 64) if ndim == 2 else ((9, 14, 21), 24)
+    image = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    parts, at_once = (scores_of(network, image, PredictSettings(tile=edge)) for edge in (tile, 0))
+    assert parts.shape == (3, *shape)
+    np.testing.assert_allclose(parts.sum(0), 1, atol=1e-5)
+    if padding == "valid":  # padded ones are blended: near, not equal
+        np.testing.assert_allclose(parts, at_once, atol=1e-5)
+
+
+def scores_of(network, image, settings):
+    steps = predict_scores(network, image, 1.0, settings)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
