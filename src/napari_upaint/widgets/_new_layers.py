@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
 from napari_upaint.engine.progress import PlaneResult
@@ -76,6 +77,14 @@ def new_weight_map(image: ImageSource, regions: Iterable[PaintedRegion], maps: I
         "contrast_limits": (0, most or 1),
     }
     return data, options | image.placement.options(), "image"
+
+
+def warm_up() -> None:
+    """Let napari compile what it draws int32 labels with: a second, that would stop the window at the first result.
+
+    Fit for a thread: the layer never gets into a viewer.
+    """
+    Labels(np.zeros((2, 2), np.int32))
 
 
 def mark(image: ImageSource, what: str, kind: str = "") -> dict[str, Any]:

@@ -11,11 +11,13 @@ from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.session.drive import TASKS
+from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._new_layers import warm_up
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
 
@@ -43,6 +45,8 @@ class UPaintDock(QWidget):
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
+        self._warming = Work(self)
+        self._warming.start(warm_up)
         # Whatever way the dock goes, the engine goes with it.
         self.destroyed.connect(partial(JobBridge.close, self.bridge))
 
