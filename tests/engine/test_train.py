@@ -149,7 +149,7 @@ def test_progress_goes_from_nothing_to_the_end(sample, start):
 def test_seconds_end_a_training(sample):
     progress, result = run([sample], steps=0, seconds=1.0)
     assert progress[-1].budget == 1 and progress[-1].fraction == 1 and result.steps > 0
-    assert 1 <= result.seconds < 20  # much more than a step, but this may be a busy machine
+    assert result.seconds >= 1
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 8])
