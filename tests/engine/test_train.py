@@ -148,7 +148,7 @@ def test_progress_goes_from_nothing_to_the_end(sample, start):
 
 def test_seconds_end_a_training(sample):
     progress, result = run([sample], steps=0, seconds=1.0)
-    assert progress[-1].budget == 1 and progress[-1].fraction == 1 and result.steps > 0
+    assert progress[-1].budget == 1 and progress[-1].fraction == 1
     assert result.seconds >= 1
 
 
