@@ -138,7 +138,7 @@ def result(improved, before, after):
     [
         (
             Trained(result(True, 0.9, 0.3), None),
-            "Better than before: loss on held-out paint 0.9 → 0.3; 12 steps in 15 s.",
+            "Better than before: loss on held-out paint 0.9 → 0.3 (lower is better); 12 steps in 15 s.",
         ),
         (Trained(result(False, 0.3, 0.9), None), "Kept the model from before, because nothing was better"),
         (Trained(result(True, math.nan, math.nan), None), "Trained, but there was too little paint to say how well"),

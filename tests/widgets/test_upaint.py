@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import dask.array as da
 import numpy as np
@@ -408,6 +409,26 @@ def test_closing_the_dock_ends_the_engine(viewer, dock, qtbot, alive):
     viewer.window.remove_dock_widget(dock)
     assert not alive(pid)
     viewer.add_image(picture(), name="later")  # nobody is left who could mind
+
+
+def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_dock, qtbot, alive):
+    viewer.add_image(picture(), name="cells")
+
+    def listeners():
+        events = viewer.layers.events
+        sources = (events.inserted, events.removed, events.reordered, viewer.dims.events.current_step)
+        return [len(one.callbacks) for one in (*sources, viewer.events.theme, viewer.layers[0].events.name)]
+
+    before, threads, pids = listeners(), threading.active_count(), []
+    for _ in range(3):
+        dock = open_dock()
+        qtbot.waitUntil(lambda dock=dock: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+        pids.append(dock.bridge.pid)
+        viewer.window.remove_dock_widget(dock)
+    assert listeners() == before
+    assert not any(alive(pid) for pid in pids)
+    assert not viewer.keymap
+    qtbot.waitUntil(lambda: threading.active_count() <= threads, timeout=5000)
 
 
 def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):

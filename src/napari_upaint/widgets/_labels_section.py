@@ -45,8 +45,9 @@ class LabelsSection(QWidget):
         self.new_button.clicked.connect(self.new_wanted)
         self.objects = QRadioButton("Objects")
         self.classes = QRadioButton("Classes")
-        self.background_button = QPushButton("Background")
-        self.next_button = QPushButton("Next object")
+        # napari's style puts icon and text side by side without a gap.
+        self.background_button = QPushButton(" Background")
+        self.next_button = QPushButton(" Next object")
         self.background_button.clicked.connect(self.background_wanted)
         self.next_button.clicked.connect(self.next_wanted)
         self._meaning = QLabel()
@@ -100,7 +101,7 @@ class LabelsSection(QWidget):
     def _show_kind(self, *_: object) -> None:
         kind = self.kind()
         self._meaning.setText(_MEANING[kind])
-        self.next_button.setText("Next object" if kind == "objects" else "Next class")
+        self.next_button.setText(" Next object" if kind == "objects" else " Next class")
         self.next_button.setToolTip(f"Take the brush for a new {kind[:-2] if kind == 'classes' else 'object'}. Key: N")
         self.kind_changed.emit()
 

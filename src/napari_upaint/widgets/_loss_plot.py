@@ -59,8 +59,7 @@ class LossPlot(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         frame = QRectF(_LEFT, _TOP, self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM)
         if not self.loss and not self.validation:
-            frame.setLeft(0)
-            frame.setRight(self.width())
+            frame = QRectF(0, 0, self.width(), self.height())
         painter.fillRect(frame, QColor(self._colours.foreground))
         if self.loss or self.validation:
             self._draw_curves(painter, frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from napari_upaint.engine.progress import TrainProgress
@@ -33,8 +33,10 @@ class TrainSection(QWidget):
         never_by_wheel(self.seconds)
         self.progress = ProgressLine()
         self.plot = LossPlot()
-        self.device = QLabel("Device: known after the first start")
+        self.device = QLabel("Starting the engine…")
         self.device.setWordWrap(True)
+        self.device.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.device.setMinimumHeight(2 * self.device.fontMetrics().lineSpacing())  # it may need two lines later
         self.device.setToolTip("What the engine computes on; it runs in a process of its own.")
         self._compose()
 

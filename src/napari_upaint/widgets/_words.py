@@ -14,15 +14,15 @@ def after_training(trained: Trained) -> str:
     """Say whether the model is better than before, and where it is."""
     result = trained.result
     judged = math.isfinite(result.before) and math.isfinite(result.after)
-    numbers = f"loss on held-out paint {result.before:.3g} → {result.after:.3g}"
+    numbers = f"loss on held-out paint {result.before:.3g} → {result.after:.3g} (lower is better)"
     if not judged:  # too little paint to hold some of it out
         words = "Trained, but there was too little paint to say how well; paint a few strokes more"
     elif result.improved:
         words = f"Better than before: {numbers}"
     elif trained.path is not None:
-        words = f"No better than before training ({numbers}); paint more and train again"
+        words = f"No better than before training: {numbers}; paint more and train again"
     else:
-        words = f"Kept the model from before, because nothing was better ({numbers}); paint more and train again"
+        words = f"Kept the model from before, because nothing was better: {numbers}; paint more and train again"
     words += f"; {result.steps} steps in {duration(result.seconds)}."
     if trained.path is not None:
         words += f" Saved as '{trained.path.stem}'."
