@@ -103,11 +103,11 @@ def test_the_layout_in_memory_does_not_matter(variant):
 def mirror(monkeypatch):
     """In place of the network's arithmetic: its output is its input, cut to size."""
 
-    def show(network, tile):
+    def show(network, tiles):
         h = network.halo
-        return tile[:, h : tile.shape[1] - h, h : tile.shape[2] - h].astype(np.float32)
+        return tiles[..., h : tiles.shape[2] - h, h : tiles.shape[3] - h].astype(np.float32)
 
-    monkeypatch.setattr(predict, "tile_scores", show)
+    monkeypatch.setattr(predict, "batch_scores", show)
 
 
 @pytest.mark.parametrize("rotations", range(1, 9))
@@ -188,15 +188,15 @@ def _unit(channels=1):
 
 def limited(monkeypatch, edge, error=None):
     """Let tiles above an edge fail; return the sizes that were asked for."""
-    real, asked = predict.tile_scores, []
+    real, asked = predict.batch_scores, []
 
-    def tile_scores(network, tile):
-        asked.append(max(tile.shape[1:]))
+    def batch_scores(network, tiles):
+        asked.append(max(tiles.shape[2:]))
         if asked[-1] > edge:
             raise error or RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
-        return real(network, tile)
+        return real(network, tiles)
 
-    monkeypatch.setattr(predict, "tile_scores", tile_scores)
+    monkeypatch.setattr(predict, "batch_scores", batch_scores)
     return asked
 
 
@@ -352,16 +352,10 @@ def test_a_volume_becomes_labels_and_scores():
 
 @pytest.mark.parametrize("rotations", [3, 8])
 def test_turns_of_a_volume_are_in_its_planes_and_undone_exactly(monkeypatch, rotations):
-    def show(network, tile):
-        inner = (slice(None), *(slice(network.halo, n - network.halo) for n in tile.shape[1:]))
-        return tile[inner].astype(np.float32)
+    def show(network, tiles):
+        inner = (..., *(slice(network.halo, n - network.halo) for n in tiles.shape[2:]))
+        return tiles[inner].astype(np.float32)
 
-    monkeypatch.setattr(predict, "tile_scores", show)
+    monkeypatch.setattr(predict, "batch_scores", show)
     network, image = network_of(2, ndim=3), image_of((5, 20, 31), channels=3)
     np.testing.assert_allclose(scores(network, image, tile=24, rotations=rotations), image, atol=1e-6)
-
-
-def test_a_tile_by_default_fits_in_memory():
-    for width in (4, 16, 64):
-        network = network_of(2, width=width)
-        assert 100 * 100 < predict.tile_pixels(network) * width < 2e9 / 16

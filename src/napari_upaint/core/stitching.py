@@ -7,6 +7,7 @@ since tiles lie on a grid, they do so on every axis by itself: no image of sums 
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -46,7 +47,7 @@ def shares(n: int, size: int, stride: int, count: int, kind: Window = "gaussian"
 
 
 class Stitching:
-    """An image of scores that grows tile by tile, in any order.
+    """An image of scores that grows tile by tile, in any order, from several threads.
 
     Parameters
     ----------
@@ -66,6 +67,7 @@ class Stitching:
         self.tiling = tiling
         self.scores = (np.zeros if tiling.blended else np.empty)((channels, *tiling.shape), np.float32)
         axes = zip(tiling.shape, tiling.output, tiling.stride, tiling.counts, strict=True)
+        self._one_at_a_time = Lock()  # tiles that overlap add to the same pixels
         self._shares = [shares(*axis, kind) for axis in axes] if tiling.blended else []
 
     def put(self, tile: Tile, part: np.ndarray) -> None:
@@ -78,4 +80,6 @@ class Stitching:
         weight = np.ones((), np.float32)
         for start, stride, parts in zip(tile.start, self.tiling.stride, self._shares, strict=True):
             weight = np.multiply.outer(weight, parts[start // stride])
-        self.scores[place] += kept * weight
+        weighted = kept * weight
+        with self._one_at_a_time:
+            self.scores[place] += weighted

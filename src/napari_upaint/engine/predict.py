@@ -7,8 +7,9 @@ are blended.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -20,16 +21,15 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
-from napari_upaint.engine.threads import prediction_threads
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 _Commands = Stop | None
-_MEMORY = 1.5e9  # bytes that one tile may need
 
 
 def segment_plane(
@@ -133,61 +133,81 @@ def _predict_turned(
     network: UNet, image: np.ndarray, tile: int, turn: tuple[int, int]
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
     """Predict with the largest tile that memory allows: out of memory halves it and starts again."""
-    depth, padded = network.depth, network.padding == "same"
-    if tile:
-        plan = tiling.plan(image.shape[1:], depth, tile, padded=padded)
-    else:
-        plan = tiling.plan_within(image.shape[1:], depth, tile_pixels(network), padded=padded)
+    crew = crew_for(network, image.shape[1:], tile, exact=exact_arithmetic())
     while True:
         try:
-            return (yield from _predict_tiled(network, image, plan, turn))
+            return (yield from _predict_tiled(network, image, crew, turn))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            smaller = tiling.plan(image.shape[1:], depth, max(plan.input) // 2, padded=padded)
-            if smaller.input == plan.input:
+            smaller = crew.smaller(network)
+            if smaller is None:
                 raise EngineError("Memory ran out even for the smallest tile; close other programs.") from error
-            plan = smaller
+            crew = smaller
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
 
-def tile_pixels(network: UNet) -> int:
-    """Return how many pixels (voxels) a tile may have: what about 1.5 GB hold.
-
-    The most is alive where the first level's features of both ways meet; together with what the deeper levels and the
-    convolutions of the library take aside that is about 12 times the features of one layer, as measured.
-    """
-    width = network.classify.in_channels
-    return int(_MEMORY / (12 * 4 * width))
-
-
 def _predict_tiled(
-    network: UNet, image: np.ndarray, plan: tiling.Tiling, turn: tuple[int, int]
+    network: UNet, image: np.ndarray, crew: Crew, turn: tuple[int, int]
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
-    stitching = Stitching(plan, network.n_classes)
-    threads = prediction_threads()
-    for done, one in enumerate(plan, start=1):
-        threads.use()
-        began = time.perf_counter()
-        part = tile_scores(network, tiling.cut(image, plan, one))
-        threads.took((time.perf_counter() - began) / part[0].size)
-        stitching.put(one, part)
-        number, count = turn
-        command = yield PredictProgress(number * len(plan) + done, count * len(plan))
-        if isinstance(command, Stop):
-            return None
+    stitching = Stitching(crew.plan, network.n_classes)
+
+    def predict(tiles: Sequence[tiling.Tile], batch: np.ndarray) -> int:
+        began = crew.begin()
+        for tile, part in zip(tiles, batch_scores(network, batch), strict=True):
+            stitching.put(tile, part)
+        crew.end(began, batch.size)
+        return len(tiles)
+
+    number, count = turn
+    done, total = number * len(crew.plan), count * len(crew.plan)
+    for finished in _pipeline(image, crew, predict):
+        for _ in range(finished):
+            done += 1
+            if isinstance((yield PredictProgress(done, total)), Stop):
+                return None
     return stitching.scores
+
+
+def _pipeline(
+    image: np.ndarray, crew: Crew, predict: Callable[[Sequence[tiling.Tile], np.ndarray], int]
+) -> Iterator[int]:
+    """Predict all tiles, the next ones being cut while the network computes; yield what every batch returns."""
+    tiles = list(crew.plan)
+    waiting: deque[Future[int]] = deque()
+    pool = ThreadPoolExecutor(crew.workers, "tiles")
+    try:
+        for first in range(0, len(tiles), crew.batch):
+            some = tiles[first : first + crew.batch]
+            waiting.append(pool.submit(predict, some, _cut(image, crew.plan, some)))
+            if len(waiting) > crew.workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _cut(image: np.ndarray, plan: tiling.Tiling, tiles: Sequence[tiling.Tile]) -> np.ndarray:
+    if len(tiles) == 1:
+        return tiling.cut(image, plan, tiles[0])[None]
+    return np.stack([tiling.cut(image, plan, tile) for tile in tiles])
+
+
+def batch_scores(network: UNet, tiles: np.ndarray) -> np.ndarray:
+    """Run the network on normalised tiles (B, C, [Z,] Y, X); return their scores (B, K, [z,] y, x), float32."""
+    device = next(network.parameters()).device
+    layout = torch.channels_last if tiles.ndim == 4 else torch.channels_last_3d
+    batch = torch.from_numpy(np.ascontiguousarray(tiles, np.float32)).to(device).contiguous(memory_format=layout)
+    with torch.inference_mode(), autocast(device, exact=exact_arithmetic()):
+        logits = network(batch)
+        return np.asarray(torch.softmax(logits.float(), 1).cpu().numpy())
 
 
 def tile_scores(network: UNet, tile: np.ndarray) -> np.ndarray:
     """Run the network on one normalised tile (C, [Z,] Y, X); return its scores (K, [z,] y, x), float32."""
-    device = next(network.parameters()).device
-    batch = torch.from_numpy(np.ascontiguousarray(tile, np.float32))[None].to(device)
-    batch = batch.contiguous(memory_format=torch.channels_last if tile.ndim == 3 else torch.channels_last_3d)
-    with torch.inference_mode(), autocast(device, exact=exact_arithmetic()):
-        logits = network(batch)
-        return np.asarray(torch.softmax(logits.float(), 1)[0].cpu().numpy())
+    return np.asarray(batch_scores(network, tile[None])[0])
 
 
 def exact_arithmetic() -> bool:

@@ -1,0 +1,126 @@
+"""How tiles are shared out: how many at a time, by how many threads each, and how large they are.
+
+Torch's threads meet at the end of every layer, some hundred times a tile, and where anything else wants a core all of
+them wait for the one that was interrupted. Tiles need not meet at all. So every thread gets tiles of its own as long as
+there are enough of them: as fast as all threads together on a quiet machine, and several times faster on a busy one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from napari_upaint.core import tiling
+from napari_upaint.engine.device import has_bfloat16
+from napari_upaint.engine.memory import available
+from napari_upaint.engine.threads import all_threads, prediction_threads
+from napari_upaint.engine.unet import UNet
+
+_MOST_MEMORY = 1.5e9  # bytes for the tiles that are in work; more would hardly be faster
+_TOGETHER = 0.8  # of the work of lone threads is done by threads that share a tile
+# Numbers alive at the same time per pixel and feature of the first level, at the most; measured in 2D and 3D.
+_ALIVE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How an image is predicted.
+
+    Attributes
+    ----------
+    plan : Tiling
+    workers : int
+        Batches in work at the same time.
+    threads : int
+        Of each worker; 0: torch's own business (a GPU).
+    batch : int
+        Tiles that the network gets at once.
+    """
+
+    plan: tiling.Tiling
+    workers: int
+    threads: int
+    batch: int = 1
+
+    def begin(self) -> float:
+        """Give the calling thread its threads; return the time."""
+        if self.workers == 1 and self.threads > 1:
+            prediction_threads().use()
+        elif self.threads and torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+        return time.perf_counter()
+
+    def end(self, began: float, pixels: int) -> None:
+        """Note how long a tile of so many pixels took."""
+        if self.workers == 1 and self.threads > 1:
+            prediction_threads().took((time.perf_counter() - began) / pixels)
+
+    def smaller(self, network: UNet) -> Crew | None:
+        """Return a crew that needs less memory: one tile at a time, then tiles of half the edge; None below that."""
+        if self.workers * self.batch > 1:
+            return Crew(self.plan, 1, self.threads * self.workers)
+        plan = _plan(network, self.plan.shape, max(self.plan.input) // 2, 0, 1)
+        return None if plan.input == self.plan.input else Crew(plan, 1, self.threads)
+
+
+def crew_for(network: UNet, shape: tuple[int, ...], tile: int, *, exact: bool) -> Crew:
+    """Share out an image, ([Z,] Y, X).
+
+    Parameters
+    ----------
+    network : UNet
+    shape : tuple of int
+    tile : int
+        Edge of the tiles; 0: as large as memory allows, and cut so that all workers have work.
+    exact : bool
+        Whether the network computes in float32.
+    """
+    device = next(network.parameters()).device
+    pixels = tile_pixels(network, device, exact=exact)
+    threads = all_threads() if device.type == "cpu" else 0
+    if tile or not threads:
+        plan = _plan(network, shape, tile, pixels, 1)
+        workers = max(1, min(threads, len(plan)))
+        return Crew(plan, workers, threads // workers, _batch(plan, pixels // workers, workers))
+    crews = []
+    for workers in (n for n in range(1, threads + 1) if threads % n == 0):
+        plan = _plan(network, shape, tile, pixels // workers, workers)
+        crews.append(Crew(plan, min(workers, len(plan)), threads // workers))
+    return min(crews, key=_effort)
+
+
+def _plan(network: UNet, shape: tuple[int, ...], tile: int, pixels: int, parts: int) -> tiling.Tiling:
+    padded = network.padding == "same"
+    if tile:
+        return tiling.plan(shape, network.depth, tile, padded=padded)
+    return tiling.plan_within(shape, network.depth, pixels, padded=padded, parts=parts)
+
+
+def _batch(plan: tiling.Tiling, pixels: int, workers: int) -> int:
+    """Return how many small tiles the network takes at once: what it would take as one tile."""
+    size = 1
+    for n in plan.input:
+        size *= n
+    return max(1, min(pixels // size, -(-len(plan) // workers)))
+
+
+def _effort(crew: Crew) -> float:
+    """Estimate the time that an image takes."""
+    size = 1.0
+    for n in crew.plan.input:
+        size *= n
+    speed = crew.threads * (_TOGETHER if crew.threads > 1 else 1)
+    return size * -(-len(crew.plan) // crew.workers) / speed
+
+
+def tile_pixels(network: UNet, device: torch.device, *, exact: bool = False) -> int:
+    """Return how many input pixels (voxels) memory allows, for all tiles in work together."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available()
+    memory = _MOST_MEMORY if free is None else min(_MOST_MEMORY, free / 2)
+    first = [one.out_channels for one in network.down[0].modules() if isinstance(one, nn.Conv2d | nn.Conv3d)]
+    features = max(network.classify.in_channels, *first)
+    size = 2 if has_bfloat16(device) and not exact else 4
+    return int(memory / (_ALIVE * size * features))
