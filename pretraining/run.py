@@ -170,7 +170,7 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
             "command": "python -m pretraining --data DIR -o DIR",
             "hours": round(state.seconds / 3600, 2),
             "processor": platform.processor() or platform.machine(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "data": sorted(config["sets"]),
         },
     )

@@ -175,7 +175,6 @@ def test_new_paint_is_taken_up(sample, start):
         assert (inside > 0.5) == brighter
 
 
-@pytest.mark.xfail(strict=False, reason="the training ends with an error instead of going on with the old paint")
 @pytest.mark.parametrize("what", ["nothing", "no samples", "one class", "more channels", "more classes"])
 def test_new_paint_that_cannot_be_learnt_from_does_not_end_a_training(sample, classes, what):
     two = replace(classes, annotation=np.minimum(classes.annotation, 3))
@@ -191,7 +190,6 @@ def test_new_paint_that_cannot_be_learnt_from_does_not_end_a_training(sample, cl
     assert result.steps == 10 and np.isfinite(result.after)
 
 
-@pytest.mark.xfail(strict=False, reason="new paint is heard between steps only")
 @pytest.mark.parametrize("after", [1, 2])
 def test_new_paint_is_heard_before_the_first_step(sample, after):
     _, result = run([sample], commands={after: NewSamples((replace(sample, name="other"),))})

@@ -14,11 +14,12 @@ from napari_upaint.core.augment import draw_warp, vary_gray
 from napari_upaint.core.deformation import prefilter, warp_image, warp_labels
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
 from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
-from napari_upaint.core.sample import Sample
+from napari_upaint.core.sample import Sample, crop
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.settings import AugmentSettings, Kind, WeightSettings
 
 HELD_OUT = 0.2  # of the painted pixels of every class
+CONTEXT = 400  # px around the paint: what tiles at a quarter of the scale can see
 _PIECE = 32  # px: long strokes are held out in pieces of about this length
 
 
@@ -71,6 +72,7 @@ def prepare(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
 ) -> list[Prepared]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out."""
+    samples = [crop(sample, CONTEXT) for sample in samples if sample.annotation.any()]
     held_out = hold_out([sample.annotation for sample in samples], kind, seed)
     return [
         _prepare(sample, held, kind, scale, border, weights) for sample, held in zip(samples, held_out, strict=True)

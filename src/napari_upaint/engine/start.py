@@ -19,10 +19,10 @@ def start_header(
     """Describe the model that a training will make."""
     names = class_names([sample.annotation for sample in samples], kind)
     if start is not None:
-        # A model that knows more classes than are painted now keeps them.
+        # A model that knows more classes than are painted now keeps them; where objects are painted there is one.
         known = start.header.classes
-        names = known if len(known) >= len(names) else names
-        return replace(start.header, classes=names, kind=kind)
+        names = known if kind == "classes" and len(known) >= len(names) else names
+        return replace(start.header, classes=names, kind=kind, spacing=samples[0].spacing)
     dropout = 0.5 if settings.recipe == "paper" else 0.2
     architecture = Architecture(
         variant=settings.variant,
@@ -32,7 +32,7 @@ def start_header(
         depth=settings.depth,
         dropout=dropout,
     )
-    return ModelHeader(name="from scratch", architecture=architecture, classes=names, kind=kind)
+    return ModelHeader("from scratch", architecture, classes=names, kind=kind, spacing=samples[0].spacing)
 
 
 def start_network(header: ModelHeader, start: ModelFile | None, in_channels: int) -> UNet:

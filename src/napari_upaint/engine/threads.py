@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 
@@ -22,6 +25,8 @@ class ThreadChoice:
         Threads to use at the most.
     """
 
+    steady: ClassVar[bool] = False  # set by `steady_threads` for all choices at once
+
     def __init__(self, most: int) -> None:
         self.choices = [most, 1] if most > 1 else [most]
         self._times: dict[int, list[float]] = {choice: [] for choice in self.choices}
@@ -39,14 +44,26 @@ class ThreadChoice:
 
     def use(self) -> None:
         """Make torch use the threads of the next step."""
-        if torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)
+        threads = all_threads() if self.steady else self.threads
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
     def took(self, seconds: float) -> None:
         """Note what the last step took (seconds, or seconds per pixel where steps differ)."""
         threads = self.threads
         self._times[threads] = [*self._times[threads], seconds][-_PROBES:]
         self._next += 1
+
+
+@contextmanager
+def steady_threads(wanted: bool) -> Iterator[None]:
+    """Keep to all threads inside, if `wanted`: sums differ in their last bits between numbers of threads."""
+    before = ThreadChoice.steady
+    ThreadChoice.steady = wanted or before
+    try:
+        yield
+    finally:
+        ThreadChoice.steady = before
 
 
 # One choice for each kind of work, for as long as the process lives: it remembers what it learnt about the machine.

@@ -10,6 +10,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import NewSamples, Stop, TrainProgress, TrainResult
 from napari_upaint.engine.sampling import TrainingTile
 from napari_upaint.engine.scale import best_scale, find_scale
+from napari_upaint.engine.threads import steady_threads
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import AnnotationError, ModelError
 from napari_upaint.io.models import ModelFile
@@ -50,16 +51,33 @@ def train(
     """
     check_samples(samples, kind)
     _check_fit(samples, start)
-    run = Trainer(list(samples), kind, start, settings, weights, augment, device)
-    stopped = isinstance((yield run.progress("getting ready")), Stop)
-    if start is not None and not settings.scale and not stopped:
+    # Where steps are counted, the same seed gives the same model.
+    with steady_threads(bool(settings.steps)):
+        run = Trainer(list(samples), kind, start, settings, weights, augment, device)
+        yield from _train(run)
+        yield run.result(name)
+
+
+def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
+    stopped = _hear(run, (yield run.progress("getting ready")))
+    if run.start is not None and not run.settings.scale and not stopped:
         stopped = yield from _find_scale(run)
     run.look_at_samples()
-    stopped = stopped or isinstance((yield run.progress("training", run.before)), Stop)
+    if not stopped:
+        command = yield run.progress("training", run.before)
+        if isinstance(command, NewSamples) and run.takes(command.samples):
+            run.look_at_samples()
+        stopped = isinstance(command, Stop)
     if not stopped:
         with ThreadPoolExecutor(1) as pool:
             yield from _steps(run, pool)
-    yield run.result(name)
+
+
+def _hear(run: Trainer, command: Command) -> bool:
+    """Take up what was sent before the first step; return whether it was a stop."""
+    if isinstance(command, NewSamples):
+        run.takes(command.samples)
+    return isinstance(command, Stop)
 
 
 def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
@@ -67,7 +85,7 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     found = []
     for pair in find_scale(run.network, run.samples, border=run.border):
         found.append(pair)
-        if isinstance((yield run.progress("finding the scale")), Stop):
+        if _hear(run, (yield run.progress("finding the scale"))):
             return True
     run.scale = best_scale(found)
     return False
@@ -77,7 +95,8 @@ def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, C
     """Take steps until the budget is used; the next tile is drawn while the network learns this one."""
     ahead: Future[TrainingTile] = pool.submit(run.sampler.draw, run.step)
     judged = 0
-    while (fraction := run.fraction()) < 1:
+    # One step at least, even where getting ready took all of a short budget.
+    while (fraction := run.fraction()) < 1 or not run.step:
         tile = ahead.result()
         ahead = pool.submit(run.sampler.draw, run.step + 1)
         run.train_step(tile, fraction)
@@ -88,9 +107,7 @@ def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, C
         command = yield run.progress("training", validation)
         if isinstance(command, Stop):
             break
-        if isinstance(command, NewSamples):
-            check_samples(command.samples, run.kind)
-            run.samples = list(command.samples)
+        if isinstance(command, NewSamples) and run.takes(command.samples):
             ahead.result()
             run.look_at_samples()
             ahead = pool.submit(run.sampler.draw, run.step)

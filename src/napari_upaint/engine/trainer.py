@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -12,6 +13,7 @@ import torch
 
 from napari_upaint import __version__
 from napari_upaint.core import tiling
+from napari_upaint.core.labels import check_samples, class_names
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
@@ -23,6 +25,7 @@ from napari_upaint.engine.sampling import Prepared, Sampler, TrainingTile, Valid
 from napari_upaint.engine.start import start_header, start_network
 from napari_upaint.engine.threads import training_threads
 from napari_upaint.engine.unet import UNet
+from napari_upaint.errors import UserError
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
@@ -57,6 +60,23 @@ class Trainer:
         self.before = self.best = float("inf")
         self.best_state: dict[str, torch.Tensor] | None = None
 
+    def takes(self, samples: Sequence[Sample]) -> bool:
+        """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
+
+        Half-painted states come while somebody paints: all of a class erased, a class more than the network has.
+        """
+        try:
+            check_samples(samples, self.kind)
+        except UserError:
+            return False
+        names = class_names([sample.annotation for sample in samples], self.kind)
+        if len(names) > len(self.header.classes):
+            return False
+        if any(len(sample.image) != self.network.in_channels for sample in samples):
+            return False
+        self.samples = list(samples)
+        return True
+
     def look_at_samples(self) -> None:
         """Prepare tiles for training and validation, and judge the network on the latter."""
         first = self.step == 0
@@ -89,11 +109,8 @@ class Trainer:
 
     def train_step(self, tile: TrainingTile, fraction: float) -> None:
         """Learn one tile (paper, sec. 3: one large tile a step, high momentum)."""
-        # Sums differ in their last bits between numbers of threads: where steps are counted they stay the same.
-        threads = training_threads() if self.device.type == "cpu" and not self.settings.steps else None
-        began = time.perf_counter()
-        if threads is not None:
-            threads.use()
+        threads, began = training_threads(), time.perf_counter()
+        threads.use()
         self.network.train()
         for group in self.optimizer.param_groups:
             rate = self.settings.learning_rate or self.plan.learning_rate
@@ -110,8 +127,7 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self._average_weights()
-        if threads is not None:
-            threads.took(time.perf_counter() - began)
+        threads.took(time.perf_counter() - began)
         value = float(loss.detach())
         self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
         self.step += 1
@@ -127,7 +143,8 @@ class Trainer:
         with torch.no_grad():
             theirs = self.network.state_dict()
             for name, ours in self.average.state_dict().items():
-                ours.lerp_(theirs[name], 1 - keep)
+                if ours.dtype.is_floating_point:  # not the norm's count of batches
+                    ours.lerp_(theirs[name], 1 - keep)
 
     def judge_network(self) -> float:
         """Return the class-balanced loss of the averaged network on held-out paint."""
@@ -137,7 +154,7 @@ class Trainer:
     def judge(self) -> float:
         """Judge the averaged network; remember its weights where they are the best so far."""
         loss = self.judge_network()
-        if self.best_state is None or loss < self.best - 1e-4:
+        if math.isfinite(loss) and (self.best_state is None or loss < self.best - 1e-4):
             self.best = loss
             self.best_state = copy.deepcopy(self.average.state_dict())
         return loss
@@ -159,7 +176,7 @@ class Trainer:
         if self.best_state is not None:
             self.average.load_state_dict(self.best_state)
         seconds = time.monotonic() - self.clock
-        improved = self.best < self.before - 1e-4 or self.start is None
+        improved = self.best < self.before - 1e-4 if self.start is not None else self.best_state is not None
         training = {
             **asdict(self.settings),
             "weights": asdict(self.weights),
@@ -170,7 +187,7 @@ class Trainer:
         }
         provenance = {
             "version": __version__,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # its own type would bring torch into the window's process
             "start": self.start.header.name if self.start else "from scratch",
             "images": [sample.name for sample in self.samples],
         }
@@ -181,7 +198,7 @@ class Trainer:
             training=training,
             provenance=provenance,
         )
-        message = _message(self.before, self.best, self.start is not None)
+        message = _message(self.before, self.best, self.start is not None, self.step)
         model = from_network(self.average, header)
         return TrainResult(model, improved, self.before, self.best, self.step, seconds, message)
 
@@ -214,7 +231,9 @@ def _validation_loss(network: UNet, tiles: Sequence[ValidationTile], border: boo
     return float(np.mean([total / count for total, count in sums.values()]))
 
 
-def _message(before: float, after: float, pretrained: bool) -> str:
+def _message(before: float, after: float, pretrained: bool, steps: int) -> str:
+    if not steps:
+        return "Stopped before the first step; nothing was learnt."
     if not pretrained:
         return f"Trained from scratch; loss on held-out paint {after:.3f}."
     if after < before - 1e-4:
