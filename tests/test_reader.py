@@ -118,3 +118,21 @@ def test_damaged_files_end_in_a_sentence(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"nothing")
     with pytest.raises(FileError, match="cannot be read"):
         read(str(tmp_path / "a.tif"))
+
+
+def test_one_bright_cell_does_not_darken_the_others(tmp_path):
+    data = RNG.integers(10, 100, (2, 200, 200)).astype(np.uint16)
+    data[:, 5:9, 5:9] = 60_000
+    path = str(write_image(tmp_path / "a.tif", Image(data, "CYX")))
+    for layer in _layers(path):
+        low, high = layer.contrast_limits
+        assert 9 <= low < 20
+        assert 90 < high <= 100
+    path = str(write_image(tmp_path / "b.tif", Image(data[0].astype(np.float32), "YX")))
+    assert _layers(path)[0].contrast_limits[1] <= 100
+
+
+@pytest.mark.parametrize("value", [5, np.nan])
+def test_an_image_without_contrast_opens(tmp_path, value):
+    path = str(write_image(tmp_path / "a.tif", Image(np.full((20, 30), value, np.float32), "YX")))
+    assert len(_layers(path)) == 1

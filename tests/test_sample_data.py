@@ -1,8 +1,10 @@
 """File > Open Sample: each entry opens, and says where it comes from."""
 
+import numpy as np
 import pytest
 
 from napari_upaint import _sample_data
+from napari_upaint.core.colours import label_colour, rgb
 from napari_upaint.io.samples import open_sample, sample_names
 
 
@@ -17,6 +19,8 @@ def test_samples_become_layers(name):
         assert layers[1].data.max() >= 2
         assert tuple(layers[1].scale) == tuple(layers[0].scale)
         assert layers[1].units == layers[0].units
+        for label in (1, 2, 9):  # as the dock paints them
+            assert np.allclose(layers[1].get_color(label)[:3], np.array(rgb(label_colour(label))) / 255)
         assert layers[1].axis_labels == layers[0].axis_labels
 
 

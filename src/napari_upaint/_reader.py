@@ -16,6 +16,10 @@ PathOrPaths = str | Path | Sequence[str | Path]
 # Files of these names hold labels even if they look like any other image.
 _LABELS = re.compile(r"_(labels|strokes|annotation|truth)$", re.IGNORECASE)
 
+# Percentiles that are shown as black and white, and on how many pixels they are measured.
+_SHOWN = (0.1, 99.8)
+_LOOKED_AT = 200_000
+
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerTuple]] | None:
     """Return the function that reads a file, None for what is no image file.
@@ -61,7 +65,36 @@ def image_layer(image: Image) -> LayerTuple:
         options["channel_axis"] = axes.index(channels)
         names = image.channel_names or tuple(f"channel {at}" for at in range(image.length(channels)))
         options["name"] = [f"{image.name} {name}" for name in names]
+    if limits := _contrast(data, channels and axes.index(channels), bool(options.get("rgb"))):
+        options["contrast_limits"] = limits
     return data, options, "image"
+
+
+def _contrast(data: Any, channel_axis: int | str, rgb: bool) -> Any:
+    """Return the gray values to show as black and white, for each channel; None: napari's own choice.
+
+    One bright cell must not darken all others. Only for what is in memory: a lazy image would have to be read.
+    """
+    import numpy as np
+
+    if type(data) is not np.ndarray or rgb or data.dtype.kind not in "uif":
+        return None
+    if channel_axis == "":
+        return _limits(data)
+    limits = [_limits(channel) for channel in np.moveaxis(data, int(channel_axis), 0)]
+    return None if None in limits else limits
+
+
+def _limits(data: Any) -> tuple[float, float] | None:
+    import numpy as np
+
+    step = max(1, round((data.size / _LOOKED_AT) ** (1 / max(1, data.ndim))))
+    some = data[(slice(None, None, step),) * data.ndim]
+    some = some[np.isfinite(some)]
+    if not some.size:
+        return None
+    low, high = (float(value) for value in np.percentile(some, _SHOWN))
+    return (low, high) if low < high else None
 
 
 def place(image: Image) -> dict[str, Any]:

@@ -56,12 +56,21 @@ def nuclei_3d() -> list[LayerTuple]:
 
 
 def _layers(name: str) -> list[LayerTuple]:
+    from napari.utils.colormaps import CyclicLabelColormap
+
     from napari_upaint._reader import image_layer, place
+    from napari_upaint.core.colours import label_rgba
     from napari_upaint.io.samples import open_sample
 
     sample = open_sample(name)
     layers = [image_layer(sample.image)]
     if sample.strokes is not None:
+        options = {
+            "name": f"{name} strokes",
+            "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
+            "opacity": 0.6,
+            **place(sample.image),
+        }
         # A copy: the layer is painted on.
-        layers.append((sample.strokes.copy(), {"name": f"{name} strokes", **place(sample.image)}, "labels"))
+        layers.append((sample.strokes.copy(), options, "labels"))
     return layers

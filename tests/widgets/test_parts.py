@@ -8,11 +8,12 @@ import threading
 import numpy as np
 import pytest
 
+from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.widgets._background import Work
-from napari_upaint.widgets._colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba, theme_colours
+from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._message import MessageLine
 from napari_upaint.widgets._model_section import ModelSection

@@ -135,7 +135,9 @@ def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painte
     assert s.model.choice().path == saved
     assert saved.stem.startswith("cells 20")
     assert viewer.layers["cells labels"].data[20, 20] == 1
-    assert viewer.layers["cells scores"].data.shape == (2, 60, 80)
+    assert viewer.layers["cells scores"].data.shape == (60, 80)
+    assert viewer.layers["cells scores"].data[20, 20] > 0.5 > viewer.layers["cells scores"].data[50, 60]
+    assert viewer.dims.ndim == 2  # no slider for channels
     np.testing.assert_array_equal(viewer.layers["cells annotation"].data, before)
     assert viewer.layers.selection.active is viewer.layers["cells annotation"]
 
@@ -163,10 +165,23 @@ def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):
     assert [layer.name for layer in viewer.layers] == ["cells", "cells scores", "cells labels", "cells annotation"]
     labels, scores = viewer.layers["cells labels"], viewer.layers["cells scores"]
     np.testing.assert_allclose(labels.data_to_world((59, 79)), image.data_to_world((59, 79)))
-    np.testing.assert_allclose(scores.data_to_world((0, 59, 79))[1:], image.data_to_world((59, 79)))
+    np.testing.assert_allclose(scores.data_to_world((59, 79)), image.data_to_world((59, 79)))
     assert (labels.units, labels.axis_labels) == (image.units, image.axis_labels)
-    assert (scores.units[1:], scores.axis_labels[1:]) == (image.units, image.axis_labels)
+    assert (scores.units, scores.axis_labels) == (image.units, image.axis_labels)
     assert s.message.text() == "Segmented 1 plane."
+
+
+def test_several_classes_are_channels_of_the_scores(viewer, painted, settle, qtbot):
+    viewer.layers["cells annotation"].paint((40, 40), 3)
+    painted.sections.labels.classes.click()
+    painted.sections.train.button.click()
+    settle(painted)
+    scores = viewer.layers["cells scores"]
+    assert scores.data.shape == (2, 60, 80)
+    assert scores.metadata["channels"] == ("class 1", "class 2")
+    np.testing.assert_allclose(scores.scale, (1, 0.5, 0.25))
+    assert tuple(map(str, scores.units)) == ("pixel", "micrometer", "micrometer")
+    assert scores.axis_labels == ("channel", "y", "x")
 
 
 def test_results_leave_the_view_alone(viewer, dock, settle, qtbot):
@@ -179,8 +194,8 @@ def test_results_leave_the_view_alone(viewer, dock, settle, qtbot):
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)
-    assert viewer.layers["stack scores"].data[:, 2].any()
-    assert viewer.dims.current_step[:2] == (1, 2)
+    assert viewer.layers["stack scores"].data[2].any()
+    assert viewer.dims.current_step[0] == 2
     np.testing.assert_allclose(viewer.scene.camera.center, (0, 20, 30))
     assert viewer.scene.camera.zoom == 7
 
@@ -211,10 +226,10 @@ def test_a_stack_is_segmented_plane_by_plane(viewer, dock, settle, qtbot):
     settle(dock)
     assert all(plane[20, 20] == 1 for plane in labels.data)
     scores = viewer.layers["stack scores"]
-    assert scores.data.shape == (2, 3, 60, 80)
-    np.testing.assert_allclose(scores.scale, (1, 2, 0.5, 0.5))
-    assert tuple(map(str, scores.units)) == ("pixel", "second", "micrometer", "micrometer")
-    assert scores.axis_labels == ("channel", "t", "y", "x")
+    assert scores.data.shape == (3, 60, 80)
+    np.testing.assert_allclose(scores.scale, (2, 0.5, 0.5))
+    assert tuple(map(str, scores.units)) == ("second", "micrometer", "micrometer")
+    assert scores.axis_labels == ("t", "y", "x")
     assert dock.sections.message.text() == "Segmented 3 planes."
 
 

@@ -38,7 +38,13 @@ def train(samples, kind, start, settings, name, **_):
     classes = (
         ("background", "object") if kind == "objects" else ("background", *(f"class {k}" for k in range(1, highest)))
     )
-    header = ModelHeader(name, Architecture(), classes=classes, kind=kind, summary=f"Learned {name} in {step} steps.")
+    header = ModelHeader(
+        name,
+        Architecture(n_outputs=len(classes)),
+        classes=classes,
+        kind=kind,
+        summary=f"Learned {name} in {step} steps.",
+    )
     model = ModelFile(header, {"bias": np.zeros(2, np.float32)})
     yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, "Done.")
 

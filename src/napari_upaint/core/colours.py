@@ -22,7 +22,15 @@ def label_rgb(labels: np.ndarray) -> np.ndarray:
     return np.asarray(palette[np.where(labels == 1, 0, 1 + (labels - 2) % len(CLASS_COLOURS))])
 
 
-def label_rgba(repeats: int = 36) -> np.ndarray:
-    """Return colours (n, 4), 0..1, of the labels 0, 1, 2, ...; 0 is transparent, the objects' colours are repeated."""
-    labels = np.arange(1, 2 + repeats * len(CLASS_COLOURS))
+def label_colour(label: int) -> str:
+    """Return the colour ``#rrggbb`` of a painted label (1 background, from 2 on classes or objects)."""
+    return BACKGROUND_COLOUR if label == 1 else CLASS_COLOURS[(label - 2) % len(CLASS_COLOURS)]
+
+
+def label_rgba(first: int = 1, repeats: int = 36) -> np.ndarray:
+    """Return colours (n, 4), 0..1, of the labels 0, first, first + 1, ...; 0 is transparent, objects' colours repeat.
+
+    An annotation starts with the background (1); a map of classes has no background in it, so it starts with 2.
+    """
+    labels = np.arange(first, 2 + repeats * len(CLASS_COLOURS))
     return np.vstack([np.zeros((1, 4)), np.insert(label_rgb(labels) / 255, 3, 1.0, axis=1)]).astype(np.float32)

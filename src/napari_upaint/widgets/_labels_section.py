@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._colours import label_colour
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._painted_list import PaintedList
 

@@ -13,8 +13,17 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError
-from napari_upaint.settings import Kind
-from napari_upaint.widgets._new_layers import MARK, mark, new_annotation, new_labels, new_scores, new_weight_map
+from napari_upaint.settings import Kind, ObjectSettings
+from napari_upaint.widgets._new_layers import (
+    CACHE,
+    MARK,
+    mark,
+    new_annotation,
+    new_labels,
+    new_scores,
+    new_weight_map,
+    scores_mark,
+)
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, Placement
 
 _EDITS = ("paint", "set_data", "data")
@@ -190,18 +199,16 @@ class Layers(QObject):
             layer.data[index] = result.labels
             self._refresh(layer, image, index)
 
-    def put_scores(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult) -> None:
-        """Show the scores of a segmented plane in the layer '<image> scores', channels in front."""
+    def put_scores(
+        self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind, objects: ObjectSettings
+    ) -> None:
+        """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front."""
         self._find(image.key)
-        layer = self._result(mark(image, "scores"), (len(result.names), *image.shape))
+        layer = self._result(scores_mark(image, result.names))
         if layer is None:
-            layer = Layer.create(*new_scores(image, index, result))
-            self._add_below_annotations(layer)
-            # The first channel is the background; what was looked for comes next.
-            if self._viewer.dims.ndim == layer.ndim:
-                self._viewer.dims.set_current_step(0, 1)
+            self._add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
         else:
-            layer.data[(slice(None), *index)] = result.scores
+            layer.metadata[CACHE].put(index, result.scores, objects)
             self._refresh(layer, image, index)
 
     def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
@@ -222,13 +229,13 @@ class Layers(QObject):
         if layer.visible and index == self.index_in_view(image.key):
             layer.refresh()
 
-    def _result(self, wanted: dict[str, Any], shape: tuple[int, ...]) -> Any:
+    def _result(self, wanted: dict[str, Any], shape: tuple[int, ...] | None = None) -> Any:
         """Return the result layer with that mark; one of another shape or kind (another model) is taken away."""
         about = wanted[MARK]
         for layer in list(self._viewer.layers):
             found = layer.metadata.get(MARK, {})
             if (found.get("of"), found.get("what")) == (about["of"], about["what"]):
-                if found == about and tuple(layer.data.shape) == shape:
+                if found == about and shape in (None, tuple(layer.data.shape)):
                     return layer
                 self._viewer.layers.remove(layer)
         return None

@@ -6,7 +6,8 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_upaint.widgets._colours import CLASS_COLOURS, ThemeColours
+from napari_upaint.core.colours import CLASS_COLOURS
+from napari_upaint.widgets._colours import ThemeColours
 
 _MOST_POINTS = 600
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 20.0, 18.0

@@ -9,15 +9,18 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
+from napari_upaint.core.colours import label_rgba
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
-from napari_upaint.settings import Kind
-from napari_upaint.widgets._colours import label_rgba
+from napari_upaint.settings import Kind, ObjectSettings
+from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource, PaintedRegion
 
 NewLayer = tuple[Any, dict[str, Any], str]
 # Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
 MARK = "napari-upaint"
+# The scores layer has all outputs of the network in its metadata: gone with the layer.
+CACHE = "napari-upaint scores"
 # Labels beyond these can be painted too; they have no name in the status bar.
 _NAMED_LABELS = 255
 
@@ -29,7 +32,7 @@ def new_annotation(image: ImageSource, kind: Kind) -> NewLayer:
     options = {
         "name": f"{image.name} annotation",
         "features": {"index": np.arange(len(names)), "label": names},
-        "colormap": CyclicLabelColormap(colors=label_rgba(1), background_value=0),
+        "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
         "opacity": 0.6,
     }
     return np.zeros(image.shape, np.uint16), options | image.placement.options(), "labels"
@@ -46,19 +49,26 @@ def new_labels(image: ImageSource, index: tuple[int, ...], result: PlaneResult, 
     return data, options | image.placement.options(), "labels"
 
 
-def new_scores(image: ImageSource, index: tuple[int, ...], result: PlaneResult) -> NewLayer:
-    """Return scores, channels in front, with one plane in them; hidden, since they would hide the image."""
-    data: Any = _zeros(image, (len(result.names), *image.shape), np.float16)
-    data[(slice(None), *index)] = result.scores
+def new_scores(
+    image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind, objects: ObjectSettings
+) -> NewLayer:
+    """Return the scores of what was looked for, with one plane in them; hidden, since they would hide the image.
+
+    Of one class the scores have the axes of the image: a channel axis would be one slider more for nothing.
+    """
+    cache = ScoreCache(_zeros(image, (len(result.names), *image.shape), np.float16), result.names, kind)
+    cache.put(index, result.scores, objects)
+    several = len(cache.classes) > 1
     options = {
         "name": f"{image.name} scores",
-        "metadata": {**mark(image, "scores"), "channels": result.names},
+        "metadata": {**scores_mark(image, result.names), "channels": cache.classes, CACHE: cache},
         "contrast_limits": (0, 1),
         "colormap": "viridis",
         "rgb": False,
         "visible": False,
     }
-    return data, options | image.placement.with_channel().options(), "image"
+    place = image.placement.with_channel() if several else image.placement
+    return cache.shown(), options | place.options(), "image"
 
 
 def new_weight_map(image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> NewLayer:
@@ -97,6 +107,11 @@ def _clear_at_zero(name: str) -> Colormap:
     colours = np.array(known.colors)
     colours[0, 3] = 0
     return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
+
+
+def scores_mark(image: ImageSource, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the metadata of scores: those of another model with other outputs are another result."""
+    return mark(image, "scores", "/".join(names))
 
 
 def _zeros(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

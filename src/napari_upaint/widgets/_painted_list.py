@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
+from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._colours import label_colour
 
 # More rows than this would push the buttons out of sight.
 _MOST_ROWS = 6

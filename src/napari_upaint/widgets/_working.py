@@ -202,7 +202,7 @@ class Working(QObject):
 
         self._turns.add(
             partial(put, partial(self._layers.put_labels, target.image, index, result, plan.kind)),
-            partial(put, partial(self._layers.put_scores, target.image, index, result)),
+            partial(put, partial(self._layers.put_scores, target.image, index, result, plan.kind, plan.objects)),
         )
 
     def _no_place(self, plan: SegmentPlan, sentence: str) -> None:

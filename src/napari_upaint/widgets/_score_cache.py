@@ -1,0 +1,54 @@
+"""Scores that were predicted, kept for as long as their layer is open: objects can be made of them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_upaint.settings import Kind, ObjectSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreCache:
+    """All outputs of the network for an image.
+
+    Attributes
+    ----------
+    scores : numpy.ndarray
+        float16, axes (C, ..., Y, X), channels as `names`: background first, border last where the model knows it.
+    kind : {"objects", "classes"}
+        The model's.
+    planes : dict
+        Index of each predicted plane, with the settings that its labels were made with.
+    """
+
+    scores: np.ndarray
+    names: tuple[str, ...]
+    kind: Kind
+    planes: dict[tuple[int, ...], ObjectSettings] = field(default_factory=dict)
+
+    @property
+    def border(self) -> bool:
+        """Whether the last channel is the border between objects."""
+        return len(self.names) > 2 and self.names[-1] == "border"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of what was looked for."""
+        return self.names[1:-1] if self.border else self.names[1:]
+
+    def shown(self) -> Any:
+        """Return the scores of what was looked for, without a copy: a channel axis only where there are several."""
+        return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
+
+    def put(self, index: tuple[int, ...], scores: np.ndarray, objects: ObjectSettings) -> None:
+        """Keep the scores of a plane, axes (C, Y, X)."""
+        where: Any = (slice(None), *index)
+        self.scores[where] = scores
+        self.planes[index] = objects
+
+    def stale(self, objects: ObjectSettings) -> list[tuple[int, ...]]:
+        """Return the planes whose labels were made with other settings."""
+        return [index for index, made_with in self.planes.items() if made_with != objects]
