@@ -35,7 +35,7 @@ travel better to other machines than times do. Compiling (once per installation,
 def main() -> int:
     """Run the chosen comparisons."""
     names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
-    parts = [name for name in names if name not in ("__main__", "timing")]
+    parts = [name for name in names if name not in ("__main__", "apart", "timing")]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compare speed and exactness.")
     parser.add_argument("part", nargs="*", choices=[[], *parts], help="what to compare; everything if not given")
     chosen = parser.parse_args().part or parts
