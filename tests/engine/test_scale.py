@@ -56,9 +56,9 @@ def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
 
 
-def test_another_scale_must_be_clearly_better():
+def test_the_coarsest_of_equally_good_scales_is_taken():
     assert best_scale([]) == 1.0
-    assert best_scale([(1.0, 0.5), (0.5, 0.49)]) == 1.0
+    assert best_scale([(1.0, 0.5), (0.5, 0.54), (2.0, 0.49), (0.25, 0.6)]) == 0.5
     assert best_scale([(1.0, 0.5), (0.5, 0.3), (2.0, 0.4)]) == 0.5
     assert best_scale([(0.5, 0.3)]) == 0.5
 
