@@ -21,6 +21,7 @@ from napari_upaint.engine.device import autocast
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import Architecture, ModelHeader, save_model
 from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
+from pretraining.card import write_card
 from pretraining.data import Record, read_sets
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
 
@@ -158,7 +159,7 @@ def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> di
 
 
 def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: _State) -> None:
-    """Write the averaged weights, batch normalisation folded away, as a model file in float16."""
+    """Write the averaged weights, batch normalisation folded away, as a model file in float16, and its card."""
     architecture = Architecture(n_outputs=3, width=config["width"], depth=config["depth"], dropout=config["dropout"])
     header = ModelHeader(
         name=config["name"],
@@ -177,6 +178,7 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
     save_model(
         from_network(fold_batch_norm(network), header, dtype=np.float16), output / f"{config['name']}.safetensors"
     )
+    write_card(output / f"{config['name']}.md", config, header.provenance, output / "log.jsonl")
 
 
 def _log(output: Path, entry: dict[str, Any]) -> None:

@@ -1,0 +1,75 @@
+"""Writes the model card: what a model was trained on, under which terms, and what it scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+# Set -> (what, publisher and terms), as the publishers state them; (?) = not verified.
+SETS = {
+    "dsb2018_train": ("nuclei: fluorescence, stained tissue, bright field", "BBBC038, Caicedo et al. 2019; CC0"),
+    "usiigaci_phc": ("phase contrast, adherent cells", "Usiigaci, Tsai et al. 2019; MIT"),
+    "fib25_3d": ("FIB-SEM, Drosophila medulla, slices along three axes", "Janelia FlyEM; CC BY"),
+    "axon_sem": ("SEM, rat spinal cord, insides of axons", "doi 10.5281/zenodo.5498378; MIT"),
+    "emps_em": ("electron micrographs of nanoparticles", "Yildirim & Cole 2021; MIT"),
+    "gonuclear_3d": ("confocal, ovule nuclei, slices", "BioImage Archive S-BIAD1026; CC BY 4.0"),
+    "plantseg_ovule_3d": ("confocal, ovule cell walls and nuclei, slices", "Wolny et al. 2020; CC BY, MIT"),
+    "sbsst265_nuclei": ("fluorescence, clumped nuclei", "S-BSST265, Kromp et al. 2020; CC0"),
+    "tnbc_he": ("stained breast tissue", "TNBC, Naylor et al. 2018; CC BY 4.0 (?)"),
+    "yeast_phase": ("phase contrast, budding yeast", "yeastvision, NC State University; BSD-3-Clause"),
+    "yeast_phase_traps": ("phase contrast, yeast in traps", "yeastvision, NC State University; BSD-3-Clause"),
+    "yeast_brightfield": ("bright field, yeast in traps", "Pietsch et al. 2023; MIT"),
+    "coli_brightfield": ("bright field, E. coli", "ColiCoords; MIT"),
+    "coli_dapi": ("fluorescence, dense E. coli", "tractatus/bacteria_segmentation; MIT"),
+    "chloroplast_em": ("electron micrographs, plant leaf", "WSU plant biology; MIT"),
+}
+
+CARD = """# {name}
+
+{summary}
+
+* **Asks**: background, object, or border between objects, for any kind of microscopy; one channel (colours and other
+  channels are averaged at first, training tells them apart).
+* **Network**: the unpadded U-Net of Ronneberger et al. 2015, {depth} levels, {width} channels on the first, float16.
+* **Good at**: single objects of about {low:.0f} to {high:.0f} px at the scale that is found from the strokes; bright
+  or dark objects; cells that touch in phase contrast and fluorescence.
+* **Bad at**: thin processes, objects that only colour tells apart, very dense bacteria; stained tissue before it has
+  seen strokes. It is provisional: {hours:.1f} hours of one processor thread.
+* **Made by** `{command}`, {steps} steps, seed {seed}, torch {torch}, {processor}. The samples of the package and their
+  neighbouring slices were left out.
+
+## Trained on
+
+| set | what | publisher, terms |
+|---|---|---|
+{sets}
+
+## Scores
+
+Intersection over union of objects and of borders on held-out images, tiles varied as in training (zoomed, deformed,
+noisy, in part inverted), without any strokes.
+
+| set | object | border |
+|---|---|---|
+{scores}
+"""
+
+
+def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], log: Path) -> None:
+    """Write the card from the configuration, the header's provenance and the last validation in the log."""
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    last = next(entry for entry in reversed(entries) if "validation" in entry)
+    sets = [f"| {name} | {what} | {terms} |" for name, (what, terms) in SETS.items() if name in config["sets"]]
+    scores = [f"| {name} | {one['object']:.2f} | {one['border']:.2f} |" for name, one in last["validation"].items()]
+    path.write_text(
+        CARD.format(
+            **{key: config[key] for key in ("name", "summary", "depth", "width", "seed")},
+            **{key: provenance[key] for key in ("hours", "command", "torch", "processor")},
+            low=config["diameter"]["low"],
+            high=config["diameter"]["high"],
+            steps=last["step"] + 1,
+            sets="\n".join(sets),
+            scores="\n".join(scores),
+        )
+    )
