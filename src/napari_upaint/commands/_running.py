@@ -62,8 +62,10 @@ def drive(
     KeyboardInterrupt
         If the generator ended without a result because it was stopped.
     """
+    from napari_upaint.engine.memory import keep_blocks
     from napari_upaint.engine.progress import Stop
 
+    keep_blocks()
     told = False
     try:
         message = next(running)

@@ -9,9 +9,10 @@ import signal
 import sys
 import threading
 import time
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NoReturn
 
+from napari_upaint.engine.memory import give_back, keep_blocks
 from napari_upaint.engine.progress import NewSamples, Stop
 from napari_upaint.session.drive import Inbox, begin, drive
 from napari_upaint.session.faults import describe
@@ -22,6 +23,8 @@ from napari_upaint.session.shared import Channel, sweep
 NICENESS = 3
 # Seconds between two looks for the parent. Needed where somebody else holds a copy of our pipe (a fork of the parent).
 WATCH = 2.0
+# Seconds without work after which memory is given back; the next plane of a series comes sooner.
+IDLE = 5.0
 
 
 def main(tasks: str, prefix: str, parent: int) -> NoReturn:
@@ -45,7 +48,7 @@ def main(tasks: str, prefix: str, parent: int) -> NoReturn:
     try:
         channel.send(Ready(os.getpid()))
         while True:
-            order, inbox = orders.get()
+            order, inbox = _next(orders)
             _work(channel, order, inbox, tasks)
             del order, inbox  # or the arrays of this job stay in memory until the next one
     except BrokenPipeError:
@@ -67,6 +70,7 @@ def _take_over_pipes(prefix: str) -> Channel:
 def _stand_back() -> None:
     """Let the window come first: in computing time, and when memory runs out."""
     faulthandler.enable()
+    keep_blocks()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for the parent, which then ends us
     if hasattr(os, "nice"):
         os.nice(NICENESS)
@@ -74,6 +78,14 @@ def _stand_back() -> None:
         if sys.platform == "linux":  # the kernel shall rather end this process than the window
             with open("/proc/self/oom_score_adj", "w") as score:
                 score.write("500")
+
+
+def _next(orders: SimpleQueue[tuple[Order, Inbox]]) -> tuple[Order, Inbox]:
+    try:
+        return orders.get(timeout=IDLE)
+    except Empty:
+        give_back()
+        return orders.get()
 
 
 def _listen(channel: Channel, orders: SimpleQueue[tuple[Order, Inbox]], prefix: str) -> None:
