@@ -1,36 +1,87 @@
 """Autosaved annotations."""
 
+from __future__ import annotations
+
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_upaint.io.images import read_image
-from napari_upaint.session.project import autosave, autosave_path, autosaved
+from napari_upaint.errors import FileError
+from napari_upaint.session.project import autosave, autosaved, discard, new_autosave, restore
 
-PAINTED = np.random.default_rng(0).integers(0, 700, (3, 20, 30))
+PAINTED = np.zeros((3, 20, 30), np.uint16)
+PAINTED[1, 4:9, 6:7], PAINTED[1, 15, 20], PAINTED[2, 0, 0] = 1, 700, 65535
 
 
-def test_an_annotation_comes_back_and_replaces_the_one_before(tmp_path):
-    first = autosave(PAINTED, "cells.tif labels", tmp_path)
-    second = autosave(PAINTED[::-1], "cells.tif labels", tmp_path)
-    assert first == second == autosave_path("cells.tif labels", tmp_path)
-    assert autosaved(tmp_path) == [first]
-    np.testing.assert_array_equal(read_image(first).data, PAINTED[::-1])
+def test_an_annotation_comes_back_with_its_type_and_notes(tmp_path):
+    path = new_autosave("cells.tif", PAINTED.shape, tmp_path)
+    assert autosave(PAINTED, path, {"layer": "cells annotation"})
+    (saved,) = autosaved("cells.tif", PAINTED.shape, tmp_path)
+    assert (saved.path, saved.pixels, saved.notes) == (path, 7, {"layer": "cells annotation"})
+    back = restore(saved)
+    assert back.dtype == PAINTED.dtype
+    np.testing.assert_array_equal(back, PAINTED)
+
+
+@given(arrays(st.sampled_from([np.uint8, np.int32, np.uint16, np.int64]), array_shapes(min_dims=2, max_dims=4)))
+def test_any_annotation_comes_back(annotation):
+    path = new_autosave("any", annotation.shape)
+    if autosave(annotation, path):
+        saved = next(one for one in autosaved("any", annotation.shape) if one.path == path)
+        np.testing.assert_array_equal(restore(saved), annotation)
+        discard(saved)
+    else:
+        assert not annotation.any()
 
 
 def test_an_empty_annotation_does_not_replace_a_painted_one(tmp_path):
-    path = autosave(PAINTED, "a", tmp_path)
-    assert autosave(PAINTED * 0, "a", tmp_path) is None
-    np.testing.assert_array_equal(read_image(path).data, PAINTED)
+    path = new_autosave("a", PAINTED.shape, tmp_path)
+    autosave(PAINTED, path)
+    assert not autosave(PAINTED * 0, path)
+    np.testing.assert_array_equal(restore(autosaved("a", PAINTED.shape, tmp_path)[0]), PAINTED)
 
 
-def test_every_name_has_its_own_file_in_the_folder(tmp_path):
-    names = ["a", "A", "/x/a", "/y/a", "a/", "..", "", "ü/細胞", "x" * 400, "a?", "a*", "a."]
-    paths = {autosave(PAINTED[0], name, tmp_path / "here") for name in names}
-    assert len(paths) == len(names)
-    assert {path.parent for path in paths} == {tmp_path / "here"}
-    assert set(autosaved(tmp_path / "here")) == paths
+def test_only_an_image_of_the_same_name_and_shape_gets_it(tmp_path):
+    names = ["a", "A", "/x/a", "/y/a", "a/", "..", "", "ü/細胞", "x" * 400, "a?", "a*", "[a]", "a.", "a b"]
+    for number, name in enumerate(names, start=1):
+        autosave(np.full((4, 5), number, np.uint8), new_autosave(name, (4, 5), tmp_path))
+    for number, name in enumerate(names, start=1):
+        (saved,) = autosaved(name, (4, 5), tmp_path)
+        assert (restore(saved) == number).all()
+        assert not autosaved(name, (5, 4), tmp_path)
+
+
+def test_every_session_has_a_file_of_its_own_and_the_newest_comes_first(tmp_path):
+    import os
+
+    paths = [new_autosave("a", (20, 30), tmp_path) for _ in range(14)]
+    for age, path in enumerate(paths):
+        autosave(PAINTED[1] + np.uint16(age), path)
+        os.utime(path, (1000 - age, 1000 - age))
+    assert [one.path for one in autosaved("a", (20, 30), tmp_path)] == paths[:10]
+    assert not paths[-1].exists()
+
+
+def test_damaged_files_are_left_out(tmp_path):
+    path = new_autosave("a", PAINTED.shape, tmp_path)
+    autosave(PAINTED, path)
+    (saved,) = autosaved("a", PAINTED.shape, tmp_path)
+    path.write_bytes(path.read_bytes()[:200])
+    assert autosaved("a", PAINTED.shape, tmp_path) == []
+    with pytest.raises(FileError, match="Cannot read"):
+        restore(saved)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError):
+        autosave(PAINTED, new_autosave("a", PAINTED.shape, tmp_path / "file"))
 
 
 def test_the_users_folder_is_the_default(tmp_path):
-    path = autosave(PAINTED[0], "cells")
+    path = new_autosave("cells", PAINTED.shape)
+    autosave(PAINTED, path)
     assert tmp_path / "home" in path.parents
-    assert autosaved() == [path]
+    assert [one.path for one in autosaved("cells", PAINTED.shape)] == [path]

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from napari_upaint.core.objects import label_scores
 from napari_upaint.engine.progress import (
     DeviceLine,
     PlaneResult,
@@ -58,7 +59,8 @@ def segment(image, normalization, model, objects, **_):
             return
     bright = normalization.apply(image).mean(axis=0).clip(0, 1)
     scores = np.stack([1 - bright, bright, *(0 * bright for _ in header.classes[2:])]).astype(np.float16)
-    yield PlaneResult((bright > objects.threshold).astype(np.int32), scores, header.classes)
+    labels = label_scores(scores, kind=header.kind, border=False, settings=objects)
+    yield PlaneResult(labels, scores, header.classes)
 
 
 def weight_map(annotation, kind, settings, spacing):

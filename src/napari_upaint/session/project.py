@@ -1,57 +1,179 @@
-"""What the user painted is never lost: annotations are saved beside the runs while they are painted."""
+"""What the user painted is never lost: annotations are saved in the user's folder while they are painted.
+
+A file holds the painted rectangle of each plane, compressed: a stack that could not be written every few seconds is
+saved at the cost of its strokes. Files of one session are its own, so nothing of an older one is ever replaced.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_upaint.errors import FileError
+from napari_upaint.io.atomic import replacing
 from napari_upaint.io.folders import data_folder
-from napari_upaint.io.image import Image
-from napari_upaint.io.write import write_labels
+
+# So many sessions of an image are kept; nobody brings back what he left alone ten times.
+_MOST_KEPT = 10
 
 
-def autosave(
-    annotation: np.ndarray, name: str, folder: str | Path | None = None, *, like: Image | None = None
-) -> Path | None:
-    """Save an annotation as TIFF, replacing the one that was saved under this name before.
+@dataclass(frozen=True, slots=True)
+class Autosaved:
+    """An annotation that was saved while it was painted.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Its file.
+    saved : float
+        When, in seconds since 1970.
+    pixels : int
+        Painted pixels.
+    shape : tuple of int
+        Shape of the annotation, axes (..., Y, X).
+    dtype : str
+        Its type.
+    notes : dict
+        What the caller wanted to be kept with it: text as JSON holds it.
+    """
+
+    path: Path
+    saved: float
+    pixels: int
+    shape: tuple[int, ...]
+    dtype: str
+    notes: dict[str, Any]
+
+
+def new_autosave(image: str, shape: Sequence[int], folder: str | Path | None = None) -> Path:
+    """Return a file, not there yet, for what is painted on an image of this name and shape in this session."""
+    return _folder(folder) / f"{_stem(image, shape)} {secrets.token_hex(4)}.npz"
+
+
+def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -> bool:
+    """Save an annotation to a file of `new_autosave`, atomically.
 
     Parameters
     ----------
-    annotation : numpy.ndarray
-        Integers, axes (..., Y, X). A copy, if it is still being painted: this runs in a thread.
-    name : str
-        Says which annotation it is: the image's name or path and the layer's name. Any text.
-    folder : str, pathlib.Path or None
-        A project's folder; None: the user's data folder.
-    like : Image or None
-        The image that was painted on, for its axes and scale.
+    annotation : array
+        Integers, axes (..., Y, X); read plane by plane. It may be painted on meanwhile: what is missed then is saved
+        the next time.
+    path : pathlib.Path
+        The file; what was saved in it before is replaced.
+    notes : dict or None
+        Anything that JSON holds, to be given back with the annotation.
 
     Returns
     -------
-    pathlib.Path or None
-        The file; None if nothing is painted: an empty layer must not replace what was painted before.
+    bool
+        Whether it was saved. An empty annotation never replaces a painted one.
 
     Raises
     ------
     FileError
-        If it cannot be written; the one saved before is left as it was.
+        If it cannot be written; what was saved before is left as it was.
     """
-    if not annotation.any():
-        return None
-    return write_labels(autosave_path(name, folder), annotation, like)
+    painted: dict[str, np.ndarray] = {}
+    pixels = 0
+    for index in product(*(range(n) for n in annotation.shape[:-2])):
+        plane = np.asarray(annotation[index])
+        if plane.any():
+            box = _box(plane != 0)
+            painted[_key(index, box)] = cut = plane[box].copy()
+            pixels += int(np.count_nonzero(cut))
+    if not painted:
+        return False
+    about = {"shape": list(annotation.shape), "dtype": str(annotation.dtype), "pixels": pixels, "notes": notes or {}}
+    with replacing(path) as new, new.open("wb") as file:
+        np.savez_compressed(file, about=np.array(json.dumps(about)), **painted)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())  # a power cut must not leave an empty file under the name of a good one
+    return True
 
 
-def autosave_path(name: str, folder: str | Path | None = None) -> Path:
-    """Return where the annotation of this name is saved, whether or not it has been."""
-    folder = Path(folder).expanduser() if folder is not None else data_folder() / "annotations"
-    kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in Path(name).name).strip(" .")[:60].strip(" .")
-    # Names that differ only in what cannot stand in a file name, or in their folder, must not share a file.
-    return folder / f"{kept or 'annotation'} {hashlib.sha256(name.encode()).hexdigest()[:8]}.tif"
+def autosaved(image: str, shape: Sequence[int], folder: str | Path | None = None) -> list[Autosaved]:
+    """Return what was saved of an image of this name and shape, the newest first; damaged files are left out."""
+    found = []
+    for path in _folder(folder).glob(f"{_escaped(_stem(image, shape))} *.npz"):
+        with contextlib.suppress(OSError, ValueError, KeyError, FileError):
+            found.append(_describe(path))
+    found = [one for one in found if one.shape == tuple(shape)]
+    found.sort(key=lambda one: one.saved, reverse=True)
+    for old in found[_MOST_KEPT:]:
+        discard(old)
+    return found[:_MOST_KEPT]
 
 
-def autosaved(folder: str | Path | None = None) -> list[Path]:
-    """Return the saved annotations, the newest first."""
-    folder = Path(folder).expanduser() if folder is not None else data_folder() / "annotations"
-    return sorted(folder.glob("[!.]*.tif"), key=lambda path: path.stat().st_mtime, reverse=True)
+def restore(saved: Autosaved) -> np.ndarray:
+    """Return the annotation that was saved, shape and type as it had.
+
+    Raises
+    ------
+    FileError
+        If its file is gone or damaged.
+    """
+    try:
+        with saved.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            annotation = np.zeros(saved.shape, saved.dtype)
+            for key in file.files:
+                if key != "about":
+                    annotation[_place(key)] = file[key]
+    except Exception as error:  # zip, zlib and numpy each have their own for a damaged file
+        raise FileError(f"Cannot read {saved.path} ({error}); what was painted then is lost.") from error
+    return annotation
+
+
+def discard(saved: Autosaved) -> None:
+    """Delete a saved annotation for good."""
+    with contextlib.suppress(OSError):
+        saved.path.unlink()
+
+
+def _folder(folder: str | Path | None) -> Path:
+    return Path(folder).expanduser() if folder is not None else data_folder() / "annotations"
+
+
+def _stem(image: str, shape: Sequence[int]) -> str:
+    kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in Path(image).name).strip(" .")[:60].strip(" .")
+    # Names that differ only in what cannot stand in a file name must not share a file.
+    unique = hashlib.sha256(f"{image} {tuple(int(n) for n in shape)}".encode()).hexdigest()[:8]
+    return f"{kept or 'annotation'} {unique}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
+
+
+def _describe(path: Path) -> Autosaved:
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+    except Exception as error:
+        raise FileError(f"{path} is no saved annotation ({error}).") from error
+    shape = tuple(int(n) for n in about["shape"])
+    return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, str(about["dtype"]), about["notes"])
+
+
+def _box(painted: np.ndarray) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(painted.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _key(index: tuple[int, ...], box: tuple[slice, slice]) -> str:
+    return " ".join(map(str, (*index, box[0].start, box[0].stop, box[1].start, box[1].stop)))
+
+
+def _place(key: str) -> tuple[int | slice, ...]:
+    numbers = [int(number) for number in key.split()]
+    top, bottom, left, right = numbers[-4:]
+    return (*numbers[:-4], slice(top, bottom), slice(left, right))

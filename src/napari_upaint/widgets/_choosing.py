@@ -92,7 +92,11 @@ class Choosing(QObject):
         except (MemoryError, UserError) as error:
             self.failed.emit(str(error) or "There is not enough memory for a labels layer of this size.", "")
             return
-        self._sections.labels.combo.set_key(made)
+        self.choose_annotation(made)
+
+    def choose_annotation(self, key: Hashable) -> None:
+        """Choose a labels layer."""
+        self._sections.labels.combo.set_key(key)
 
     def take_background(self) -> None:
         """Take the brush for the background."""
@@ -112,6 +116,7 @@ class Choosing(QObject):
     def _list_layers(self) -> None:
         self._sections.image.combo.set_choices(self._layers.images())
         self._sections.labels.combo.set_choices(self._layers.annotations())
+        self._layers.watch(self._sections.labels.combo.key())  # also when the dock comes back after it was closed
         self.changed.emit()
 
     def _image_chosen(self, key: Hashable | None) -> None:

@@ -21,6 +21,7 @@ from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._painted_list import PaintedList
+from napari_upaint.widgets._restore_offer import RestoreOffer
 
 _MEANING: dict[Kind, str] = {
     "objects": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = objects, one number for each",
@@ -53,6 +54,7 @@ class LabelsSection(QWidget):
         self._meaning = QLabel()
         self._meaning.setWordWrap(True)
         self._meaning.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.offer = RestoreOffer()
         self.painted = PaintedList()
         self._explain()
         self._compose()
@@ -84,6 +86,7 @@ class LabelsSection(QWidget):
         brush.addWidget(self.next_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.offer)
         column.addLayout(top)
         column.addLayout(kinds)
         column.addLayout(brush)

@@ -24,6 +24,7 @@ from napari_upaint.widgets._new_layers import (
     new_weight_map,
     scores_mark,
 )
+from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, Placement
 
 _EDITS = ("paint", "set_data", "data")
@@ -35,6 +36,16 @@ class Choice:
 
     key: Hashable
     name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentedPlane:
+    """A plane with scores, and the settings that its labels were made with."""
+
+    image: ImageSource
+    index: tuple[int, ...]
+    cache: ScoreCache
+    made_with: ObjectSettings
 
 
 class Layers(QObject):
@@ -153,10 +164,10 @@ class Layers(QObject):
 
     # -- painting ------------------------------------------------------------------------------------------------
 
-    def new_annotation(self, image: Hashable, kind: Kind = "objects") -> Hashable:
-        """Add an empty labels layer on an image, brush in hand, and return its key."""
+    def new_annotation(self, image: Hashable, kind: Kind = "objects", painted: np.ndarray | None = None) -> Hashable:
+        """Add a labels layer on an image, brush in hand, and return its key; empty unless it was painted before."""
         source = self.image(image)
-        layer = Layer.create(*new_annotation(source, kind))
+        layer = Layer.create(*new_annotation(source, kind, painted))
         self._viewer.add_layer(layer)
         layer.brush_size = int(np.clip(min(source.shape[-2:]) // 60, 3, 15))
         self.paint_label(layer.unique_id, 1)
@@ -210,6 +221,38 @@ class Layers(QObject):
         else:
             layer.metadata[CACHE].put(index, result.scores, objects)
             self._refresh(layer, image, index)
+
+    def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
+        """Return a plane whose labels were made with other settings, one in view first; None if there is none."""
+        found: SegmentedPlane | None = None
+        for layer in self._viewer.layers:
+            cache: ScoreCache | None = layer.metadata.get(CACHE)
+            stale = cache.stale(objects) if cache is not None else []
+            if cache is None or not stale or self._labels_of(layer.metadata[MARK]["of"], cache.kind) is None:
+                continue
+            image = self.image(layer.metadata[MARK]["of"])
+            in_view = self.index_in_view(image.key)
+            index = in_view if in_view in stale else stale[0]
+            plane = SegmentedPlane(image, index, cache, cache.planes[index])
+            if index == in_view:
+                return plane
+            found = found or plane
+        return found
+
+    def relabel(self, plane: SegmentedPlane, labels: np.ndarray, objects: ObjectSettings) -> None:
+        """Show other labels of a segmented plane, unless it was segmented again meanwhile."""
+        cache, layer = plane.cache, self._labels_of(plane.image.key, plane.cache.kind)
+        if layer is not None and cache.planes.get(plane.index) is plane.made_with:
+            cache.planes[plane.index] = objects
+            layer.data[plane.index] = labels
+            self._refresh(layer, plane.image, plane.index)
+
+    def _labels_of(self, image: Hashable, kind: Kind) -> Any:
+        """Return the labels that were made of an image that is open, or None."""
+        about = {"of": image, "what": "labels", "kind": kind}
+        open_images = {layer.unique_id for layer in self._viewer.layers}
+        labels = (layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about)
+        return next(labels, None) if image in open_images else None
 
     def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
         """Show the weights of the loss in the layer '<image> weight map', above everything else."""

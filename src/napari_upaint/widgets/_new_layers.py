@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
 from napari_upaint.core.colours import label_rgba
@@ -25,8 +25,8 @@ CACHE = "napari-upaint scores"
 _NAMED_LABELS = 255
 
 
-def new_annotation(image: ImageSource, kind: Kind) -> NewLayer:
-    """Return an empty annotation on an image."""
+def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = None) -> NewLayer:
+    """Return an annotation on an image, empty unless something is painted already."""
     what = "object" if kind == "objects" else "class"
     names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
     options = {
@@ -35,7 +35,8 @@ def new_annotation(image: ImageSource, kind: Kind) -> NewLayer:
         "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
         "opacity": 0.6,
     }
-    return np.zeros(image.shape, np.uint16), options | image.placement.options(), "labels"
+    data = np.zeros(image.shape, np.uint16) if painted is None else painted
+    return data, options | image.placement.options(), "labels"
 
 
 def new_labels(image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> NewLayer:
@@ -87,6 +88,14 @@ def new_weight_map(image: ImageSource, regions: Iterable[PaintedRegion], maps: I
         "contrast_limits": (0, most or 1),
     }
     return data, options | image.placement.options(), "image"
+
+
+def read_units() -> None:
+    """Let napari read its table of units, a quarter of a second.
+
+    On the main thread before `warm_up`: a layer that is opened while another thread reads the table finds half of it.
+    """
+    Image(np.zeros((2, 2)))
 
 
 def warm_up() -> None:

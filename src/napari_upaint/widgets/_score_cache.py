@@ -45,9 +45,13 @@ class ScoreCache:
 
     def put(self, index: tuple[int, ...], scores: np.ndarray, objects: ObjectSettings) -> None:
         """Keep the scores of a plane, axes (C, Y, X)."""
-        where: Any = (slice(None), *index)
-        self.scores[where] = scores
+        self.plane(index)[...] = scores
         self.planes[index] = objects
+
+    def plane(self, index: tuple[int, ...]) -> np.ndarray:
+        """Return the scores of a plane, axes (C, Y, X)."""
+        where: Any = (slice(None), *index)
+        return self.scores[where]
 
     def stale(self, objects: ObjectSettings) -> list[tuple[int, ...]]:
         """Return the planes whose labels were made with other settings."""

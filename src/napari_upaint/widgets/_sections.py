@@ -29,3 +29,4 @@ class Sections:
         """Follow the theme."""
         self.message.set_colours(colours)
         self.train.plot.set_colours(colours)
+        self.labels.offer.set_colours(colours)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
@@ -39,6 +39,8 @@ class SettingsSection(QWidget):
         ):
             section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
+            if form is self.objects:
+                section.addWidget(QLabel("What was segmented follows at once."))
             section.addWidget(form)
             section.collapse(animate=False)
             self.sections[title] = section

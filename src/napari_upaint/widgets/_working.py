@@ -19,6 +19,7 @@ from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._memory import results_fit
 from napari_upaint.widgets._message import MessageKind
+from napari_upaint.widgets._relabelling import Relabelling
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
@@ -42,10 +43,12 @@ class Working(QObject):
         self.training = Training(bridge, measured, self)
         self.segmenting = Segmenting(bridge, measured, self)
         self.weighing = Weighing(bridge, measured, self)
+        self.relabelling = Relabelling(layers, sections.settings, self)
+        self.relabelling.failed.connect(self.fail)
         choosing.changed.connect(self._allow)
-        choosing.failed.connect(self._fail)
+        choosing.failed.connect(self.fail)
         sections.model.chosen.connect(self._allow)
-        sections.model.refused.connect(self._fail)
+        sections.model.refused.connect(self.fail)
         self._connect_training()
         self._connect_segmenting()
         self._allow()
@@ -74,11 +77,13 @@ class Working(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything runs, or results are still on their way into the layers."""
-        return self.training.running or self.segmenting.running or self.weighing.running or len(self._turns) > 0
+        running = self.training.running or self.segmenting.running or self.weighing.running
+        return running or self.relabelling.busy or len(self._turns) > 0
 
     def close(self) -> None:
         """Stop everything and end the engine process."""
         self._turns.clear()
+        self.relabelling.close()
         for work in (self.training, self.segmenting, self.weighing):
             work.abandon()
         self._bridge.close()
@@ -106,7 +111,7 @@ class Working(QObject):
         if self._sections.train.button.isEnabled():
             self._sections.train.button.click()
         else:
-            self._fail(self._sections.train.button.toolTip(), kind="warning")
+            self.fail(self._sections.train.button.toolTip(), kind="warning")
 
     def train(self) -> None:
         """Learn from what is painted."""
@@ -137,7 +142,7 @@ class Working(QObject):
 
     def _training_failed(self, sentence: str, details: str) -> None:
         self._training_over()
-        self._fail(sentence, details)
+        self.fail(sentence, details)
 
     def _training_stopped(self) -> None:
         self._training_over()
@@ -155,7 +160,7 @@ class Working(QObject):
         if button.isEnabled():
             button.click()
         else:
-            self._fail(button.toolTip(), kind="warning")
+            self.fail(button.toolTip(), kind="warning")
 
     def segment(self, extent: Extent) -> None:
         """Segment the plane in view, the layer, or all open layers."""
@@ -171,7 +176,7 @@ class Working(QObject):
             try:
                 results_fit(target.image for target in targets)
             except UserError as error:
-                self._fail(str(error))
+                self.fail(str(error))
                 return
         self._quiet = quiet
         plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value())
@@ -209,7 +214,7 @@ class Working(QObject):
         if len(plan.targets) == 1:
             self.segmenting.stop()
         self._quiet = True
-        self._fail(sentence, kind="warning")
+        self.fail(sentence, kind="warning")
 
     def _segmenting_ended(self, summary: Segmented) -> None:
         self._turns.add(partial(self._segmenting_over, summary))
@@ -217,6 +222,7 @@ class Working(QObject):
     def _segmenting_over(self, summary: Segmented) -> None:
         self._sections.segment.show_running(False)
         self._allow()
+        self.relabelling.ask()  # the settings may have changed meanwhile
         if summary.failures or not self._quiet:
             self._sections.message.show_message(*after_segmenting(summary))
 
@@ -240,16 +246,17 @@ class Working(QObject):
             try:
                 self._layers.put_weight_map(weighed.image, weighed.regions, weighed.maps)
             except UserError as error:
-                self._fail(str(error))
+                self.fail(str(error))
 
     def _weighing_failed(self, sentence: str, details: str) -> None:
         self._sections.segment.show_running(False)
         self._allow()
-        self._fail(sentence, details)
+        self.fail(sentence, details)
 
     # -- words ---------------------------------------------------------------------------------------------------
 
-    def _fail(self, sentence: str, details: str = "", kind: MessageKind = "error") -> None:
+    def fail(self, sentence: str, details: str = "", kind: MessageKind = "error") -> None:
+        """Show a sentence in the message line."""
         self._sections.message.show_message(sentence, kind, details)
 
     def ask_device(self) -> None:
@@ -259,7 +266,7 @@ class Working(QObject):
         try:
             self._bridge.begin(job, DeviceRequest())
         except Exception as error:
-            self._fail(*describe(error))
+            self.fail(*describe(error))
 
     def _show_device(self, payload: object) -> None:
         if isinstance(payload, DeviceLine):

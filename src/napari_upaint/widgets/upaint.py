@@ -11,13 +11,14 @@ from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.session.drive import TASKS
+from napari_upaint.widgets._autosaving import Autosaving
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._new_layers import warm_up
+from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
 
@@ -42,9 +43,13 @@ class UPaintDock(QWidget):
         self.bridge = JobBridge(self, tasks)
         self.choosing = Choosing(self.layers, self.sections, self)
         self.working = Working(self.layers, self.choosing, self.sections, self.bridge, self)
+        self.autosaving = Autosaving(self.layers, self.choosing, self.sections, self)
+        self.autosaving.failed.connect(self.working.fail)
+        self.sections.train.train_wanted.connect(self.autosaving.save_now)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
+        read_units()
         self._warming = Work(self)
         self._warming.start(warm_up)
         # Whatever way the dock goes, the engine goes with it.
@@ -115,6 +120,7 @@ class UPaintDock(QWidget):
         self._viewer.events.theme.disconnect(self._follow_theme)
         self.keys.release()
         self.choosing.close()
+        self.autosaving.close()
         self.working.close()
         self.layers.close()
 

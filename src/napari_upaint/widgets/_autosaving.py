@@ -1,0 +1,167 @@
+"""Saves what is painted every few seconds of painting, and brings it back when the user says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_upaint.session.project import Autosaved, autosave, autosaved, discard, new_autosave, restore
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import AnnotationSource
+
+# Seconds: after the first stroke, and between two savings.
+_SOON, _BETWEEN = 1.0, 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """An annotation that changed since it was saved, and where to save it."""
+
+    annotation: AnnotationSource
+    path: Path
+    kind: Kind
+
+
+class Autosaving(QObject):
+    """Nothing is read, written or looked for on the GUI thread."""
+
+    failed = Signal(str, str)
+
+    def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
+        self._kind = sections.labels.set_kind
+        self._paths: dict[Hashable, Path] = {}  # of this session, by labels layer
+        self._unsaved: dict[Hashable, Painted] = {}
+        self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
+        self._asked: tuple[str, tuple[int, ...]] | None = None
+        self._last = -_BETWEEN
+        self._one_at_a_time = threading.Lock()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.save_now)
+        self._saving, self._looking, self._reading = Work(self), Work(self), Work(self)
+        self._saving.done.connect(self._saved)
+        self._saving.failed.connect(self._not_saved)
+        self._looking.done.connect(self._found)
+        self._reading.done.connect(self._bring_back)
+        self._reading.failed.connect(self._lost)
+        layers.edited.connect(self._edited)
+        choosing.changed.connect(self._look)
+        self._offer.restore_wanted.connect(self._restore)
+        self._offer.discard_wanted.connect(self._discard)
+
+    def close(self) -> None:
+        """Save what is not saved yet; Python waits for it, even when napari ends now."""
+        self._timer.stop()
+        for work in (self._saving, self._looking, self._reading):
+            work.forget()
+        if self._unsaved:
+            threading.Thread(target=self._write, args=(self._take(),), name="upaint-save", daemon=False).start()
+
+    # -- saving --------------------------------------------------------------------------------------------------
+
+    def _edited(self) -> None:
+        image, annotation = self._choosing.image(), self._choosing.annotation()
+        if annotation is None:
+            return
+        if annotation.key not in self._paths:
+            name = image.name if image is not None else annotation.name
+            self._paths[annotation.key] = new_autosave(name, annotation.shape)
+        self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], self._choosing.kind())
+        if not self._timer.isActive():
+            self._timer.start(round(1000 * max(_SOON, self._last + _BETWEEN - time.monotonic())))
+
+    def save_now(self) -> None:
+        """Save what changed, in a thread: before a training, and now and then while painting."""
+        if self._saving.busy:
+            self._timer.start(round(1000 * _SOON))
+        elif self._unsaved:
+            self._timer.stop()
+            self._saving.start(self._write, self._take())
+
+    def _take(self) -> list[Painted]:
+        painted = list(self._unsaved.values())
+        self._unsaved.clear()
+        return painted
+
+    def _write(self, painted: list[Painted]) -> None:
+        with self._one_at_a_time:  # or the older of two savings could end last
+            for one in painted:
+                replaced = self._replaced.get(one.path)
+                saved = autosave(one.annotation.data, one.path, {"kind": one.kind, "layer": one.annotation.name})
+                if saved and replaced is not None:
+                    discard(replaced)
+
+    def _saved(self, _: object) -> None:
+        self._last = time.monotonic()
+
+    def _not_saved(self, sentence: str, details: str) -> None:
+        self._last = time.monotonic()
+        self.failed.emit(f"What you paint could not be saved automatically: {sentence}", details)
+
+    # -- bringing back -------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Look for saved annotations when another image is chosen."""
+        image = self._choosing.image()
+        asked = None if image is None else (image.name, image.shape)
+        if asked == self._asked:
+            return
+        self._asked = asked
+        self._offer.show_offer(None)
+        if asked is None:
+            self._looking.forget()
+        else:
+            self._looking.start(autosaved, *asked)
+
+    def _found(self, found: list[Autosaved]) -> None:
+        own = {*self._paths.values(), *(one.path for one in self._replaced.values())}
+        self._offer.show_offer(next((one for one in found if one.path not in own), None))
+
+    def _restore(self, saved: Autosaved) -> None:
+        self._offer.setEnabled(False)
+        self._reading.start(_read, saved)
+
+    def _bring_back(self, read: tuple[Autosaved, np.ndarray]) -> None:
+        saved, painted = read
+        self._offer.setEnabled(True)
+        image = self._choosing.image()
+        if image is None or (image.name, image.shape) != self._asked or image.shape != painted.shape:
+            return  # another image was chosen meanwhile; it is offered again with its own
+        kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
+        self._kind(kind)
+        key = self._layers.new_annotation(image.key, kind, painted)
+        self._paths[key] = path = new_autosave(image.name, image.shape)
+        self._replaced[path] = saved
+        self._choosing.choose_annotation(key)
+        self._edited()
+        self._again()
+
+    def _lost(self, sentence: str, details: str) -> None:
+        self._offer.setEnabled(True)
+        self.failed.emit(sentence, details)
+        self._again()
+
+    def _discard(self, saved: Autosaved) -> None:
+        discard(saved)
+        self._again()
+
+    def _again(self) -> None:
+        """Offer what was painted before that, if anything."""
+        self._asked = None
+        self._look()
+
+
+def _read(saved: Autosaved) -> tuple[Autosaved, np.ndarray]:
+    return saved, restore(saved)

@@ -1,0 +1,166 @@
+"""What was painted survives whatever ends the window."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+from upaint_painting import SHAPE, stroke
+
+from napari_upaint.session.project import autosave, autosaved, new_autosave, restore
+from napari_upaint.widgets import _autosaving
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Save at once instead of every few seconds."""
+    monkeypatch.setattr(_autosaving, "_SOON", 0.05)
+    monkeypatch.setattr(_autosaving, "_BETWEEN", 0.1)
+
+
+@pytest.fixture
+def image(viewer):
+    return viewer.add_image(np.random.default_rng(0).random(SHAPE), name="cells", scale=(0.5, 0.5))
+
+
+def saved(shape=SHAPE, name="cells"):
+    return autosaved(name, shape)
+
+
+def painted_before(value=3, kind="objects", name="cells", shape=SHAPE):
+    """Leave behind what an earlier session would."""
+    annotation = np.zeros(shape, np.uint16)
+    annotation[..., 10:20, 10:30] = value
+    autosave(annotation, new_autosave(name, shape), {"kind": kind})
+    return annotation
+
+
+def test_after_kill_9_everything_comes_back(viewer, dock, image, qtbot):
+    user = subprocess.Popen([sys.executable, str(Path(__file__).parent / "upaint_painting.py")])
+    try:
+        end = time.monotonic() + 60
+        while not saved() or saved()[0].pixels < 200:
+            assert user.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        os.kill(user.pid, signal.SIGKILL)
+        user.wait()
+    viewer.layers.clear()  # the next start
+    viewer.add_image(image.data, name="cells", scale=(0.5, 0.5))
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    assert offer.words().startswith("Bring back what was painted on ")
+    assert "cells annotation" not in viewer.layers
+    offer.restore_button.click()
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=5000)
+    found, expected = viewer.layers["cells annotation"].data, Labels(np.zeros(SHAPE, np.uint16))
+    for number in range(2000):
+        stroke(expected, number)
+        if np.array_equal(found, expected.data):
+            break
+    np.testing.assert_array_equal(found, expected.data)
+
+
+def test_what_is_painted_is_saved_and_only_then(viewer, dock, image, quick, qtbot):
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    qtbot.wait(300)
+    assert saved() == []
+    layer.paint((50, 60), 1)
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=5000)
+    first = saved()[0]
+    qtbot.wait(500)
+    assert saved()[0].saved == first.saved
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: saved()[0].saved > first.saved, timeout=5000)
+    np.testing.assert_array_equal(restore(saved()[0]), layer.data)
+    assert saved()[0].path == first.path
+    assert dock.sections.labels.offer.offered() is None  # it is open
+
+
+def test_saved_before_a_training_and_when_the_dock_closes(viewer, dock, image, qtbot, monkeypatch):
+    monkeypatch.setattr(_autosaving, "_SOON", 1000.0)
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.paint((50, 60), 1)
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=5000)
+    layer.paint((90, 90), 3)
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: (restore(saved()[0]) == layer.data).all(), timeout=5000)
+
+
+def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):
+    expected = painted_before(3, "classes")
+    dock.autosaving._again()
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    before = saved()[0].path
+    offer.restore_button.click()
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=5000)
+    layer = viewer.layers["cells annotation"]
+    np.testing.assert_array_equal(layer.data, expected)
+    assert layer.data.dtype == expected.dtype
+    np.testing.assert_allclose(layer.scale, (0.5, 0.5))
+    assert dock.sections.labels.kind() == "classes"
+    assert dock.sections.labels.combo.currentText() == "cells annotation"
+    qtbot.waitUntil(lambda: not before.exists(), timeout=5000)
+    assert len(saved()) == 1
+    assert offer.offered() is None
+
+
+def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot):
+    for age, value in enumerate((5, 6, 7)):
+        painted_before(value)
+        os.utime(saved()[0].path, (10**9 - age, 10**9 - age))
+    dock.autosaving._again()
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    newest = offer.offered()
+    assert restore(newest).max() == 5
+    offer.discard_button.click()
+    assert not newest.path.exists()
+    qtbot.waitUntil(lambda: offer.offered() not in (None, newest), timeout=5000)
+    assert restore(offer.offered()).max() == 6
+
+
+def test_a_new_annotation_does_not_replace_what_was_not_brought_back(viewer, dock, image, quick, qtbot):
+    expected = painted_before(9)
+    dock.autosaving._again()
+    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=5000)
+    dock.sections.labels.new_button.click()
+    viewer.layers["cells annotation"].paint((50, 60), 1)
+    qtbot.waitUntil(lambda: len(saved()) == 2, timeout=5000)
+    assert any((restore(one) == expected).all() for one in saved())
+
+
+def test_only_the_same_image_is_asked_about(viewer, dock, qtbot):
+    painted_before(shape=(60, 80))
+    painted_before(name="others")
+    viewer.add_image(np.ones(SHAPE), name="cells")
+    qtbot.wait(300)
+    assert dock.sections.labels.offer.offered() is None
+    viewer.add_image(np.ones(SHAPE), name="others")
+    dock.sections.image.combo.setCurrentText("others")
+    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=5000)
+    dock.sections.image.combo.setCurrentText("cells")
+    assert dock.sections.labels.offer.offered() is None
+
+
+def test_a_folder_that_cannot_be_written_costs_a_sentence(viewer, dock, image, quick, qtbot, own_home):
+    own_home.mkdir(exist_ok=True)
+    (own_home / "annotations").write_text("in the way")
+    dock.sections.labels.new_button.click()
+    viewer.layers["cells annotation"].paint((50, 60), 1)
+    qtbot.waitUntil(lambda: "could not be saved automatically" in dock.sections.message.text(), timeout=5000)
