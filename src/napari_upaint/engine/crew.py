@@ -21,8 +21,9 @@ from napari_upaint.engine.unet import UNet
 
 _MOST_MEMORY = 1.5e9  # bytes for the tiles that are in work; more would hardly be faster
 _TOGETHER = 0.8  # of the work of lone threads is done by threads that share a tile
-# Numbers alive at the same time per pixel and feature of the first level, at the most; measured in 2D and 3D.
-_ALIVE = 12
+# Numbers alive at the same time per pixel and feature of the first level, at the most, in 2D and 3D, as measured; the
+# deeper levels of volumes keep less.
+_ALIVE = {2: 9, 3: 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +124,4 @@ def tile_pixels(network: UNet, device: torch.device, *, exact: bool = False) -> 
     first = [one.out_channels for one in network.down[0].modules() if isinstance(one, nn.Conv2d | nn.Conv3d)]
     features = max(network.classify.in_channels, *first)
     size = 2 if has_bfloat16(device) and not exact else 4
-    return int(memory / (_ALIVE * size * features))
+    return int(memory / (_ALIVE[network.ndim] * size * features))
