@@ -109,11 +109,11 @@ def _contestants(network: Any) -> dict[str, Any]:
         optimizer.zero_grad(set_to_none=True)
         with context:
             logits = one(image)
-        functional.cross_entropy(logits.float(), target).backward()
+        functional.cross_entropy(logits.float(), target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    rates = {"lr": 1e-6, "momentum": 0.99}  # small: the arithmetic of exploding weights is slower
-    ours, theirs = (torch.optim.SGD(one.parameters(), **rates) for one in (network, plain))
+    # A small rate: the arithmetic of exploding weights is slower.
+    ours, theirs = (torch.optim.SGD(one.parameters(), 1e-6, momentum=0.99) for one in (network, plain))
     return {
         "forward": lambda: forward(network, autocast(torch.device("cpu"))),
         "plain": lambda: forward(plain, nothing),

@@ -29,13 +29,13 @@ def tables() -> Iterator[Table]:
         with torch.inference_mode():
             torch.softmax(network(windows), 1)
 
-    contestants: dict[Any, Any] = {width: lambda one=one: whole(one, image) for width, one in unets.items()}
+    contestants: dict[str, Any] = {str(width): lambda one=one: whole(one, image) for width, one in unets.items()}
     times = interleaved({**contestants, "part": part}, 3)
     extrapolated = times["part"] * SIZE**2 / PART
     rows = [("sliding window, float32 (extrapolated)", _count(network), f"{extrapolated / 1000:,.0f}", "1.0x")]
     for width, one in unets.items():
         words = f"U-Net, width {width}{' (paper)' if width == 64 else ''}, this package"
-        rows.append((words, _count(one), f"{times[width] / 1000:.2f}", ratio(extrapolated / times[width])))
+        rows.append((words, _count(one), f"{times[str(width)] / 1000:.2f}", ratio(extrapolated / times[str(width)])))
     yield Table(
         f"Every pixel of {SIZE}x{SIZE}: a U-Net beside a network on a window of {WINDOW} px per pixel",
         f"One thread. The sliding window is measured on {PART} pixels, in one batch, and extrapolated to {SIZE**2:,}. "

@@ -6,14 +6,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.apart import apart, busy_core
+from benchmarks.apart import apart
 from benchmarks.network import network_of, work
 from benchmarks.timing import Table, ratio
 from napari_upaint.io.samples import open_sample
@@ -25,16 +25,15 @@ BEST = "MONAI, float32, 50 % overlap, Gaussian"
 QUICK = "MONAI, bfloat16 and channels last, 50 % overlap, Gaussian"
 LOOP = "plain loop, float32, tiles of 572 px as they fit"
 PEERS = (MONAI, QUICK, LOOP)
-SIZE, BUSY_SIZE = 4096, 1024
+SIZE = 4096
 _ROI, _WARM = (512, 512), 1100
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def tables() -> Iterator[Table]:
-    """Compare speed, speed beside a busy process, and seams; `benchmarks.tiles_wide` has a wider network."""
+    """Compare speed and seams; `benchmarks.tiles_wide` has a wider network, `benchmarks.tiles_busy` a busy core."""
     yield speed(16, rounds=2)
-    yield _busy(16)
     yield _seams()
 
 
@@ -43,7 +42,7 @@ def speed(width: int, rounds: int) -> Table:
     seconds: dict[str, list[float]] = {name: [] for name in (OURS, *PEERS)}
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
-        source, target = _image(Path(folder), SIZE), Path(folder) / "scores.npy"
+        source, target = write_image(Path(folder), SIZE), Path(folder) / "scores.npy"
         for _ in range(rounds):
             peaks.append(apart("benchmarks.tiles", "peak"))
             for name in (OURS, MONAI, OURS, QUICK, OURS, LOOP):
@@ -72,30 +71,6 @@ def _speed_table(width: int, seconds: dict[str, list[float]], peak: float) -> Ta
     )
 
 
-def _busy(width: int) -> Table:
-    cases = [(name, threads) for name in (OURS, LOOP) for threads in (None, 1)]
-    seconds: dict[tuple[str, int | None, bool], list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = _image(Path(folder), BUSY_SIZE), Path(folder) / "scores.npy"
-        for _ in range(3):
-            for name, threads in cases:
-                for other in (False, True):
-                    with busy_core() if other else nullcontext():
-                        found = apart("benchmarks.tiles", name, width, source, target, threads=threads)
-                    seconds.setdefault((name, threads, other), []).append(found)
-    rows = []
-    for name, threads in cases:
-        words = f"{name}, {'one thread' if threads else 'all threads'}"
-        rows.append((words, *(f"{median(seconds[name, threads, other]):.2f}" for other in (False, True))))
-    return Table(
-        f"{BUSY_SIZE}x{BUSY_SIZE} pixels, width {width}, while another process keeps a core busy",
-        "Seconds on the clock, medians of 3. Threads that share a layer wait for the one that is interrupted; in this "
-        "package each has tiles of its own.",
-        ("", "quiet", "beside a busy process"),
-        rows,
-    )
-
-
 def _seams() -> Table:
     """Compare tile by tile with the whole image at once, by the weights of the bundled model."""
     found = apart("benchmarks.tiles", "seams")
@@ -109,7 +84,7 @@ def _seams() -> Table:
     )
 
 
-def _image(folder: Path, size: int) -> Path:
+def write_image(folder: Path, size: int) -> Path:
     """Write a sample of the package, mirrored to `size` pixels, as a TIFF."""
     import tifffile
 

@@ -69,7 +69,7 @@ def _ours(width: int) -> Callable[[], Any]:
     image, truth = _nuclei()
     settings = TrainSettings(seconds=1e5, width=width)
     running = train([Sample(image, truth, measure(image))], kind="objects", start=None, settings=settings, device="cpu")
-    while not next(running).step:  # getting ready
+    while not getattr(next(running), "step", 1):  # getting ready
         pass
     return lambda: next(running)
 
