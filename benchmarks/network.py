@@ -58,7 +58,7 @@ def network_of(width: int, *, padding: str, outputs: int = 2) -> Any:
     return build(Architecture(n_outputs=outputs, width=width, padding=padding)).eval()
 
 
-def work(network: Any, shape: tuple[int, int], *, whole: bool = False) -> float:
+def work(network: Any, shape: tuple[int, ...], *, whole: bool = False) -> float:
     """Return the FLOP of a forward pass: two for each product that a convolution adds up.
 
     Parameters
