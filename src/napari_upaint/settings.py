@@ -128,7 +128,7 @@ class TrainSettings(Checked):
         high=8,
     )
     hold: float = parameter(
-        0.3,
+        1.0,
         label="Hold on",
         tip="How strongly the model keeps to what it knew where nothing is painted.",
         low=0,

@@ -277,31 +277,28 @@ def test_the_bundled_model_learns_a_real_image(bundled, monkeypatch):
     assert result.model.header.border and result.model.header.architecture == bundled.header.architecture
 
 
-def test_what_is_unlabelled_is_held_on_to(sample, start):
-    """Trained on a corner, the rest of the image changes less the more the model holds on."""
-    painted = sample.annotation * ((YX[0] < 60) & (YX[1] < 60))
-    corner = replace(sample, annotation=painted.astype(np.uint16))
-    image = sample.normalization.apply(sample.image)
-    # It agrees with the paint, else it would not be worth holding on to.
-    _, taught = run([sample], start, steps=60)
-    before = whole(to_network(taught.model).eval(), image)
+def test_what_is_unlabelled_is_held_on_to():
+    """Trained on strokes, the scores of what nobody painted change less if the model holds on."""
+    nuclei, bundled = open_sample("nuclei_fluorescence"), load_model(DEFAULT_MODEL)
+    image = np.asarray(nuclei.image.data)[None, 128:384, 128:384]
+    strokes = nuclei.strokes[128:384, 128:384]
+    given = Sample(image, strokes, measure(image))
+    normal = given.normalization.apply(image)
+    before = whole(to_network(bundled).eval(), normal)
     moved = []
-    for hold in (0.0, 10.0):
-        state = Trainer(
-            [corner], "objects", taught.model, replace(QUICK, hold=hold, learning_rate=3e-3), WeightSettings(),
-            AugmentSettings(), "cpu",
-        )  # fmt: skip
+    for hold in (0.0, 5.0):
+        settings = TrainSettings(hold=hold, scale=1.0, steps=25)
+        state = Trainer([given], "objects", bundled, settings, WeightSettings(), AugmentSettings(), "cpu")
         state.look_at_samples()
-        for number in range(15):
+        for number in range(25):
             state.train_step(state.sampler.draw(number), 0.0)
-        after = whole(state.network.eval(), image)
-        moved.append(np.abs(after - before)[:, sample.annotation == 0].mean())
-    assert moved[1] < moved[0]
+        after = whole(state.network.eval(), normal)
+        moved.append(float(np.abs(after - before)[:, strokes == 0].mean()))
+    assert moved[1] < 0.8 * moved[0]
 
 
 def test_trust_depends_on_agreement():
-    assert trust(0.0) == 1 and trust(np.log(2)) == pytest.approx(0) and trust(5.0) == 0
-    assert 0.4 < trust(0.35) < 0.6
+    assert trust(0.0) == 1 and trust(np.log(2)) == pytest.approx(0.5) and 0 < trust(5.0) < 0.01
 
 
 @pytest.mark.parametrize("kind", ["objects", "classes"])

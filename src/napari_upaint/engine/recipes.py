@@ -35,7 +35,7 @@ class Plan:
 
 
 # Chosen by measurement, see docs/design.md.
-FINE_TUNE = Plan("adamw", 3e-4, 196, 0.98, 16, 10, True)
+FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True)
 FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
 PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)

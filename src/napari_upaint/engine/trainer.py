@@ -204,11 +204,12 @@ class Trainer:
 
 
 def trust(loss: float) -> float:
-    """Return how far the start deserves to be held on to: 1 where it agrees with the paint, 0 where it guesses.
+    """Return how far the start deserves to be held on to, 0..1: the mean score that it gives to what was painted.
 
-    Guessing between two answers costs log 2.
+    Never nothing: even where the start errs in what counts as an object it knows how objects come apart, which a few
+    strokes do not show.
     """
-    return float(np.clip(1 - loss / np.log(2), 0, 1))
+    return float(np.exp(-loss))
 
 
 def _validation_loss(network: UNet, tiles: Sequence[ValidationTile], border: bool, device: torch.device) -> float:
