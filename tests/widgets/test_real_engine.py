@@ -33,8 +33,8 @@ def paint(layer, strokes, index=()):
 def loop(viewer, open_dock, qtbot, settle):
     """Return what opens an image, paints strokes on it and trains."""
 
-    def run(image, strokes, index=(), seconds=SECONDS, **place):
-        dock = open_dock(TASKS)
+    def run(image, strokes, index=(), seconds=SECONDS, dock=None, **place):
+        dock = dock or open_dock(TASKS)
         viewer.add_image(image, name="cells", **place)
         dock.sections.labels.new_button.click()
         if index:
@@ -146,15 +146,20 @@ class Lateness:
         self._timer.stop()
 
 
-def test_the_window_lives_while_the_engine_works(viewer, loop, settle, nuclei, qtbot, record_property):
+def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle, nuclei, qtbot, record_property):
     """Beyond what the same viewer shows when idle: software OpenGL draws slowly, and adding a layer is napari's own."""
     viewer.window._qt_window.show()
-    dock = loop(nuclei.image.data, nuclei.strokes, seconds=2)
-    settle(dock, PATIENCE)  # everything is imported and every layer is there
-    qtbot.wait(500)
+    dock = open_dock(TASKS)
+    qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
+    qtbot.wait(1500)
     timer = Lateness()
     qtbot.wait(4000)
     idle = timer.take()
+    loop(nuclei.image.data, nuclei.strokes, seconds=2, dock=dock)
+    qtbot.wait(100)
+    timer.take()  # opening an image is napari's own
+    settle(dock, PATIENCE)
+    first = timer.take()  # with the first layers of results
     dock.sections.train.seconds.setValue(8)
     dock.sections.train.button.click()
     settle(dock, PATIENCE)
@@ -164,9 +169,10 @@ def test_the_window_lives_while_the_engine_works(viewer, loop, settle, nuclei, q
         settle(dock, PATIENCE)
     segmenting = timer.take()
     timer.stop()
-    measured = f"95 % and maximum in ms: idle {idle}, training {training}, segmenting {segmenting}"
+    measured = f"95 % and maximum in ms: idle {idle}, first {first}, training {training}, segmenting {segmenting}"
     record_property("lateness", measured)
     print(measured)
-    for p95, most in (training, segmenting):
+    # The first layers of results take napari a tenth of a second, several times that where others want the processor.
+    for (p95, most), limit in ((first, 500), (training, 250), (segmenting, 250)):
         assert p95 - idle[0] < 50, measured
-        assert most - idle[1] < 250, measured
+        assert most - idle[1] < limit, measured

@@ -14,6 +14,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind, ObjectSettings
+from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets._measuring import Measured, MeasurePlan
 from napari_upaint.widgets._new_layers import (
     CACHE,
     MARK,
@@ -94,6 +96,10 @@ class Layers(QObject):
         self.changed.emit()
 
     def _moved(self, *_: Any) -> None:
+        for layer in self._viewer.layers:
+            measured = tables.table(layer)
+            if measured is not None and self._is_open(measured.plan.image.key):
+                tables.show_plane(layer, self.index_in_view(measured.plan.image.key))
         self.moved.emit()
 
     # -- choosing ------------------------------------------------------------------------------------------------
@@ -208,6 +214,7 @@ class Layers(QObject):
             self._add_below_annotations(Layer.create(*new_labels(image, index, result, kind)))
         else:
             layer.data[index] = result.labels
+            tables.labels_changed(layer)
             self._refresh(layer, image, index)
 
     def put_scores(
@@ -245,14 +252,34 @@ class Layers(QObject):
         if layer is not None and cache.planes.get(plane.index) is plane.made_with:
             cache.planes[plane.index] = objects
             layer.data[plane.index] = labels
+            tables.labels_changed(layer)
             self._refresh(layer, plane.image, plane.index)
 
     def _labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made of an image that is open, or None."""
         about = {"of": image, "what": "labels", "kind": kind}
-        open_images = {layer.unique_id for layer in self._viewer.layers}
         labels = (layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about)
-        return next(labels, None) if image in open_images else None
+        return next(labels, None) if self._is_open(image) else None
+
+    def _is_open(self, key: Hashable) -> bool:
+        return any(layer.unique_id == key for layer in self._viewer.layers)
+
+    def measurable(self, image: Hashable) -> MeasurePlan | None:
+        """Return what there is to measure of an image: its labels, None if it was not segmented."""
+        layer = self._labels_of(image, "objects") or self._labels_of(image, "classes")
+        if layer is None:
+            return None
+        labels = AnnotationSource(layer.unique_id, layer.name, _level_0(layer))
+        return MeasurePlan(self.image(image), labels, tables.changes(layer))
+
+    def table(self, image: Hashable) -> Measured | None:
+        """Return the measurements of an image's labels, None if they changed since or were not measured."""
+        plan = self.measurable(image)
+        return tables.table(self._find(plan.labels.key)) if plan is not None else None
+
+    def show_table(self, measured: Measured) -> bool:
+        """Show measurements as features of their layer; False if its labels changed meanwhile."""
+        return tables.show_table(self._find(measured.labels), measured, self.index_in_view(measured.plan.image.key))
 
     def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
         """Show the weights of the loss in the layer '<image> weight map', above everything else."""

@@ -19,6 +19,9 @@ class Situation:
     counted: bool = True
     kind: Kind = "objects"
     model: bool = True
+    segmented: bool = False  # there are labels of the image
+    measuring: bool = False
+    measured: bool = False
     activity: str = ""  # what runs: "training", "segmenting", "weight map"
 
 
@@ -57,6 +60,22 @@ def why_not_segment(situation: Situation) -> str:
     if not situation.image:
         return "Open an image first."
     return busy(situation) or ("" if situation.model else "There is no model yet; train one first.")
+
+
+def why_not_measure(situation: Situation) -> str:
+    """Return why there is nothing to measure."""
+    if not situation.image:
+        return "Open an image first."
+    if situation.activity == "segmenting":
+        return busy(situation)
+    if not situation.segmented:
+        return "Segment the image first."
+    return "The objects are being measured; wait a moment." if situation.measuring else ""
+
+
+def why_not_save_table(situation: Situation) -> str:
+    """Return why there is no table to save."""
+    return why_not_measure(situation) or ("" if situation.measured else "Press 'Measure' first.")
 
 
 def _why_not_learn(situation: Situation) -> str:

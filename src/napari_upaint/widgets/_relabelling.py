@@ -20,6 +20,7 @@ _PAUSE = 60  # milliseconds: a number that is being typed or scrolled
 class Relabelling(QObject):
     """One plane after the other in a thread, those in view first, until all were made with the settings shown."""
 
+    relabelled = Signal()
     failed = Signal(str, str)
 
     def __init__(self, layers: Layers, settings: SettingsSection, parent: QObject | None = None) -> None:
@@ -66,6 +67,7 @@ class Relabelling(QObject):
                 self._layers.relabel(self._plane, labels, self._wanted)
             except UserError:  # the image was closed meanwhile: there is nothing to label any more
                 return
+            self.relabelled.emit()
         self._next()
 
     def _fail(self, sentence: str, details: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._progress_line import ProgressLine
 
@@ -16,6 +17,11 @@ _TIPS: dict[Extent, str] = {
     "all": "Segment every open image layer; one that fails does not stop the others.",
 }
 _TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
+_MEASURE_TIP = (
+    "Measure size, shape and gray values of each object, in the unit of the image.\n"
+    "The rows of the plane in view become features of the labels layer:\n"
+    "see them with Layers > Metadata > Features table widget."
+)
 _WEIGHTS_TIP = "Show how much each painted pixel counts in training, as an image layer."
 
 
@@ -25,6 +31,8 @@ class SegmentSection(QWidget):
     wanted = Signal(str)  # extent
     stop_wanted = Signal()
     weight_map_wanted = Signal()
+    measure_wanted = Signal()
+    table_wanted = Signal(object)  # Path
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,10 +49,19 @@ class SegmentSection(QWidget):
         self.progress = ProgressLine(self.stop_button)
         self.weight_map_button = QPushButton("Show weight map")
         self.weight_map_button.clicked.connect(self.weight_map_wanted)
+        self.measure_button = QPushButton("Measure")
+        self.measure_button.clicked.connect(self.measure_wanted)
+        self.table_button = QPushButton("Save table…")
+        self.table_button.clicked.connect(self._ask_where)
+        self.table_name = "table"  # offered for its file
+        measuring = QHBoxLayout()
+        measuring.addWidget(self.measure_button)
+        measuring.addWidget(self.table_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
         column.addWidget(self.progress)
+        column.addLayout(measuring)
         column.addWidget(self.weight_map_button)
         self.show_running(False)
 
@@ -57,6 +74,20 @@ class SegmentSection(QWidget):
             self.progress.show_words(why or "Ready to segment with the chosen model.")
         self.weight_map_button.setEnabled(not weights_why)
         self.weight_map_button.setToolTip(weights_why or _WEIGHTS_TIP)
+
+    def allow_measuring(self, why: str, table_why: str) -> None:
+        """Enable the buttons of the table, or say why they are not (empty: enabled)."""
+        self.measure_button.setEnabled(not why)
+        self.measure_button.setToolTip(why or _MEASURE_TIP)
+        self.table_button.setEnabled(not table_why)
+        self.table_button.setToolTip(table_why or "Write the measurements of all planes to a file (CSV).")
+
+    def _ask_where(self) -> None:
+        path, _filter = QFileDialog.getSaveFileName(
+            self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)"
+        )
+        if path:
+            self.table_wanted.emit(Path(path))
 
     def show_running(self, running: bool) -> None:
         """Enable Stop while something runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._segmenting import Segmented
@@ -42,3 +43,10 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
     if summary.done:
         return f"Segmented {planes}, but: {first}", "warning", details
     return first, "error", details
+
+
+def after_measuring(measured: Measured) -> str:
+    """Say what was measured and where it is to be seen."""
+    objects = "1 object" if measured.objects == 1 else f"{measured.objects} objects"
+    where = "Layers > Metadata > Features table widget"
+    return f"Measured {objects}; they are features of the layer '{measured.plan.labels.name}' ({where})."

@@ -23,6 +23,7 @@ from napari_upaint.widgets._relabelling import Relabelling
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
+from napari_upaint.widgets._tables import Tables
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._weighing import Weighed, Weighing, WeightPlan
@@ -45,6 +46,9 @@ class Working(QObject):
         self.weighing = Weighing(bridge, measured, self)
         self.relabelling = Relabelling(layers, sections.settings, self)
         self.relabelling.failed.connect(self.fail)
+        self.relabelling.relabelled.connect(self._allow)
+        self.tables = Tables(layers, choosing, sections, self)
+        self.tables.changed.connect(self._allow)
         choosing.changed.connect(self._allow)
         choosing.failed.connect(self.fail)
         sections.model.chosen.connect(self._allow)
@@ -78,13 +82,13 @@ class Working(QObject):
     def busy(self) -> bool:
         """Whether anything runs, or results are still on their way into the layers."""
         running = self.training.running or self.segmenting.running or self.weighing.running
-        return running or self.relabelling.busy or len(self._turns) > 0
+        return running or self.relabelling.busy or self.tables.running or len(self._turns) > 0
 
     def close(self) -> None:
         """Stop everything and end the engine process."""
         self._turns.clear()
         self.relabelling.close()
-        for work in (self.training, self.segmenting, self.weighing):
+        for work in (self.training, self.segmenting, self.weighing, self.tables):
             work.abandon()
         self._bridge.close()
 
@@ -97,12 +101,21 @@ class Working(QObject):
             "weight map": self.weighing.running,
         }
         now = next((name for name, runs in running.items() if runs), "")
+        image = self._choosing.image()
         situation = replace(
-            self._choosing.situation(), model=self._sections.model.choice().path is not None, activity=now
+            self._choosing.situation(),
+            model=self._sections.model.choice().path is not None,
+            segmented=self.tables.segmented(),
+            measuring=self.tables.running,
+            measured=self.tables.measured() is not None,
+            activity=now,
         )
         self._sections.labels.allow(reasons.why_not_new_labels(situation), reasons.why_not_paint(situation))
         self._sections.train.allow(reasons.why_not_train(situation))
-        self._sections.segment.allow(reasons.why_not_segment(situation), reasons.why_not_weigh(situation))
+        segment = self._sections.segment
+        segment.table_name = f"{image.name} objects" if image is not None else "objects"
+        segment.allow(reasons.why_not_segment(situation), reasons.why_not_weigh(situation))
+        segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
 
     # -- training ------------------------------------------------------------------------------------------------
 

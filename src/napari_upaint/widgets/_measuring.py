@@ -1,0 +1,136 @@
+"""Measures the objects of a labels layer in a thread, plane by plane, and writes the table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.core.measure import Table, measure
+from napari_upaint.io.atomic import replacing
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasurePlan:
+    """Labels and the image that they were made of; `version` says which labels those are."""
+
+    image: ImageSource
+    labels: AnnotationSource
+    version: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A table with a row for each object: leading indices, label, sizes, intensities."""
+
+    plan: MeasurePlan
+    table: Table
+
+    @property
+    def objects(self) -> int:
+        """Number of rows."""
+        return len(self.table["label"])
+
+    @property
+    def labels(self) -> Hashable:
+        """Key of the labels layer."""
+        return self.plan.labels.key
+
+    def plane(self, index: tuple[int, ...]) -> Table:
+        """Return the rows of one plane, without the columns that say which."""
+        leading = list(self.table)[: len(index)]
+        rows = np.ones(self.objects, bool)
+        for name, at in zip(leading, index, strict=True):
+            rows &= self.table[name] == at
+        return {name: column[rows] for name, column in self.table.items() if name not in leading}
+
+
+class Measuring(QObject):
+    """One table at a time."""
+
+    ended = Signal(object)  # Measured
+    written = Signal(object)  # Path
+    failed = Signal(str, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._measuring, self._writing = Work(self), Work(self)
+        self._measuring.done.connect(self.ended)
+        self._writing.done.connect(self.written)
+        self._measuring.failed.connect(self.failed)
+        self._writing.failed.connect(self.failed)
+
+    @property
+    def running(self) -> bool:
+        """Whether a table is being made or written."""
+        return self._measuring.busy or self._writing.busy
+
+    def start(self, plan: MeasurePlan) -> None:
+        """Begin; returns at once."""
+        self._measuring.start(measure_planes, plan)
+
+    def write(self, measured: Measured, path: Path) -> None:
+        """Write a table as CSV; returns at once."""
+        self._writing.start(write_table, measured.table, path)
+
+    def abandon(self) -> None:
+        """End without a word: the dock closes."""
+        self._measuring.forget()
+
+
+def measure_planes(plan: MeasurePlan) -> Measured:
+    """Measure all planes of a layer; planes without labels are not read."""
+    image, names = plan.image, leading_names(plan.image)
+    channels = ("red", "green", "blue") if image.rgb else ()
+    tables: list[Table] = []
+    for index in image.indices():
+        labels = np.array(plan.labels.data[index])
+        # The very first one too when it is empty: it gives the columns.
+        if not tables or labels.any():
+            found = measure(
+                labels,
+                image.plane(index),
+                spacing=image.spacing,
+                unit=image.placement.units[-1],
+                channels=channels,
+            )
+            rows = len(found["label"])
+            tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
+    return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
+
+
+def leading_names(image: ImageSource) -> tuple[str, ...]:
+    """Return the names of the columns that say in which plane an object is."""
+    labels = image.placement.axis_labels[: len(image.shape) - 2]
+    return tuple(
+        f"axis_{number}" if label.lstrip("-").isdigit() or label in ("label", "") else label
+        for number, label in enumerate(labels, start=1)
+    )
+
+
+def write_table(table: Table, path: Path) -> Path:
+    """Write a table as CSV with a line of names, whole or not at all.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    path = path if path.suffix else path.with_suffix(".csv")
+    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        columns = [[_plain(value) for value in column.tolist()] for column in table.values()]
+        writer.writerows(zip(*columns, strict=True))
+    return path
+
+
+def _plain(value: float) -> str:
+    # Nine digits tell all 32-bit numbers apart; 0.30000000000000004 in a table helps nobody.
+    return str(value) if isinstance(value, int) else f"{value:.9g}"

@@ -1,0 +1,75 @@
+"""Measurements of labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from napari_upaint.core.measure import measure
+from napari_upaint.io.samples import open_sample
+
+SMALL = arrays(np.int32, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9), elements=st.integers(0, 5))
+
+
+def disk(radius=20, shape=(60, 70), center=(30, 30)):
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    return ((y - center[0]) ** 2 + (x - center[1]) ** 2 <= radius**2).astype(np.int32)
+
+
+def test_a_disk_in_micrometers():
+    labels = disk() * 7
+    table = measure(labels, np.ones((1, 60, 70)) * 3, spacing=(0.5, 0.5), unit="micrometer")
+    assert list(table["label"]) == [7]
+    assert table["area_um2"][0] == pytest.approx(np.pi * 100, rel=0.01)
+    assert table["diameter_um"][0] == pytest.approx(20, rel=0.01)
+    assert (table["y_um"][0], table["x_um"][0]) == (15, 15)
+    assert table["major_um"][0] == pytest.approx(20, rel=0.01)
+    assert table["eccentricity"][0] == pytest.approx(0, abs=0.05)
+    assert (table["intensity_mean"][0], table["intensity_std"][0]) == (3, 0)
+
+
+def test_a_pixel_that_is_no_square_makes_a_disk_an_ellipse():
+    table = measure(disk(), np.ones((1, 60, 70)), spacing=(2, 1), unit="nanometer")
+    assert table["area_nm2"][0] == 2 * disk().sum()
+    assert table["major_nm"][0] == pytest.approx(2 * table["minor_nm"][0], rel=0.01)
+    assert table["eccentricity"][0] == pytest.approx(np.sqrt(0.75), rel=0.01)
+
+
+def test_a_ball():
+    z, y, x = np.ogrid[:30, :30, :30]
+    ball = ((z - 15) ** 2 + (y - 15) ** 2 + (x - 15) ** 2 <= 100).astype(np.uint8)
+    table = measure(ball, ball[None], spacing=(3, 1, 1), unit="micrometer")
+    assert table["volume_um3"][0] == 3 * ball.sum()
+    assert table["z_um"][0] == 45
+    assert "eccentricity" not in table
+
+
+@given(SMALL, st.integers(1, 3), st.integers(0, 100))
+def test_rows_and_sums(labels, channels, seed):
+    image = np.random.default_rng(seed).normal(1e6, 1, (channels, *labels.shape))
+    table = measure(labels, image)
+    assert len({len(column) for column in table.values()}) == 1
+    np.testing.assert_array_equal(table["label"], np.unique(labels[labels > 0]))
+    size = table.get("area_px2", table.get("volume_px3"))
+    assert size.sum() == (labels > 0).sum()
+    for row, label in enumerate(table["label"]):
+        for at in range(channels):
+            name = "intensity" if channels == 1 else f"channel_{at}"
+            inside = image[at][labels == label]
+            for what in ("mean", "min", "max", "std"):
+                assert table[f"{name}_{what}"][row] == pytest.approx(getattr(inside, what)(), rel=1e-12, abs=1e-9)
+
+
+def test_a_real_image():
+    sample = open_sample("nuclei_fluorescence")
+    table = measure(sample.truth, np.asarray(sample.image.data)[None], channels=("dapi",))
+    assert len(table["label"]) == 124
+    assert ((table["dapi_min"] <= table["dapi_mean"]) & (table["dapi_mean"] <= table["dapi_max"])).all()
+
+
+def test_an_image_that_does_not_fit():
+    with pytest.raises(ValueError, match="do not lie"):
+        measure(np.zeros((3, 4), int), np.zeros((1, 4, 3)))
