@@ -36,8 +36,8 @@ CARD = """# {name}
   or dark objects; cells that touch in phase contrast and fluorescence.
 * **Bad at**: thin processes, objects that only colour tells apart, very dense bacteria; stained tissue before it has
   seen strokes. It is provisional: {hours:.1f} hours of one processor thread.
-* **Made by** `{command}`, {steps} steps, seed {seed}, torch {torch}, {processor}. The samples of the package and their
-  neighbouring slices were left out.
+* **Made by** `{command}`, {steps} steps, seed {seed}, torch {torch}, {processor}.
+  The samples of the package and their neighbouring slices were left out.
 
 ## Trained on
 
