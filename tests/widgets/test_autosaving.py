@@ -103,7 +103,7 @@ def test_saved_before_a_training_and_when_the_dock_closes(viewer, dock, image, q
 
 def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):
     expected = painted_before(3, "classes")
-    dock.autosaving._again()
+    dock.autosaving._again()  # as if it had been there when the image was opened
     offer = dock.sections.labels.offer
     qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
     before = saved()[0].path
@@ -143,6 +143,32 @@ def test_a_new_annotation_does_not_replace_what_was_not_brought_back(viewer, doc
     viewer.layers["cells annotation"].paint((50, 60), 1)
     qtbot.waitUntil(lambda: len(saved()) == 2, timeout=5000)
     assert any((restore(one) == expected).all() for one in saved())
+
+
+def test_an_annotation_closed_by_mistake_comes_back(viewer, dock, image, qtbot):
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.paint((50, 60), 5)
+    expected = layer.data.copy()
+    viewer.layers.remove(layer)  # before it was saved for the first time
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=8000)
+    offer.restore_button.click()
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=5000)
+    np.testing.assert_array_equal(viewer.layers["cells annotation"].data, expected)
+    qtbot.waitUntil(lambda: offer.offered() is None, timeout=800)  # at once, not when it has been saved anew
+
+
+def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, qtbot):
+    dock.sections.labels.new_button.click()
+    viewer.layers["cells annotation"].paint((50, 60), 5)
+    viewer.layers.remove("cells annotation")
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    offer.discard_button.click()
+    qtbot.waitUntil(lambda: offer.offered() is None, timeout=5000)
+    qtbot.wait(300)
+    assert saved() == []
 
 
 def test_only_the_same_image_is_asked_about(viewer, dock, qtbot):

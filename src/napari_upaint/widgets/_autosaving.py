@@ -45,6 +45,7 @@ class Autosaving(QObject):
         self._unsaved: dict[Hashable, Painted] = {}
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
         self._asked: tuple[str, tuple[int, ...]] | None = None
+        self._closed: set[Path] = set()  # painted in this session, and its layer was closed
         self._last = -_BETWEEN
         self._one_at_a_time = threading.Lock()
         self._timer = QTimer(self)
@@ -105,6 +106,8 @@ class Autosaving(QObject):
 
     def _saved(self, _: object) -> None:
         self._last = time.monotonic()
+        if self._closed:
+            self._again()
 
     def _not_saved(self, sentence: str, details: str) -> None:
         self._last = time.monotonic()
@@ -113,20 +116,23 @@ class Autosaving(QObject):
     # -- bringing back -------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Look for saved annotations when another image is chosen."""
+        """Look for saved annotations when another image is chosen, or an annotation is closed."""
         image = self._choosing.image()
         asked = None if image is None else (image.name, image.shape)
-        if asked == self._asked:
+        still_open = {choice.key for choice in self._layers.annotations()}
+        closed = {path for key, path in self._paths.items() if key not in still_open}
+        if (asked, closed) == (self._asked, self._closed):
             return
-        self._asked = asked
-        self._offer.show_offer(None)
+        if asked != self._asked:
+            self._offer.show_offer(None)
+        self._asked, self._closed = asked, closed
         if asked is None:
             self._looking.forget()
         else:
             self._looking.start(autosaved, *asked)
 
     def _found(self, found: list[Autosaved]) -> None:
-        own = {*self._paths.values(), *(one.path for one in self._replaced.values())}
+        own = {*self._paths.values()} - self._closed | {one.path for one in self._replaced.values()}
         self._offer.show_offer(next((one for one in found if one.path not in own), None))
 
     def _restore(self, saved: Autosaved) -> None:
@@ -155,12 +161,13 @@ class Autosaving(QObject):
 
     def _discard(self, saved: Autosaved) -> None:
         discard(saved)
+        self._unsaved = {key: one for key, one in self._unsaved.items() if one.path != saved.path}
         self._again()
 
     def _again(self) -> None:
-        """Offer what was painted before that, if anything."""
-        self._asked = None
-        self._look()
+        """Offer what was painted before that, if anything; a question that stays does not flicker."""
+        if self._asked is not None:
+            self._looking.start(autosaved, *self._asked)
 
 
 def _read(saved: Autosaved) -> tuple[Autosaved, np.ndarray]:
