@@ -59,6 +59,7 @@ def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
 def test_the_coarsest_of_equally_good_scales_is_taken():
     assert best_scale([]) == 1.0
     assert best_scale([(1.0, 0.5), (0.5, 0.54), (2.0, 0.49), (0.25, 0.6)]) == 0.5
+    assert best_scale([(1.0, 0.03), (0.5, 0.05)]) == 1.0
     assert best_scale([(1.0, 0.5), (0.5, 0.3), (2.0, 0.4)]) == 0.5
     assert best_scale([(0.5, 0.3)]) == 0.5
 

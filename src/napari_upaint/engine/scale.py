@@ -22,8 +22,9 @@ SCALES = (1.0, 0.7, 1.4, 0.5, 2.0, 0.35, 0.25)
 _MOST_PIXELS = 700_000
 # Edge of the windows that are looked at where the paint spreads wider: also twice as large they stay below that.
 _WINDOW = 416
-# Scales that agree this much worse than the best one agree about as well: strokes are few.
-_TOLERANCE = 0.05
+# Scales that disagree by so much more than the best one agree about as well: strokes are few. Relative, since where
+# the network is sure a small difference says much.
+_TOLERANCE, _LEAST = 1.15, 0.01
 
 
 def find_scale(network: UNet, samples: Sequence[Sample], *, border: bool) -> Iterator[tuple[float, float]]:
@@ -60,7 +61,7 @@ def best_scale(found: Sequence[tuple[float, float]]) -> float:
     to 0.63 on stained tissue, and fell from 0.22 to 0.20 on red blood cells.
     """
     least = min((loss for _, loss in found), default=0.0)
-    return min((scale for scale, loss in found if loss <= least + _TOLERANCE), default=1.0)
+    return min((scale for scale, loss in found if loss <= _TOLERANCE * least + _LEAST), default=1.0)
 
 
 def painted_regions(annotations: Sequence[np.ndarray]) -> list[tuple[int, Region]]:
