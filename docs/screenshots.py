@@ -27,14 +27,13 @@ PATIENCE = 600.0
 class Session:
     """A viewer of the demo on a sample, driven through what a user presses."""
 
-    def __init__(self, sample: str, contrast: tuple[float, float] | None = None) -> None:
+    def __init__(self, sample: str) -> None:
         from napari_upaint.commands.demo import open_window
         from napari_upaint.widgets.upaint import UPaintDock
 
         self.viewer: Viewer = open_window(sample)
         self._window = self.viewer.window._qt_window  # noqa: SLF001 (napari has no public way to it)
         self._window.resize(*SIZE)
-        self.viewer.layers[sample].contrast_limits = contrast or self.viewer.layers[sample].contrast_limits
         self.dock: UPaintDock = self._window.findChild(UPaintDock)
         self.wait(self.dock.sections.train.button.isEnabled)
         self.viewer.reset_view()
@@ -89,7 +88,7 @@ class Session:
 
 def first_steps(seconds: int) -> None:
     """Write painted.png, training.png, window.png and weight_map.png."""
-    session = Session("nuclei_fluorescence", contrast=(0, 120))  # a dying cell outshines all others
+    session = Session("nuclei_fluorescence")
     session.shoot("painted")
     session.train(seconds)
     plot = session.dock.sections.train.plot

@@ -82,17 +82,11 @@ def _show(sample: str) -> int:
 def open_window(sample: str, *, show: bool = True) -> Viewer:
     """Return a viewer with a sample, its strokes and the dock; the caller runs the event loop."""
     import napari
-    from napari.layers import Labels
-    from napari.utils.colormaps import CyclicLabelColormap
 
-    from napari_upaint.core.colours import label_rgba
     from napari_upaint.io.samples import open_sample
 
     open_sample(sample)  # an unknown name ends here, not in a window
     viewer = napari.Viewer(title="U-Paint demo", show=show)
     viewer.open_sample("napari-upaint", sample)
-    for layer in viewer.layers:
-        if isinstance(layer, Labels):  # the colours that the dock gives to annotations
-            layer.colormap = CyclicLabelColormap(colors=label_rgba(), background_value=0)
     viewer.window.add_plugin_dock_widget("napari-upaint", "U-Paint")
     return viewer
