@@ -57,8 +57,9 @@ def best_scale(found: Sequence[tuple[float, float]]) -> float:
 
     The best agreement alone picks too fine a scale: strokes lie inside objects, and a network that sees only parts of
     objects still knows their insides. At a coarser scale objects stay whole, and the network has less to do. With an
-    early state of the bundled weights, before any training, the average precision rose from 0.59 to 0.73 on fluorescent nuclei, from 0.09 to 0.39 and from 0.48
-    to 0.63 on stained tissue, and fell from 0.22 to 0.20 on red blood cells.
+    early state of the bundled weights, before any training, the average precision rose from 0.59 to 0.73 on
+    fluorescent nuclei, from 0.09 to 0.39 and from 0.48 to 0.63 on stained tissue, and fell from 0.22 to 0.20 on red
+    blood cells.
     """
     least = min((loss for _, loss in found), default=0.0)
     return min((scale for scale, loss in found if loss <= _TOLERANCE * least + _LEAST), default=1.0)
