@@ -111,7 +111,7 @@ def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, C
             ahead.result()
             run.look_at_samples()
             ahead = pool.submit(run.sampler.draw, run.step)
-    if run.step:
+    if validation is None:  # what the last steps learnt has not been judged yet
         run.judge()
 
 
