@@ -5,8 +5,18 @@ from __future__ import annotations
 import argparse
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pretraining.run import pretrain
+
+
+def read_config(path: Path, model: str) -> dict[str, Any]:
+    """Return everything that the pretraining of a model depends on: what all share, and its own."""
+    config = tomllib.loads(path.read_text())
+    models = config.pop("models")
+    if model not in models:
+        raise SystemExit(f"{path.name} has no model {model}; choose one of {', '.join(models)}.")
+    return {**config, **models[model], "name": model}
 
 
 def main() -> None:
@@ -14,14 +24,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, each with images/ and labels/")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of checkpoints, log and model")
+    parser.add_argument("--model", default="generalist-fast", help="a model of the configuration")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("config.toml"))
+    parser.add_argument("--widen", type=Path, help="checkpoint.pt of a network of half the width to begin with")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
     arguments = parser.parse_args()
-    config = tomllib.loads(arguments.config.read_text())
+    config = read_config(arguments.config, arguments.model)
     if arguments.steps:
         config["steps"] = arguments.steps
-    pretrain(arguments.data, arguments.output, config, threads=arguments.threads)
+    pretrain(arguments.data, arguments.output, config, threads=arguments.threads, widen=arguments.widen)
 
 
 if __name__ == "__main__":

@@ -24,18 +24,25 @@ from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.card import write_card
 from pretraining.data import Record, read_sets
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
+from pretraining.widen import widened
 
 _VALIDATION_SEED = 7
 
 
-def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int = 1) -> None:
-    """Train until ``config["steps"]``, then write ``NAME.safetensors`` into `output`."""
+def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int = 1, widen: Path | None = None) -> None:
+    """Train until ``config["steps"]``, then write ``NAME.safetensors`` into `output`.
+
+    Parameters
+    ----------
+    widen : pathlib.Path or None
+        Checkpoint of a network of half the width to begin with.
+    """
     torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
     excluded = {stem for stems in HELD_OUT.values() for stem in stems}
     training, validation = read_sets(data, list(config["sets"]), excluded, HELD_OUT_SLICES)
     print(f"{len(training)} planes for training, {len(validation)} for validation", flush=True)
-    state = _State(config, output / "checkpoint.pt")
+    state = _State(config, output / "checkpoint.pt", widen)
     seconds = state.seconds
     started = time.monotonic()
     for step, tiles in _tiles(training, config, state.step):
@@ -52,12 +59,16 @@ def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int =
 class _State:
     """Network, optimiser, weight average and the count of steps: what a checkpoint holds."""
 
-    def __init__(self, config: dict[str, Any], path: Path) -> None:
+    def __init__(self, config: dict[str, Any], path: Path, widen: Path | None) -> None:
         torch.manual_seed(config["seed"])
         self.config, self.path, self.step, self.seconds = config, path, 0, 0.0
         network = UNet(
             n_classes=3, width=config["width"], depth=config["depth"], norm="batch", dropout=config["dropout"]
         )
+        if widen is not None and not path.exists():
+            narrow = torch.load(widen, weights_only=True)["average"]
+            generator = torch.Generator().manual_seed(config["seed"])
+            network.load_state_dict(widened(narrow, network.state_dict(), generator))
         self.network = network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), config["learning_rate"], weight_decay=1e-4)

@@ -1,12 +1,12 @@
 """Laws of pretraining: it resumes to the bit, logs what it does, and leaves a model behind."""
 
 import json
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pretraining.__main__ import read_config
 from pretraining.run import pretrain
 from skimage import io as skimage_io
 
@@ -15,7 +15,7 @@ from napari_upaint.engine.predict import whole
 from napari_upaint.io.models import load_model
 from pretraining import run as module
 
-RECIPE = tomllib.loads(Path(module.__file__).with_name("config.toml").read_text())
+RECIPE = read_config(Path(module.__file__).with_name("config.toml"), "generalist-fast")
 # The recipe itself, made small enough for a test.
 CONFIG = RECIPE | {
     "name": "tiny",

@@ -1,0 +1,44 @@
+"""Doubles the channels of a trained network without changing what it computes (Net2Net, Chen et al. 2016, sec. 3)."""
+
+from __future__ import annotations
+
+import torch
+
+State = dict[str, torch.Tensor]
+
+_SPREAD = 0.5  # of the shares that two copies of a channel get: equal copies would learn the same for ever
+
+
+def widened(narrow: State, wide: State, generator: torch.Generator) -> State:
+    """Return weights of the shapes of `wide` that compute what those of `narrow` compute.
+
+    Every channel is there twice. Whatever reads a channel reads both copies, with shares of its old weight that add
+    up to one and are drawn at random, so that the copies soon learn different things.
+
+    Parameters
+    ----------
+    narrow, wide : dict of str to torch.Tensor
+        State dictionaries of plain networks with the same levels, the second with twice the width.
+    """
+    result: State = {}
+    for name, like in wide.items():
+        value = narrow[name]
+        reads = 0 if name.startswith("up.") else 1  # the axis of a kernel along which its input channels lie
+        for axis, (old, new) in enumerate(zip(value.shape, like.shape, strict=True)):
+            if old == new:
+                continue
+            if value.ndim > 1 and axis == reads:
+                value = _shared_out(
+                    value, axis, 2 if name.startswith("merge.") and ".0.weight" in name else 1, generator
+                )
+            else:
+                value = torch.cat([value, value], axis)
+        result[name] = value.contiguous()
+    return result
+
+
+def _shared_out(value: torch.Tensor, axis: int, sources: int, generator: torch.Generator) -> torch.Tensor:
+    """Double the input channels; those of each of the concatenated `sources` stay together."""
+    share = 0.5 + _SPREAD * torch.randn(value.shape, generator=generator)
+    parts = zip((value * share).chunk(sources, axis), (value * (1 - share)).chunk(sources, axis), strict=True)
+    return torch.cat([half for pair in parts for half in pair], axis)
