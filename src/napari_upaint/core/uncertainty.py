@@ -1,0 +1,209 @@
+"""How unsure a network is of each pixel, and where paint would teach it most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+from scipy import ndimage
+
+Method = Literal["margin", "entropy", "rotations"]
+
+# A place whose window is this sure on average is not worth a visit: the edges alone of one object in it give more.
+LEAST = 0.02
+_RADII = (4, 64)  # pixels, of a window about as large as an object
+_DEFAULT_RADIUS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to paint next.
+
+    Attributes
+    ----------
+    at : tuple of int
+        Index of its centre, ([Z,] Y, X).
+    uncertainty : float
+        Mean of its window, 0..1.
+    """
+
+    at: tuple[int, ...]
+    uncertainty: float
+
+
+def margin(scores: np.ndarray) -> np.ndarray:
+    """Return 1 minus the lead of the best class over the second: 0 sure, 1 undecided; float32, ([Z,] Y, X).
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        Softmax output, (K, [Z,] Y, X), K at least 2.
+    """
+    if len(scores) == 2:
+        return np.asarray(1 - np.abs(scores[1].astype(np.float32) - scores[0]))
+    best, second = np.array(scores[0], np.float32), np.array(scores[1], np.float32)
+    best, second = np.maximum(best, second), np.minimum(best, second)
+    for score in scores[2:]:
+        np.maximum(second, np.minimum(best, score), out=second)
+        np.maximum(best, score, out=best)
+    return np.asarray(1 - (best - second))
+
+
+def entropy(scores: np.ndarray) -> np.ndarray:
+    """Return the entropy of the scores, in units of its maximum log(K): 0 sure, 1 all alike; float32, ([Z,] Y, X)."""
+    total = np.zeros(scores.shape[1:], np.float32)
+    for one in scores:
+        # No logarithm of 0: 0 log 0 is 0.
+        score = np.clip(one.astype(np.float32), np.float32(1e-7), 1)
+        total -= score * np.log(score)
+    return np.asarray(np.clip(total / np.float32(np.log(len(scores))), 0, 1))
+
+
+def spread(turns: Iterable[np.ndarray]) -> np.ndarray:
+    """Return how much the scores differ between rotated predictions: 0 all agree, 1 as far apart as can be.
+
+    Parameters
+    ----------
+    turns : iterable of numpy.ndarray
+        Scores (K, [Z,] Y, X), each turned back; one at a time, they need not be in memory together.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, ([Z,] Y, X): twice the standard deviation, of the class where it is largest.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    running: Spread | None = None
+    for scores in turns:
+        running = running or Spread(scores.shape)
+        running.add(scores)
+    if running is None:
+        raise ValueError("A spread needs at least one prediction.")
+    return running.value()
+
+
+class Spread:
+    """Mean and spread of predictions that come one by one (Welford's recurrence: squares of sums would cancel)."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self._count = 0
+        self.mean = np.zeros(shape, np.float32)
+        self._squares = np.zeros(shape, np.float32)
+
+    def add(self, scores: np.ndarray) -> None:
+        """Take scores, (K, [Z,] Y, X)."""
+        self._count += 1
+        step = scores - self.mean
+        self.mean += step / np.float32(self._count)
+        self._squares += step * (scores - self.mean)
+
+    def value(self) -> np.ndarray:
+        """Return the spread so far, as `spread` does."""
+        return np.asarray(np.clip(2 * np.sqrt(self._squares.max(0) / np.float32(max(1, self._count))), 0, 1))
+
+
+def object_radius(labels: np.ndarray) -> int:
+    """Return the radius in pixels of a usual object (the median by size), within sensible limits.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Integers, ([Z,] Y, X), 0 background, one id for each object.
+    """
+    sizes = np.bincount(labels.ravel())[1:] if labels.size else np.zeros(0)
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return _DEFAULT_RADIUS
+    # Of the ball of that size in any number of dimensions.
+    ball = {1: 2.0, 2: np.pi, 3: 4 / 3 * np.pi}[min(3, labels.ndim)]
+    return int(np.clip(round(float(np.median(sizes) / ball) ** (1 / min(3, labels.ndim))), *_RADII))
+
+
+def smoothed(uncertainty: np.ndarray, radius: int) -> np.ndarray:
+    """Return the mean of the window of 2 `radius` + 1 pixels around each pixel, mirrored at the edges; float32."""
+    return np.asarray(ndimage.uniform_filter(uncertainty.astype(np.float32), 2 * radius + 1, mode="reflect"))
+
+
+def where_next(
+    uncertainty: np.ndarray,
+    painted: np.ndarray,
+    visited: Sequence[Sequence[int]] = (),
+    radius: int = _DEFAULT_RADIUS,
+    *,
+    least: float = LEAST,
+) -> Place | None:
+    """Return the most uncertain place that is neither painted nor visited.
+
+    Places are compared by the mean of a window about as large as an object: the edge of any object is a line of
+    undecided pixels, and single pixels are no place to paint.
+
+    Parameters
+    ----------
+    uncertainty : numpy.ndarray
+        Real numbers 0..1, ([Z,] Y, X): `margin`, `entropy`, `spread`.
+    painted : numpy.ndarray
+        The annotation, or where it is painted: anything but 0; same shape.
+    visited : sequence of index tuples
+        Places where somebody was; their windows and that of the place returned do not overlap.
+    radius : int
+        Half the edge of the window, pixels; see `object_radius`. The window holds no paint; where every window holds
+        some, smaller ones are looked at.
+    least : float
+        Windows with a lower mean are sure enough.
+
+    Returns
+    -------
+    Place or None
+        None where every window is sure, painted or visited. Of equals the first in the order of the array.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if uncertainty.shape != painted.shape:
+        raise ValueError(f"uncertainty of shape {uncertainty.shape}, painted of shape {painted.shape}")
+    if not uncertainty.size:
+        return None
+    # A maximum over a box: exact and separable, many times faster than distances.
+    taken = ndimage.maximum_filter((painted != 0).view(np.uint8), 2 * radius + 1, mode="constant") > 0
+    if taken.all():
+        return where_next(uncertainty, painted, visited, radius // 2, least=least) if radius else None
+    means = smoothed(uncertainty, radius)
+    means[taken] = -1
+    for place in visited:
+        means[tuple(slice(max(0, at - 2 * radius), at + 2 * radius + 1) for at in place)] = -1
+    best = np.unravel_index(int(means.argmax()), means.shape)
+    value = float(means[best])
+    return Place(tuple(int(at) for at in best), min(1.0, value)) if value >= least else None
+
+
+PlaneKey = TypeVar("PlaneKey", bound=Hashable)
+
+
+def where_next_of(
+    bounds: Mapping[PlaneKey, float], find: Callable[[PlaneKey], Place | None]
+) -> tuple[PlaneKey, Place] | None:
+    """Return the most uncertain place of several planes, without looking at all of them.
+
+    Parameters
+    ----------
+    bounds : mapping
+        For each plane the mean of its most uncertain window, painted or not: no place in it can be more uncertain.
+    find : callable
+        `where_next` in one plane.
+    """
+    best: tuple[PlaneKey, Place] | None = None
+    for key in sorted(bounds, key=lambda one: -bounds[one]):
+        if best is not None and best[1].uncertainty >= bounds[key]:
+            break
+        place = find(key)
+        if place is not None and (best is None or place.uncertainty > best[1].uncertainty):
+            best = key, place
+    return best
