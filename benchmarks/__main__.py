@@ -1,6 +1,6 @@
 """Run the comparisons, print their tables and write them to docs/benchmarks.md.
 
-``python -m benchmarks`` runs everything, ``python -m benchmarks deformation`` a part, which is printed only.
+``python -m benchmarks`` measures all that is about speed, ``python -m benchmarks deformation`` a part.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import pkgutil
 import sys
 import warnings
 from pathlib import Path
 
-import benchmarks
+from benchmarks.page import compose, sections
 from benchmarks.timing import machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -21,12 +20,18 @@ PACKAGES = (
     *("numpy", "scipy", "numba", "torch", "scikit-image", "elasticdeform", "batchgenerators", "albumentations"),
     *("opencv-python-headless", "monai", "kornia", "stardist", "py-ctcmetrics"),
 )
+# In the order of the page. Accuracy takes hours and is measured by name only; what it finds stays on the page.
+SPEED = ("deformation", "weight_map", "metrics", "network", "training_step", "tiles", "tiles_wide", "tiles_busy")
+SPEED += ("sliding_window",)
+ACCURACY = ("strokes", "recipes")
 INTRODUCTION = """# Benchmarks
 
-Measured with `python -m benchmarks`, which `tox -e benchmarks` runs in an environment of its own; peers that are not
-installed there are left out. All contestants of a table run in one process, on one thread unless the table says
-otherwise, in turns; times are medians of processor time, which does not count what other programs do meanwhile. Ratios
-travel better to other machines than times do. Compiling (once per installation, some seconds) is not counted.
+Speed is measured in one run of `python -m benchmarks`, which `tox -e benchmarks` starts in an environment of its own;
+peers that are not installed there are left out. Accuracy takes longer and has runs of its own: `python -m benchmarks
+recipes`, `python -m benchmarks strokes --data DIR`. The contestants of a table take turns. Times are medians: of
+processor time on one thread where nothing else is said (other programs do not count then), else of time on the clock in
+processes of their own. Ratios travel better to other machines than times do. Compiling (once per installation, some
+seconds) is not counted.
 
 {machine}
 """
@@ -34,29 +39,34 @@ travel better to other machines than times do. Compiling (once per installation,
 
 def main() -> int:
     """Run the chosen comparisons."""
-    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
-    parts = [name for name in names if name not in ("__main__", "apart", "timing")]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compare speed and exactness.")
-    parser.add_argument("part", nargs="*", choices=[[], *parts], help="what to compare; everything if not given")
-    chosen = parser.parse_args().part or parts
+    parser.add_argument("part", nargs="*", help=f"{', '.join(SPEED + ACCURACY)}; the first {len(SPEED)} if not given")
+    parser.add_argument("--print", action="store_true", help="print only, leave the page alone")
+    asked = parser.parse_args()
+    chosen = asked.part or SPEED
+    if unknown := [name for name in chosen if name not in SPEED + ACCURACY]:
+        parser.error(f"There is no part {unknown[0]}; choose of {', '.join(SPEED + ACCURACY)}.")
     # Before any part loads NumPy or torch: every contestant has one thread.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = "1"
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network
     warnings.simplefilter("ignore")  # of the peers
-    pages = [INTRODUCTION.format(machine=machine(PACKAGES))]
     for name in chosen:
         print(f"== {name}", flush=True)
-        module = importlib.import_module(f"benchmarks.{name}")
-        heading = (module.__doc__ or name).splitlines()[0].rstrip(".")
-        pages.append(f"## {heading}\n")
-        for table in module.tables():
-            pages.append(table.markdown())
-            print(pages[-1], flush=True)
-    if chosen == parts:
-        PAGE.write_text("\n".join(pages))
-        print(f"Wrote {PAGE}")
+        section = _measure(name)
+        if not asked.print:  # at once: what comes later may fail
+            found = sections(PAGE.read_text()) | {name: section}
+            PAGE.write_text(compose(INTRODUCTION.format(machine=machine(PACKAGES)), found, SPEED + ACCURACY))
     return 0
+
+
+def _measure(name: str) -> str:
+    module = importlib.import_module(f"benchmarks.{name}")
+    parts = [f"## {(module.__doc__ or name).splitlines()[0].rstrip('.')}"]
+    for table in module.tables():
+        parts.append(table.markdown().strip())
+        print(parts[-1], flush=True)
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":
