@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -74,6 +75,18 @@ def test_floors_import_only_floors_below() -> None:
     code = "from importlinter.cli import lint_imports; import sys; sys.exit(lint_imports(no_cache=True))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
+
+
+# Only these touch layers: the one place and its parts.
+TOUCH_LAYERS = re.compile(r"from napari\.layers|import napari\.layers|viewer\.layers|Layer\.create")
+MAY_TOUCH_LAYERS = {"_layers.py", "_open_layers.py", "_result_layers.py", "_layer_tables.py", "_new_layers.py"}
+
+
+def test_one_place_touches_layers() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (PACKAGE / "widgets").glob("*.py")}
+    guilty = {name for name, text in texts.items() if TOUCH_LAYERS.search(text)}
+    assert guilty <= MAY_TOUCH_LAYERS
+    assert "_layers.py" in guilty  # the pattern finds something
 
 
 def test_no_qt_binding_is_named() -> None:

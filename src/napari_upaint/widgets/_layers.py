@@ -1,4 +1,7 @@
-"""The only file that touches layers. Everything goes in and comes out as frozen values; main thread only."""
+"""The one place that touches layers, with its parts: `_open_layers` (reading), `_result_layers`, `_new_layers`.
+
+Everything goes in and comes out as frozen values; main thread only.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,13 @@ from napari.layers import Image, Labels, Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import ImageError
-from napari_upaint.settings import Kind, ObjectSettings
-from napari_upaint.widgets import _layer_tables as tables
-from napari_upaint.widgets._measuring import Measured, MeasurePlan
-from napari_upaint.widgets._new_layers import (
-    CACHE,
-    MARK,
-    mark,
-    new_annotation,
-    new_labels,
-    new_scores,
-    new_weight_map,
-    scores_mark,
-)
-from napari_upaint.widgets._score_cache import ScoreCache
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, Placement
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._new_layers import MARK, new_annotation
+from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
+from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+
+__all__ = ["Choice", "Layers", "SegmentedPlane"]
 
 _EDITS = ("paint", "set_data", "data")
 
@@ -38,16 +31,6 @@ class Choice:
 
     key: Hashable
     name: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SegmentedPlane:
-    """A plane with scores, and the settings that its labels were made with."""
-
-    image: ImageSource
-    index: tuple[int, ...]
-    cache: ScoreCache
-    made_with: ObjectSettings
 
 
 class Layers(QObject):
@@ -64,6 +47,12 @@ class Layers(QObject):
         self._watched: Layer | None = None
         self._connected: list[tuple[Any, Callable[..., None]]] = []
         self._named: set[Hashable] = set()
+        results = ResultLayers(viewer)
+        self.put_labels, self.put_scores = results.put_labels, results.put_scores
+        self.stale_plane, self.relabel = results.stale_plane, results.relabel
+        self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
+        self.put_weight_map = results.put_weight_map
+        self._results = results
 
     def open(self) -> None:
         """Listen to the viewer."""
@@ -96,10 +85,7 @@ class Layers(QObject):
         self.changed.emit()
 
     def _moved(self, *_: Any) -> None:
-        for layer in self._viewer.layers:
-            measured = tables.table(layer)
-            if measured is not None and self._is_open(measured.plan.image.key):
-                tables.show_plane(layer, self.index_in_view(measured.plan.image.key))
+        self._results.show_planes()
         self.moved.emit()
 
     # -- choosing ------------------------------------------------------------------------------------------------
@@ -115,7 +101,7 @@ class Layers(QObject):
     def fitting_annotations(self, image: Hashable) -> list[Hashable]:
         """List the labels layers of the image's shape, those that are called after it first."""
         source = self.image(image)
-        fitting = [layer for layer in reversed(self._of(Labels)) if _level_0(layer).shape == source.shape]
+        fitting = [layer for layer in reversed(self._of(Labels)) if level_0(layer).shape == source.shape]
         return [layer.unique_id for layer in sorted(fitting, key=lambda one: not one.name.startswith(source.name))]
 
     def active(self) -> Hashable | None:
@@ -127,32 +113,21 @@ class Layers(QObject):
         return [layer for layer in self._viewer.layers if isinstance(layer, kind) and MARK not in layer.metadata]
 
     def _find(self, key: Hashable) -> Any:
-        for layer in self._viewer.layers:
-            if layer.unique_id == key:
-                return layer
-        raise ImageError("The layer is not open any more; choose another one.")
+        return find(self._viewer, key)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def image(self, key: Hashable) -> ImageSource:
         """Return an image layer as a frozen value; no pixel is read."""
-        layer = self._find(key)
-        return ImageSource(key, layer.name, _level_0(layer), bool(layer.rgb), _placement(layer))
+        return image_source(self._find(key))
 
     def annotation(self, key: Hashable) -> AnnotationSource:
         """Return a labels layer as a frozen value; no pixel is read."""
-        layer = self._find(key)
-        return AnnotationSource(key, layer.name, _level_0(layer))
+        return annotation_source(self._find(key))
 
     def index_in_view(self, image: Hashable) -> tuple[int, ...]:
         """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""
-        layer = self._find(image)
-        leading = layer.ndim - 2
-        if not leading:
-            return ()
-        position = layer.world_to_data(self._viewer.dims.point)[:leading]
-        shape = _level_0(layer).shape
-        return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(position, shape, strict=False))
+        return index_in_view(self._viewer, self._find(image))
 
     def selected_label(self, key: Hashable) -> int:
         """Return the label that the brush paints now."""
@@ -203,145 +178,3 @@ class Layers(QObject):
 
     def _take_label(self, *_: Any) -> None:
         self.label_taken.emit()
-
-    # -- results -------------------------------------------------------------------------------------------------
-
-    def put_labels(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
-        """Show the labels of a segmented plane in the layer '<image> labels', made if there is none."""
-        self._find(image.key)  # results of a closed layer have no place any more
-        layer = self._result(mark(image, "labels", kind), image.shape)
-        if layer is None:
-            self._add_below_annotations(Layer.create(*new_labels(image, index, result, kind)))
-        else:
-            layer.data[index] = result.labels
-            tables.labels_changed(layer)
-            self._refresh(layer, image, index)
-
-    def put_scores(
-        self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind, objects: ObjectSettings
-    ) -> None:
-        """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front."""
-        self._find(image.key)
-        layer = self._result(scores_mark(image, result.names))
-        if layer is None:
-            self._add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
-        else:
-            layer.metadata[CACHE].put(index, result.scores, objects)
-            self._refresh(layer, image, index)
-
-    def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
-        """Return a plane whose labels were made with other settings, one in view first; None if there is none."""
-        found: SegmentedPlane | None = None
-        for layer in self._viewer.layers:
-            cache: ScoreCache | None = layer.metadata.get(CACHE)
-            stale = cache.stale(objects) if cache is not None else []
-            if cache is None or not stale or self._labels_of(layer.metadata[MARK]["of"], cache.kind) is None:
-                continue
-            image = self.image(layer.metadata[MARK]["of"])
-            in_view = self.index_in_view(image.key)
-            index = in_view if in_view in stale else stale[0]
-            plane = SegmentedPlane(image, index, cache, cache.planes[index])
-            if index == in_view:
-                return plane
-            found = found or plane
-        return found
-
-    def relabel(self, plane: SegmentedPlane, labels: np.ndarray, objects: ObjectSettings) -> None:
-        """Show other labels of a segmented plane, unless it was segmented again meanwhile."""
-        cache, layer = plane.cache, self._labels_of(plane.image.key, plane.cache.kind)
-        if layer is not None and cache.planes.get(plane.index) is plane.made_with:
-            cache.planes[plane.index] = objects
-            layer.data[plane.index] = labels
-            tables.labels_changed(layer)
-            self._refresh(layer, plane.image, plane.index)
-
-    def _labels_of(self, image: Hashable, kind: Kind) -> Any:
-        """Return the labels that were made of an image that is open, or None."""
-        about = {"of": image, "what": "labels", "kind": kind}
-        labels = (layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about)
-        return next(labels, None) if self._is_open(image) else None
-
-    def _is_open(self, key: Hashable) -> bool:
-        return any(layer.unique_id == key for layer in self._viewer.layers)
-
-    def measurable(self, image: Hashable) -> MeasurePlan | None:
-        """Return what there is to measure of an image: its labels, None if it was not segmented."""
-        layer = self._labels_of(image, "objects") or self._labels_of(image, "classes")
-        if layer is None:
-            return None
-        labels = AnnotationSource(layer.unique_id, layer.name, _level_0(layer))
-        return MeasurePlan(self.image(image), labels, tables.changes(layer))
-
-    def table(self, image: Hashable) -> Measured | None:
-        """Return the measurements of an image's labels, None if they changed since or were not measured."""
-        plan = self.measurable(image)
-        return tables.table(self._find(plan.labels.key)) if plan is not None else None
-
-    def show_table(self, measured: Measured) -> bool:
-        """Show measurements as features of their layer; False if its labels changed meanwhile."""
-        return tables.show_table(self._find(measured.labels), measured, self.index_in_view(measured.plan.image.key))
-
-    def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
-        """Show the weights of the loss in the layer '<image> weight map', above everything else."""
-        self._find(image.key)
-        data, options, kind = new_weight_map(image, regions, maps)
-        layer = self._result(mark(image, "weight map"), image.shape)
-        if layer is None:
-            layer = Layer.create(data, options, kind)
-            self._add(layer, len(self._viewer.layers))
-        layer.data = data
-        layer.contrast_limits_range = options["contrast_limits"]
-        layer.contrast_limits = options["contrast_limits"]
-        layer.visible = True
-
-    def _refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
-        # A plane out of view need not be drawn; napari reads it when somebody goes there.
-        if layer.visible and index == self.index_in_view(image.key):
-            layer.refresh()
-
-    def _result(self, wanted: dict[str, Any], shape: tuple[int, ...] | None = None) -> Any:
-        """Return the result layer with that mark; one of another shape or kind (another model) is taken away."""
-        about = wanted[MARK]
-        for layer in list(self._viewer.layers):
-            found = layer.metadata.get(MARK, {})
-            if (found.get("of"), found.get("what")) == (about["of"], about["what"]):
-                if found == about and shape in (None, tuple(layer.data.shape)):
-                    return layer
-                self._viewer.layers.remove(layer)
-        return None
-
-    def _add_below_annotations(self, layer: Layer) -> None:
-        labels = (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels))
-        self._add(layer, next(labels, len(self._viewer.layers)))
-
-    def _add(self, layer: Layer, place: int) -> None:
-        """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
-        active, camera = self._viewer.layers.selection.active, self._viewer.scene.camera
-        center, zoom, step = camera.center, camera.zoom, self._viewer.dims.current_step
-        self._viewer.layers.insert(place, layer)
-        camera.center, camera.zoom = center, zoom
-        for axis, at in enumerate(reversed(step), 1):
-            self._viewer.dims.set_current_step(self._viewer.dims.ndim - axis, at)
-        if active is not None:
-            self._viewer.layers.selection.active = active
-
-
-def _level_0(layer: Any) -> Any:
-    return layer.data[0] if layer.multiscale else layer.data
-
-
-def _placement(layer: Any) -> Placement:
-    shear = np.asarray(layer.shear, float)
-    if shear.ndim == 1:  # napari gives the upper triangle as a vector
-        matrix = np.eye(layer.ndim)
-        matrix[np.triu_indices(layer.ndim, 1)] = shear
-        shear = matrix
-    return Placement(
-        tuple(float(s) for s in layer.scale),
-        tuple(float(t) for t in layer.translate),
-        np.array(layer.rotate, float),
-        shear,
-        np.array(layer.affine.affine_matrix, float),
-        tuple(str(unit) for unit in layer.units),
-        tuple(layer.axis_labels),
-    )

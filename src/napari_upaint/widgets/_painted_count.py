@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._sources import AnnotationSource, count_painted
 
 _PAUSE = 150  # milliseconds
@@ -21,37 +21,21 @@ class PaintedCount(QObject):
     def __init__(self, take: Callable[[], AnnotationSource | None], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._take = take
-        self._again = False
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE)
-        self._pause.timeout.connect(self._count)
-        self._work = Work(self)
-        self._work.done.connect(self._tell)
-        self._work.failed.connect(self.failed)
+        self._counting = AfterPause(_PAUSE, self._job, self)
+        self._counting.done.connect(self.counted)
+        self._counting.failed.connect(self.failed)
 
     def ask(self, *_: object) -> None:
         """Count soon; asked again and again while painting, it counts now and then."""
-        if not self._pause.isActive():
-            self._pause.start()
+        self._counting.ask()
 
     def close(self) -> None:
         """Count no more."""
-        self._pause.stop()
-        self._work.forget()
+        self._counting.close()
 
-    def _count(self) -> None:
-        if self._work.busy:
-            self._again = True
-            return
+    def _job(self) -> Job | None:
         annotation = self._take()
         if annotation is None:
             self.counted.emit({})
-        else:
-            self._work.start(count_painted, annotation)
-
-    def _tell(self, pixels: dict[int, int]) -> None:
-        self.counted.emit(pixels)
-        if self._again:
-            self._again = False
-            self.ask()
+            return None
+        return count_painted, annotation

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.objects import label_scores
 from napari_upaint.errors import UserError
 from napari_upaint.settings import ObjectSettings
-from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._layers import Layers, SegmentedPlane
 from napari_upaint.widgets._settings_section import SettingsSection
 
@@ -26,13 +26,9 @@ class Relabelling(QObject):
     def __init__(self, layers: Layers, settings: SettingsSection, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._settings = layers, settings
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE)
-        self._pause.timeout.connect(self._next)
-        self._work = Work(self)
-        self._work.done.connect(self._labelled)
-        self._work.failed.connect(self._fail)
+        self._labelling = AfterPause(_PAUSE, self._job, self)
+        self._labelling.done.connect(self._labelled)
+        self._labelling.failed.connect(self._fail)
         self._plane: SegmentedPlane | None = None
         self._wanted = ObjectSettings()
         settings.objects.valueChanged.connect(self.ask)
@@ -40,26 +36,21 @@ class Relabelling(QObject):
     @property
     def busy(self) -> bool:
         """Whether labels are about to change."""
-        return self._work.busy or self._pause.isActive()
+        return self._labelling.busy
 
     def ask(self, *_: object) -> None:
         """Look soon whether labels are to be made again."""
-        if not self._pause.isActive():
-            self._pause.start()
+        self._labelling.ask()
 
     def close(self) -> None:
         """Make no more labels."""
-        self._pause.stop()
-        self._work.forget()
+        self._labelling.close()
 
-    def _next(self) -> None:
-        if self._work.busy:
-            return  # asked again when that is done
+    def _job(self) -> Job | None:
         # Settings of its own: whether a plane was segmented again meanwhile is told by who put its settings there.
         self._wanted = replace(self._settings.objects.value())
         self._plane = self._layers.stale_plane(self._wanted)
-        if self._plane is not None:
-            self._work.start(_label, self._plane, self._wanted)
+        return (_label, self._plane, self._wanted) if self._plane is not None else None
 
     def _labelled(self, labels: np.ndarray) -> None:
         if self._plane is not None:
@@ -68,7 +59,7 @@ class Relabelling(QObject):
             except UserError:  # the image was closed meanwhile: there is nothing to label any more
                 return
             self.relabelled.emit()
-        self._next()
+        self._labelling.go()
 
     def _fail(self, sentence: str, details: str) -> None:
         self.failed.emit(f"The labels could not be made again: {sentence}", details)

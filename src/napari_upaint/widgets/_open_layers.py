@@ -1,0 +1,68 @@
+"""How an open layer is found and read as a frozen value; no pixel is read, and nothing is changed. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from napari.viewer import Viewer
+
+from napari_upaint.errors import ImageError
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
+
+
+def is_open(viewer: Viewer, key: Hashable) -> bool:
+    """Return whether a layer is still in the viewer."""
+    return any(layer.unique_id == key for layer in viewer.layers)
+
+
+def find(viewer: Viewer, key: Hashable) -> Any:
+    """Return the layer with that key."""
+    for layer in viewer.layers:
+        if layer.unique_id == key:
+            return layer
+    raise ImageError("The layer is not open any more; choose another one.")
+
+
+def image_source(layer: Any) -> ImageSource:
+    """Return an image layer as a frozen value."""
+    return ImageSource(layer.unique_id, layer.name, level_0(layer), bool(layer.rgb), placement(layer))
+
+
+def annotation_source(layer: Any) -> AnnotationSource:
+    """Return a labels layer as a frozen value."""
+    return AnnotationSource(layer.unique_id, layer.name, level_0(layer))
+
+
+def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:
+    """Return the index along the leading axes of the plane in view; clipped where the layer does not reach."""
+    leading = layer.ndim - 2
+    if not leading:
+        return ()
+    position = layer.world_to_data(viewer.dims.point)[:leading]
+    shape = level_0(layer).shape
+    return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(position, shape, strict=False))
+
+
+def level_0(layer: Any) -> Any:
+    """Return the array of a layer, the finest one of a pyramid."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def placement(layer: Any) -> Placement:
+    """Return where a layer lies in the world."""
+    shear = np.asarray(layer.shear, float)
+    if shear.ndim == 1:  # napari gives the upper triangle as a vector
+        matrix = np.eye(layer.ndim)
+        matrix[np.triu_indices(layer.ndim, 1)] = shear
+        shear = matrix
+    return Placement(
+        tuple(float(s) for s in layer.scale),
+        tuple(float(t) for t in layer.translate),
+        np.array(layer.rotate, float),
+        shear,
+        np.array(layer.affine.affine_matrix, float),
+        tuple(str(unit) for unit in layer.units),
+        tuple(layer.axis_labels),
+    )
