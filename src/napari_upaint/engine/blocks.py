@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from napari_upaint.errors import ModelError
 
@@ -27,6 +29,26 @@ class Convolutions(nn.Sequential):
             layers += [normalization(norm, ndim, o, groups)] if norm else []
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers)
+
+
+class Dropout(nn.Dropout):
+    """Drop-out whose chance can be its own, so that threads that train side by side stay reproducible.
+
+    Attributes
+    ----------
+    rng : numpy.random.Generator or None
+        Where the chance comes from; None: torch's, which all threads share.
+    """
+
+    rng: np.random.Generator | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Set a share `p` of the numbers to 0 while training, and scale the others up to the same sum."""
+        if self.rng is None or not self.training or not self.p:
+            return functional.dropout(x, self.p, self.training)
+        kept = self.rng.random(x.shape, np.float32) >= self.p
+        mask = torch.from_numpy(kept).to(x.device, x.dtype).div_(1 - self.p) if self.p < 1 else torch.zeros_like(x)
+        return x * mask
 
 
 def up_convolution(ndim: int, a: int, b: int, **options: Any) -> nn.Module:

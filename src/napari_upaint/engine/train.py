@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import NewSamples, Stop, TrainProgress, TrainResult
-from napari_upaint.engine.sampling import TrainingTile
 from napari_upaint.engine.scale import best_scale, find_scale
 from napari_upaint.engine.threads import steady_threads
 from napari_upaint.engine.trainer import Trainer
@@ -69,8 +68,8 @@ def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
             run.look_at_samples()
         stopped = isinstance(command, Stop)
     if not stopped:
-        with ThreadPoolExecutor(1) as pool:
-            yield from _steps(run, pool)
+        with closing(run.learner):
+            yield from _steps(run)
 
 
 def _hear(run: Trainer, command: Command) -> bool:
@@ -91,15 +90,12 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     return False
 
 
-def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, Command, None]:
-    """Take steps until the budget is used; the next tile is drawn while the network learns this one."""
-    ahead: Future[TrainingTile] = pool.submit(run.sampler.draw, run.step)
+def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
+    """Take steps until the budget is used."""
     judged = 0
     # One step at least, even where getting ready took all of a short budget.
     while (fraction := run.fraction()) < 1 or not run.step:
-        tile = ahead.result()
-        ahead = pool.submit(run.sampler.draw, run.step + 1)
-        run.train_step(tile, fraction)
+        run.train_step(fraction)
         validation = None
         if run.fraction() * run.plan.validations >= judged + 1:
             judged = int(run.fraction() * run.plan.validations)
@@ -108,9 +104,7 @@ def _steps(run: Trainer, pool: ThreadPoolExecutor) -> Generator[TrainProgress, C
         if isinstance(command, Stop):
             break
         if isinstance(command, NewSamples) and run.takes(command.samples):
-            ahead.result()
             run.look_at_samples()
-            ahead = pool.submit(run.sampler.draw, run.step)
     if validation is None:  # what the last steps learnt has not been judged yet
         run.judge()
 

@@ -17,13 +17,13 @@ from napari_upaint.core.labels import check_samples, class_names
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
-from napari_upaint.engine.losses import hold_on, painted_cross_entropy
+from napari_upaint.engine.losses import painted_cross_entropy
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import PAPER, Plan, optimizer_for, plan_for, warmth
-from napari_upaint.engine.sampling import Prepared, Sampler, TrainingTile, ValidationTile, prepare, validation_tiles
+from napari_upaint.engine.sampling import Prepared, Sampler, ValidationTile, prepare, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
-from napari_upaint.engine.threads import training_threads
+from napari_upaint.engine.step import Learner, Question
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import UserError
 from napari_upaint.io.models import ModelFile
@@ -54,9 +54,12 @@ class Trainer:
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
+        clip = 0.0 if self.plan is PAPER else 1.0
+        self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip)
         self.padded = self.network.padding == "same"
         self.tile = tiling.input_size(self.plan.output, self.network.depth, padded=self.padded)
         self.step, self.loss = 0, None  # type: int, float | None
+        self.tiles = 0  # learnt so far
         self.before = self.best = float("inf")
         self.best_state: dict[str, torch.Tensor] | None = None
 
@@ -107,33 +110,16 @@ class Trainer:
         teacher = start_network(self.header, self.start, self.samples[0].image.shape[0]).to(self.device).eval()
         return [whole(teacher, one.image) for one in prepared]
 
-    def train_step(self, tile: TrainingTile, fraction: float) -> None:
-        """Learn one tile (paper, sec. 3: one large tile a step, high momentum)."""
-        threads, began = training_threads(), time.perf_counter()
-        threads.use()
-        self.network.train()
+    def train_step(self, fraction: float) -> None:
+        """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
         for group in self.optimizer.param_groups:
             rate = self.settings.learning_rate or self.plan.learning_rate
             group["lr"] = rate * warmth(self.plan, self.step, fraction)
-        image, target, weight = (self._tensor(array) for array in (tile.image, tile.target, tile.weights))
-        with autocast(self.device):
-            logits = self.network(image.contiguous(memory_format=torch.channels_last))
-        loss = painted_cross_entropy(logits, target, weight, border=self.border)
-        if tile.start is not None and self.hold:
-            loss = loss + self.hold * hold_on(logits, self._tensor(tile.start), target < 0)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.plan is not PAPER:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
+        value, count = self.learner.step(self.sampler.draw, self.tiles, Question(self.border, self.hold))
         self._average_weights()
-        threads.took(time.perf_counter() - began)
-        value = float(loss.detach())
         self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
         self.step += 1
-
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[None].to(self.device)
+        self.tiles += count
 
     def _average_weights(self) -> None:
         if self.average is self.network:

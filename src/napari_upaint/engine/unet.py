@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from napari_upaint.core import tiling
-from napari_upaint.engine.blocks import CONV, POOL, Convolutions, Padding, crop, initialize, up_convolution
+from napari_upaint.engine.blocks import CONV, POOL, Convolutions, Dropout, Padding, crop, initialize, up_convolution
 from napari_upaint.io.models import Architecture
 
 
@@ -62,7 +62,7 @@ class UNet(nn.Module):
         self.in_channels, self.n_classes, self.depth = in_channels, n_classes, depth
         self.halo = self._context() if padding == "valid" else 0
         self.pool = POOL[ndim](2)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         # Kept in the order of the levels, so that up[0] works at full resolution.
         self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         self.classify = CONV[ndim](self._make_levels(width), n_classes, kernel_size=1)

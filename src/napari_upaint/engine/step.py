@@ -1,0 +1,193 @@
+"""A step of training: as many tiles as there are threads for, their mean gradient, new weights.
+
+Threads that share a tile meet at the end of every layer, some hundred times a step, and wait for each other there. So
+every thread learns a tile of its own, on a copy of the network that shares the weights, and they meet once a step.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_upaint.engine.blocks import Dropout
+from napari_upaint.engine.device import autocast
+from napari_upaint.engine.losses import hold_on, painted_cross_entropy
+from napari_upaint.engine.sampling import TrainingTile
+from napari_upaint.engine.threads import training_threads
+from napari_upaint.engine.unet import UNet
+
+MOST_TILES = 4  # of a step: more would mean few steps in a minute
+_FURTHER = 0.1  # of its work is lost by every further thread at the same tile
+
+Draw = Callable[[int], TrainingTile]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the network besides its tiles.
+
+    Attributes
+    ----------
+    border : bool
+        Whether the last output is the border between objects.
+    hold : float
+        Weight of holding on to the scores of the start where nothing is painted.
+    """
+
+    border: bool
+    hold: float = 0.0
+
+
+class Learner:
+    """Takes steps: draws tiles, adds up their gradients in the order of the tiles, and moves the weights.
+
+    The same tiles, the same number of threads and the same seed give the same weights, whichever thread is done first.
+
+    Parameters
+    ----------
+    network : UNet
+        What learns, on its device.
+    optimizer : torch.optim.Optimizer
+        Of the network's parameters.
+    seed : int
+        Of the drop-out; every tile has its own chance.
+    clip : float
+        Largest norm of the gradient; 0: any.
+    """
+
+    def __init__(self, network: UNet, optimizer: torch.optim.Optimizer, *, seed: int, clip: float = 0.0) -> None:
+        self.network, self.optimizer, self.seed, self.clip = network, optimizer, seed, clip
+        self.device = next(network.parameters()).device
+        self.parameters = [one for one in network.parameters() if one.requires_grad]
+        self._replicas: list[UNet] = [network]
+        self._pool = ThreadPoolExecutor(MOST_TILES - 1, "learner")
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.shutdown()
+
+    def step(self, draw: Draw, first: int, question: Question) -> tuple[float, int]:
+        """Learn tiles `first`, `first` + 1, ...; return their mean loss and how many they were."""
+        self.network.train()
+        if self.device.type != "cpu":
+            loss, count = self._batch([draw(first + i) for i in range(MOST_TILES)], first, question), MOST_TILES
+        else:
+            threads, began = training_threads(), time.perf_counter()
+            threads.use()
+            count, each = share_out(torch.get_num_threads())
+            loss = self._side_by_side(draw, first, question, count, each)
+            threads.took((time.perf_counter() - began) / count)
+        return loss, count
+
+    def _side_by_side(self, draw: Draw, first: int, question: Question, count: int, each: int) -> float:
+        """Learn `count` tiles at once, each with `each` threads."""
+        together = torch.get_num_threads()
+        while len(self._replicas) < count:
+            self._replicas.append(replica(self.network))
+
+        def learn(index: int) -> float:
+            if torch.get_num_threads() != each:  # of the calling thread alone
+                torch.set_num_threads(each)
+            return self._gradient(self._replicas[index], [draw(first + index)], first + index, question)
+
+        others = [self._pool.submit(learn, index) for index in range(1, count)]
+        try:
+            losses = [learn(0)]
+        finally:  # nobody computes on when this returns, whatever happened
+            losses += [one.result() for one in others]
+            if together != each:
+                torch.set_num_threads(together)
+        self._gather(count)
+        self._move()
+        return float(np.mean(losses))
+
+    def _batch(self, tiles: Sequence[TrainingTile], first: int, question: Question) -> float:
+        """Learn tiles as one batch: a GPU shares out the work by itself."""
+        loss = self._gradient(self.network, tiles, first, question)
+        self._move()
+        return loss
+
+    def _gradient(self, network: UNet, tiles: Sequence[TrainingTile], number: int, question: Question) -> float:
+        """Leave the gradient of the tiles' mean loss in a network's parameters; return that loss."""
+        for one in network.parameters():
+            one.grad = None
+        seed_dropout(network, (self.seed, number))
+        images = self._tensor([tile.image for tile in tiles])
+        with autocast(self.device):
+            logits = network(images.contiguous(memory_format=channels_last(network.ndim)))
+        losses = [self._loss(logits[i : i + 1], tile, question) for i, tile in enumerate(tiles)]
+        loss = torch.stack(losses).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def _loss(self, logits: torch.Tensor, tile: TrainingTile, question: Question) -> torch.Tensor:
+        target, weights = self._tensor([tile.target]), self._tensor([tile.weights])
+        loss = painted_cross_entropy(logits, target, weights, border=question.border)
+        if tile.start is not None and question.hold:
+            loss = loss + question.hold * hold_on(logits, self._tensor([tile.start]), target < 0)
+        return loss
+
+    def _tensor(self, arrays: Sequence[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(self.device)
+
+    def _gather(self, count: int) -> None:
+        """Average the gradients of the first `count` replicas, and what their layers count, in a fixed order."""
+        if count == 1:
+            return
+        replicas = self._replicas[:count]
+        gradients = [[one.grad for one in network.parameters() if one.grad is not None] for network in replicas]
+        for other in gradients[1:]:
+            torch._foreach_add_(gradients[0], other)
+        torch._foreach_div_(gradients[0], count)
+        for buffers in zip(*(network.buffers() for network in replicas), strict=True):
+            if buffers[0].dtype.is_floating_point:  # running means; not how many batches they saw
+                mean = torch.stack(buffers).mean(0)
+                for one in buffers:
+                    one.copy_(mean)
+
+    def _move(self) -> None:
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
+        self.optimizer.step()
+
+
+def share_out(threads: int) -> tuple[int, int]:
+    """Return how many tiles a step learns, and how many threads each of them gets.
+
+    As many tiles as threads while these are few; the more meet at one tile, the more they wait.
+    """
+
+    def work(tiles: int) -> tuple[float, int]:
+        each = threads // tiles
+        return tiles * each / (1 + _FURTHER * (each - 1)), tiles
+
+    tiles = max(range(1, min(MOST_TILES, threads) + 1), key=work)
+    return tiles, threads // tiles
+
+
+def replica(network: UNet) -> UNet:
+    """Return a copy of a network that shares its weights, but not their gradients nor what its layers count."""
+    other = copy.deepcopy(network)
+    for ours, theirs in zip(other.parameters(), network.parameters(), strict=True):
+        ours.data, ours.grad = theirs.data, None
+    return other
+
+
+def seed_dropout(network: nn.Module, seed: Sequence[int]) -> None:
+    """Let the drop-out of a network depend on `seed` alone, not on what other threads draw."""
+    rng = np.random.default_rng(seed)
+    for one in network.modules():
+        if isinstance(one, Dropout):
+            one.rng = rng
+
+
+def channels_last(ndim: int) -> torch.memory_format:
+    """Return the layout in memory that is fast for images of so many axes in space."""
+    return torch.channels_last if ndim == 2 else torch.channels_last_3d
