@@ -22,7 +22,7 @@ from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 FORMAT = "napari-upaint-run-1"
-_ENDING = ".run.json"
+ENDING = ".run.json"
 # A curve of more points looks no different, whatever the screen.
 _MOST_POINTS = 1000
 Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
@@ -142,11 +142,11 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
         If it cannot be written. Both files are written whole or not at all, the model first.
     """
     folder = Path(folder).expanduser() if folder is not None else user_models_folder()
-    saved = replace(run, id=_new_id(run, folder), model=None)
+    saved = replace(run, id=new_id(run, folder), model=None)
     if model is not None:
         saved = replace(saved, model=save_model(model, folder / f"{saved.id}.safetensors"))
     content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
-    with replacing(folder / f"{saved.id}{_ENDING}") as new:
+    with replacing(folder / f"{saved.id}{ENDING}") as new:
         new.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     return saved
 
@@ -155,7 +155,7 @@ def list_runs(folder: str | Path | None = None) -> list[Run]:
     """Return the runs of a folder, the newest first; files that are no records of runs are left out."""
     folder = Path(folder).expanduser() if folder is not None else user_models_folder()
     runs = []
-    for path in folder.glob(f"[!.]*{_ENDING}"):
+    for path in folder.glob(f"[!.]*{ENDING}"):
         try:
             runs.append(load_run(path))
         except FileError:
@@ -186,7 +186,7 @@ def load_run(path: str | Path) -> Run:
         # Only a name, never a path: the folder may have moved, and must not point elsewhere.
         model = path.parent / Path(raw["model"]).name if raw["model"] else None
         raw["model"] = model if model is not None and model.is_file() else None
-        return Run(**(raw | {"id": path.name.removesuffix(_ENDING)}))
+        return Run(**(raw | {"id": path.name.removesuffix(ENDING)}))
     except Exception as error:  # whatever somebody's editor made of it
         raise FileError(f"{path} is no record of a training ({error}); choose another file.") from error
 
@@ -197,12 +197,12 @@ def _settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
     return kind(**{name: value for name, value in raw.items() if name in known})
 
 
-def _new_id(run: Run, folder: Path) -> str:
-    """Return a name for the run's files that is free: "nuclei 2026-01-31 12.00.00"."""
+def new_id(run: Run, folder: Path) -> str:
+    """Return a name for the files of a run that is free in a folder: "nuclei 2026-01-31 12.00.00"."""
     kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in run.name).strip(" .")[:40].strip(" .") or "model"
     first = f"{kept} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}"
     name, number = first, 1
-    while any((folder / f"{name}{ending}").exists() for ending in (_ENDING, ".safetensors")):
+    while any((folder / f"{name}{ending}").exists() for ending in (ENDING, ".safetensors")):
         number += 1
         name = f"{first} {number}"
     return name

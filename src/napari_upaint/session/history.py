@@ -1,0 +1,143 @@
+"""What can be done with runs that are over: find the start again, rename, put into the trash. Nothing is ever lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from napari_upaint.errors import FileError, ModelError, UserError
+from napari_upaint.io.atomic import replacing
+from napari_upaint.io.folders import user_models_folder
+from napari_upaint.io.models import find_model, load_model, save_model
+from napari_upaint.session.run import ENDING, Run, list_runs, new_id
+
+MODEL_ENDING = ".safetensors"
+
+
+def run_of(model: Path | None, runs: list[Run]) -> Run | None:
+    """Return the run that made a model, None if it was not trained here (or its record is gone)."""
+    return next((run for run in runs if model is not None and run.model == model), None)
+
+
+def start_of(run: Run, folder: str | Path | None = None) -> Path | None:
+    """Return the model that a training went on from, as a file that is there; None: from scratch.
+
+    Raises
+    ------
+    ModelError
+        If it is gone.
+    """
+    if not run.start:
+        return None
+    path = Path(run.start).expanduser()
+    # The folder may have moved to another computer: a model of that name does as well.
+    for there in (path, _folder(folder) / path.name):
+        if there.is_file():
+            return there
+    try:
+        return find_model(path.stem if path.suffix == MODEL_ENDING else run.start)
+    except ModelError:
+        raise ModelError(f"The model {path.stem} that {run.name} started from is gone; choose another one.") from None
+
+
+def trash_folder(folder: str | Path | None = None) -> Path:
+    """Return where deleted runs go; nothing in it is ever deleted by this program."""
+    return _folder(folder) / "trash"
+
+
+def delete_run(run: Run, folder: str | Path | None = None) -> Path:
+    """Move the record of a run and its model into the trash, and return the trash.
+
+    Raises
+    ------
+    FileError
+        If they cannot be moved; then they are where they were.
+    """
+    trash = trash_folder(folder)
+    free = _free_id(run.id, trash)
+    moved: list[tuple[Path, Path]] = []
+    try:
+        trash.mkdir(parents=True, exist_ok=True)
+        for ending in (MODEL_ENDING, ENDING):
+            source, target = _folder(folder) / f"{run.id}{ending}", trash / f"{free}{ending}"
+            if source.exists():
+                source.rename(target)
+                moved.append((source, target))
+    except OSError as error:
+        for source, target in moved:
+            with contextlib.suppress(OSError):
+                target.rename(source)
+        raise FileError(f"Cannot move {run.id} to {trash} ({error.strerror}); is the folder writable?") from error
+    return trash
+
+
+def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
+    """Give a run another name, its files and its model with it; trainings that started from it follow.
+
+    Raises
+    ------
+    UserError
+        If the name is empty.
+    FileError, ModelError
+        If its files cannot be read or written; the old ones are left then.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise UserError("The name is empty; type one.")
+    where = _folder(folder)
+    renamed = replace(run, name=name)
+    renamed = replace(renamed, id=new_id(renamed, where))
+    old_model, old_record = run.model, where / f"{run.id}{ENDING}"
+    if old_model is not None:
+        model = load_model(old_model)
+        new_model = save_model(
+            replace(model, header=replace(model.header, name=name)), where / f"{renamed.id}{MODEL_ENDING}"
+        )
+        # The list of models is sorted by time: another name does not make it newer.
+        with contextlib.suppress(OSError):
+            os.utime(new_model, ns=(old_model.stat().st_atime_ns, old_model.stat().st_mtime_ns))
+        renamed = replace(renamed, model=new_model)
+    _rewrite(
+        old_record, where / f"{renamed.id}{ENDING}", name=name, model=renamed.model.name if renamed.model else None
+    )
+    if old_model is not None and renamed.model is not None:
+        _follow(old_model, renamed.model, where)
+    # Last of all: whatever fails before, the old name is still there.
+    for old in (old_record, old_model):
+        if old is not None:
+            with contextlib.suppress(OSError):
+                old.unlink()
+    return renamed
+
+
+def _follow(old: Path, new: Path, folder: Path) -> None:
+    for run in list_runs(folder):
+        if run.start and Path(run.start) == old:
+            path = folder / f"{run.id}{ENDING}"
+            _rewrite(path, path, start=str(new))
+
+
+def _rewrite(source: Path, target: Path, **changed: Any) -> None:
+    """Write a record anew with some entries changed; entries that this version does not know are kept."""
+    try:
+        content = json.loads(source.read_text("utf-8")) | changed
+    except (OSError, ValueError) as error:
+        raise FileError(f"Cannot read {source} ({error}); was it moved?") from error
+    with replacing(target) as new:
+        new.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
+
+
+def _free_id(name: str, folder: Path) -> str:
+    free, number = name, 1
+    while any((folder / f"{free}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _folder(folder: str | Path | None) -> Path:
+    return Path(folder).expanduser() if folder is not None else user_models_folder()
