@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pretraining.logs import differences
 from pretraining.run import pretrain
 
 
@@ -28,12 +29,25 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("config.toml"))
     parser.add_argument("--widen", type=Path, help="checkpoint.pt of a network of half the width to begin with")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, help="instead of the configuration's")
+    parser.add_argument("--steps", type=int, help="length of the schedule, instead of the configuration's")
+    parser.add_argument("--until", type=int, help="stop after so many steps of the schedule")
+    parser.add_argument("--compare", type=Path, help="log of another run; says how far the losses lie apart")
     arguments = parser.parse_args()
     config = read_config(arguments.config, arguments.model)
     if arguments.steps:
         config["steps"] = arguments.steps
-    pretrain(arguments.data, arguments.output, config, threads=arguments.threads, widen=arguments.widen)
+    pretrain(
+        arguments.data,
+        arguments.output,
+        config,
+        threads=arguments.threads,
+        widen=arguments.widen,
+        until=arguments.until,
+    )
+    if arguments.compare:
+        apart = differences(arguments.output / "log.jsonl", arguments.compare)
+        worst = max(apart, key=apart.__getitem__)
+        print(f"{len(apart)} steps compared; the losses lie at most {apart[worst]:.2%} apart (step {worst}).")
 
 
 if __name__ == "__main__":

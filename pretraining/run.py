@@ -23,20 +23,32 @@ from napari_upaint.io.models import Architecture, ModelHeader, save_model
 from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.card import write_card
 from pretraining.data import Record, read_sets
+from pretraining.logs import thinned
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
 from pretraining.widen import widened
 
 _VALIDATION_SEED = 7
 
 
-def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int = 1, widen: Path | None = None) -> None:
+def pretrain(
+    data: Path,
+    output: Path,
+    config: dict[str, Any],
+    *,
+    threads: int = 1,
+    widen: Path | None = None,
+    until: int | None = None,
+) -> None:
     """Train until ``config["steps"]``, then write ``NAME.safetensors`` into `output`.
 
     Parameters
     ----------
     widen : pathlib.Path or None
         Checkpoint of a network of half the width to begin with.
+    until : int or None
+        Step of the schedule to stop at; another call goes on from there.
     """
+    last = min(until or config["steps"], config["steps"])
     torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
     excluded = {stem for stems in HELD_OUT.values() for stem in stems}
@@ -45,13 +57,13 @@ def pretrain(data: Path, output: Path, config: dict[str, Any], *, threads: int =
     state = _State(config, output / "checkpoint.pt", widen)
     seconds = state.seconds
     started = time.monotonic()
-    for step, tiles in _tiles(training, config, state.step):
+    for step, tiles in _tiles(training, config, state.step, last):
         loss = state.train_step(step, tiles)
         state.seconds = seconds + time.monotonic() - started
         _log(output, {"step": step, "loss": round(loss, 5), "seconds": round(state.seconds, 1)})
-        if (step + 1) % config["save_every"] == 0 or step + 1 == config["steps"]:
+        if (step + 1) % config["save_every"] == 0 or step + 1 == last:
             state.save()
-        if (step + 1) % config["validate_every"] == 0 or step + 1 == config["steps"]:
+        if (step + 1) % config["validate_every"] == 0 or step + 1 == last:
             _log(output, {"step": step, "validation": validate(state.average, validation, config)})
             save_model_file(state.average, config, output, state)
 
@@ -129,7 +141,9 @@ class _State:
         os.replace(part, self.path)
 
 
-def _tiles(records: list[Record], config: dict[str, Any], first: int) -> Iterator[tuple[int, list[TrainingTile]]]:
+def _tiles(
+    records: list[Record], config: dict[str, Any], first: int, last: int
+) -> Iterator[tuple[int, list[TrainingTile]]]:
     """Yield the tiles of every step from `first` on, drawn one step ahead of the network in a thread."""
     by_set = {name: [r for r in records if r.set_name == name] for name in config["sets"]}
     names = [name for name, found in by_set.items() if found]
@@ -142,9 +156,9 @@ def _tiles(records: list[Record], config: dict[str, Any], first: int) -> Iterato
 
     with ThreadPoolExecutor(1) as pool:
         ahead: Future[list[TrainingTile]] = pool.submit(draw_step, first)
-        for step in range(first, config["steps"]):
+        for step in range(first, last):
             tiles = ahead.result()
-            if step + 1 < config["steps"]:
+            if step + 1 < last:
                 ahead = pool.submit(draw_step, step + 1)
             yield step, tiles
 
@@ -189,6 +203,7 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
     save_model(
         from_network(fold_batch_norm(network), header, dtype=np.float16), output / f"{config['name']}.safetensors"
     )
+    (output / f"{config['name']}.jsonl").write_text(thinned(output / "log.jsonl"))
     write_card(output / f"{config['name']}.md", config, header.provenance, output / "log.jsonl")
 
 
