@@ -48,7 +48,7 @@ def weight_map(
         float32, shape of ``annotation``; the painted pixels' w_c are 1 on average.
     """
     settings = settings or WeightSettings()
-    seeds = _seeds(annotation, kind)
+    seeds = seeds_of(annotation, kind)
     table = _balance(seeds, kind, settings) if balance is None else balance
     classes = np.minimum(seeds, 1) if kind == "objects" else seeds
     # Unlabelled pixels, -1, find the 0 at the end.
@@ -63,7 +63,7 @@ def class_weights(annotation: np.ndarray, kind: Kind, settings: WeightSettings |
 
     All 1 where ``settings.balance`` is off; 0 for a class that is not painted.
     """
-    return _balance(_seeds(annotation, kind), kind, settings or WeightSettings())
+    return _balance(seeds_of(annotation, kind), kind, settings or WeightSettings())
 
 
 def update_weight_map(
@@ -75,7 +75,7 @@ def update_weight_map(
     *,
     spacing: Sequence[float] | None = None,
     balance: np.ndarray | None = None,
-) -> None:
+) -> tuple[slice, ...]:
     """Bring a weight map up to date after a brush stroke, in place, where the stroke can have changed it.
 
     Equal to `weight_map` of the whole annotation with the same ``balance``.
@@ -93,11 +93,16 @@ def update_weight_map(
     balance : numpy.ndarray
         w_c that ``weights`` was made with (`class_weights`). Without it, w_c changes everywhere with every stroke and
         everything is computed again.
+
+    Returns
+    -------
+    tuple of slice
+        The box that was computed again: nothing changed outside.
     """
     settings = settings or WeightSettings()
     if kind == "classes" or balance is None:
         weights[...] = weight_map(annotation, kind, settings, spacing=spacing, balance=balance)
-        return
+        return tuple(slice(0, n) for n in annotation.shape)
     edges = np.ones(annotation.ndim) if spacing is None else np.asarray(_edges(spacing))
     # One pixel more: a stroke also decides whether its neighbours are carved.
     far = [int(border_reach(settings.w0, settings.sigma) / edge) + 1 for edge in edges]
@@ -109,6 +114,7 @@ def update_weight_map(
     part = weight_map(annotation[tuple(read)], kind, settings, spacing=spacing, balance=balance)
     inner = (slice(w.start - r.start, w.stop - r.start) for w, r in zip(written, read, strict=True))
     weights[tuple(written)] = part[tuple(inner)]
+    return tuple(written)
 
 
 def refined_weight_map(
@@ -142,7 +148,7 @@ def refined_weight_map(
     numpy.ndarray
         float32, shape of ``annotation``.
     """
-    seeds = _seeds(annotation, kind)
+    seeds = seeds_of(annotation, kind)
     if kind == "classes":
         seeds = _patches(seeds)
     d1, d2 = two_nearest(
@@ -155,7 +161,7 @@ def refined_weight_map(
     return weights.astype(np.float32)
 
 
-def _seeds(annotation: np.ndarray, kind: Kind) -> np.ndarray:
+def seeds_of(annotation: np.ndarray, kind: Kind) -> np.ndarray:
     """Return int32: -1 unlabelled, 0 background (gaps between touching objects, too), from 1 on objects or classes."""
     seeds = identify(annotation) - np.int32(1)
     if kind == "objects":
@@ -174,10 +180,14 @@ def _edges(spacing: Sequence[float] | None) -> list[float] | None:
 
 def _balance(seeds: np.ndarray, kind: Kind, settings: WeightSettings) -> np.ndarray:
     painted = seeds[seeds >= 0]
-    counts = np.bincount(np.minimum(painted, 1) if kind == "objects" else painted, minlength=2)
+    return balance_of(np.bincount(np.minimum(painted, 1) if kind == "objects" else painted, minlength=2), settings)
+
+
+def balance_of(counts: np.ndarray, settings: WeightSettings) -> np.ndarray:
+    """Return w_c from the painted pixels of each class, background first; see `class_weights`."""
     if not settings.balance:
         return np.ones(len(counts), np.float32)
-    share = counts * np.count_nonzero(counts) / max(1, len(painted))
+    share = counts * np.count_nonzero(counts) / max(1, int(counts.sum()))
     return np.divide(1, share, out=np.zeros(len(counts)), where=share > 0).astype(np.float32)
 
 
