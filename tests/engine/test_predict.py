@@ -359,3 +359,19 @@ def test_turns_of_a_volume_are_in_its_planes_and_undone_exactly(monkeypatch, rot
     monkeypatch.setattr(predict, "batch_scores", show)
     network, image = network_of(2, ndim=3), image_of((5, 20, 31), channels=3)
     np.testing.assert_allclose(scores(network, image, tile=24, rotations=rotations), image, atol=1e-6)
+
+
+def test_rotations_tell_how_far_they_are_apart():
+    network, image = network_of(3), image_of((37, 53))
+    turns = [end_of(predict._predict_turned(network, predict._turn(image, t), 0, (0, 1)))[1] for t in range(5)]
+    turns = [predict._turn_back(scores, t) for t, scores in enumerate(turns)]
+    one, several = (
+        end_of(predict._predict_averaged(network, image, 1.0, PredictSettings(rotations=n)))[1] for n in (1, 5)
+    )
+    assert one[1] is None
+    found, spread = several
+    assert (spread.dtype, spread.shape) == (np.float16, (37, 53))
+    expected = 2 * np.std(turns, axis=0).max(0)
+    assert expected.max() > 0.1
+    np.testing.assert_allclose(spread, expected, atol=1e-3)
+    np.testing.assert_allclose(found, np.mean(turns, axis=0), atol=1e-5)

@@ -20,6 +20,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
+from napari_upaint.core.uncertainty import Spread
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
@@ -66,11 +67,12 @@ def segment_plane(
     header = model.header
     _check(image, header)
     network = cached_network(model, image.shape[0], str(choose(device)))
-    scores = yield from predict_scores(network, normalization.apply(image), header.scale, settings)
-    if scores is None:
+    found = yield from _predict_averaged(network, normalization.apply(image), header.scale, settings)
+    if found is None:
         return
+    scores, apart = found
     labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects)
-    yield PlaneResult(labels, scores.astype(np.float16), header.output_names)
+    yield PlaneResult(labels, scores.astype(np.float16), header.output_names, apart)
 
 
 def _check(image: np.ndarray, header: ModelHeader) -> None:
@@ -102,21 +104,28 @@ def predict_scores(
 
     The image is resized by `scale` for the network and the scores are resized back.
     """
+    found = yield from _predict_averaged(network, image, scale, settings)
+    return found[0] if found is not None else None
+
+
+def _predict_averaged(
+    network: UNet, image: np.ndarray, scale: float, settings: PredictSettings
+) -> Generator[PredictProgress, _Commands, tuple[np.ndarray, np.ndarray | None] | None]:
+    """Predict mean scores and, float16, how far the rotations are apart (None: there is only one)."""
     small = resize_image(image, scaled_shape(image.shape[1:], scale))
-    total: np.ndarray | None = None
+    apart: Spread | None = None
     for turn in range(settings.rotations):
         scores = yield from _predict_turned(network, _turn(small, turn), settings.tile, (turn, settings.rotations))
         if scores is None:
             return None
+        if settings.rotations == 1:
+            return resize_image(scores, image.shape[1:]), None
         back = _turn_back(scores, turn)
-        if total is None:
-            total = back
-        else:
-            total += back
-    assert total is not None
-    if settings.rotations > 1:
-        total /= settings.rotations
-    return resize_image(total, image.shape[1:])
+        apart = apart or Spread(back.shape)
+        apart.add(back)
+    assert apart is not None
+    spread = resize_image(apart.value()[None], image.shape[1:])[0]
+    return resize_image(apart.mean, image.shape[1:]), spread.astype(np.float16)
 
 
 def _turn(image: np.ndarray, turn: int) -> np.ndarray:

@@ -86,11 +86,14 @@ class PlaneResult:
         ("background", class names ..., and "border" where the model knows borders).
     """
 
+    spread : numpy.ndarray or None
+        float16, axes (Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
     labels: np.ndarray
     scores: np.ndarray
     names: tuple[str, ...]
 
 
+    spread: np.ndarray | None = None
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Sent into a running generator: finish with what there is."""

@@ -66,7 +66,7 @@ class ResultLayers:
         if layer is None:
             self._add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
         else:
-            layer.metadata[CACHE].put(index, result.scores, objects)
+            layer.metadata[CACHE].put(index, result.scores, objects, result.spread)
             self._refresh(layer, image, index)
 
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:

@@ -22,12 +22,18 @@ class ScoreCache:
         The model's.
     planes : dict
         Index of each predicted plane, with the settings that its labels were made with.
+    spreads : dict
+        How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
+    turns : dict
+        How often each plane was predicted.
     """
 
     scores: np.ndarray
     names: tuple[str, ...]
     kind: Kind
     planes: dict[tuple[int, ...], ObjectSettings] = field(default_factory=dict)
+    spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
+    turns: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     @property
     def border(self) -> bool:
@@ -43,10 +49,16 @@ class ScoreCache:
         """Return the scores of what was looked for, without a copy: a channel axis only where there are several."""
         return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
 
-    def put(self, index: tuple[int, ...], scores: np.ndarray, objects: ObjectSettings) -> None:
-        """Keep the scores of a plane, axes (C, Y, X)."""
+    def put(
+        self, index: tuple[int, ...], scores: np.ndarray, objects: ObjectSettings, spread: np.ndarray | None = None
+    ) -> None:
+        """Keep the scores of a plane, axes (C, Y, X), and the spread of its rotations (Y, X), if there is one."""
         self.plane(index)[...] = scores
         self.planes[index] = objects
+        self.turns[index] = self.turns.get(index, 0) + 1
+        self.spreads.pop(index, None)
+        if spread is not None:
+            self.spreads[index] = spread
 
     def plane(self, index: tuple[int, ...]) -> np.ndarray:
         """Return the scores of a plane, axes (C, Y, X)."""
