@@ -53,6 +53,11 @@ class ModelSection(QWidget):
             if isinstance(data, ModelChoice) and data.path == path:
                 self.combo.setCurrentIndex(i)
 
+    def offers(self, path: Path) -> bool:
+        """Return whether a model is in the list."""
+        listed = (self.combo.itemData(i) for i in range(self.combo.count()))
+        return any(isinstance(choice, ModelChoice) and choice.path == path for choice in listed)
+
     def refresh(self) -> None:
         """Read the folders again; the chosen model stays chosen."""
         before = self.combo.currentData()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_upaint.settings import TrainSettings
 from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._history_section import HistorySection
 from napari_upaint.widgets._image_section import ImageSection
 from napari_upaint.widgets._labels_section import LabelsSection
 from napari_upaint.widgets._message import MessageLine
@@ -21,6 +22,7 @@ class Sections:
         self.labels = LabelsSection()
         self.model = ModelSection()
         self.train = TrainSection(TrainSettings().seconds)
+        self.history = HistorySection()
         self.segment = SegmentSection()
         self.settings = SettingsSection()
         self.message = MessageLine()
@@ -29,4 +31,5 @@ class Sections:
         """Follow the theme."""
         self.message.set_colours(colours)
         self.train.plot.set_colours(colours)
+        self.history.set_colours(colours)
         self.labels.offer.set_colours(colours)

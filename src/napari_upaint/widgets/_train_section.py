@@ -25,6 +25,8 @@ class TrainSection(QWidget):
         self.running = False
         self.button = QPushButton("Train")
         self.button.clicked.connect(self._clicked)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setAccessibleName("Undo training")
         self.seconds = QSpinBox()
         self.seconds.setRange(1, 24 * 3600)
         self.seconds.setValue(round(seconds))
@@ -46,6 +48,7 @@ class TrainSection(QWidget):
         row.addWidget(self.button, 1)
         row.addWidget(QLabel("for"))
         row.addWidget(self.seconds)
+        row.addWidget(self.undo_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.engine.progress import DeviceLine, PlaneResult
 from napari_upaint.errors import UserError
@@ -32,6 +32,8 @@ from napari_upaint.widgets._words import after_segmenting, after_training
 
 class Working(QObject):
     """Connects the buttons of the lower sections with the engine process and its results with the layers."""
+
+    situation_changed = Signal(object)  # Situation
 
     def __init__(
         self, layers: Layers, choosing: Choosing, sections: Sections, bridge: JobBridge, parent: QObject | None = None
@@ -116,6 +118,7 @@ class Working(QObject):
         segment.table_name = f"{image.name} objects" if image is not None else "objects"
         segment.allow(reasons.why_not_segment(situation), reasons.why_not_weigh(situation))
         segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
+        self.situation_changed.emit(situation)
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -150,6 +153,10 @@ class Working(QObject):
             self._sections.model.refresh()
             self._sections.model.choose(trained.path)
         self._sections.message.show_message(after_training(trained))
+        self.show_view()
+
+    def show_view(self) -> None:
+        """Segment what is in view with the chosen model, without a word: another one was chosen."""
         if self._choosing.image() is not None:
             self._segment("view", quiet=True)
 

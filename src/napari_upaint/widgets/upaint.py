@@ -16,6 +16,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._keeping import Keeping
 from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._new_layers import read_units, warm_up
@@ -46,6 +47,7 @@ class UPaintDock(QWidget):
         self.autosaving = Autosaving(self.layers, self.choosing, self.sections, self)
         self.autosaving.failed.connect(self.working.fail)
         self.sections.train.train_wanted.connect(self.autosaving.save_now)
+        self.keeping = Keeping(self.layers, self.choosing, self.working, self.sections, self.bridge, self)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
@@ -79,10 +81,12 @@ class UPaintDock(QWidget):
             ("Paint", s.labels),
             ("Model", s.model),
             ("Train", s.train),
+            ("", s.history),
             ("Segment", s.segment),
             ("Settings", s.settings),
         ):
-            column.addWidget(_heading(title))
+            if title:
+                column.addWidget(_heading(title))
             column.addWidget(section)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -121,6 +125,7 @@ class UPaintDock(QWidget):
         self.keys.release()
         self.choosing.close()
         self.autosaving.close()
+        self.keeping.close()
         self.working.close()
         self.layers.close()
 

@@ -1,0 +1,181 @@
+"""The collapsed section *History*: earlier trainings, the curve of the selected one, and what to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QGridLayout,
+    QInputDialog,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_upaint.session.run import Run
+from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._history_words import (
+    run_lines,
+    run_tip,
+    why_not_change,
+    why_not_compare,
+    why_not_use,
+)
+from napari_upaint.widgets._loss_plot import LossPlot
+
+_RUN = Qt.ItemDataRole.UserRole
+_HEIGHT = 150
+_TIPS = {
+    "use": "Choose the model that this training made. The later ones stay in the list: that is how to redo.",
+    "compare": "Segment what is in view with both models; their outlines are two layers to switch on and off.",
+    "rename": "Give the run and its model another name.",
+    "delete": "Move the run and its model into the folder 'trash' beside the models.",
+    "python": "Copy this training as a Python program: it repeats it on the paint of now.",
+    "command": "Copy this training as a command for a terminal: it repeats it on the paint of now.",
+}
+
+
+class HistorySection(QCollapsible):
+    """A list of runs with buttons; what the buttons mean is up to `History`."""
+
+    use_wanted = Signal(object)  # Run
+    compare_wanted = Signal(object)  # two of them
+    rename_wanted = Signal(object, str)
+    delete_wanted = Signal(object)  # a list of them
+    copy_wanted = Signal(str, object)  # "python" or "command", Run
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("History", parent, expandedIcon="▾", collapsedIcon="▸")
+        self.setDuration(0)
+        self._busy, self._image = "", False
+        self.list = QListWidget()
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setFixedHeight(_HEIGHT)
+        self.plot = LossPlot()
+        self.buttons: dict[str, QPushButton] = {
+            what: QPushButton(text)
+            for what, text in (
+                ("use", "Use"),
+                ("compare", "Compare"),
+                ("rename", "Rename…"),
+                ("delete", "Delete…"),
+                ("python", "Copy as Python"),
+                ("command", "Copy as command"),
+            )
+        }
+        self.list.setToolTip(
+            "Your trainings, the newest first: date, loss on held-out paint before → after (lower is better),\n"
+            "painted pixels, time. Double-click one to use its model."
+        )
+        self.list.itemSelectionChanged.connect(self._selected)
+        self.list.itemDoubleClicked.connect(lambda _: self.buttons["use"].click())
+        self._compose()
+        self._connect()
+        self.collapse(animate=False)
+        self._selected()
+
+    def _compose(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 2, 0, 2)
+        column.addWidget(self.list)
+        column.addWidget(self.plot)
+        grid = QGridLayout()
+        for i, button in enumerate(self.buttons.values()):
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            grid.addWidget(button, i // 2, i % 2)
+        column.addLayout(grid)
+        self.addWidget(inner)
+
+    def _connect(self) -> None:
+        self.buttons["use"].clicked.connect(lambda: self.use_wanted.emit(self.selected()[0]))
+        self.buttons["compare"].clicked.connect(lambda: self.compare_wanted.emit(self.selected()))
+        self.buttons["rename"].clicked.connect(self._ask_name)
+        self.buttons["delete"].clicked.connect(self._ask_delete)
+        for what in ("python", "command"):
+            self.buttons[what].clicked.connect(lambda _=False, what=what: self.copy_wanted.emit(what, self._copied()))
+
+    def set_colours(self, colours: ThemeColours) -> None:
+        """Follow the theme."""
+        self.plot.set_colours(colours)
+
+    # -- the list ------------------------------------------------------------------------------------------------
+
+    def runs(self) -> list[Run]:
+        """Return all runs that are listed, the newest first."""
+        return [self.list.item(i).data(_RUN) for i in range(self.list.count())]
+
+    def selected(self) -> list[Run]:
+        """Return the selected runs, from top to bottom."""
+        return [self.list.item(i).data(_RUN) for i in range(self.list.count()) if self.list.item(i).isSelected()]
+
+    def show_runs(self, runs: Sequence[Run]) -> None:
+        """List these runs; what was selected stays selected."""
+        before = {run.id for run in self.selected()}
+        self.list.blockSignals(True)
+        self.list.clear()
+        for run in runs:
+            item = QListWidgetItem(run_lines(run))
+            item.setData(_RUN, run)
+            item.setToolTip(run_tip(run))
+            self.list.addItem(item)
+            item.setSelected(run.id in before)
+        self.list.blockSignals(False)
+        self._selected()
+
+    def select(self, *ids: str) -> None:
+        """Select runs by their ids."""
+        for i in range(self.list.count()):
+            self.list.item(i).setSelected(self.list.item(i).data(_RUN).id in ids)
+
+    def _selected(self) -> None:
+        runs = self.selected()
+        self.plot.clear(runs[-1].settings.seconds if runs and not runs[-1].settings.steps else 0.0)
+        for point in runs[-1].curve if runs else ():
+            self.plot.add(point.seconds, point.loss, point.validation)
+        self.allow(self._image, self._busy)
+
+    # -- the buttons ---------------------------------------------------------------------------------------------
+
+    def allow(self, image: bool, busy: str) -> None:
+        """Enable the buttons, or say why they are not; `busy` says what runs."""
+        self._image, self._busy = image, busy
+        runs = self.selected()
+        copied = "" if self.list.count() else "There is no training yet."
+        for what, why in (
+            ("use", why_not_use(runs, busy)),
+            ("compare", why_not_compare(runs, image, busy)),
+            ("rename", why_not_change(runs, busy)),
+            ("delete", why_not_change(runs, busy, several=True)),
+            ("python", copied),
+            ("command", copied),
+        ):
+            self.buttons[what].setEnabled(not why)
+            self.buttons[what].setToolTip(why or _TIPS[what])
+
+    def _copied(self) -> Run:
+        """Return the run to copy: the selected one, else the last."""
+        return (self.selected() or self.runs())[0]
+
+    def _ask_name(self) -> None:
+        (run,) = self.selected()
+        name, wanted = QInputDialog.getText(self, "Rename the run", "Name", text=run.name)
+        if wanted and name != run.name:
+            self.rename_wanted.emit(run, name)
+
+    def _ask_delete(self) -> None:
+        runs = self.selected()
+        which = f"'{runs[0].name}'" if len(runs) == 1 else f"{len(runs)} runs"
+        yes = QMessageBox.StandardButton.Yes
+        question = f"Delete {which}, models included? They are moved into the folder 'trash' beside the models."
+        if QMessageBox.question(self, "Delete", question) == yes:
+            self.delete_wanted.emit(runs)

@@ -1,0 +1,43 @@
+"""What outlasts a single training: its history. Made and connected here, so that the dock stays a list of sections."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject
+
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._history import History
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._working import Working
+
+
+class Keeping(QObject):
+    """Builds the parts that look back, and connects them with what runs."""
+
+    def __init__(
+        self,
+        layers: Layers,
+        choosing: Choosing,
+        working: Working,
+        sections: Sections,
+        bridge: JobBridge,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._working, self._sections = working, sections
+        self.history = History(sections, self)
+        self.history.failed.connect(working.fail)
+        self.history.said.connect(sections.message.show_message)
+        self.history.model_changed.connect(working.show_view)
+        working.situation_changed.connect(self.history.allow)
+        working.training.ended.connect(self.history.refresh)
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are being read or moved."""
+        return self.history.busy
+
+    def close(self) -> None:
+        """Report no more."""
+        self.history.close()
