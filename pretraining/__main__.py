@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--model", default="generalist-fast", help="a model of the configuration")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("config.toml"))
     parser.add_argument("--widen", type=Path, help="checkpoint.pt of a network of half the width to begin with")
+    parser.add_argument("--inflate", type=Path, help="checkpoint.pt of a network of planes to begin volumes with")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, help="length of the schedule, instead of the configuration's")
     parser.add_argument("--until", type=int, help="stop after so many steps of the schedule")
@@ -42,6 +43,7 @@ def main() -> None:
         config,
         threads=arguments.threads,
         widen=arguments.widen,
+        inflate=arguments.inflate,
         until=arguments.until,
     )
     if arguments.compare:

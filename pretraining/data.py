@@ -21,16 +21,16 @@ HELD_OUT = 0.1  # of the images, for validation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One plane.
+    """One plane, or one volume.
 
     Attributes
     ----------
     image : numpy.ndarray
-        float16, (C, Y, X), normalised as the plug-in normalises, C = 1 or 3.
+        float16, (C, [Z,] Y, X), normalised as the plug-in normalises, C = 1 or 3.
     labels : numpy.ndarray
-        int32, (Y, X): 0 background, ids from 1, -1 ignored.
+        int32, ([Z,] Y, X): 0 background, ids from 1, -1 ignored.
     diameter : float
-        Median of the square roots of the objects' areas, px; 0 without objects.
+        Median of the square roots of the objects' areas (cube roots of volumes), px; 0 without objects.
     """
 
     set_name: str
@@ -45,6 +45,8 @@ def read_sets(
     names: list[str],
     excluded: set[str],
     excluded_slices: Mapping[str, Mapping[str, tuple[int, int]]],
+    *,
+    volumes: bool = False,
 ) -> tuple[list[Record], list[Record]]:
     """Read all sets; return the training and the validation records.
 
@@ -54,6 +56,8 @@ def read_sets(
         Stems of files that are left out of both (the samples of the package, kept for its tests).
     excluded_slices : mapping
         Set -> stem -> (first, end): slices along Z that are cut off a volume for the same reason.
+    volumes : bool
+        Whether volumes stay whole instead of being cut into slices; a part of each is then for validation.
     """
     training: list[Record] = []
     validation: list[Record] = []
@@ -65,6 +69,11 @@ def read_sets(
         for number, path in enumerate(path for path in paths if path.stem not in excluded):
             held_out = _held_out(set_name, path.stem, number, len(paths))
             cut = excluded_slices.get(set_name, {}).get(path.stem, (0, 0))
+            if volumes:
+                learnt, judged = _parts(set_name, folder, path, cut)
+                training.append(learnt)
+                validation.append(judged)
+                continue
             (validation if held_out else training).extend(_records(set_name, folder, path, cut))
     return training, validation
 
@@ -77,7 +86,7 @@ def _held_out(set_name: str, stem: str, number: int, count: int) -> bool:
     return int(hashlib.sha256(f"{set_name}/{stem}".encode()).hexdigest(), 16) % 1000 < 1000 * HELD_OUT
 
 
-def _records(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> list[Record]:
+def _read(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     label_path = next((folder / "labels").glob(f"{path.stem}.*"))
     image = np.asarray(skimage_io.imread(path))
     labels = np.asarray(skimage_io.imread(label_path)).astype(np.int32)
@@ -90,6 +99,22 @@ def _records(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> l
         image, labels = (
             np.delete(array, slice(max(0, cut[0] - 5), cut[1] + 5 if cut[1] else 0), 0) for array in (image, labels)
         )
+    return image, labels
+
+
+def _parts(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> tuple[Record, Record]:
+    """Cut a volume along its last axis: four fifths to learn from, one to judge by."""
+    image, labels = _read(set_name, folder, path, cut)
+    at = int(labels.shape[-1] * 0.8)
+    first, second = (
+        _record(set_name, path.stem, image[None, ..., part], labels[..., part]) for part in (slice(at), slice(at, None))
+    )
+    return first, second
+
+
+def _records(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> list[Record]:
+    image, labels = _read(set_name, folder, path, cut)
+    if labels.ndim == 3:
         return [
             _record(set_name, f"{path.stem}-{axis}-{i}", np.take(image, i, axis)[None], np.take(labels, i, axis))
             for axis in range(3)
@@ -118,5 +143,5 @@ def _record(set_name: str, name: str, image: np.ndarray, labels: np.ndarray) -> 
         scaled = np.zeros(image.shape, np.float16)
     areas = np.bincount(labels[labels > 0].ravel())
     areas = areas[areas > 0]
-    diameter = float(np.median(np.sqrt(areas))) if len(areas) else 0.0
+    diameter = float(np.median(areas ** (1 / labels.ndim))) if len(areas) else 0.0
     return Record(set_name, name, scaled, np.ascontiguousarray(labels, np.int32), diameter)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from napari_upaint.core.deformation import Warp, warp_image, warp_labels
 from napari_upaint.core.labels import borders
@@ -23,7 +24,7 @@ BACKGROUND, OBJECT, BORDER, IGNORED = 0, 1, 2, -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingTile:
-    """Network input (1, Y, X) float32; target (Y, X) int64 with -1 ignored; weights (Y, X) float32."""
+    """Network input (1, [Z,] Y, X) float32; target ([Z,] Y, X) int64, -1 ignored; weights ([Z,] Y, X) float32."""
 
     image: np.ndarray
     target: np.ndarray
@@ -32,17 +33,19 @@ class TrainingTile:
 
 def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> TrainingTile:
     """Draw one tile of a record."""
-    depth = int(config["depth"])
-    size = input_size(int(config["output"]), depth)
+    depth, padded = int(config["depth"]), config["padding"] == "same"
+    size = input_size(int(config["output"]), depth, padded=padded)
     zoom = _zoom(record, rng, config["diameter"])
     image, labels = _region(record, rng, size / zoom)
     image = _mix_channels(image, rng)
     if zoom < 0.7:  # as a real microscope of lower resolution: blur before sampling
-        image = ndimage.gaussian_filter(image, (0, 0.45 / zoom, 0.45 / zoom))
-    warp = _warp(labels.shape, rng, size, zoom)
+        image = ndimage.gaussian_filter(image, (0, *(0.45 / zoom,) * labels.ndim))
+    warp = (_warp if labels.ndim == 2 else _warp_volume)(labels.shape, rng, size, zoom)
     image = _vary(warp_image(image, warp, order=1), rng)
-    margin = halo(depth)
-    labels = np.ascontiguousarray(warp_labels(labels, warp)[margin:-margin, margin:-margin])
+    labels = warp_labels(labels, warp)
+    if not padded:
+        margin = halo(depth)
+        labels = np.ascontiguousarray(labels[(slice(margin, -margin),) * labels.ndim])
     return TrainingTile(image, *question(labels, config))
 
 
@@ -73,7 +76,7 @@ def _region(record: Record, rng: np.random.Generator, edge: float) -> tuple[np.n
     if rng.random() < 0.8 and record.diameter > 0:
         pixels = np.flatnonzero(record.labels > 0)
         center = list(np.unravel_index(pixels[rng.integers(len(pixels))], shape))  # type: ignore[arg-type]
-    reach = int(edge * 0.75) + 16
+    reach = int(edge * 0.75) + 16  # the half diagonal of a plane; a volume is mirrored at its corners
     box = tuple(slice(max(0, c - reach), min(n, c + reach)) for c, n in zip(center, shape, strict=True))
     return record.image[(slice(None), *box)].astype(np.float32), np.ascontiguousarray(record.labels[box])
 
@@ -89,6 +92,16 @@ def _warp(shape: tuple[int, ...], rng: np.random.Generator, size: int, zoom: flo
     return Warp(out_shape=(size, size), matrix=matrix, center=center, control=control)
 
 
+def _warp_volume(shape: tuple[int, ...], rng: np.random.Generator, size: int, zoom: float) -> Warp:
+    """Turn a volume, about Z alone as often as any way, and sample it more coarsely along Z, as confocal stacks are."""
+    axis = np.array([1.0, 0, 0]) if rng.random() < 0.5 else rng.normal(size=3)
+    turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * rng.uniform(0, 2 * np.pi)).as_matrix()
+    coarse = np.exp(rng.uniform(0, np.log(3))) if rng.random() < 0.5 else 1.0
+    matrix = turn @ np.diag([rng.choice((-1.0, 1.0)) * coarse, rng.uniform(0.85, 1.15), 1]) / zoom
+    control = rng.normal(0, rng.uniform(0, 6) / zoom, (3, 4, 4, 4)) if rng.random() < 0.7 else None
+    return Warp(out_shape=(size,) * 3, matrix=matrix, center=tuple((n - 1) / 2 for n in shape), control=control)
+
+
 def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return one gray channel: the mean, one colour, or a random mixture, as stains and cameras differ."""
     if len(image) == 1:
@@ -100,7 +113,7 @@ def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Change gray values as microscopes, dyes and cameras do; axes (1, Y, X), about 0..1 in and out."""
+    """Change gray values as microscopes, dyes and cameras do; axes (1, [Z,] Y, X), about 0..1 in and out."""
     plane = np.clip(image[0], -0.5, 2)
     if rng.random() < 0.25:
         plane = 1 - plane
@@ -115,7 +128,7 @@ def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.4:
         noise = rng.standard_normal(plane.shape, np.float32) * np.float32(10 ** rng.uniform(-2.5, -0.9))
         plane = plane + (ndimage.gaussian_filter(noise, 0.7) * 2 if rng.random() < 0.3 else noise)
-    if rng.random() < 0.1:
+    if plane.ndim == 2 and rng.random() < 0.1:
         plane = _blocky(plane, rng)
     plane = (plane - 0.5) * np.exp(rng.uniform(-0.5, 0.3)) + 0.5 + rng.uniform(-0.15, 0.15)
     return np.ascontiguousarray(plane[None], np.float32)
@@ -123,10 +136,9 @@ def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _uneven(shape: tuple[int, ...], rng: np.random.Generator, strength: float) -> np.ndarray:
     """Return a smooth field around 1: vignetting, a lamp off centre."""
-    coarse = rng.normal(0, strength * rng.random(), (4, 4))
-    return np.asarray(
-        1 + ndimage.zoom(coarse, (shape[0] / 4, shape[1] / 4), order=1)[: shape[0], : shape[1]], np.float32
-    )
+    coarse = rng.normal(0, strength * rng.random(), (4,) * len(shape))
+    field = ndimage.zoom(coarse, [n / 4 for n in shape], order=1)
+    return np.asarray(1 + field[tuple(map(slice, shape))], np.float32)
 
 
 def _blocky(plane: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Doubles the channels of a trained network without changing what it computes (Net2Net, Chen et al. 2016, sec. 3)."""
+"""Begins one network with what another has learnt: twice the channels, or volumes instead of planes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SPREAD = 0.5  # of the shares that two copies of a channel get: equal copies wo
 
 
 def widened(narrow: State, wide: State, generator: torch.Generator) -> State:
-    """Return weights of the shapes of `wide` that compute what those of `narrow` compute.
+    """Return weights of the shapes of `wide` that compute what those of `narrow` compute (Net2Net, Chen et al. 2016).
 
     Every channel is there twice. Whatever reads a channel reads both copies, with shares of its old weight that add
     up to one and are drawn at random, so that the copies soon learn different things.
@@ -42,3 +42,25 @@ def _shared_out(value: torch.Tensor, axis: int, sources: int, generator: torch.G
     share = 0.5 + _SPREAD * torch.randn(value.shape, generator=generator)
     parts = zip((value * share).chunk(sources, axis), (value * (1 - share)).chunk(sources, axis), strict=True)
     return torch.cat([half for pair in parts for half in pair], axis)
+
+
+def inflated(flat: State, deep: State) -> State:
+    """Return weights of the shapes of `deep` for volumes whose middle sees what `flat` saw in a plane.
+
+    A kernel's middle plane gets half of the weights, its neighbours a quarter each: on a volume that is the same in
+    all planes it computes the same (as in Carreira & Zisserman 2017, sec. 2.3, there with equal shares).
+
+    Parameters
+    ----------
+    flat, deep : dict of str to torch.Tensor
+        State dictionaries of plain networks of the same widths and levels in two and three dimensions.
+    """
+    result: State = {}
+    for name, like in deep.items():
+        value = flat[name]
+        if value.ndim == 4:
+            shares = {1: (1.0,), 2: (1.0, 1.0), 3: (0.25, 0.5, 0.25)}[like.shape[2]]
+            value = torch.stack([share * value for share in shares], 2)
+        assert value.shape == like.shape
+        result[name] = value.contiguous()
+    return result

@@ -1,8 +1,8 @@
-"""The law of widening: twice the channels, the same function, and copies that learn different things."""
+"""The laws of beginning with another network: it computes what the other did."""
 
 import pytest
 import torch
-from pretraining.widen import widened
+from pretraining.widen import inflated, widened
 
 from napari_upaint.engine.unet import UNet
 
@@ -21,3 +21,13 @@ def test_a_widened_network_computes_what_the_narrow_one_did(ndim, norm):
         torch.testing.assert_close(wide(image), narrow(image), atol=1e-5, rtol=1e-4)
     kernel = wide.down[1][0].weight
     assert not torch.allclose(*kernel.chunk(2, 1))  # what reads the two copies tells them apart
+
+
+def test_an_inflated_network_sees_in_equal_planes_what_the_flat_one_saw():
+    torch.manual_seed(4)
+    flat, deep = (UNet(ndim=ndim, n_classes=3, width=4, depth=3, norm="batch").eval() for ndim in (2, 3))
+    deep.load_state_dict(inflated(flat.state_dict(), deep.state_dict()))
+    plane = torch.randn(1, 1, 44, 44)
+    with torch.inference_mode():
+        volume = deep(plane[:, :, None].expand(-1, -1, 44, -1, -1))
+        torch.testing.assert_close(volume[:, :, 1], flat(plane), atol=1e-5, rtol=1e-4)
