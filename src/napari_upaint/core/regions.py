@@ -1,0 +1,124 @@
+"""Regions that the user draws: fully annotated ones, and ones whose paint judges and is never learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+Purpose = Literal["annotated", "validation"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A polygon on one plane of an image.
+
+    Attributes
+    ----------
+    purpose : {"annotated", "validation"}
+        annotated: what is unlabelled inside is background; validation: what is painted inside is used for judging only.
+    corners : tuple of (float, float)
+        (Y, X) in pixels; pixel centres are whole numbers.
+    index : tuple of int
+        Plane that it lies on: index along the axes before Y and X.
+    """
+
+    purpose: Purpose
+    corners: tuple[tuple[float, float], ...]
+    index: tuple[int, ...] = ()
+
+
+def box_region(purpose: Purpose, top: int, left: int, bottom: int, right: int, index: Sequence[int] = ()) -> Region:
+    """Return the rectangle around the pixels [top, bottom) x [left, right)."""
+    y0, x0, y1, x1 = top - 0.5, left - 0.5, bottom - 0.5, right - 0.5
+    return Region(purpose, ((y0, x0), (y0, x1), (y1, x1), (y1, x0)), tuple(index))
+
+
+def region_mask(
+    regions: Iterable[Region], purpose: Purpose, shape: Sequence[int], *, index: Sequence[int] = ()
+) -> np.ndarray | None:
+    """Mark the pixels whose centre lies in a region of one purpose.
+
+    Parameters
+    ----------
+    regions : iterable of Region
+        Of the whole image.
+    purpose : {"annotated", "validation"}
+    shape : sequence of int
+        Shape of the part that is marked, ([Z,] Y, X).
+    index : sequence of int
+        Where the part lies in the image: index along the axes before ``shape``.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        bool; None if no region of that purpose lies there.
+    """
+    mask: np.ndarray | None = None
+    leading = len(index)
+    for region in regions:
+        if region.purpose != purpose or region.index[:leading] != tuple(index):
+            continue
+        inner = region.index[leading:]
+        if len(inner) + 2 != len(shape) or any(not 0 <= i < n for i, n in zip(inner, shape, strict=False)):
+            continue
+        mask = np.zeros(tuple(shape), bool) if mask is None else mask
+        _mark(mask[inner], np.asarray(region.corners, float))
+    return mask
+
+
+def fill_background(annotation: np.ndarray, annotated: np.ndarray | None) -> np.ndarray:
+    """Return an annotation in which unlabelled pixels of fully annotated regions are background.
+
+    Parameters
+    ----------
+    annotation : numpy.ndarray
+        Integers, ([Z,] Y, X), 0 unlabelled; not changed.
+    annotated : numpy.ndarray or None
+        bool, same shape, see `region_mask`; None: there are none.
+    """
+    if annotated is None:
+        return annotation
+    filled = annotation.copy()
+    filled[annotated & (annotation == 0)] = 1
+    return filled
+
+
+def learnt(annotation: np.ndarray, validation: np.ndarray | None) -> np.ndarray:
+    """Return what of an annotation is learnt from: nothing that lies in validation regions.
+
+    Parameters
+    ----------
+    annotation : numpy.ndarray
+        Integers, ([Z,] Y, X), 0 unlabelled; not changed.
+    validation : numpy.ndarray or None
+        bool, same shape, see `region_mask`; None: there are none.
+    """
+    if validation is None:
+        return annotation
+    left = annotation.copy()
+    left[validation] = 0
+    return left
+
+
+def _mark(plane: np.ndarray, corners: np.ndarray) -> None:
+    """Mark the pixels of a plane whose centre lies in a polygon (even-odd rule; upper and left edges belong to it)."""
+    low = np.maximum(np.ceil(corners.min(axis=0)), 0).astype(int)
+    high = np.minimum(np.floor(corners.max(axis=0)) + 1, plane.shape).astype(int)
+    if (high <= low).any():
+        return
+    part = plane[low[0] : high[0], low[1] : high[1]]
+    if len(corners) == 4 and len(np.unique(corners[:, 0])) == len(np.unique(corners[:, 1])) == 2:
+        part[...] = True
+        return
+    ys, xs = np.arange(low[0], high[0])[:, None], np.arange(low[1], high[1])
+    inside = np.zeros(part.shape, bool)
+    for (y0, x0), (y1, x1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        between = (ys >= min(y0, y1)) & (ys < max(y0, y1))
+        inside ^= between & (xs >= x0 + (ys - y0) * (x1 - x0) / (y1 - y0))
+    part |= inside

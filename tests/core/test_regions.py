@@ -1,0 +1,59 @@
+"""Laws of regions: which pixels they hold, and that nothing painted is ever changed by them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_upaint.core.regions import Region, box_region, fill_background, learnt, region_mask
+
+BOXES = st.tuples(*(st.integers(-5, 25) for _ in range(4)))
+
+
+@given(BOXES)
+def test_a_rectangle_holds_its_pixels(box):
+    top, left, bottom, right = (
+        min(box[0], box[2]),
+        min(box[1], box[3]),
+        max(box[0], box[2]) + 1,
+        max(box[1], box[3]) + 1,
+    )
+    mask = region_mask([box_region("annotated", top, left, bottom, right)], "annotated", (20, 18))
+    expected = np.zeros((20, 18), bool)
+    expected[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    np.testing.assert_array_equal(mask, expected)
+
+
+@given(st.floats(0, 3.1), st.floats(3, 12), st.floats(3, 12))
+def test_a_turned_rectangle_holds_what_lies_inside(angle, a, b):
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    corners = np.array([(-a, -b), (-a, b), (a, b), (a, -b)]) @ turn.T + 20
+    mask = region_mask([Region("validation", tuple(map(tuple, corners)))], "validation", (40, 40))
+    y, x = np.moveaxis((np.stack(np.mgrid[:40, :40], axis=-1) - 20) @ turn, -1, 0)
+    inside, near = (abs(y) < a) & (abs(x) < b), (abs(abs(y) - a) < 1e-6) | (abs(abs(x) - b) < 1e-6)
+    np.testing.assert_array_equal(mask[~near], inside[~near])
+
+
+def test_regions_lie_on_their_own_plane():
+    regions = [box_region("annotated", 1, 1, 3, 3, (2, 1)), box_region("validation", 0, 0, 9, 9, (2, 1))]
+    assert region_mask(regions, "annotated", (9, 9), index=(2, 0)) is None
+    assert region_mask(regions, "annotated", (9, 9), index=(2, 1)).sum() == 4
+    assert region_mask(regions, "annotated", (9, 9), index=(2,)) is None
+    volume = region_mask(regions, "annotated", (3, 9, 9), index=(2,))
+    assert volume[1].sum() == volume.sum() == 4
+    assert region_mask(regions, "annotated", (1, 9, 9), index=(2,)) is None  # beyond the volume
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">i4", "i8"])
+@given(seed=st.integers(0, 2**32))
+def test_unlabelled_becomes_background_and_paint_stays(dtype, seed):
+    rng = np.random.default_rng(seed)
+    annotation = (rng.integers(0, 4, (9, 11)) * (rng.random((9, 11)) < 0.5)).astype(dtype)
+    before, mask = annotation.copy(), rng.random((9, 11)) < 0.5
+    filled, left = fill_background(annotation, mask), learnt(annotation, mask)
+    np.testing.assert_array_equal(annotation, before)
+    np.testing.assert_array_equal(filled, np.where(mask & (before == 0), 1, before))
+    np.testing.assert_array_equal(left, np.where(mask, 0, before))
+    assert filled.dtype == left.dtype == annotation.dtype
+    assert fill_background(annotation, None) is annotation
+    assert learnt(annotation, None) is annotation
