@@ -12,7 +12,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.predict import segment_plane, whole
-from napari_upaint.engine.progress import NewSamples, Stop, TrainProgress, TrainResult
+from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer, trust
 from napari_upaint.engine.unet import build
@@ -82,7 +82,7 @@ def run(samples, start=None, kind="objects", commands=None, **changes):
             seen.append(generator.send((commands or {}).get(len(seen))))
     except StopIteration:
         pass
-    *progress, result = seen
+    *progress, result = (one for one in seen if not isinstance(one, SamplesHeard))
     assert isinstance(result, TrainResult) and all(isinstance(one, TrainProgress) for one in progress)
     return progress, result
 

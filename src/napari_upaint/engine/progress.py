@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.io.models import ModelFile
+from napari_upaint.settings import Kind, ObjectSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,16 @@ class PlaneResult:
         float16 softmax output, axes (C, Y, X), channels as `names`.
     names : tuple of str
         ("background", class names ..., and "border" where the model knows borders).
-    """
-
     spread : numpy.ndarray or None
         float16, axes (Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
+    """
+
     labels: np.ndarray
     scores: np.ndarray
     names: tuple[str, ...]
-
-
     spread: np.ndarray | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Sent into a running generator: finish with what there is."""
@@ -104,6 +106,85 @@ class NewSamples:
     """Sent into a running training: go on with these samples."""
 
     samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesHeard:
+    """Answer of a running training to `NewSamples`: what it learns from now on.
+
+    Attributes
+    ----------
+    problem : str
+        Why it goes on with the samples that it had, one sentence; empty if it took the new ones.
+    samples : int
+        How many it learns from now.
+    """
+
+    problem: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewView:
+    """Sent into a running training: predict this again and again with the newest weights, until told otherwise.
+
+    Attributes
+    ----------
+    id : int
+        Comes back with every result.
+    image : numpy.ndarray or None
+        Raw gray values of what is in view with some context around it, axes (C, Y, X); None: no preview any more.
+    normalization : Normalization
+        Of the whole image that the region was cut from.
+    inside : tuple of slice
+        What is asked for of it, (Y, X); the rest is context.
+    shrunk : int
+        Pixels of the whole image along the edge of one pixel sent.
+    objects : ObjectSettings
+        How scores become objects.
+    """
+
+    id: int
+    image: np.ndarray | None
+    normalization: Normalization = Normalization((0.0,), (1.0,))  # noqa: RUF009 (frozen)
+    inside: tuple[slice, slice] = (slice(None), slice(None))
+    shrunk: int = 1
+    objects: ObjectSettings = ObjectSettings()  # noqa: RUF009 (frozen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewResult:
+    """What is in view as the newest weights see it.
+
+    Attributes
+    ----------
+    id : int
+        Of the view.
+    picture : numpy.ndarray
+        uint8, axes (Y, X) as the view's `inside`: 0 background, k inside a class (1 for all objects), n + k on the
+        outline of its objects, n being the number of classes.
+    classes : tuple of str
+        Names of the n classes.
+    kind : {"objects", "classes"}
+    scale : float
+        At which the network sees the whole image.
+    step : int
+        Of the training; 0 without one.
+    problem : str
+        Why there is no picture, one sentence; empty if there is.
+    """
+
+    id: int
+    picture: np.ndarray
+    classes: tuple[str, ...]
+    kind: Kind
+    scale: float = 1.0
+    step: int = 0
+    problem: str = ""
+
+
+# What a running generator can be told between two of its steps.
+Told = Stop | NewSamples | PreviewView
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,10 +15,13 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     DeviceLine,
-    NewSamples,
     PlaneResult,
     PredictProgress,
+    PreviewResult,
+    PreviewView,
+    SamplesHeard,
     Stop,
+    Told,
     TrainProgress,
     TrainResult,
     WeightMapResult,
@@ -38,7 +41,7 @@ def train(
     augment: AugmentSettings,
     device: str,
     name: str,
-) -> Generator[TrainProgress | TrainResult, Stop | NewSamples | None, None]:
+) -> Generator[TrainProgress | TrainResult | SamplesHeard | PreviewResult, Told | None, None]:
     """Train; see `napari_upaint.engine.train.train`. `start` may also be a bundled model's name or a path.
 
     Without a result if it is stopped before the first step.
@@ -46,7 +49,6 @@ def train(
     told = yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)  # at once: loading torch takes a while
     if isinstance(told, Stop):
         return
-    samples = told.samples if told is not None else samples
     Thread(target=compile_ahead, daemon=True).start()  # seconds on the first time, while torch loads
     from napari_upaint.engine.train import train as run
 
@@ -59,6 +61,7 @@ def train(
         augment=augment,
         device=device,
         name=name,
+        told=told,
     )
 
 
@@ -74,6 +77,15 @@ def segment(
     from napari_upaint.engine.predict import segment_plane
 
     yield from segment_plane(image, normalization, _model(model), settings=settings, objects=objects, device=device)
+
+
+def preview(
+    view: PreviewView, model: ModelFile | str | Path, device: str
+) -> Generator[PredictProgress | PreviewResult, Stop | None, None]:
+    """Predict what is in view; see `napari_upaint.engine.preview.preview_view`."""
+    from napari_upaint.engine.preview import preview_view
+
+    yield from preview_view(view, _model(model), device)
 
 
 def weight_map(
@@ -95,6 +107,7 @@ def describe_device(device: str) -> Generator[DeviceLine, object, None]:
 TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "train": train,
     "segment": segment,
+    "preview": preview,
     "weight_map": weight_map,
     "device": describe_device,
 }

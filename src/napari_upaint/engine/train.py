@@ -7,7 +7,16 @@ from contextlib import closing
 
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine.progress import NewSamples, Stop, TrainProgress, TrainResult
+from napari_upaint.engine.preview import with_preview
+from napari_upaint.engine.progress import (
+    NewSamples,
+    PreviewResult,
+    SamplesHeard,
+    Stop,
+    Told,
+    TrainProgress,
+    TrainResult,
+)
 from napari_upaint.engine.scale import best_scale, find_scale
 from napari_upaint.engine.threads import steady_threads
 from napari_upaint.engine.trainer import Trainer
@@ -15,8 +24,8 @@ from napari_upaint.errors import AnnotationError, ModelError
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
-Command = Stop | NewSamples | None
-Training = Generator[TrainProgress | TrainResult, Command, None]
+Command = Told | None
+Training = Generator[TrainProgress | TrainResult | SamplesHeard | PreviewResult, Command, None]
 
 
 def train(
@@ -29,11 +38,13 @@ def train(
     augment: AugmentSettings = AugmentSettings(),  # noqa: B008 (frozen)
     device: str = "auto",
     name: str = "my model",
+    told: Command = None,
 ) -> Training:
     """Train on painted samples; the last value yielded is the `TrainResult`.
 
     The best weights on held-out paint are kept, those of the start among them. Send `Stop` to end early with the
-    best so far, `NewSamples` to go on with other paint.
+    best so far, `NewSamples` to go on with other paint (answered by `SamplesHeard`), `PreviewView` to see now and then
+    what the newest weights make of a region (`PreviewResult`).
 
     Parameters
     ----------
@@ -42,6 +53,8 @@ def train(
     kind : {"objects", "classes"}
     start : ModelFile or None
         What to fine-tune; None: from He initialisation.
+    told : Stop, NewSamples, PreviewView or None
+        What came before the training was there.
 
     Raises
     ------
@@ -53,7 +66,7 @@ def train(
     # Where steps are counted, the same seed gives the same model.
     with steady_threads(bool(settings.steps)):
         run = Trainer(list(samples), kind, start, settings, weights, augment, device)
-        yield from _train(run)
+        yield from with_preview(run, _train(run), told)
         yield run.result(name)
 
 
@@ -105,6 +118,7 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
             break
         if isinstance(command, NewSamples) and run.takes(command.samples):
             run.look_at_samples()
+            judged = int(run.fraction() * run.plan.validations)  # the budget has grown
     if validation is None:  # what the last steps learnt has not been judged yet
         run.judge()
 

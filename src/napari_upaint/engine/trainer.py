@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
@@ -13,19 +12,19 @@ import torch
 
 from napari_upaint import __version__
 from napari_upaint.core import tiling
-from napari_upaint.core.labels import check_samples, class_names
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
 from napari_upaint.engine.losses import painted_cross_entropy
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import PAPER, Plan, optimizer_for, plan_for, warmth
+from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.sampling import Prepared, Sampler, ValidationTile, prepare, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
 from napari_upaint.engine.step import Learner, Question
 from napari_upaint.engine.unet import UNet
-from napari_upaint.errors import UserError
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
@@ -45,7 +44,7 @@ class Trainer:
     ) -> None:
         self.samples, self.kind, self.start, self.settings = samples, kind, start, settings
         self.weights, self.augment, self.device = weights, augment, choose(device)
-        self.clock = time.monotonic()
+        self.budget, self.refusal = Budget(settings), ""
         torch.manual_seed(settings.seed)
         self.plan: Plan = plan_for(settings, pretrained=start is not None)
         self.header = start_header(samples, kind, start, settings)
@@ -66,17 +65,12 @@ class Trainer:
     def takes(self, samples: Sequence[Sample]) -> bool:
         """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
 
-        Half-painted states come while somebody paints: all of a class erased, a class more than the network has.
+        `refusal` says why.
         """
-        try:
-            check_samples(samples, self.kind)
-        except UserError:
+        self.refusal = why_not(samples, self.kind, self.header, self.network)
+        if self.refusal:
             return False
-        names = class_names([sample.annotation for sample in samples], self.kind)
-        if len(names) > len(self.header.classes):
-            return False
-        if any(len(sample.image) != self.network.in_channels for sample in samples):
-            return False
+        self.budget.extend()
         self.samples = list(samples)
         return True
 
@@ -89,12 +83,11 @@ class Trainer:
         )
         self.validation = validation_tiles(prepared, self.network.depth, self.tile, padded=self.padded)
         loss = self.judge_network()
-        if first:
-            self.before = loss
-        # New paint is a new question: what was best before is judged again.
+        # New paint is a new question: the start, and what was best, are judged again.
+        self.before = loss if first else self._judge_start()
         self.best = loss
         self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
-        self.hold = self.settings.hold * trust(loss) if self.start is not None else 0.0
+        self.hold = self.settings.hold * trust(self.before) if self.start is not None else 0.0
         scores = self._start_scores(prepared) if self.hold else None
         self.sampler = Sampler(
             prepared,
@@ -106,9 +99,17 @@ class Trainer:
         )
 
     def _start_scores(self, prepared: list[Prepared]) -> list[np.ndarray]:
-        assert self.start is not None
-        teacher = start_network(self.header, self.start, self.samples[0].image.shape[0]).to(self.device).eval()
+        teacher = self._start_network()
         return [whole(teacher, one.image) for one in prepared]
+
+    def _start_network(self) -> UNet:
+        assert self.start is not None
+        return start_network(self.header, self.start, self.network.in_channels).to(self.device).eval()
+
+    def _judge_start(self) -> float:
+        if self.start is None:
+            return self.before
+        return _validation_loss(self._start_network(), self.validation, self.border, self.device)
 
     def train_step(self, fraction: float) -> None:
         """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
@@ -147,21 +148,17 @@ class Trainer:
 
     def fraction(self) -> float:
         """Return how much of the budget is used: steps where they are limited, else seconds."""
-        if self.settings.steps:
-            return self.step / self.settings.steps
-        return (time.monotonic() - self.clock) / self.settings.seconds
+        return self.budget.fraction(self.step)
 
     def progress(self, stage: str, validation: float | None = None) -> TrainProgress:
         """Return the state in words and figures."""
-        budget = 0.0 if self.settings.steps else self.settings.seconds
-        seconds = time.monotonic() - self.clock
-        return TrainProgress(stage, self.step, seconds, budget, min(1.0, self.fraction()), self.loss, validation)
+        seconds, granted = self.budget.spent, self.budget.seconds
+        return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
         if self.best_state is not None:
             self.average.load_state_dict(self.best_state)
-        seconds = time.monotonic() - self.clock
         improved = self.best < self.before - 1e-4 if self.start is not None else self.best_state is not None
         training = {
             **asdict(self.settings),
@@ -186,7 +183,7 @@ class Trainer:
         )
         message = _message(self.before, self.best, self.start is not None, self.step)
         model = from_network(self.average, header)
-        return TrainResult(model, improved, self.before, self.best, self.step, seconds, message)
+        return TrainResult(model, improved, self.before, self.best, self.step, self.budget.spent, message)
 
 
 def trust(loss: float) -> float:

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NoReturn
 
 from napari_upaint.engine.memory import give_back, keep_blocks
-from napari_upaint.engine.progress import NewSamples, Stop
+from napari_upaint.engine.progress import Stop, Told
 from napari_upaint.session.drive import Inbox, begin, drive
 from napari_upaint.session.faults import describe
 from napari_upaint.session.protocol import Begun, Event, Failed, Finished, Order, Ready, Shutdown, Stopping, Tell
@@ -128,7 +128,7 @@ def _work(channel: Channel, order: Order, inbox: Inbox, tasks: str) -> None:
     """Run one job and report on it."""
     said = False
 
-    def take() -> Stop | NewSamples | None:
+    def take() -> Told | None:
         nonlocal said
         message = inbox.take()
         if isinstance(message, Stop) and not said:

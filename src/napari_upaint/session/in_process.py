@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Self
 
-from napari_upaint.engine.progress import NewSamples, Stop
+from napari_upaint.engine.progress import NewSamples, PreviewView, Stop
 from napari_upaint.errors import EngineError, UserError
 from napari_upaint.session.drive import TASKS, Inbox, begin, drive
 from napari_upaint.session.faults import describe
@@ -36,8 +36,8 @@ class DirectJob:
 
     cancel = stop
 
-    def send(self, message: NewSamples) -> None:
-        """Hand new samples into a running training."""
+    def send(self, message: NewSamples | PreviewView) -> None:
+        """Hand new samples, or what is in view, into a running training."""
         self._inbox.put(message)
 
     def wait(self, timeout: float | None = None) -> Payload | None:

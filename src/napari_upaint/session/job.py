@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
-from napari_upaint.engine.progress import NewSamples
+from napari_upaint.engine.progress import NewSamples, PreviewView
 from napari_upaint.errors import EngineError
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import Event, Failed, Finished, JobMessage, Payload, Request
@@ -36,8 +36,8 @@ class AnyJob(Protocol):
     def cancel(self) -> None:
         """Stop the job without interest in its result."""
 
-    def send(self, message: NewSamples) -> None:
-        """Hand new samples into a running training."""
+    def send(self, message: NewSamples | PreviewView) -> None:
+        """Hand new samples, or what is in view, into a running training."""
 
     def wait(self, timeout: float | None = None) -> Payload | None:
         """Wait for the end and return the result."""
@@ -157,8 +157,8 @@ class Job:
         """Stop the job without interest in its result: it is killed if it has not ended within the grace."""
         self._supervisor.post_stop(self, hard=True)
 
-    def send(self, message: NewSamples) -> None:
-        """Hand new samples into a running training (or one that waits); nothing happens if it is done."""
+    def send(self, message: NewSamples | PreviewView) -> None:
+        """Hand new samples, or what is in view, into a training that runs or waits; nothing happens if it is done."""
         self._supervisor.post_tell(self, message)
 
     def deliver(self, message: JobMessage) -> None:

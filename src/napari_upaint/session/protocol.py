@@ -12,10 +12,12 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     DeviceLine,
-    NewSamples,
     PlaneResult,
     PredictProgress,
-    Stop,
+    PreviewResult,
+    PreviewView,
+    SamplesHeard,
+    Told,
     TrainProgress,
     TrainResult,
     WeightMapResult,
@@ -24,7 +26,16 @@ from napari_upaint.io.models import DEFAULT_MODEL, ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
 Model = ModelFile | str | Path
-Payload = TrainProgress | TrainResult | PredictProgress | PlaneResult | WeightMapResult | DeviceLine
+Payload = (
+    TrainProgress
+    | TrainResult
+    | SamplesHeard
+    | PredictProgress
+    | PlaneResult
+    | PreviewResult
+    | WeightMapResult
+    | DeviceLine
+)
 
 
 class Request:
@@ -80,6 +91,16 @@ class SegmentRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PreviewRequest(Request):
+    """Predict what is in view; answered by `PredictProgress` and a `PreviewResult`."""
+
+    task: ClassVar[str] = "preview"
+    view: PreviewView
+    model: Model
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WeightMapRequest(Request):
     """Compute the weight map of an annotation, axes ([Z,] Y, X); answered by a `WeightMapResult`."""
 
@@ -114,7 +135,7 @@ class Tell:
     """Hand a message into the running generator of a job, between two steps."""
 
     job_id: int
-    message: Stop | NewSamples
+    message: Told
 
 
 @dataclass(frozen=True, slots=True)

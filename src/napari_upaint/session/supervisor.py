@@ -13,7 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from napari_upaint.engine.progress import NewSamples, Stop
+from napari_upaint.engine.progress import NewSamples, PreviewView, Stop
 from napari_upaint.session.faults import describe, describe_exit
 from napari_upaint.session.protocol import (
     Begun,
@@ -53,7 +53,8 @@ class Supervisor:
         self._child: Child | None = None
         self._running: _Job | None = None
         self._waiting: deque[_Job] = deque()
-        self._early: dict[int, NewSamples] = {}  # samples for jobs that have not begun
+        # For jobs that have not begun: the newest of each kind.
+        self._early: dict[int, dict[type, NewSamples | PreviewView]] = {}
         self._begun = False  # whether the process took the running job's order
         self._retried: _Job | None = None
         self._deadline: float | None = None  # when the running job is killed
@@ -78,8 +79,8 @@ class Supervisor:
         """Stop a job that waits or runs."""
         self._post(lambda: self._stop(job, hard))
 
-    def post_tell(self, job: _Job, message: NewSamples) -> None:
-        """Hand samples to a job."""
+    def post_tell(self, job: _Job, message: NewSamples | PreviewView) -> None:
+        """Hand samples or a view to a job."""
         self._post(lambda: self._tell(job, message))
 
     def close(self, patience: float = 1.5) -> None:
@@ -145,8 +146,8 @@ class Supervisor:
         except Exception as error:  # it cannot be pickled, or there is no room for its arrays
             self._complete(Failed(job.id, *describe(error)))
             return
-        if job.id in self._early:
-            self._child.send(Tell(job.id, self._early[job.id]))
+        for message in self._early.get(job.id, {}).values():
+            self._child.send(Tell(job.id, message))
 
     def _stop(self, job: _Job, hard: bool) -> None:
         if job in self._waiting:
@@ -161,9 +162,9 @@ class Supervisor:
                 self._grant(self._grace if hard else max(self._grace, _STEPS_WAITED * self._step_seconds))
             self._child.send(Tell(job.id, Stop()))
 
-    def _tell(self, job: _Job, message: NewSamples) -> None:
+    def _tell(self, job: _Job, message: NewSamples | PreviewView) -> None:
         if job in self._waiting or (job is self._running and not self._begun):
-            self._early[job.id] = message
+            self._early.setdefault(job.id, {})[type(message)] = message
         if job is self._running and self._child is not None:
             self._child.send(Tell(job.id, message))
 

@@ -1,0 +1,329 @@
+"""The preview shows what the newest weights see, where one looks, and costs little."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_upaint.core.normalize import measure
+from napari_upaint.core.outlines import outlined
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine import preview, trainer
+from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.predict import segment_plane
+from napari_upaint.engine.preview import PAUSE, SHARE, Preview, preview_view, with_preview
+from napari_upaint.engine.progress import (
+    NewSamples,
+    PreviewResult,
+    PreviewView,
+    SamplesHeard,
+    Stop,
+    TrainProgress,
+    TrainResult,
+)
+from napari_upaint.engine.train import train
+from napari_upaint.engine.unet import build
+from napari_upaint.errors import ImageError
+from napari_upaint.io.models import Architecture, ModelHeader
+from napari_upaint.settings import ObjectSettings, TrainSettings
+
+YX = np.mgrid[:90, :100]
+TRUTH = sum((((YX[0] - y) ** 2 + (YX[1] - x) ** 2 <= 100) * n for n, (y, x) in enumerate(((25, 25), (60, 70)), 1)))
+IMAGE = ((TRUTH > 0) * 100.0 + np.random.default_rng(0).normal(50, 8, TRUTH.shape))[None].astype(np.float32)
+NORMAL = measure(IMAGE)
+STRIPES = np.where((YX[0] // 4) % 2 == 0, np.where(TRUTH > 0, TRUTH + 1, 1), 0).astype(np.uint16)
+SAMPLE = Sample(IMAGE, STRIPES, NORMAL, name="discs")
+VIEW = PreviewView(1, IMAGE, NORMAL, objects=ObjectSettings(smallest=0))
+FAST = TrainSettings(steps=1, width=4, depth=3, scale=1.0, learning_rate=6e-3)
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    """Learn tiles of 36 px: a step takes milliseconds."""
+    real = trainer.plan_for
+    monkeypatch.setattr(trainer, "plan_for", lambda *args, **kw: replace(real(*args, **kw), output=36, warmup=3))
+
+
+@pytest.fixture
+def no_limit(monkeypatch):
+    """As many previews as there are steps."""
+    monkeypatch.setattr(preview, "SHARE", 1e9)
+    monkeypatch.setattr(preview, "PAUSE", 0.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    architecture = Architecture(width=4, depth=3, n_outputs=3)
+    return from_network(build(architecture), ModelHeader("m", architecture, border=True))
+
+
+def run(commands, steps=12, samples=(SAMPLE,), **more):
+    """Train; `commands`: what to send after which message. Return everything that was said."""
+    generator = train(samples, kind="objects", start=None, settings=replace(FAST, steps=steps, **more), device="cpu")
+    seen = []
+    try:
+        seen.append(next(generator))
+        while True:
+            seen.append(generator.send(commands.get(len(seen))))
+    except StopIteration:
+        return seen
+
+
+# -- when ----------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """Steps and previews take as long as they are told to."""
+
+    def __init__(self):
+        self.now = 50.0
+
+    def __call__(self):
+        return self.now
+
+
+def simulated(monkeypatch, seconds, step=0.05, cost=0.3, views=lambda step: None):
+    """Return (previews as (time, view), Preview) of a training on a clock that does not run by itself."""
+    clock = Clock()
+    plan, made, began = Preview(clock), [], clock()
+
+    def predict(network, header, scale, view, step):
+        clock.now += cost
+        return PreviewResult(view.id, np.zeros((1, 1), np.uint8), ("object",), "objects", scale, step)
+
+    monkeypatch.setattr(preview, "predict_view", predict)
+    number = 0
+    while clock() - began < seconds:
+        clock.now += step
+        number += 1
+        view = views(number)
+        if view is not None:
+            plan.look_at(view)
+        if plan.due(number):
+            result = plan.make(torch.nn.Identity(), ModelHeader("m", Architecture()), 1.0, number)
+            made.append((clock() - began, result.id))
+    return made, plan
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.3, 2.0])
+@pytest.mark.parametrize("step", [0.01, 0.5])
+def test_previews_cost_less_than_their_share(monkeypatch, cost, step):
+    made, plan = simulated(monkeypatch, 60, step, cost, lambda n: VIEW if n == 1 else None)
+    assert len(made) >= 2
+    # The very first one is guessed; from then on the share holds.
+    assert plan.spent <= SHARE * plan.trained + 1e-9
+    gaps = np.diff([at for at, _ in made])
+    assert gaps.min() >= max(PAUSE, cost / SHARE)
+    assert gaps[1:].max() <= max(PAUSE, cost / SHARE) + 2 * step + cost + 0.01
+
+
+def test_a_view_that_moves_is_shown_first_and_costs_no_more_than_the_share(monkeypatch):
+    # Somebody looks after a minute of training, then pans all the time.
+    made, plan = simulated(
+        monkeypatch, 90, 0.05, 0.3, lambda n: replace(VIEW, id=n) if n > 1200 and n % 8 == 0 else None
+    )
+    assert made[0][0] < 61
+    assert made[4][0] < 64  # what was saved up may be spent at once
+    assert plan.spent <= SHARE * plan.trained + 0.3
+    assert [view for _, view in made] == sorted({view for _, view in made})
+
+
+def test_nothing_is_predicted_that_would_look_the_same():
+    plan = Preview(Clock())
+    assert not plan.due(1)  # no view
+    clock = Clock()
+    plan = Preview(clock)
+    plan.due(1)
+    clock.now += 100
+    plan.look_at(VIEW)
+    assert plan.due(5)
+    plan.look_at(PreviewView(2, None))
+    assert not plan.due(6)
+
+
+# -- what ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_training_shows_what_it_sees(no_limit):
+    seen = run({2: VIEW}, steps=40)
+    pictures = [one for one in seen if isinstance(one, PreviewResult)]
+    steps = [one.step for one in seen if isinstance(one, TrainProgress) and one.step]
+    assert steps == list(range(1, 41))
+    assert len(pictures) > 30
+    assert [one.step for one in pictures] == sorted({one.step for one in pictures})
+    last, result = pictures[-1], seen[-1]
+    assert isinstance(result, TrainResult)
+    assert (last.id, last.classes, last.kind, last.picture.shape) == (1, ("object",), "objects", TRUTH.shape)
+    assert ((last.picture > 0) == (TRUTH > 0)).mean() > 0.9 > ((pictures[0].picture > 0) == (TRUTH > 0)).mean()
+
+
+def test_looking_does_not_change_what_is_learnt(no_limit):
+    silent, watched = run({})[-1], run({2: VIEW})[-1]
+    assert watched.after == silent.after
+    for name, value in silent.model.weights.items():
+        np.testing.assert_array_equal(value, watched.model.weights[name])
+
+
+def test_a_view_is_heard_at_any_time_and_can_be_taken_away(no_limit):
+    later = replace(VIEW, id=2, inside=(slice(10, 50), slice(20, 90)))
+    seen = run({1: VIEW, 8: later, 14: PreviewView(3, None)}, steps=20)
+    ids = [one.id for one in seen if isinstance(one, PreviewResult)]
+    assert set(ids) == {1, 2}
+    assert ids == sorted(ids)
+    assert {one.picture.shape for one in seen if isinstance(one, PreviewResult) and one.id == 2} == {(40, 70)}
+    assert not any(isinstance(one, PreviewResult) for one in seen[16:])
+
+
+@pytest.mark.parametrize("told", [VIEW, NewSamples((replace(SAMPLE, name="newer"),))])
+def test_what_came_before_the_training_is_not_lost(no_limit, told):
+    generator = train((SAMPLE,), kind="objects", start=None, settings=replace(FAST, steps=4), device="cpu", told=told)
+    seen = list(generator)
+    assert isinstance(seen[-1], TrainResult)
+    assert seen[-1].model.header.provenance["images"] == (["newer"] if told is not VIEW else ["discs"])
+    assert any(isinstance(one, PreviewResult) for one in seen) == (told is VIEW)
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (replace(VIEW, image=np.repeat(IMAGE, 3, 0), normalization=measure(np.repeat(IMAGE, 3, 0))), "1 channels"),
+        (replace(VIEW, image=np.full_like(IMAGE, np.nan)), "NaN"),
+    ],
+)
+def test_a_view_that_cannot_be_predicted_does_not_end_a_training(no_limit, view, words):
+    seen = run({2: view})
+    (one,) = [one for one in seen if isinstance(one, PreviewResult)]
+    assert words in one.problem
+    assert one.picture.size == 0
+    assert seen[-1].steps == 12
+
+
+def test_a_fault_of_the_preview_does_not_end_a_training(no_limit, monkeypatch):
+    monkeypatch.setattr(preview, "outlined", lambda *_: 1 / 0)
+    seen = run({2: VIEW})
+    assert "ZeroDivisionError" in next(one for one in seen if isinstance(one, PreviewResult)).problem
+    assert seen[-1].steps == 12
+
+
+def test_a_stop_in_the_middle_of_previews_gives_a_model(no_limit):
+    seen = run({2: VIEW, 9: Stop()}, steps=500)
+    assert isinstance(seen[-1], TrainResult)
+    assert len(seen) < 14
+
+
+def test_without_a_training_a_preview_is_what_segmenting_gives(model):
+    *progress, result = preview_view(replace(VIEW, inside=(slice(5, 60), slice(0, 80))), model, "cpu")
+    assert progress
+    *_, plane = segment_plane(IMAGE, NORMAL, model, objects=VIEW.objects, device="cpu")
+    np.testing.assert_array_equal(result.picture, outlined(plane.labels, "objects", 1)[5:60, :80])
+    assert (result.step, result.scale) == (0, 1.0)
+
+
+def test_a_preview_stops_between_tiles(model):
+    large = replace(VIEW, image=np.tile(IMAGE, (1, 8, 8)))
+    steps = preview_view(large, model, "cpu")
+    next(steps)
+    with pytest.raises(StopIteration):
+        steps.send(Stop())
+
+
+def test_a_region_that_was_shrunk_is_seen_at_the_scale_of_the_model(model):
+    half = replace(model, header=replace(model.header, scale=0.5))
+    small = replace(VIEW, image=IMAGE.reshape(1, 45, 2, 50, 2).mean((2, 4)), shrunk=2)
+    *_, result = preview_view(small, half, "cpu")
+    assert result.picture.shape == (45, 50)
+    assert result.scale == 0.5
+    # The network saw the same; only the picture is coarser.
+    *_, full = preview_view(VIEW, half, "cpu")
+    assert ((full.picture[::2, ::2] > 0) == (result.picture > 0)).mean() > 0.97
+
+
+def test_a_preview_of_a_broken_image_is_a_sentence(model):
+    with pytest.raises(ImageError, match="NaN"):
+        list(preview_view(replace(VIEW, image=np.full_like(IMAGE, np.inf)), model, "cpu"))
+
+
+# -- new paint -----------------------------------------------------------------------------------------------------
+
+
+def test_new_paint_is_answered():
+    empty = replace(SAMPLE, annotation=np.zeros_like(STRIPES))
+    other = replace(SAMPLE, name="other")
+    seen = run({6: NewSamples((SAMPLE, other)), 9: NewSamples((empty,))}, steps=12)
+    taken, refused = (one for one in seen if isinstance(one, SamplesHeard))
+    assert (taken.problem, taken.samples) == ("", 2)
+    assert "Nothing is painted" in refused.problem
+    assert refused.samples == 2
+    assert seen[-1].steps == 12
+
+
+def test_a_class_too_many_is_refused_in_a_sentence():
+    two = replace(SAMPLE, annotation=np.minimum(STRIPES, 3))
+    three = replace(SAMPLE, annotation=np.where(STRIPES == 3, 4, STRIPES))
+    generator = train((two,), kind="classes", start=None, settings=replace(FAST, steps=6), device="cpu")
+    seen = [next(generator), next(generator), next(generator), generator.send(NewSamples((three,))), *generator]
+    (heard,) = [one for one in seen if isinstance(one, SamplesHeard)]
+    assert heard.problem.startswith("3 classes are painted and the network has 2")
+    assert seen[-1].steps == 6
+
+
+def test_new_paint_extends_the_time_and_validation_goes_on():
+    generator = train((SAMPLE,), kind="objects", start=None, settings=replace(FAST, steps=0, seconds=2), device="cpu")
+    seen, sent = [next(generator)], 0
+    for _ in range(10**6):
+        late = seen[-1].fraction > 0.8 if isinstance(seen[-1], TrainProgress) else False
+        sent += late and sent < 2
+        try:
+            seen.append(
+                generator.send(NewSamples((SAMPLE,)) if late and sent <= 2 and sent > len(heard(seen)) else None)
+            )
+        except StopIteration:
+            break
+    first, second = heard(seen)
+    progress = [one for one in seen if isinstance(one, TrainProgress)]
+    budgets = sorted({one.budget for one in progress})
+    assert budgets[0] == 2
+    assert len(budgets) == 3
+    assert budgets[1] == pytest.approx(2.6, abs=0.5)
+    assert first.problem == second.problem == ""
+    after = seen[seen.index(second) :]
+    assert sum(one.validation is not None for one in after if isinstance(one, TrainProgress)) >= 3
+    assert seen[-1].seconds >= budgets[-1]
+
+
+def heard(seen):
+    return [one for one in seen if isinstance(one, SamplesHeard)]
+
+
+def test_a_model_that_learnt_new_paint_is_compared_with_the_start_on_that_paint(model):
+    """Or hard new paint would make a good model look worse than its start, and it would be thrown away."""
+    inverse = replace(SAMPLE, annotation=np.where(STRIPES > 1, 1, np.where(STRIPES == 1, 2, 0)).astype(np.uint16))
+    commands = {40: NewSamples((inverse,))}
+    generator = train((SAMPLE,), kind="objects", start=model, settings=replace(FAST, steps=160, hold=0), device="cpu")
+    seen = [next(generator)]
+    for _ in range(10**6):
+        try:
+            seen.append(generator.send(commands.get(len(seen))))
+        except StopIteration:
+            break
+    alone = list(train((inverse,), kind="objects", start=model, settings=replace(FAST, steps=1), device="cpu"))
+    assert seen[-1].before == pytest.approx(alone[-1].before, abs=0.02)
+    assert seen[-1].improved
+
+
+def test_the_wrapped_training_is_closed_with_the_wrapper():
+    closed = []
+
+    def training():
+        try:
+            while True:
+                yield TrainProgress("training", 0, 0.0, 0.0, 0.0)
+        finally:
+            closed.append(True)
+
+    steps = with_preview(None, training())
+    next(steps)
+    steps.close()
+    assert closed
