@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,9 @@ class Segmentation:
     labels: np.ndarray
     scores: np.ndarray | None
     names: tuple[str, ...]
+
+
+Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
 
 
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
