@@ -1,0 +1,124 @@
+"""What the simulated annotator paints, at first and then round by round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.strokes.contenders import Contender
+from napari_upaint.core.strokes import BACKGROUND, FIRST, correct, paint_strokes, stroke
+from napari_upaint.core.uncertainty import margin, object_radius, where_next
+from napari_upaint.settings import Kind
+
+MODES = ("once", "corrective", "unsure", "anywhere")
+ROUNDS = {"once": 1, "corrective": 4, "unsure": 4, "anywhere": 4}
+# Places that are visited in a round; each costs the annotator up to two strokes.
+PLACES = 3
+
+
+@dataclass(frozen=True)
+class Brush:
+    """How much is painted at first, and how.
+
+    Attributes
+    ----------
+    objects, background : int
+        Numbers of strokes; for classes, `objects` on each.
+    length, width : int
+        Pixels.
+    """
+
+    objects: int = 8
+    background: int = 5
+    length: int = 40
+    width: int = 3
+
+
+def first_paint(truth: np.ndarray, rng: np.random.Generator, brush: Brush, kind: Kind, mode: str) -> np.ndarray:
+    """Paint the strokes of the first round; half as many where more will follow at chosen places."""
+    share = 1 if mode in ("once", "corrective") else 2
+    return paint_strokes(
+        truth,
+        rng,
+        n_object=max(2, brush.objects // share),
+        n_background=max(2, brush.background // share),
+        length=brush.length,
+        width=brush.width,
+        kind=kind,
+    )
+
+
+def more_paint(
+    image: np.ndarray,
+    truth: np.ndarray,
+    annotation: np.ndarray,
+    learner: Contender,
+    rng: np.random.Generator,
+    brush: Brush,
+    kind: Kind,
+    mode: str,
+) -> np.ndarray:
+    """Return the annotation of the next round, what was painted before included."""
+    if mode == "corrective":
+        prediction = learner.labels(image, kind, split=False)
+        return correct(
+            truth,
+            prediction,
+            rng,
+            annotation=annotation,
+            n_strokes=2 * PLACES,
+            length=brush.length,
+            width=brush.width,
+            kind=kind,
+        )
+    for place, radius in _places(image, annotation, learner, rng, kind, mode):
+        annotation = visit(truth, annotation, place, radius, rng, brush, kind)
+    return annotation
+
+
+def _places(
+    image: np.ndarray, annotation: np.ndarray, learner: Contender, rng: np.random.Generator, kind: Kind, mode: str
+) -> list[tuple[tuple[int, ...], int]]:
+    radius = object_radius(learner.labels(image, kind, split=False))
+    if mode == "anywhere":
+        return [(tuple(int(rng.integers(n)) for n in annotation.shape), radius) for _ in range(PLACES)]
+    unsure, visited = margin(learner.scores(image)), list[tuple[int, ...]]()
+    for _ in range(PLACES):
+        place = where_next(unsure, annotation, visited, radius)
+        if place is None:
+            break
+        visited.append(place.at)
+    return [(at, radius) for at in visited]
+
+
+def visit(
+    truth: np.ndarray,
+    annotation: np.ndarray,
+    place: tuple[int, ...],
+    radius: int,
+    rng: np.random.Generator,
+    brush: Brush,
+    kind: Kind,
+) -> np.ndarray:
+    """Paint at a place: a stroke on the object in the middle, or nearest to it, and one on the background beside."""
+    painted = annotation.copy()
+    window = tuple(slice(max(0, at - radius), at + radius + 1) for at in place)
+    here = np.zeros(truth.shape, bool)
+    here[window] = True
+    values, counts = np.unique(truth[here & (truth > 0)], return_counts=True)
+    for value in (0, int(values[counts.argmax()]) if len(values) else 0):
+        free = (truth == value) & (painted == 0)
+        if (free & here).any():
+            new = stroke(free, rng, length=brush.length, width=brush.width, start=here)
+            painted[new] = _paint(painted, truth, value, kind)
+    return painted
+
+
+def _paint(painted: np.ndarray, truth: np.ndarray, value: int, kind: Kind) -> int:
+    if value == 0:
+        return BACKGROUND
+    if kind == "classes":
+        return value + 1
+    known = painted[(truth == value) & (painted >= FIRST)]
+    return int(np.bincount(known).argmax()) if len(known) else max(FIRST, int(painted.max()) + 1)

@@ -1,0 +1,265 @@
+"""Who takes part: each learns from one painted image and then segments others."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_upaint.core.labels import FIRST
+from napari_upaint.core.normalize import measure
+from napari_upaint.core.objects import label_scores
+from napari_upaint.settings import Kind, ObjectSettings, TrainSettings
+
+THREADS = 2
+
+
+class Contender(Protocol):
+    """What every contender does; images are (C, Y, X), annotations (Y, X): 0 unlabelled, 1 background."""
+
+    def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
+        """Learn; return figures worth noting."""
+
+    def scores(self, image: np.ndarray) -> np.ndarray:
+        """Return scores (K, Y, X) of background and classes."""
+
+    def labels(self, image: np.ndarray, kind: Kind, *, split: bool) -> np.ndarray:
+        """Return objects or classes (Y, X), by default or cut at their necks by a watershed."""
+
+
+class UPaint:
+    """This package.
+
+    Parameters
+    ----------
+    model : str or None
+        A bundled model; None: from scratch, as wide as the fast one.
+    seconds : float
+        Budget from pressing Train on, finding the scale included; 0: only the scale is found.
+    steps : int
+        Instead of seconds, if not 0.
+    """
+
+    def __init__(self, model: str | None, seconds: float, steps: int = 0, **settings: Any) -> None:
+        from napari_upaint.io.models import load_model
+
+        self.start = load_model(model) if model else None
+        self.model = self.start
+        self.settings = TrainSettings(seconds=max(1.0, seconds), steps=steps, **settings)
+        self.zero_shot = seconds == 0
+
+    def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
+        from napari_upaint.core.sample import Sample
+        from napari_upaint.engine.train import train
+
+        sample = Sample(image, annotation, measure(image))
+        if self.zero_shot:
+            scale = self._find_scale(sample, kind)
+            return {"scale": scale, "steps": 0}
+        *_, result = train([sample], kind=kind, start=self.start, settings=self.settings, device="cpu")
+        self.model = result.model
+        return {
+            "scale": result.model.header.scale,
+            "steps": result.steps,
+            "before": result.before,
+            "after": result.after,
+            "improved": result.improved,
+        }
+
+    def _find_scale(self, sample: Any, kind: Kind) -> float:
+        from dataclasses import replace
+
+        from napari_upaint.engine.checkpoint import from_network
+        from napari_upaint.engine.scale import best_scale, find_scale
+        from napari_upaint.engine.start import start_header, start_network
+
+        assert self.start is not None
+        header = start_header([sample], kind, self.start, self.settings)
+        network = start_network(header, self.start, sample.image.shape[0])
+        scale = best_scale(list(find_scale(network, [sample], border=header.border)))
+        self.model = from_network(network, replace(header, scale=scale))
+        return scale
+
+    def scores(self, image: np.ndarray) -> np.ndarray:
+        return np.asarray(self._segment(image, ObjectSettings()).scores, np.float32)
+
+    def labels(self, image: np.ndarray, kind: Kind, *, split: bool) -> np.ndarray:
+        return np.asarray(self._segment(image, ObjectSettings(split=split)).labels)
+
+    def _segment(self, image: np.ndarray, objects: ObjectSettings) -> Any:
+        from napari_upaint.engine.predict import segment_plane
+
+        assert self.model is not None
+        *_, result = segment_plane(image, measure(image), self.model, objects=objects, device="cpu")
+        return result
+
+
+class _PixelClassifier:
+    """What the classifiers of pixels share: the same threshold, components and smallest size as U-Paint's."""
+
+    def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
+        # Objects are one class to them: which stroke belongs to which object is nothing they could use.
+        classes = np.minimum(annotation, FIRST) if kind == "objects" else annotation
+        self.learn(_gray(image), classes.astype(np.uint8))
+        return {}
+
+    def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Return scores (K, Y, X) of an image (C, Y, X), float32 of about 0..1."""
+        raise NotImplementedError
+
+    def scores(self, image: np.ndarray) -> np.ndarray:
+        return self.predict(_gray(image))
+
+    def labels(self, image: np.ndarray, kind: Kind, *, split: bool) -> np.ndarray:
+        return label_scores(self.scores(image), kind=kind, border=False, settings=ObjectSettings(split=split))
+
+
+def _threads() -> int:
+    return int(os.environ.get("OMP_NUM_THREADS", THREADS))
+
+
+def _gray(image: np.ndarray) -> np.ndarray:
+    """Return the image on U-Paint's own scale of gray values: images differ less from each other for everybody."""
+    return measure(image).apply(image)
+
+
+class Forest(_PixelClassifier):
+    """The workflow of ilastik with scikit-image's filters: intensity, edges, texture at several scales, 100 trees."""
+
+    def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
+        from sklearn.ensemble import RandomForestClassifier
+
+        painted = annotation > 0
+        self.trees = RandomForestClassifier(n_estimators=100, n_jobs=_threads(), random_state=0)
+        self.trees.fit(self._features(image)[painted], annotation[painted])
+
+    @staticmethod
+    def _features(image: np.ndarray) -> np.ndarray:
+        from skimage.feature import multiscale_basic_features
+
+        return np.asarray(multiscale_basic_features(image, sigma_min=0.5, sigma_max=16, channel_axis=0))
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        features = self._features(image)
+        scores = self.trees.predict_proba(features.reshape(-1, features.shape[-1]))
+        return np.moveaxis(scores.reshape(*features.shape[:2], -1), -1, 0).astype(np.float32)
+
+
+class Convpaint(_PixelClassifier):
+    """napari-convpaint with one of its feature extractors, in the settings that it proposes.
+
+    Parameters
+    ----------
+    extractor : str
+        "gaussian" works without a network; "vgg16" (its default) and the others load weights at first use.
+    scalings : list of int or None
+        Sizes of the pyramid of features, None: what is proposed.
+    """
+
+    def __init__(self, extractor: str, scalings: list[int] | None = None) -> None:
+        _declare_operations()
+        from napari_convpaint.convpaint_model import ConvpaintModel
+
+        self.model = ConvpaintModel() if extractor == "vgg16" else ConvpaintModel(extractor)
+        if scalings:
+            self.model.set_params(fe_scalings=scalings)
+
+    def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
+        self.model.set_params(channel_mode="rgb" if len(image) == 3 else "single", ignore_warnings=True)
+        self.model.train(self._axes(image), annotation)
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.predict_probas(self._axes(image)), np.float32)
+
+    @staticmethod
+    def _axes(image: np.ndarray) -> np.ndarray:
+        return image if len(image) == 3 else image[0]
+
+
+class Apoc(_PixelClassifier):
+    """APOC: a random forest on the graphics card's filters (OpenCL), its set of features for small objects."""
+
+    def __init__(self) -> None:
+        import apoc
+
+        self.features = apoc.PredefinedFeatureSet.object_size_1_to_5_px.value
+        self.folder = tempfile.TemporaryDirectory()
+        file = str(Path(self.folder.name) / "classifier.cl")
+        self.classifier = apoc.PixelClassifier(opencl_filename=file, max_depth=8, num_ensembles=100)
+
+    def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
+        self.classes = int(annotation.max())
+        self.classifier.train(self.features, annotation, [*image] if len(image) > 1 else image[0])
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        classes = np.asarray(self.classifier.predict(image=[*image] if len(image) > 1 else image[0]))
+        return (classes == np.arange(1, self.classes + 1)[:, None, None]).astype(np.float32)
+
+
+def _declare_operations() -> None:
+    """Declare two operations that torchvision asks torch for at import; a build for another torch has lost them.
+
+    Nobody here calls them. Where torchvision is complete this does nothing.
+    """
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _LIBRARIES.append(library)
+
+
+# Declarations last as long as the object that made them.
+_LIBRARIES: list[Any] = []
+
+
+def budgeted(model: str | None) -> Callable[[float, int], Contender]:
+    """Return who makes U-Paint contenders of a budget."""
+    return lambda seconds, steps: UPaint(model, seconds, steps)
+
+
+# Those with a budget run once for each; the others take the time they need.
+TRAINED: dict[str, Callable[[float, int], Contender]] = {
+    "generalist-fast": budgeted("generalist-fast"),
+    "generalist": budgeted("generalist"),
+    "scratch": budgeted(None),
+}
+FITTED: dict[str, Callable[[], Contender]] = {
+    "zero-shot": lambda: UPaint("generalist-fast", 0),
+    "zero-shot-wide": lambda: UPaint("generalist", 0),
+    "forest": Forest,
+    "convpaint-gaussian": lambda: Convpaint("gaussian"),
+    "convpaint-gaussian-pyramid": lambda: Convpaint("gaussian", [1, 2, 4, 8]),
+    "convpaint-vgg16": lambda: Convpaint("vgg16"),
+    "convpaint-dinov2": lambda: Convpaint("dinov2"),
+    "apoc": Apoc,
+}
+NAMES = (*TRAINED, *FITTED)
+WORDS = {
+    "generalist-fast": "U-Paint, generalist-fast",
+    "generalist": "U-Paint, generalist",
+    "scratch": "U-Paint, from scratch",
+    "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",
+    "zero-shot-wide": "U-Paint, generalist, zero-shot at the scale found",
+    "forest": "random forest on filters (as ilastik)",
+    "convpaint-gaussian": "Convpaint, gaussian",
+    "convpaint-gaussian-pyramid": "Convpaint, gaussian at four scales",
+    "convpaint-vgg16": "Convpaint, VGG16",
+    "convpaint-dinov2": "Convpaint, DINOv2",
+    "apoc": "APOC",
+}
+
+
+def contender(name: str, seconds: float, steps: int = 0) -> Contender:
+    """Return a contender by name."""
+    return TRAINED[name](seconds, steps) if name in TRAINED else FITTED[name]()

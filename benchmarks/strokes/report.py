@@ -1,0 +1,173 @@
+"""Tables and curves of the results that the contest has left."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.strokes.contenders import NAMES, TRAINED, WORDS
+from benchmarks.strokes.sets import SETS
+from benchmarks.timing import Table
+
+CURVES = Path(__file__).parents[2] / "docs" / "images" / "strokes.svg"
+MEASURES = {"iou": "IoU", "ap50": "AP50", "f1": "F1", "seg": "SEG"}
+# What a budget is compared at.
+SECONDS = 60.0
+_CORRECTING = "After each round strokes are painted where the prediction is most wrong."
+_CHOOSING = """From half the strokes on, each round visits three places of the painted image and paints an object and
+background there: the most uncertain places, or any."""
+_IN_ROUNDS = (
+    (("corrective",), "Correcting", _CORRECTING),
+    (("unsure", "anywhere"), "Where to paint next", _CHOOSING),
+)
+Line = dict[str, Any]
+Entry = tuple[str, float]  # contender and budget
+
+
+def lines_of(path: Path) -> list[Line]:
+    """Return the results; of what was run twice the later ones."""
+    if not path.is_file():
+        return []
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return list({(line["key"], line["round"], line["split"]): line for line in found}.values())
+
+
+def report(path: Path) -> Iterator[Table]:
+    """Yield the tables of a file of results."""
+    lines = lines_of(path)
+    once = _best_cut([line for line in lines if line["mode"] == "once"])
+    if once:
+        yield _means(once)
+        for measure in ("iou", "ap50"):
+            yield _sets(once, measure)
+    for modes, title, note in _IN_ROUNDS:
+        rounds = _best_cut([line for line in lines if line["mode"] in modes])
+        if rounds:
+            yield _rounds(rounds, title, note)
+
+
+def _best_cut(lines: Sequence[Line]) -> list[Line]:
+    """Keep one way of cutting objects apart for each contender: U-Paint's own default, the better one of others."""
+    means = defaultdict(list)
+    for line in lines:
+        means[line["contender"], line["split"]].append(line["ap50"])
+    split = {
+        name: "generalist" not in name
+        and not name.startswith(("zero", "scratch"))
+        and np.mean(means[name, True]) > np.mean(means[name, False])
+        for name in {line["contender"] for line in lines}
+    }
+    return [line for line in lines if line["split"] == split[line["contender"]]]
+
+
+def _entries(lines: Sequence[Line]) -> list[Entry]:
+    found = {(line["contender"], line["budget"] if line["contender"] in TRAINED else 0.0) for line in lines}
+    return sorted(found, key=lambda entry: (NAMES.index(entry[0]), entry[1]))
+
+
+def _words(entry: Entry, split: bool = False) -> str:
+    name, seconds = entry
+    return WORDS[name] + (f", {seconds:.0f} s" if seconds else "") + (", watershed" if split else "")
+
+
+def by_set(lines: Sequence[Line], entry: Entry, measure: str) -> dict[str, float]:
+    """Return the mean over seeds of each set that a contender has run on."""
+    values = defaultdict(list)
+    for line in lines:
+        if line["contender"] == entry[0] and (entry[0] not in TRAINED or line["budget"] == entry[1]):
+            values[line["set"]].append(line[measure])
+    return {one: float(np.mean(found)) for one, found in values.items()}
+
+
+def _means(lines: Sequence[Line]) -> Table:
+    rows = []
+    for entry in _entries(lines):
+        mine = [line for line in lines if (line["contender"], line["budget"]) == entry or line["contender"] == entry[0]]
+        split = any(line["split"] for line in mine)
+        times = [by_set(lines, entry, name) for name in ("fit_seconds", "segment_seconds")]
+        cells = [f"{np.mean(list(time.values())):.1f}" for time in times]
+        scores = [f"{np.mean(list(by_set(lines, entry, name).values())):.3f}" for name in MEASURES]
+        rows.append([_words(entry, split), str(len(times[0])), *cells, *scores])
+    return Table(
+        "After a few strokes", _conditions(lines), ("", "sets", "s to learn", "s an image", *MEASURES.values()), rows
+    )
+
+
+def _conditions(lines: Sequence[Line]) -> str:
+    brush = json.loads(lines[0]["key"])["brush"]
+    threads = sorted({line["threads"] for line in lines})
+    seeds = len({line["seed"] for line in lines})
+    load = float(np.median([line["load_before"] for line in lines]))
+    return (
+        f"A simulated annotator paints {brush['objects']} strokes in objects and {brush['background']} in the "
+        f"background of one image, {brush['length']} px long (shorter in small objects) and {brush['width']} px wide; "
+        "scores are means over two or three other images of each set, then over "
+        f"{seeds} seed{'s' if seeds > 1 else ''}, then over sets. Each contender has the same strokes, "
+        f"{' or '.join(map(str, threads))} threads, a process of its own; starting it is not counted. Median load of "
+        f"the machine before a run: {load:.1f}. AP50 = TP / (TP + FP + FN) at IoU 0.5. All have the same threshold, "
+        "smallest size and filling of holes; contenders other than U-Paint have the better one of connected parts and "
+        "parts cut by a watershed. None of the networks has learnt from these sets:\n\n"
+        + "\n".join(f"* `{one.name}`: {one.what}; {one.publisher}." for one in SETS)
+    )
+
+
+def _sets(lines: Sequence[Line], measure: str) -> Table:
+    entries = [entry for entry in _entries(lines) if entry[1] in (0.0, SECONDS)] or _entries(lines)
+    values = [by_set(lines, entry, measure) for entry in entries]
+    names = [one.name for one in SETS if any(one.name in value for value in values)]
+    rows = [[name, *(f"{value[name]:.3f}" if name in value else "" for value in values)] for name in names]
+    rows.append(["mean", *(f"{np.mean(list(value.values())):.3f}" for value in values)])
+    return Table(f"{MEASURES[measure]} on each set", "", ("set", *(_words(entry) for entry in entries)), rows)
+
+
+def _rounds(lines: Sequence[Line], title: str, note: str) -> Table:
+    rows = []
+    for mode, name in sorted({(line["mode"], line["contender"]) for line in lines}):
+        mine = [line for line in lines if (line["mode"], line["contender"]) == (mode, name)]
+        for number in sorted({line["round"] for line in mine}):
+            here = [line for line in mine if line["round"] == number]
+            entry = (name, here[0]["budget"] if name in TRAINED else 0.0)
+            painted = f"{np.mean([line['painted'] for line in here]):.0f}"
+            scores = [f"{np.mean(list(by_set(here, entry, one).values())):.3f}" for one in MEASURES]
+            rows.append([_words(entry), _MODES[mode], str(number), painted, *scores])
+    return Table(title, note, ("", "painted", "round", "px painted in all", *MEASURES.values()), rows)
+
+
+_MODES = {"corrective": "where wrong", "unsure": "where uncertain", "anywhere": "anywhere"}
+
+
+def draw(path: Path, target: Path = CURVES) -> bool:
+    """Draw mean IoU and AP50 against time on the clock; return False without results or matplotlib."""
+    lines = _best_cut([line for line in lines_of(path) if line["mode"] == "once"])
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        return False
+    if not lines:
+        return False
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "upaint"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for axis, measure in zip(axes, ("iou", "ap50"), strict=True):
+        for name in dict.fromkeys(entry[0] for entry in _entries(lines)):
+            points = sorted(_point(lines, entry, measure) for entry in _entries(lines) if entry[0] == name)
+            axis.plot(*zip(*points, strict=True), "o-", label=WORDS[name])
+        axis.set(xscale="log", xlabel="learning and segmenting an image (s)", ylabel=f"mean {MEASURES[measure]}")
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=7)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, metadata={"Date": None})
+    pyplot.close(figure)
+    return True
+
+
+def _point(lines: Sequence[Line], entry: Entry, measure: str) -> tuple[float, float]:
+    seconds = sum(np.mean(list(by_set(lines, entry, name).values())) for name in ("fit_seconds", "segment_seconds"))
+    return float(seconds), float(np.mean(list(by_set(lines, entry, measure).values())))
