@@ -126,8 +126,15 @@ def object_radius(labels: np.ndarray) -> int:
 
 
 def smoothed(uncertainty: np.ndarray, radius: int) -> np.ndarray:
-    """Return the mean of the window of 2 `radius` + 1 pixels around each pixel, mirrored at the edges; float32."""
-    return np.asarray(ndimage.uniform_filter(uncertainty.astype(np.float32), 2 * radius + 1, mode="reflect"))
+    """Return the weighted mean of the window around each pixel, float32; images go on as mirrored at their edges.
+
+    The weights fall linearly from the middle to nothing at 2 * (radius // 2) + 1 pixels: with equal ones a small
+    doubtful spot would be found at the side of a window as well as in its middle.
+    """
+    means = np.asarray(uncertainty, np.float32)
+    for _ in range(2):
+        means = ndimage.uniform_filter(means, 2 * (radius // 2) + 1, mode="reflect")
+    return np.asarray(means)
 
 
 def where_next(
@@ -140,8 +147,8 @@ def where_next(
 ) -> Place | None:
     """Return the most uncertain place that is neither painted nor visited.
 
-    Places are compared by the mean of a window about as large as an object: the edge of any object is a line of
-    undecided pixels, and single pixels are no place to paint.
+    Places are compared by the mean of a window about as large as an object (`smoothed`): the edge of any object is a
+    line of undecided pixels, and single pixels are no place to paint.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
@@ -40,6 +41,7 @@ class Layers(QObject):
     edited = Signal()  # the watched annotation was painted on
     label_taken = Signal()  # its brush has another label
     moved = Signal()  # another slice is in view
+    scored = Signal()  # a plane was segmented
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,11 +50,12 @@ class Layers(QObject):
         self._connected: list[tuple[Any, Callable[..., None]]] = []
         self._named: set[Hashable] = set()
         results = ResultLayers(viewer)
-        self.put_labels, self.put_scores = results.put_labels, results.put_scores
+        self.put_labels = results.put_labels
         self.stale_plane, self.relabel = results.stale_plane, results.relabel
         self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
         self.put_weight_map = results.put_weight_map
         self._results = results
+        self.guide = GuideLayers(viewer, results)
 
     def open(self) -> None:
         """Listen to the viewer."""
@@ -87,6 +90,11 @@ class Layers(QObject):
     def _moved(self, *_: Any) -> None:
         self._results.show_planes()
         self.moved.emit()
+
+    def put_scores(self, *plane: Any) -> None:
+        """Show the scores of a segmented plane; see `ResultLayers`."""
+        self._results.put_scores(*plane)
+        self.scored.emit()
 
     # -- choosing ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
 from napari_upaint.core.colours import label_rgba
+from napari_upaint.core.uncertainty import Method
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind, ObjectSettings
@@ -88,6 +89,36 @@ def new_weight_map(image: ImageSource, regions: Iterable[PaintedRegion], maps: I
         "contrast_limits": (0, most or 1),
     }
     return data, options | image.placement.options(), "image"
+
+
+def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:
+    """Return an empty map of uncertainty; transparent where the network is sure."""
+    data: Any = _zeros(image, image.shape, np.float16)
+    options = {
+        "name": f"{image.name} uncertainty ({method})",
+        "metadata": mark(image, "uncertainty", method),
+        "colormap": _clear_at_zero("inferno"),
+        "blending": "translucent",
+        "opacity": 0.7,
+        "rgb": False,
+        "contrast_limits": (0, 1),
+    }
+    return data, options | image.placement.options(), "image"
+
+
+def new_ring(image: ImageSource, at: tuple[int, ...], radius: int) -> NewLayer:
+    """Return a ring around a place: nothing in it, nothing to be drawn with it."""
+    options = {
+        "name": f"{image.name} next place",
+        "metadata": mark(image, "next place"),
+        "size": 2 * radius + 1,
+        "symbol": "disc",
+        "face_color": "transparent",
+        "border_color": "white",
+        "border_width": 0.08,
+        "antialiasing": 1,
+    }
+    return np.array([at], float), options | image.placement.options(), "points"
 
 
 def read_units() -> None:

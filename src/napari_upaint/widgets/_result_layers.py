@@ -51,11 +51,11 @@ class ResultLayers:
         find(self._viewer, image.key)  # results of a closed layer have no place any more
         layer = self.result(mark(image, "labels", kind), image.shape)
         if layer is None:
-            self._add_below_annotations(Layer.create(*new_labels(image, index, result, kind)))
+            self.add_below_annotations(Layer.create(*new_labels(image, index, result, kind)))
         else:
             layer.data[index] = result.labels
             tables.labels_changed(layer)
-            self._refresh(layer, image, index)
+            self.refresh(layer, image, index)
 
     def put_scores(
         self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind, objects: ObjectSettings
@@ -64,10 +64,10 @@ class ResultLayers:
         find(self._viewer, image.key)
         layer = self.result(scores_mark(image, result.names))
         if layer is None:
-            self._add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
+            self.add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
         else:
             layer.metadata[CACHE].put(index, result.scores, objects, result.spread)
-            self._refresh(layer, image, index)
+            self.refresh(layer, image, index)
 
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
         """Return a plane whose labels were made with other settings, one in view first; None if there is none."""
@@ -93,7 +93,7 @@ class ResultLayers:
             cache.planes[plane.index] = objects
             layer.data[plane.index] = labels
             tables.labels_changed(layer)
-            self._refresh(layer, plane.image, plane.index)
+            self.refresh(layer, plane.image, plane.index)
 
     def _labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made of an image that is open, or None."""
@@ -145,8 +145,8 @@ class ResultLayers:
 
     # -- coming and going ----------------------------------------------------------------------------------------
 
-    def _refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
-        # A plane out of view need not be drawn; napari reads it when somebody goes there.
+    def refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
+        """Draw a plane that changed. One out of view need not be drawn; napari reads it when somebody goes there."""
         if layer.visible and index == index_in_view(self._viewer, find(self._viewer, image.key)):
             layer.refresh()
 
@@ -161,7 +161,8 @@ class ResultLayers:
                 self._viewer.layers.remove(layer)
         return None
 
-    def _add_below_annotations(self, layer: Layer) -> None:
+    def add_below_annotations(self, layer: Layer) -> None:
+        """Add a layer below all labels: nothing may hide what is painted."""
         labels = (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels))
         self.add(layer, next(labels, len(self._viewer.layers)))
 

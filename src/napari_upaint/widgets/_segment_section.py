@@ -8,6 +8,7 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
 
 Extent = Literal["view", "layer", "all"]
@@ -54,6 +55,7 @@ class SegmentSection(QWidget):
         self.table_button = QPushButton("Save table…")
         self.table_button.clicked.connect(self._ask_where)
         self.table_name = "table"  # offered for its file
+        self.guide = GuideRow()
         measuring = QHBoxLayout()
         measuring.addWidget(self.measure_button)
         measuring.addWidget(self.table_button)
@@ -61,6 +63,7 @@ class SegmentSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
         column.addWidget(self.progress)
+        column.addWidget(self.guide)
         column.addLayout(measuring)
         column.addWidget(self.weight_map_button)
         self.show_running(False)

@@ -21,6 +21,8 @@ from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._uncertainty import Uncertainty
+from napari_upaint.widgets._where_next import WhereNext
 from napari_upaint.widgets._working import Working
 
 
@@ -48,6 +50,10 @@ class UPaintDock(QWidget):
         self.autosaving.failed.connect(self.working.fail)
         self.sections.train.train_wanted.connect(self.autosaving.save_now)
         self.keeping = Keeping(self.layers, self.choosing, self.working, self.sections, self.bridge, self)
+        self.uncertainty = Uncertainty(self.layers, self.sections.segment.guide, self)
+        self.uncertainty.failed.connect(self.working.fail)
+        self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
+        self.where_next.failed.connect(self.working.fail)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
@@ -68,6 +74,8 @@ class UPaintDock(QWidget):
             "Shift-B": background,
             "N": following,
             "Shift-N": following,
+            "U": self.where_next.search,
+            "Shift-U": self.where_next.search,
         }
 
     def _compose(self) -> None:
@@ -124,6 +132,8 @@ class UPaintDock(QWidget):
         self._viewer.events.theme.disconnect(self._follow_theme)
         self.keys.release()
         self.choosing.close()
+        self.uncertainty.close()
+        self.where_next.close()
         self.autosaving.close()
         self.keeping.close()
         self.working.close()

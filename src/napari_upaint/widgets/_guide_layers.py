@@ -1,0 +1,135 @@
+"""The layers that guide the user: uncertainty, and a ring around the place to paint next. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from napari.viewer import Viewer
+
+from napari_upaint.core.uncertainty import Method
+from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_ring, new_uncertainty
+from napari_upaint.widgets._open_layers import find, image_source, index_in_view, is_open
+from napari_upaint.widgets._result_layers import ResultLayers
+from napari_upaint.widgets._score_cache import ScoreCache
+from napari_upaint.widgets._sources import ImageSource
+
+# In the metadata of an uncertainty layer: for each plane, which prediction it shows.
+_SHOWN = "napari-upaint shown"
+# A window smaller than this on the screen is no place to paint in, pixels; the view comes closer then.
+_SMALLEST_ON_SCREEN = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredPlane:
+    """A plane whose uncertainty is wanted, and which prediction of it that is."""
+
+    image: ImageSource
+    index: tuple[int, ...]
+    cache: ScoreCache
+    method: Method
+    turn: int
+
+
+class GuideLayers:
+    """A part of `Layers`, by which the dock reaches it."""
+
+    def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
+        self._viewer, self._results = viewer, results
+
+    # -- uncertainty ---------------------------------------------------------------------------------------------
+
+    def cache(self, image: Hashable) -> ScoreCache | None:
+        """Return the scores of an image, None if it was not segmented."""
+        return next((cache for of, cache in self._caches() if of == image), None)
+
+    def unshown_plane(self, method: Method) -> ScoredPlane | None:
+        """Return a plane whose uncertainty is not shown as it is now, one in view first; None if there is none."""
+        found: ScoredPlane | None = None
+        for of, cache in self._caches():
+            source = find(self._viewer, of)
+            image = image_source(source)
+            layer = self._uncertainty_of(of, method)
+            shown = layer.metadata[_SHOWN] if layer is not None else {}
+            wanted = [index for index in cache.planes if has(cache, index, method)]
+            missing = [index for index in wanted if shown.get(index) != cache.turns.get(index)]
+            if missing:
+                in_view = index_in_view(self._viewer, source)
+                index = in_view if in_view in missing else missing[0]
+                plane = ScoredPlane(image, index, cache, method, cache.turns[index])
+                if index == in_view:
+                    return plane
+                found = found or plane
+        return found
+
+    def put_uncertainty(self, plane: ScoredPlane, values: np.ndarray) -> None:
+        """Show the uncertainty of a plane in the layer '<image> uncertainty', made if there is none."""
+        image, index = plane.image, plane.index
+        find(self._viewer, image.key)
+        layer = self._results.result(mark(image, "uncertainty", plane.method), image.shape)
+        if layer is None:
+            data, options, kind = new_uncertainty(image, plane.method)
+            data[index] = values
+            options["metadata"][_SHOWN] = {index: plane.turn}
+            self._results.add_below_annotations(Layer.create(data, options, kind))
+            return
+        layer.data[index] = values
+        layer.metadata[_SHOWN][index] = plane.turn
+        self._results.refresh(layer, image, index)
+
+    def drop_uncertainty(self) -> None:
+        """Take all uncertainty layers away."""
+        self._drop("uncertainty")
+
+    def _uncertainty_of(self, image: Hashable, method: Method) -> Any:
+        about = {"of": image, "what": "uncertainty", "kind": method}
+        return next((layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about), None)
+
+    def _caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
+        for layer in list(self._viewer.layers):
+            cache: ScoreCache | None = layer.metadata.get(CACHE)
+            if cache is not None and is_open(self._viewer, layer.metadata[MARK]["of"]):
+                yield layer.metadata[MARK]["of"], cache
+
+    # -- where to paint ------------------------------------------------------------------------------------------
+
+    def go_to(self, image: Hashable, at: tuple[float, ...], radius: float = 0) -> None:
+        """Move the view to a place, index along all axes of an image; come closer where its window is too small."""
+        layer = find(self._viewer, image)
+        world = layer.data_to_world(at)
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        first = dims.ndim - len(world)
+        dims.set_point(range(first, dims.ndim), world)
+        shown = [float(dims.point[axis]) for axis in dims.displayed]
+        camera.center = tuple([0.0] * (3 - len(shown)) + shown)
+        size = (2 * radius + 1) * float(abs(np.asarray(layer.scale)[-2:]).mean())
+        if radius and size * camera.zoom < _SMALLEST_ON_SCREEN:
+            camera.zoom = 2 * _SMALLEST_ON_SCREEN / size
+
+    def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int) -> None:
+        """Mark a place with a ring; there is one ring at a time."""
+        data, options, kind = new_ring(image, at, radius)
+        layer = self._results.result(options["metadata"])
+        if layer is None:
+            self.drop_ring()
+            self._results.add(Layer.create(data, options, kind), len(self._viewer.layers))
+        else:
+            layer.data, layer.size = data, options["size"]
+            layer.selected_data = set()
+
+    def drop_ring(self) -> None:
+        """Take the ring away."""
+        self._drop("next place")
+
+    def _drop(self, what: str) -> None:
+        for layer in list(self._viewer.layers):
+            if layer.metadata.get(MARK, {}).get("what") == what:
+                self._viewer.layers.remove(layer)
+
+
+def has(cache: ScoreCache, index: tuple[int, ...], method: Method) -> bool:
+    """Return whether a method can say something of a predicted plane: rotations need more than one of them."""
+    return method != "rotations" or index in cache.spreads

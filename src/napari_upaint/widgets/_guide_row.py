@@ -1,0 +1,74 @@
+"""The row of the Segment section that guides: show the uncertainty, go to where paint would teach most."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_upaint.core.uncertainty import Method
+from napari_upaint.widgets._form import never_by_wheel
+
+_METHODS: dict[Method, str] = {
+    "margin": "Margin: 1 minus the lead of the best class over the second; 0 is sure, 1 undecided.",
+    "entropy": "Entropy of the scores, 0 (sure) to 1 (all classes alike); sees a third class, too.",
+    "rotations": "How far the predictions of the rotated image are apart (twice the standard deviation, 0 to 1).\n"
+    "Needs Rotations above 1 in Settings > Prediction.",
+}
+_SHOW_TIP = "Show how unsure the network is of each pixel of what was segmented, 0 to 1, as a layer on the image."
+_NEXT_TIP = (
+    "Move the view to the most uncertain place that is not painted, and put a ring around it.\n"
+    "Again: the next one, also in other planes that were segmented. Key: U"
+)
+
+
+class GuideRow(QWidget):
+    """A check box with its method, a button, and a line that says what was found."""
+
+    shown = Signal(bool)
+    method_chosen = Signal()
+    next_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.show_box = QCheckBox("Uncertainty")
+        self.show_box.setToolTip(_SHOW_TIP)
+        self.show_box.toggled.connect(self.shown)
+        self.methods = QComboBox()
+        self.methods.setAccessibleName("Measure of uncertainty")
+        for at, (method, tip) in enumerate(_METHODS.items()):
+            self.methods.addItem(method, method)
+            self.methods.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
+        self.methods.setToolTip("How uncertainty is measured.\n" + "\n".join(_METHODS.values()))
+        self.methods.currentIndexChanged.connect(lambda _at: self.method_chosen.emit())
+        never_by_wheel(self.methods)
+        self.next_button = QPushButton("Where next?")
+        self.next_button.clicked.connect(self.next_wanted)
+        self.found = QLabel()
+        # One line that is always there: a line that comes and goes would move everything below.
+        self.found.setFixedHeight(self.found.fontMetrics().height() + 2)
+        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout()
+        row.addWidget(self.show_box)
+        row.addWidget(self.methods, 1)
+        row.addWidget(self.next_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.found)
+        self.say("")
+        self.allow("")
+
+    def method(self) -> Method:
+        """Return the chosen measure."""
+        chosen: Method = self.methods.currentData()
+        return chosen
+
+    def say(self, words: str) -> None:
+        """Show one line on what was found."""
+        self.found.setText(words)
+        self.found.setToolTip(words or "Here stands what 'Where next?' found.")
+
+    def allow(self, why: str) -> None:
+        """Enable the button, or say why it is not (empty: enabled)."""
+        self.next_button.setEnabled(not why)
+        self.next_button.setToolTip(why or _NEXT_TIP)

@@ -1,0 +1,89 @@
+"""Uncertainty as a layer: made from the scores of what was segmented, plane by plane, as long as it is wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.core.uncertainty import Method, entropy, margin
+from napari_upaint.errors import UserError
+from napari_upaint.widgets._after_pause import AfterPause, Job
+from napari_upaint.widgets._guide_layers import ScoredPlane
+from napari_upaint.widgets._guide_row import GuideRow
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._score_cache import ScoreCache
+
+_PAUSE = 60  # milliseconds: planes come in one after the other while a stack is segmented
+
+
+class Uncertainty(QObject):
+    """Shows the layer while its box is ticked, and keeps it up with the scores."""
+
+    failed = Signal(str, str)
+
+    def __init__(self, layers: Layers, row: GuideRow, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._row = layers, row
+        self._plane: ScoredPlane | None = None
+        self._making = AfterPause(_PAUSE, self._job, self)
+        self._making.done.connect(self._made)
+        self._making.failed.connect(self.failed)
+        row.shown.connect(self._show)
+        row.method_chosen.connect(self._change)
+        for signal in (layers.scored, layers.moved):
+            signal.connect(self._ask)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the layer is about to change."""
+        return self._making.busy
+
+    def close(self) -> None:
+        """Make no more."""
+        self._making.close()
+
+    def _show(self, wanted: bool) -> None:
+        if wanted:
+            self._change()
+        else:
+            self._layers.guide.drop_uncertainty()
+
+    def _change(self) -> None:
+        if self._row.method() == "rotations" and self._row.show_box.isChecked():
+            self._row.say("Rotations show where more than 1 is set in Settings > Prediction.")
+        else:
+            self._row.say("")
+        self._ask()
+
+    def _ask(self) -> None:
+        if self._row.show_box.isChecked():
+            self._making.ask()
+
+    def _job(self) -> Job | None:
+        if not self._row.show_box.isChecked():
+            return None
+        self._plane = self._layers.guide.unshown_plane(self._row.method())
+        return (_uncertainty_of, self._plane) if self._plane is not None else None
+
+    def _made(self, values: np.ndarray) -> None:
+        plane = self._plane
+        if plane is None or not self._row.show_box.isChecked():
+            return
+        try:
+            if plane.method == self._row.method():
+                self._layers.guide.put_uncertainty(plane, values)
+        except UserError as error:  # the image was closed meanwhile, or memory is short
+            self.failed.emit(str(error), "")
+            return
+        self._making.go()
+
+
+def measured(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.ndarray:
+    """Return the uncertainty of a predicted plane, axes (Y, X)."""
+    if method == "rotations":
+        return cache.spreads[index]
+    return (margin if method == "margin" else entropy)(cache.plane(index))
+
+
+def _uncertainty_of(plane: ScoredPlane) -> np.ndarray:
+    return measured(plane.cache, plane.index, plane.method).astype(np.float16)

@@ -1,0 +1,203 @@
+"""The key U: go to the most uncertain place that is not painted, and from there to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.core.uncertainty import LEAST, Method, Place, object_radius, smoothed, where_next, where_next_of
+from napari_upaint.errors import UserError
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._guide_layers import has
+from napari_upaint.widgets._guide_row import GuideRow
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._message import MessageKind
+from napari_upaint.widgets._score_cache import ScoreCache
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+from napari_upaint.widgets._uncertainty import measured
+
+Index = tuple[int, ...]
+_NOTHING_SEGMENTED = "Nothing is segmented yet; press 'This view' (Shift+P) first, then U shows where to paint."
+_NO_ROTATIONS = "There is one rotation only; set Rotations above 1 in Settings > Prediction and segment again."
+_SURE = "Nothing is uncertain any more, except what is painted."
+_ALL_SEEN = "You have seen every uncertain place; press U again to begin with the first."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """What is looked at: the scores, the paint, and where the user was."""
+
+    image: ImageSource
+    annotation: AnnotationSource | None
+    labels: AnnotationSource | None
+    cache: ScoreCache
+    method: Method
+    visited: tuple[tuple[Index, Index], ...]
+    bounds: dict[Index, tuple[int, Method, int, float]]  # plane: prediction, method, radius, most of any window
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where to go: plane, place in it, radius of the ring; no plane where there is no such place."""
+
+    index: Index
+    place: Place | None
+    radius: int
+
+
+@dataclass(slots=True, eq=False)
+class _Memory:
+    """Where the user was in an image, and what need not be computed again."""
+
+    cache: ScoreCache
+    visited: list[tuple[Index, Index, int]] = field(default_factory=list)  # plane, place, prediction
+    bounds: dict[Index, tuple[int, Method, int, float]] = field(default_factory=dict)
+
+
+class WhereNext(QObject):
+    """One search at a time, in a thread."""
+
+    failed = Signal(str, str, str)  # sentence, details, kind of message
+
+    def __init__(self, layers: Layers, choosing: Choosing, row: GuideRow, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._row = layers, choosing, row
+        self._memories: dict[Hashable, _Memory] = {}
+        self._search: _Search | None = None
+        self._ring: tuple[ImageSource, Index, int] | None = None
+        self._work = Work(self)
+        self._work.done.connect(self._go)
+        self._work.failed.connect(lambda sentence, details: self.failed.emit(sentence, details, "error"))
+        row.next_wanted.connect(self.search)
+        layers.edited.connect(self._edited)
+        for signal in (choosing.changed, layers.scored):
+            signal.connect(self._allow)
+        self._allow()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a place is being looked for."""
+        return self._work.busy
+
+    def close(self) -> None:
+        """Look no more, and take the ring away."""
+        self._work.forget()
+        self._memories.clear()
+        self._take_ring()
+
+    def search(self) -> None:
+        """Look for the next place; says so if there cannot be one."""
+        image, method = self._choosing.image(), self._row.method()
+        cache = self._layers.guide.cache(image.key) if image is not None else None
+        if self.busy:
+            return
+        if image is None or cache is None:
+            self._say(self._why_not(), "warning")
+        elif not any(has(cache, index, method) for index in cache.planes):
+            self._say(_NO_ROTATIONS, "warning")
+        else:
+            self._start(image, cache, method)
+
+    def _why_not(self) -> str:
+        image = self._choosing.image()
+        if image is None:
+            return "Open an image first."
+        return _NOTHING_SEGMENTED if self._layers.guide.cache(image.key) is None else ""
+
+    def _allow(self) -> None:
+        self._row.allow(self._why_not())
+
+    def _start(self, image: ImageSource, cache: ScoreCache, method: Method) -> None:
+        memory = self._memories.get(image.key)
+        if memory is None or memory.cache is not cache:
+            memory = self._memories[image.key] = _Memory(cache)
+        # A plane that was predicted again may be uncertain at the same place again.
+        memory.visited = [one for one in memory.visited if one[2] == cache.turns.get(one[0])]
+        annotation, plan = self._choosing.annotation(), self._layers.measurable(image.key)
+        fits = annotation is not None and annotation.shape == image.shape
+        labels = plan.labels if plan is not None and cache.kind == "objects" else None
+        visited = tuple((index, at) for index, at, _turn in memory.visited)
+        self._search = _Search(image, annotation if fits else None, labels, cache, method, visited, dict(memory.bounds))
+        self._work.start(_find, self._search)
+
+    def _go(self, found: _Found) -> None:
+        search, place = self._search, found.place
+        if search is None or search.image.key not in self._memories:
+            return
+        memory = self._memories[search.image.key]
+        memory.bounds = search.bounds
+        if place is None:
+            self._take_ring()
+            self._say(_ALL_SEEN if memory.visited else _SURE, "info")
+            memory.visited.clear()
+            return
+        at = (*found.index, *place.at)
+        try:
+            self._layers.guide.go_to(search.image.key, at, found.radius)
+            self._layers.guide.put_ring(search.image, at, found.radius)
+        except UserError as error:  # the image was closed meanwhile
+            self._say(str(error), "warning")
+            return
+        memory.visited.append((found.index, place.at, search.cache.turns.get(found.index, 0)))
+        self._ring = search.image, at, found.radius
+        self._row.say(
+            f"Place {len(memory.visited)}: uncertainty {place.uncertainty:.2f}. Paint here, or U for the next."
+        )
+
+    def _say(self, sentence: str, kind: MessageKind) -> None:
+        self._row.say("")
+        self.failed.emit(sentence, "", kind)
+
+    def _edited(self) -> None:
+        """Take the ring away once there is paint in it."""
+        if self._ring is None:
+            return
+        image, at, radius = self._ring
+        annotation = self._choosing.annotation()
+        if annotation is None or annotation.shape != image.shape:
+            return
+        around = tuple(slice(max(0, one - radius), one + radius + 1) for one in at[-2:])
+        if np.asarray(annotation.data[(*at[:-2], *around)]).any():
+            self._take_ring()
+
+    def _take_ring(self) -> None:
+        self._ring = None
+        self._layers.guide.drop_ring()
+
+
+def _find(search: _Search) -> _Found:
+    """Look at the planes in the order of what they can have at most."""
+    cache, method = search.cache, search.method
+    radius = _radius(search)
+    for index in list(cache.planes):
+        key = (cache.turns.get(index, 0), method, radius)
+        if has(cache, index, method) and search.bounds.get(index, (0,))[:3] != key:
+            search.bounds[index] = (*key, float(smoothed(measured(cache, index, method), radius).max(initial=0)))
+    bounds = {
+        index: most
+        for index, (_turn, by, wide, most) in search.bounds.items()
+        if (by, wide) == (method, radius) and most >= LEAST
+    }
+
+    def in_plane(index: Index) -> Place | None:
+        values = measured(cache, index, method)
+        annotation = search.annotation
+        painted = np.asarray(annotation.data[index]) if annotation is not None else np.zeros(values.shape, bool)
+        return where_next(values, painted, [at for plane, at in search.visited if plane == index], radius)
+
+    found = where_next_of(bounds, in_plane)
+    return _Found(found[0], found[1], radius) if found is not None else _Found((), None, radius)
+
+
+def _radius(search: _Search) -> int:
+    """Return the radius of a usual object in the first plane that has some."""
+    if search.labels is not None:
+        for index in list(search.cache.planes):
+            labels = np.asarray(search.labels.data[index])
+            if labels.any():
+                return object_radius(labels)
+    return object_radius(np.zeros(0, np.int32))

@@ -1,0 +1,177 @@
+"""Uncertainty as a layer, and the key U that goes from one uncertain place to the next."""
+
+import numpy as np
+import pytest
+from napari.layers import Image, Points
+
+from napari_upaint.core.uncertainty import entropy, margin
+from napari_upaint.widgets._new_layers import MARK
+
+PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
+
+
+def doubtful(shape=(200, 240), blobs=((50, 60, 0.45), (140, 180, 0.4))):
+    """An image that the fake engine is sure of, but for some gray blobs: its scores are the gray values."""
+    image = np.zeros(shape, np.float32)
+    image[..., :8, :] = 1
+    for *index, row, column, value in blobs:
+        image[(*index, slice(row - 10, row + 11), slice(column - 10, column + 11))] = value
+    return image
+
+
+@pytest.fixture
+def segment(viewer, dock, settle, qtbot):
+    """Return what segments the image in view, and waits until everything follows."""
+
+    def go(extent="view"):
+        qtbot.waitUntil(lambda: dock.sections.segment.buttons[extent].isEnabled(), timeout=5000)
+        dock.sections.segment.buttons[extent].click()
+        settle(dock)
+        qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=5000)
+
+    return go
+
+
+@pytest.fixture
+def press(dock, viewer, qtbot):
+    """Return what presses U as napari would, and waits for the answer."""
+
+    def go(key="U"):
+        viewer.keymap[next(one for one in viewer.keymap if str(one) == key)](viewer)
+        qtbot.waitUntil(lambda: not dock.where_next.busy, timeout=5000)
+
+    return go
+
+
+def results(viewer, what):
+    return [layer for layer in viewer.layers if layer.metadata.get(MARK, {}).get("what") == what]
+
+
+def center(viewer, layer):
+    """What of a layer is in the middle of the view."""
+    return layer.world_to_data(viewer.scene.camera.center[-2:])
+
+
+def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, qtbot):
+    image = viewer.add_image(doubtful(), name="cells", **PLACE)
+    row = dock.sections.segment.guide
+    row.show_box.click()  # before anything is segmented: nothing yet, and it follows
+    assert not results(viewer, "uncertainty")
+    segment()
+    (layer,) = results(viewer, "uncertainty")
+    assert isinstance(layer, Image)
+    assert layer.name == "cells uncertainty (margin)"
+    cache = dock.layers.guide.cache(image.unique_id)
+    np.testing.assert_allclose(layer.data, margin(cache.plane(())), atol=1e-3)
+    np.testing.assert_allclose(layer.data_to_world((7, 9)), image.data_to_world((7, 9)))
+    assert layer.units == image.units
+    row.methods.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: [one.name for one in results(viewer, "uncertainty")] == ["cells uncertainty (entropy)"])
+    np.testing.assert_allclose(results(viewer, "uncertainty")[0].data, entropy(cache.plane(())), atol=1e-3)
+    row.show_box.click()
+    assert not results(viewer, "uncertainty")
+    assert dock.sections.image.combo.currentText() == "cells"
+
+
+def test_it_follows_a_new_segmentation(viewer, dock, segment):
+    image = viewer.add_image(doubtful(), name="cells")
+    dock.sections.segment.guide.show_box.click()
+    segment()
+    assert results(viewer, "uncertainty")[0].data[50, 60] > 0.5
+    image.data[:] = doubtful(blobs=())
+    segment()
+    assert results(viewer, "uncertainty")[0].data[50, 60] == 0
+
+
+def test_u_goes_to_the_most_uncertain_place_then_to_the_next_and_says_when_there_is_none(viewer, dock, segment, press):
+    image = viewer.add_image(doubtful(), name="cells", **PLACE)
+    dock.sections.labels.new_button.click()
+    annotation = viewer.layers["cells annotation"]
+    segment()
+    press()
+    np.testing.assert_allclose(center(viewer, image), (50, 60), atol=1)
+    (ring,) = results(viewer, "next place")
+    assert isinstance(ring, Points)
+    np.testing.assert_allclose(ring.data[0], (50, 60), atol=1)
+    assert viewer.layers.selection.active is annotation
+    assert annotation.mode == "paint"
+    assert "Place 1" in dock.sections.segment.guide.found.text()
+    press("Shift+U")
+    np.testing.assert_allclose(center(viewer, image), (140, 180), atol=1)
+    assert results(viewer, "next place") == [ring]
+    annotation.paint((20, 20), 2)
+    assert results(viewer, "next place") == [ring]  # painted elsewhere
+    annotation.paint((140, 180), 2)
+    assert not results(viewer, "next place")
+    press()
+    assert dock.sections.message.text() == "You have seen every uncertain place; press U again to begin with the first."
+    press()
+    np.testing.assert_allclose(center(viewer, image), (50, 60), atol=1)
+    assert [one.name for one in results(viewer, "next place")] == ["cells next place"]
+
+
+def test_what_is_painted_is_not_shown_again_after_a_new_segmentation(viewer, dock, segment, press):
+    image = viewer.add_image(doubtful(), name="cells")
+    dock.sections.labels.new_button.click()
+    segment()
+    press()
+    np.testing.assert_allclose(center(viewer, image), (50, 60), atol=1)
+    viewer.layers["cells annotation"].data[40:62, 50:72] = 2
+    segment()
+    press()
+    np.testing.assert_allclose(center(viewer, image), (140, 180), atol=1)
+
+
+def test_u_finds_places_in_other_planes_that_were_segmented(viewer, dock, segment, press):
+    image = doubtful((3, 200, 240), [(0, 50, 60, 0.3), (2, 140, 180, 0.45)])
+    layer = viewer.add_image(image, name="stack", scale=(4, 0.5, 0.5), translate=(8, 0, 0))
+    viewer.dims.set_current_step(0, 0)
+    segment()
+    press()
+    assert viewer.dims.current_step[0] == 0
+    segment("layer")
+    press()
+    assert dock.layers.index_in_view(layer.unique_id) == (2,)
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (70, 90), atol=0.6)
+    assert results(viewer, "next place")[0].data[0][0] == 2
+
+
+def test_u_says_what_is_missing(viewer, dock, segment, press):
+    row = dock.sections.segment.guide
+    press()
+    assert dock.sections.message.text() == row.next_button.toolTip() == "Open an image first."
+    viewer.add_image(doubtful(blobs=()), name="cells")
+    assert not row.next_button.isEnabled()
+    press()
+    assert dock.sections.message.text() == row.next_button.toolTip()
+    assert "Nothing is segmented yet" in row.next_button.toolTip()
+    segment()
+    assert row.next_button.isEnabled()
+    row.next_button.click()
+    press()
+    assert dock.sections.message.text() == "Nothing is uncertain any more, except what is painted."
+    row.methods.setCurrentIndex(2)
+    press()
+    assert "one rotation only" in dock.sections.message.text()
+
+
+def test_nothing_is_left_when_the_dock_closes(viewer, dock, segment, press):
+    viewer.add_image(doubtful(), name="cells")
+    segment()
+    press()
+    assert results(viewer, "next place")
+    viewer.window.remove_dock_widget(dock)
+    assert not results(viewer, "next place")
+    assert "U" not in {str(key) for key in viewer.keymap}
+
+
+def test_where_an_object_would_be_tiny_the_view_comes_closer(viewer, dock, segment, press):
+    viewer.add_image(doubtful(), name="cells")
+    segment()
+    viewer.scene.camera.zoom = 0.05
+    press()
+    radius = results(viewer, "next place")[0].size[0] / 2
+    assert 2 * radius * viewer.scene.camera.zoom >= 24
+    before = viewer.scene.camera.zoom
+    press()
+    assert viewer.scene.camera.zoom == before
