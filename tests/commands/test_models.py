@@ -1,27 +1,60 @@
-"""``upaint models``: what there is, in a few lines each."""
+"""``upaint models``: what there is, a line each, and their cards."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from napari_upaint.cli import main
-from napari_upaint.io.models import bundled_models
+from napari_upaint.io.models import DEFAULT_MODEL, bundled_models
 
 
-def test_a_file_is_described(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_card_of_a_file_says_what_its_header_does(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", str(trained)]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("tiny: ")
-    assert "background, object" in said
-    assert str(trained) in said
+    assert said.startswith("# tiny\n")
+    facts = dict(line[4:].split("**: ", 1) for line in said.splitlines() if line.startswith("* **"))
+    assert facts["Classes"] == "background, object; painted as objects"
+    assert str(trained) in facts["File"]
+    assert facts["Channels"].startswith("1")
+    assert "2 levels, 4 channels" in facts["Network"]
+    assert "percentiles 1 and 99.8" in facts["Normalisation"]
+    assert "from scratch, 2 steps, seed 0" in facts["Trained"]
+    assert "image" in facts["Images"]
+    assert "torch" in facts["Versions"]
 
 
 def test_the_list_begins_with_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
+    head, _, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "MB", "dim", "network", "channels", "classes", "what"]
+    assert [line.split()[0] for line in lines[: len(bundled_models())]] == [one.stem for one in bundled_models()]
+    assert "background, object, border" in lines[0]
+
+
+@pytest.mark.parametrize("name", [one.stem for one in bundled_models()])
+def test_bundled_models_bring_a_card_with_data_and_terms(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", name]) == 0
     said = capsys.readouterr().out
-    assert said.startswith(bundled_models()[0].stem if bundled_models() else "No model is bundled")
+    assert said.startswith(f"# {name}\n")
+    for wanted in ("## Trained on", "CC0", "## Scores", "## The file", "seed"):
+        assert wanted in said
+
+
+def test_a_file_of_an_older_version_is_described_with_what_it_says(tmp_path, capsys) -> None:
+    with safe_open(bundled_models()[0], framework="numpy") as opened:
+        metadata, weights = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    header = json.loads(metadata["header"]) | {"provenance": {}, "training": {}, "summary": ""}
+    save_file(weights, tmp_path / "old.safetensors", metadata=metadata | {"header": json.dumps(header)})
+    assert main(["models", str(tmp_path / "old.safetensors"), DEFAULT_MODEL]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("# old\n")
+    assert "**Pixel size**: unknown" in said
+    assert f"# {DEFAULT_MODEL}\n" in said
 
 
 def test_what_is_no_model_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,57 @@
+"""Where a model comes from: when, by which versions, from which images; what its file says besides the weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from napari_upaint import __version__
+
+_PACKAGES = ("torch", "numpy")
+
+
+def provenance(*, start: str, images: Sequence[str], seed: int, pixels: Iterable[Any] = ()) -> dict[str, Any]:
+    """Return the record of a training, for a model's header: plain values only.
+
+    Parameters
+    ----------
+    start : str
+        Name of the model it began with, or "from scratch".
+    images : sequence of str
+        What the user calls the images.
+    seed : int
+    pixels : iterable of tuple of float or None
+        Size of a voxel of each image, ([Z,] Y, X) in the images' unit; None where unknown.
+    """
+    record: dict[str, Any] = {"date": today(), "start": start, "images": list(images), "seed": seed} | versions()
+    edges = [float(edge) for sizes in pixels if sizes is not None for edge in sizes[-2:]]
+    if edges:
+        record["pixel_size"] = [min(edges), max(edges)]
+    return record
+
+
+def today() -> str:
+    """Return the date in UTC, "2015-05-18"."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the program ("version"), of Python and of what computes."""
+    found = {"version": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a test environment without it
+            continue
+    return found
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command as it would be typed; of paths only the last part, folders are nobody's business."""
+    plain = [part.rstrip("/" + os.sep).replace(os.sep, "/").rsplit("/", 1)[-1] or part for part in arguments]
+    return shlex.join(plain)

@@ -1,0 +1,25 @@
+"""What a model's file says of its origin."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from napari_upaint import __version__
+from napari_upaint.io.provenance import command_line, provenance
+
+
+def test_the_record_holds_plain_values():
+    record = provenance(start="generalist-fast", images=["a", "b"], seed=3, pixels=[(9.0, 0.5, 0.25), None, (1, 2)])
+    assert json.loads(json.dumps(record)) == record
+    assert record["pixel_size"] == [0.25, 2.0]  # steps between slices are no pixels
+    assert (record["start"], record["images"], record["seed"]) == ("generalist-fast", ["a", "b"], 3)
+    assert record["version"] == __version__
+    assert {"torch", "numpy", "python"} <= set(record)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
+    assert "pixel_size" not in provenance(start="from scratch", images=[], seed=0, pixels=[None])
+
+
+def test_a_command_names_files_and_no_folders():
+    said = command_line(["upaint", "train", "/home/me/my cells.tif", "--labels", "painted/", "-o", "out/m.safetensors"])
+    assert said == "upaint train 'my cells.tif' --labels painted -o m.safetensors"
