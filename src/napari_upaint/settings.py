@@ -13,6 +13,9 @@ from napari_upaint.errors import UserError
 Kind = Literal["objects", "classes"]
 Recipe = Literal["fast", "paper"]
 Variant = Literal["plain", "attention", "dense", "multimodal", "cicek"]
+Dimensions = Literal[2, 3]
+Padding = Literal["valid", "same"]
+Norm = Literal["none", "batch", "group", "instance"]
 
 
 def parameter(
@@ -135,6 +138,12 @@ class TrainSettings(Checked):
         high=10,
     )
     seed: int = parameter(0, label="Seed", tip="The same seed gives the same training.", low=0, high=2**31 - 1)
+    ndim: Dimensions = parameter(
+        2,
+        label="Dimensions",
+        tip="From scratch only. 2: a network for planes, also those of a stack one by one; 3: one for volumes.",
+        choices=get_args(Dimensions),
+    )
     variant: Variant = parameter(
         "plain",
         label="Network",
@@ -143,7 +152,34 @@ class TrainSettings(Checked):
         choices=get_args(Variant),
     )
     width: int = parameter(16, label="Width", tip="Channels of the first level, from scratch only.", low=1, high=256)
-    depth: int = parameter(5, label="Depth", tip="Levels of the network, from scratch only.", low=2, high=7)
+    depth: int = parameter(
+        0,
+        label="Depth",
+        tip="Levels of the network, from scratch only; 0: 5 for planes, 3 for volumes.",
+        low=0,
+        high=7,
+    )
+    padding: Padding = parameter(
+        "valid",
+        label="Padding",
+        tip="From scratch only. valid: no padding as in the paper, tiles meet without a seam; same: images are padded"
+        " with zeros, tiles overlap and are blended.",
+        choices=get_args(Padding),
+    )
+    norm: Norm = parameter(
+        "none",
+        label="Normalisation",
+        tip="From scratch only. Between convolution and ReLU; none: as in the paper.",
+        choices=get_args(Norm),
+    )
+    dropout: float = parameter(
+        0.2,
+        label="Dropout",
+        tip="From scratch only. Share of the deepest features that a step leaves out.",
+        low=0,
+        high=0.9,
+        step=0.05,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ def target_like(shape, data):
 @given(SHAPES, st.floats(0.05, 4))
 def test_shapes_follow_the_scale_and_never_vanish(shape, scale):
     found = scaled_shape(shape, scale)
-    assert all(m >= 1 and (abs(m - n * scale) <= 0.5 or m == 1) for m, n in zip(found, shape, strict=True))
+    plane = zip(found[-2:], shape[-2:], strict=True)
+    assert all(m >= 1 and (abs(m - n * scale) <= 0.5 or m == 1) for m, n in plane)
+    assert found[:-2] == shape[:-2]  # slices are few and far between
 
 
 @given(SHAPES, st.data())

@@ -30,7 +30,7 @@ def prepared_of(*annotations, kind="objects", scale=1.0, border=2, seed=0):
 
 
 def sampler_of(prepared, augment=AugmentSettings(), seed=0, start=None):  # noqa: B008 (frozen)
-    return Sampler(prepared, augment, tile=TILE, halo=HALO, seed=seed, start=start)
+    return Sampler(prepared, augment, tile=(TILE, TILE), halo=HALO, seed=seed, start=start)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ def draw_warp(
     out_shape: Sequence[int],
     center: Sequence[float] | np.ndarray,
     spacing: Sequence[float] | None = None,
+    upright: bool = False,
 ) -> Warp:
     """Draw the warp of one tile: any rotation, flips, zoom and Gaussian displacements on a coarse grid.
 
@@ -36,10 +37,15 @@ def draw_warp(
     spacing : sequence of float, optional
         Physical size of a voxel, ([Z,] Y, X): warps are drawn in physical space, so that a turned cell keeps its
         shape where voxels are longer than wide. The unit of ``displacement`` is then the finest voxel edge.
+    upright : bool
+        Whether volumes are turned about Z only.
     """
     matrix = np.eye(ndim)
     if settings.rotate:
-        matrix = _rotation(rng, ndim)
+        matrix = _rotation(rng, 2 if upright else ndim)
+        if upright and ndim == 3:
+            matrix = np.pad(matrix, ((1, 0), (1, 0)))
+            matrix[0, 0] = 1
     if settings.flip:
         matrix = matrix * rng.choice((-1.0, 1.0), size=ndim)
     # Log-uniform: twice as large is as likely as half as large. An output pixel spans `factor` input pixels.

@@ -7,8 +7,12 @@ from scipy import ndimage
 
 
 def scaled_shape(shape: tuple[int, ...], scale: float) -> tuple[int, ...]:
-    """Return the shape of an image resized by `scale`, at least one pixel along each axis."""
-    return tuple(max(1, round(n * scale)) for n in shape)
+    """Return the shape of an image, ([Z,] Y, X), resized by `scale`, at least one pixel along each axis.
+
+    Volumes keep their slices: there are few of them in most stacks, and their distance is seldom that of the pixels.
+    """
+    slices, plane = shape[:-2], shape[-2:]
+    return (*slices, *(max(1, round(n * scale)) for n in plane))
 
 
 def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -39,13 +39,20 @@ FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True)
 FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
 PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)
+# Of volumes tiles are small along each axis, and judging one costs as much as learning it does of a plane.
+_OUTPUT_3D = {"fast": 28, "paper": 44}
+_VALIDATIONS_3D = 8
+# Steps take longer and see less paint: of three rates tried on confocal nuclei the one that had learnt most.
+_SCRATCH_RATE_3D = 3e-3
 
 
-def plan_for(settings: TrainSettings, *, pretrained: bool) -> Plan:
-    """Return the plan of a training."""
-    if settings.recipe == "paper":
-        return PAPER
-    return FINE_TUNE if pretrained else FROM_SCRATCH
+def plan_for(settings: TrainSettings, *, pretrained: bool, ndim: int = 2) -> Plan:
+    """Return the plan of a training, of planes or of volumes."""
+    plan = PAPER if settings.recipe == "paper" else FINE_TUNE if pretrained else FROM_SCRATCH
+    if ndim == 2:
+        return plan
+    rate = _SCRATCH_RATE_3D if plan is FROM_SCRATCH else plan.learning_rate
+    return replace(plan, output=_OUTPUT_3D[settings.recipe], validations=_VALIDATIONS_3D, learning_rate=rate)
 
 
 def optimizer_for(plan: Plan, parameters: list[torch.nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
@@ -53,7 +60,8 @@ def optimizer_for(plan: Plan, parameters: list[torch.nn.Parameter], settings: Tr
     rate = settings.learning_rate or plan.learning_rate
     if plan.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.99)
-    return torch.optim.AdamW(parameters, rate, weight_decay=1e-4)
+    fused = parameters[0].device.type in ("cpu", "cuda")  # one loop instead of ten: two thirds of the time
+    return torch.optim.AdamW(parameters, rate, weight_decay=1e-4, fused=fused)
 
 
 def warmth(plan: Plan, step: int, fraction: float) -> float:

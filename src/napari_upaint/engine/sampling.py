@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -13,13 +13,21 @@ from napari_upaint.core import tiling
 from napari_upaint.core.augment import draw_warp, vary_gray
 from napari_upaint.core.deformation import prefilter, warp_image, warp_labels
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
+from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
-from napari_upaint.core.sample import Sample, crop
+from napari_upaint.core.sample import Sample, crop, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.settings import AugmentSettings, Kind, WeightSettings
 
 HELD_OUT = 0.2  # of the painted pixels of every class
 CONTEXT = 400  # px around the paint: what tiles at a quarter of the scale can see
+# Of volumes it is less: only painted voxels and what the network sees around them must be real, beyond is mirrored.
+CONTEXT_3D = 64
+_MOST_JUDGED = {2: 8, 3: 4}
+# Displacements of volumes are limited to this share of a tile: 4 voxels on a grid of 32 (Cicek et al. 2016, sec. 3).
+_MOST_DISPLACEMENT = 1 / 16
+# Voxels longer than this are not turned into the plane: it would be blurred as no plane is.
+_MOST_ANISOTROPY = 2.0
 _PIECE = 32  # px: long strokes are held out in pieces of about this length
 
 
@@ -30,15 +38,17 @@ class Prepared:
     Attributes
     ----------
     image : numpy.ndarray
-        Normalised, (C, Y, X), float32.
+        Normalised, (C, [Z,] Y, X), float32.
     coefficients : numpy.ndarray
         Of its cubic spline, see `core.deformation.prefilter`.
     target : numpy.ndarray
-        int16, (Y, X), network outputs, -1 unlabelled.
+        int16, ([Z,] Y, X), network outputs, -1 unlabelled.
     weights : numpy.ndarray
-        float32, (Y, X), the weight map.
+        float32, ([Z,] Y, X), the weight map.
     held_out : numpy.ndarray
-        bool, (Y, X): painted pixels kept for validation.
+        bool, ([Z,] Y, X): painted pixels kept for validation.
+    spacing : tuple of float or None
+        Size of a voxel at this scale, ([Z,] Y, X).
     """
 
     image: np.ndarray
@@ -46,6 +56,7 @@ class Prepared:
     target: np.ndarray
     weights: np.ndarray
     held_out: np.ndarray
+    spacing: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +66,11 @@ class TrainingTile:
     Attributes
     ----------
     image : numpy.ndarray
-        (C, Y, X), float32, the network's input.
+        (C, [Z,] Y, X), float32, the network's input.
     target, weights : numpy.ndarray
-        (y, x) of the network's output: int16 with -1 unlabelled; float32.
+        ([z,] y, x) of the network's output: int16 with -1 unlabelled; float32.
     start : numpy.ndarray or None
-        (K, y, x): scores of the model that the training started from.
+        (K, [z,] y, x): scores of the model that the training started from.
     """
 
     image: np.ndarray
@@ -71,9 +82,18 @@ class TrainingTile:
 def prepare(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
 ) -> list[Prepared]:
-    """Resize samples to the network's scale, make targets and weight maps, and hold some paint out."""
-    samples = [crop(sample, CONTEXT) for sample in samples if sample.annotation.any()]
-    held_out = hold_out([sample.annotation for sample in samples], kind, seed)
+    """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
+
+    Of volumes only X and Y are resized; paint that lies far apart in them becomes samples of its own.
+    """
+    context = round(CONTEXT_3D / min(1.0, max(0.25, scale)))
+    samples = [
+        piece
+        for sample in samples
+        if sample.annotation.any()
+        for piece in (pieces(sample, context) if sample.annotation.ndim == 3 else [crop(sample, CONTEXT)])
+    ]
+    held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
     return [
         _prepare(sample, held, kind, scale, border, weights) for sample, held in zip(samples, held_out, strict=True)
     ]
@@ -85,10 +105,18 @@ def _prepare(
     shape = scaled_shape(sample.annotation.shape, scale)
     image = resize_image(sample.normalization.apply(sample.image), shape)
     # At the image's own resolution: it is the map that the user sees.
-    weight = weight_map(sample.annotation, kind, weights, spacing=sample.spacing)
+    weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
     source = _sources(target != IGNORED, shape)
-    return Prepared(image, prefilter(image), target.ravel()[source], weight.ravel()[source], held_out.ravel()[source])
+    target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
+    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape))
+
+
+def _scaled_spacing(sample: Sample, shape: tuple[int, ...]) -> tuple[float, ...] | None:
+    if sample.spacing is None:
+        return None
+    edges = zip(sample.spacing, sample.annotation.shape, shape, strict=True)
+    return tuple(edge * old / new for edge, old, new in edges)
 
 
 def _sources(painted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -107,11 +135,18 @@ def _sources(painted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.where((shown >= 0) & ~painted.ravel()[source], shown, source)
 
 
-def hold_out(annotations: Sequence[np.ndarray], kind: Kind, seed: int) -> list[np.ndarray]:
+def hold_out(
+    annotations: Sequence[np.ndarray], kind: Kind, seed: int, validation: Sequence[np.ndarray | None] = ()
+) -> list[np.ndarray]:
     """Choose painted pixels for validation: whole pieces of strokes, about a fifth of every class.
 
     A class painted in a single piece keeps it for training. If that leaves validation without some class, nothing is
     held out at all: a judge that sees one class only would misjudge.
+
+    Parameters
+    ----------
+    validation : sequence of (numpy.ndarray or None)
+        bool, one for each annotation: what is painted there is held out, and no more of its classes.
 
     Returns
     -------
@@ -119,20 +154,22 @@ def hold_out(annotations: Sequence[np.ndarray], kind: Kind, seed: int) -> list[n
         bool, one for each annotation.
     """
     rng = np.random.default_rng(seed)
-    masks = [np.zeros(annotation.shape, bool) for annotation in annotations]
+    given = [
+        np.zeros(annotation.shape, bool) if mask is None else mask & (annotation > 0)
+        for annotation, mask in zip(annotations, validation or [None] * len(annotations), strict=True)
+    ]
+    masks = [mask.copy() for mask in given]
     highest = max(int(annotation.max(initial=0)) for annotation in annotations)
     values = range(BACKGROUND, highest + 1) if kind == "classes" else (BACKGROUND, FIRST)
     for value in values:
-        pieces = [
-            (number, piece)
-            for number, annotation in enumerate(annotations)
-            for piece in _pieces(annotation >= FIRST if kind == "objects" and value == FIRST else annotation == value)
-        ]
-        if not pieces:
+        objects = kind == "objects" and value == FIRST
+        painted = [annotation >= FIRST if objects else annotation == value for annotation in annotations]
+        pieces = [(number, piece) for number, mask in enumerate(painted) for piece in _pieces(mask)]
+        if not pieces or any((mask & held).any() for mask, held in zip(painted, given, strict=True)):
             continue
         chosen = _choose(pieces, rng)
         if not chosen:
-            return [np.zeros(annotation.shape, bool) for annotation in annotations]
+            return given
         for number, piece in chosen:
             masks[number].flat[piece] = True
     return masks
@@ -170,8 +207,11 @@ class Sampler:
 
     Parameters
     ----------
-    start : list of numpy.ndarray or None
-        Scores (K, Y, X) of the model that the training started from, one for each sample.
+    tile : tuple of int
+        Input of the network, ([Z,] Y, X).
+    start : list of numpy.ndarray, callable or None
+        Scores of the model that the training started from: (K, [Z,] Y, X), one for each sample; or what makes them,
+        (K, [z,] y, x), of a tile.
     """
 
     def __init__(
@@ -179,18 +219,19 @@ class Sampler:
         prepared: Sequence[Prepared],
         augment: AugmentSettings,
         *,
-        tile: int,
+        tile: tuple[int, ...],
         halo: int,
         seed: int,
-        start: Sequence[np.ndarray] | None = None,
+        start: Sequence[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self.prepared, self.augment, self.start = list(prepared), augment, start
+        self.prepared, self.start = list(prepared), start
         self.tile, self.halo, self.seed = tile, halo, seed
+        self.augment = augment if len(tile) == 2 else _calmer(augment, max(tile))
         self._targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
         self._places = self._painted_places()
 
     def _painted_places(self) -> list[np.ndarray]:
-        """Return for every painted class the pixels it may be drawn from: rows of (sample, y, x)."""
+        """Return for every painted class the pixels it may be drawn from: rows of (sample, [z,] y, x)."""
         found: dict[int, list[np.ndarray]] = {}
         for number, one in enumerate(self.prepared):
             train = (one.target != IGNORED) & ~one.held_out
@@ -206,34 +247,59 @@ class Sampler:
         places = self._places[rng.integers(len(self._places))]
         index, *place = places[rng.integers(len(places))].tolist()
         one = self.prepared[index]
-        reach = (self.tile - 2 * self.halo) / 3  # shift: the pixel may lie anywhere in the middle of the output
-        center = np.asarray(place, float) + rng.uniform(-reach, reach, len(place))
-        warp = draw_warp(rng, self.augment, ndim=len(place), out_shape=(self.tile,) * len(place), center=center)
-        inner = (slice(self.halo, self.tile - self.halo),) * len(place)
+        # Shift: the pixel may lie anywhere in the middle of the output.
+        reach = (np.asarray(self.tile) - 2 * self.halo) / 3
+        center = np.asarray(place, float) + rng.uniform(-reach, reach)
+        warp = draw_warp(
+            rng,
+            self.augment,
+            ndim=len(place),
+            out_shape=self.tile,
+            center=center,
+            spacing=one.spacing,
+            upright=self._is_upright(one),
+        )
+        inner = tuple(slice(self.halo, n - self.halo) for n in self.tile)
         image = vary_gray(warp_image(one.coefficients, warp, prefiltered=True), rng, self.augment.gray)
         target = warp_labels(self._targets[index], warp)[inner]
         start = None
-        if self.start is not None:
+        if callable(self.start):
+            start = self.start(image)
+        elif self.start is not None:
             start = warp_image(self.start[index], warp, order=1)[(slice(None), *inner)]
         return TrainingTile(image, target, warp_labels(one.weights, warp)[inner], start)
+
+    def _is_upright(self, one: Prepared) -> bool:
+        """Return whether a volume is turned about Z only: a thin one would consist of its mirror images otherwise."""
+        if len(self.tile) == 2:
+            return False
+        thin = one.target.shape[0] < max(n - 2 * self.halo for n in self.tile)
+        return thin or (one.spacing is not None and max(one.spacing) > _MOST_ANISOTROPY * min(one.spacing))
+
+
+def _calmer(augment: AugmentSettings, tile: int) -> AugmentSettings:
+    return replace(augment, displacement=min(augment.displacement, tile * _MOST_DISPLACEMENT))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidationTile:
-    """A fixed tile: normalised input (C, Y, X), target (y, x) with -1 everywhere but on held-out paint."""
+    """A fixed tile: normalised input (C, [Z,] Y, X), target ([z,] y, x) with -1 everywhere but on held-out paint."""
 
     image: np.ndarray
     target: np.ndarray
 
 
 def validation_tiles(
-    prepared: Sequence[Prepared], depth: int, tile: int, most: int = 8, *, padded: bool = False
+    prepared: Sequence[Prepared], depth: int, tile: int, most: int | None = None, *, padded: bool = False
 ) -> list[ValidationTile]:
-    """Cut the tiles that hold most of the held-out paint of every class; of all paint where nothing is held out.
+    """Cut the tiles that hold most of the held-out paint of every class.
 
-    There are more than `most` of them only where there are more classes.
+    They hold all paint where nothing is held out, or one question alone: background, or anything else. There are more
+    than `most` of them (8 planes, 4 volumes) only where there are more classes.
     """
-    nothing = not any(one.held_out.any() for one in prepared)
+    most = most or _MOST_JUDGED[prepared[0].target.ndim]
+    held = np.unique(np.concatenate([np.unique(one.target[one.held_out]) for one in prepared]))
+    nothing = BACKGROUND - 1 not in held or len(held) < 2  # it would misjudge
     found: list[tuple[Counter[int], Prepared, tiling.Tiling, tiling.Tile, np.ndarray]] = []
     for one in prepared:
         judged = (one.target != IGNORED) & (one.held_out | nothing)

@@ -1,12 +1,14 @@
 """Finds the scale at which a pretrained network understands an image best.
 
 A network knows objects of some tens of pixels. Whether an image should be shrunk or enlarged for it is the strongest
-lever there is on images from other microscopes, and a few strokes suffice to tell.
+lever there is on images from other microscopes, and a few strokes suffice to tell. Of volumes X and Y are resized
+alone, see `core.resize.scaled_shape`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +20,26 @@ from napari_upaint.engine.unet import UNet
 
 Region = tuple[slice, ...]
 SCALES = (1.0, 0.7, 1.4, 0.5, 2.0, 0.35, 0.25)
-# Enlarged planes cost four times the work; this many pixels around the paint tell enough.
-_MOST_PIXELS = 700_000
-# Edge of the windows that are looked at where the paint spreads wider: also twice as large they stay below that.
-_WINDOW = 416
+
+
+class _Looks(NamedTuple):
+    """How much is looked at.
+
+    Attributes
+    ----------
+    pixels : int
+        Enlarged planes cost four times the work; so many pixels around the paint tell enough.
+    window, margin : int
+        Edge of the windows that are looked at where the paint spreads wider, and the context around paint; windows
+        twice as large (of volumes 1.4 times) must stay below `pixels`.
+    """
+
+    pixels: int
+    window: int
+    margin: int
+
+
+_LOOKS = {2: _Looks(700_000, 416, 48), 3: _Looks(1_100_000, 80, 16)}
 # Scales that disagree by so much more than the best one agree about as well: strokes are few. Relative, since where
 # the network is sure a small difference says much.
 _TOLERANCE, _LEAST = 1.15, 0.01
@@ -30,12 +48,13 @@ _TOLERANCE, _LEAST = 1.15, 0.01
 def find_scale(network: UNet, samples: Sequence[Sample], *, border: bool) -> Iterator[tuple[float, float]]:
     """Yield (scale, disagreement with the paint) for every scale tried; the network is left as it is."""
     network.eval()
+    looks = _LOOKS[samples[0].annotation.ndim]
     regions = painted_regions([sample.annotation for sample in samples])
     for scale in SCALES:
         losses, counts = np.zeros(2), np.zeros(2)
         shapes = [scaled_shape(samples[number].annotation[region].shape, scale) for number, region in regions]
         # Scales are compared on the same paint, so that one region too large or too small for it rules a scale out.
-        if any(np.prod(shape) > _MOST_PIXELS or min(shape) < 8 for shape in shapes):
+        if any(np.prod(shape) > looks.pixels or min(shape[-2:]) < 8 for shape in shapes):
             continue
         for (number, region), shape in zip(regions, shapes, strict=True):
             sample = samples[number]
@@ -68,7 +87,7 @@ def best_scale(found: Sequence[tuple[float, float]]) -> float:
 def painted_regions(annotations: Sequence[np.ndarray]) -> list[tuple[int, Region]]:
     """Choose where to look: boxes around the paint, as (number of the annotation, box).
 
-    Together they hold paint of both questions, background and not, and at most about `_MOST_PIXELS` pixels.
+    Together they hold paint of both questions, background and not, and at most about `_Looks.pixels` pixels.
     """
     boxes = [(number, box) for number, one in enumerate(annotations) for box in _boxes(one)]
     parts = [annotations[number][box] for number, box in boxes]
@@ -78,22 +97,26 @@ def painted_regions(annotations: Sequence[np.ndarray]) -> list[tuple[int, Region
     # The most telling one of each question whatever it costs, then as many as the limit admits.
     for rank, index in enumerate([*counts.argmax(0), *np.argsort(-shares, kind="stable")] if boxes else []):
         pixels = sum(parts[i].size for i in chosen) + parts[index].size
-        if index not in chosen and (rank < 2 or pixels <= _MOST_PIXELS):
+        if index not in chosen and (rank < 2 or pixels <= _LOOKS[parts[index].ndim].pixels):
             chosen.append(int(index))
     return [boxes[index] for index in chosen]
 
 
-def _boxes(annotation: np.ndarray, margin: int = 48) -> list[Region]:
+def _boxes(annotation: np.ndarray) -> list[Region]:
     """Return the box around the paint with some context, or several where it is too large to look at."""
     places = np.argwhere(annotation > 0)
     if not len(places):
         return []
+    looks = _LOOKS[annotation.ndim]
+    margin, step = looks.margin, looks.window - 2 * looks.margin
     low, high = np.maximum(places.min(0) - margin, 0), np.minimum(places.max(0) + margin + 1, annotation.shape)
-    if np.prod(high - low) <= _MOST_PIXELS:
+    if np.prod(high - low) <= looks.pixels:
         return [tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
-    squares = np.unique((places - places.min(0)) // (_WINDOW - 2 * margin), axis=0)
-    starts = squares * (_WINDOW - 2 * margin) + places.min(0) - margin
+    squares = np.unique((places - places.min(0)) // step, axis=0)
+    starts = squares * step + places.min(0) - margin
     return [
-        tuple(slice(max(0, int(a)), min(n, int(a) + _WINDOW)) for a, n in zip(start, annotation.shape, strict=True))
+        tuple(
+            slice(max(0, int(a)), min(n, int(a) + looks.window)) for a, n in zip(start, annotation.shape, strict=True)
+        )
         for start in starts
     ]

@@ -12,6 +12,9 @@ from napari_upaint.engine.unet import UNet, build
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader
 from napari_upaint.settings import Kind, TrainSettings
 
+# Of a network from scratch: a level more costs a volume eight times the context.
+DEPTH = {2: 5, 3: 3}
+
 
 def start_header(
     samples: Sequence[Sample], kind: Kind, start: ModelFile | None, settings: TrainSettings
@@ -23,14 +26,16 @@ def start_header(
         known = start.header.classes
         names = known if kind == "classes" and len(known) >= len(names) else names
         return replace(start.header, classes=names, kind=kind, spacing=samples[0].spacing)
-    dropout = 0.5 if settings.recipe == "paper" else 0.2
     architecture = Architecture(
         variant=settings.variant,
+        ndim=settings.ndim,
         in_channels=samples[0].image.shape[0],
         n_outputs=len(names),
         width=settings.width,
-        depth=settings.depth,
-        dropout=dropout,
+        depth=settings.depth or DEPTH[settings.ndim],
+        padding=settings.padding,
+        norm=None if settings.norm == "none" else settings.norm,
+        dropout=settings.dropout,
     )
     return ModelHeader("from scratch", architecture, classes=names, kind=kind, spacing=samples[0].spacing)
 

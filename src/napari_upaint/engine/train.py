@@ -49,7 +49,8 @@ def train(
     Parameters
     ----------
     samples : sequence of Sample
-        2D: (C, Y, X) images; at least one painted.
+        Planes (C, Y, X), or volumes (C, Z, Y, X) for a 3D network; at least one painted. Only what is painted is
+        learnt from: a few slices of a volume suffice.
     kind : {"objects", "classes"}
     start : ModelFile or None
         What to fine-tune; None: from He initialisation.
@@ -60,9 +61,11 @@ def train(
     ------
     AnnotationError, ImageError
         If the samples cannot be learnt from; nothing has been changed then.
+    ModelError
+        If there are planes for a network of volumes, or the other way round.
     """
     check_samples(samples, kind)
-    _check_fit(samples, start)
+    _check_fit(samples, start, settings)
     # Where steps are counted, the same seed gives the same model.
     with steady_threads(bool(settings.steps)):
         run = Trainer(list(samples), kind, start, settings, weights, augment, device)
@@ -123,13 +126,15 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
         run.judge()
 
 
-def _check_fit(samples: Sequence[Sample], start: ModelFile | None) -> None:
+def _check_fit(samples: Sequence[Sample], start: ModelFile | None, settings: TrainSettings) -> None:
     channels = {sample.image.shape[0] for sample in samples}
     if len(channels) > 1:
         raise AnnotationError(
             f"The painted images have different numbers of channels ({sorted(channels)}); train one kind at a time."
         )
-    if any(sample.image.ndim != 3 for sample in samples):
-        raise AnnotationError("Training works on planes (C, Y, X) in this version; paint slices of a volume.")
-    if start is not None and start.header.architecture.ndim != 2:
-        raise ModelError(f"{start.header.name} is a 3D model; choose a 2D one.")
+    ndim = start.header.architecture.ndim if start is not None else settings.ndim
+    name = start.header.name if start is not None else "The new network"
+    other = next((sample for sample in samples if sample.annotation.ndim != ndim), None)
+    if other is not None:
+        wanted, given = ("volumes", "a plane") if ndim == 3 else ("planes", "a volume")
+        raise ModelError(f"{name} is for {wanted} ({ndim}D) but {other.name} is {given}; choose a model that fits.")

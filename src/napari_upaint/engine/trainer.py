@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from napari_upaint import __version__
-from napari_upaint.core import tiling
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
 from napari_upaint.engine.losses import painted_cross_entropy
-from napari_upaint.engine.predict import whole
+from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.progress import TrainProgress, TrainResult
-from napari_upaint.engine.recipes import PAPER, Plan, optimizer_for, plan_for, warmth
+from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.sampling import Prepared, Sampler, ValidationTile, prepare, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
-from napari_upaint.engine.step import Learner, Question
+from napari_upaint.engine.step import Learner, Question, channels_last
+from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
@@ -46,17 +47,17 @@ class Trainer:
         self.weights, self.augment, self.device = weights, augment, choose(device)
         self.budget, self.refusal = Budget(settings), ""
         torch.manual_seed(settings.seed)
-        self.plan: Plan = plan_for(settings, pretrained=start is not None)
+        self.plan: Plan = plan_for(settings, pretrained=start is not None, ndim=samples[0].annotation.ndim)
         self.header = start_header(samples, kind, start, settings)
         self.border = self.header.border
         self.scale = settings.scale or self.header.scale
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
-        clip = 0.0 if self.plan is PAPER else 1.0
+        clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
         self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip)
         self.padded = self.network.padding == "same"
-        self.tile = tiling.input_size(self.plan.output, self.network.depth, padded=self.padded)
+        self.tile = training_tile(self.network, self.plan.output, samples, self.device)
         self.step, self.loss = 0, None  # type: int, float | None
         self.tiles = 0  # learnt so far
         self.before = self.best = float("inf")
@@ -81,7 +82,7 @@ class Trainer:
         prepared = prepare(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
         )
-        self.validation = validation_tiles(prepared, self.network.depth, self.tile, padded=self.padded)
+        self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
         loss = self.judge_network()
         # New paint is a new question: the start, and what was best, are judged again.
         self.before = loss if first else self._judge_start()
@@ -98,8 +99,10 @@ class Trainer:
             start=scores,
         )
 
-    def _start_scores(self, prepared: list[Prepared]) -> list[np.ndarray]:
+    def _start_scores(self, prepared: list[Prepared]) -> list[np.ndarray] | Callable[[np.ndarray], np.ndarray]:
         teacher = self._start_network()
+        if teacher.ndim == 3:  # a tile at a time: what was painted in a volume may have wide surroundings
+            return partial(tile_scores, teacher)
         return [whole(teacher, one.image) for one in prepared]
 
     def _start_network(self) -> UNet:
@@ -199,7 +202,8 @@ def _validation_loss(network: UNet, tiles: Sequence[ValidationTile], border: boo
     """Return the mean over classes of the mean loss of their held-out pixels."""
     sums: dict[int, list[float]] = {}
     for tile in tiles:
-        image = torch.from_numpy(tile.image)[None].to(device).contiguous(memory_format=torch.channels_last)
+        image = torch.from_numpy(tile.image)[None].to(device)
+        image = image.contiguous(memory_format=channels_last(network.ndim))
         target = torch.from_numpy(tile.target)[None].to(device)
         with torch.inference_mode(), autocast(device):
             logits = network(image)

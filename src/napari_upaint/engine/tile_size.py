@@ -1,0 +1,78 @@
+"""How large a training tile is: as the recipe says for planes; for volumes as their shape and memory allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from napari_upaint.core import tiling
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.device import has_bfloat16
+from napari_upaint.engine.memory import available
+from napari_upaint.engine.step import MOST_TILES, share_out
+from napari_upaint.engine.threads import all_threads
+from napari_upaint.engine.unet import UNet
+from napari_upaint.errors import EngineError
+
+# Numbers alive at the same time in a training step per voxel and feature of the first level, as measured (9 to 10).
+_ALIVE = 12
+_MOST_MEMORY = 4e9  # bytes, of all tiles of a step; larger tiles would make steps of many seconds
+_SHRINK = 0.75
+_LEAST = 4  # slices of output, however long the voxels are
+
+
+def training_tile(network: UNet, output: int, samples: Sequence[Sample], device: torch.device) -> tuple[int, ...]:
+    """Return the network's input for one training tile, ([Z,] Y, X).
+
+    Planes: square, with at least `output` pixels that are learnt from. Volumes: a cube in space rather than in voxels,
+    so fewer slices where voxels are long; no larger than the largest sample, and as large as memory allows.
+
+    Parameters
+    ----------
+    network : UNet
+    output : int
+        Pixels (voxels, along the finest axis) that are learnt from.
+    samples : sequence of Sample
+    device : torch.device
+
+    Raises
+    ------
+    EngineError
+        If not even the smallest tile fits into memory.
+    """
+    padded = network.padding == "same"
+    if network.ndim == 2:
+        return (tiling.input_size(output, network.depth, padded=padded),) * 2
+    largest = [max(sample.annotation.shape[axis] for sample in samples) for axis in range(3)]
+    edges = _edges(samples)
+    most, wanted = _voxels(network, device), float(output)
+    while True:
+        outputs = [min(n, max(_LEAST, round(wanted / edge))) for n, edge in zip(largest, edges, strict=True)]
+        tile = tuple(tiling.input_size(n, network.depth, padded=padded) for n in outputs)
+        if math.prod(tile) <= most:
+            return tile
+        if wanted <= _LEAST:
+            raise EngineError(
+                f"A 3D network of depth {network.depth} learns from tiles of {' x '.join(map(str, tile))} voxels or"
+                " more, which do not fit into memory; choose a smaller depth or width."
+            )
+        wanted *= _SHRINK
+
+
+def _edges(samples: Sequence[Sample]) -> tuple[float, ...]:
+    """Return the edges of a voxel of the samples, the shortest being 1."""
+    spacing = next((sample.spacing for sample in samples if sample.spacing is not None), None)
+    return (1.0,) * 3 if spacing is None else tuple(edge / min(spacing) for edge in spacing)
+
+
+def _voxels(network: UNet, device: torch.device) -> int:
+    """Return how many input voxels of one tile memory allows, several tiles being learnt at once."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available()
+    memory = _MOST_MEMORY if free is None else min(_MOST_MEMORY, free / 2)
+    first = [one.out_channels for one in network.down[0].modules() if isinstance(one, nn.Conv3d)]
+    features = max(network.classify.in_channels, *first)
+    memory /= MOST_TILES if device.type != "cpu" else share_out(all_threads())[0]
+    return int(memory / (_ALIVE * (2 if has_bfloat16(device) else 4) * features))
