@@ -11,8 +11,9 @@ from scipy import ndimage
 
 Method = Literal["margin", "entropy", "rotations"]
 
-# A place whose window is this sure on average is not worth a visit: the edges alone of one object in it give more.
-LEAST = 0.02
+# A place whose window is this sure on average is not worth a visit: the edge alone of an object that was found well gives
+# as much.
+LEAST = 0.1
 _RADII = (4, 64)  # pixels, of a window about as large as an object
 _DEFAULT_RADIUS = 12
 
@@ -126,14 +127,15 @@ def object_radius(labels: np.ndarray) -> int:
 
 
 def smoothed(uncertainty: np.ndarray, radius: int) -> np.ndarray:
-    """Return the weighted mean of the window around each pixel, float32; images go on as mirrored at their edges.
+    """Return the weighted mean of the window around each pixel, float32; there is no doubt outside the image.
 
     The weights fall linearly from the middle to nothing at 2 * (radius // 2) + 1 pixels: with equal ones a small
-    doubtful spot would be found at the side of a window as well as in its middle.
+    doubtful spot would be found at the side of a window as well as in its middle. Nothing outside, since half a window
+    at the edge holds half as much to paint.
     """
     means = np.asarray(uncertainty, np.float32)
     for _ in range(2):
-        means = ndimage.uniform_filter(means, 2 * (radius // 2) + 1, mode="reflect")
+        means = ndimage.uniform_filter(means, 2 * (radius // 2) + 1, mode="constant")
     return np.asarray(means)
 
 
