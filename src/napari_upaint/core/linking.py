@@ -37,6 +37,12 @@ def link(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> It
     labels : numpy.ndarray
         int32, the same objects under other ids.
     """
+    for index, new in new_ids(planes, least):
+        yield index, new[planes[index]]
+
+
+def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, np.ndarray]]:
+    """Yield what `link` does to the ids: for each plane its index and, int32, the new id at the place of each old one."""
     linked: dict[Index, _Ids] = {}
     following = 1
     for index in sorted(planes):
@@ -45,7 +51,7 @@ def link(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> It
             ids.take(planes[index], planes[reference], linked[reference], least)
         following = ids.number(following)
         linked[index] = ids
-        yield index, ids.apply(planes[index])
+        yield index, ids.table()
 
 
 def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) -> np.ndarray:
@@ -60,14 +66,14 @@ def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) 
     known.linked = known.ids.astype(np.int32)
     ids.take(labels, before, known, least)
     ids.number(int(before.max(initial=0)) + 1)
-    return ids.apply(labels)
+    return ids.table()[labels]  # type: ignore[no-any-return]
 
 
-def unlink(labels: np.ndarray) -> np.ndarray:
-    """Return labels with ids 1, 2, ... in order of their first pixel; int32."""
+def plain_ids(labels: np.ndarray) -> np.ndarray:
+    """Return, int32, at the place of each id the one that it has without linking: 1, 2, ... by the first pixel."""
     ids = _Ids(labels)
     ids.number(1)
-    return ids.apply(labels)
+    return ids.table()
 
 
 class _Ids:
@@ -107,11 +113,11 @@ class _Ids:
         self.linked[new] = np.arange(following, following + len(new))
         return following + len(new)
 
-    def apply(self, labels: np.ndarray) -> np.ndarray:
-        """Return the plane with the new ids."""
+    def table(self) -> np.ndarray:
+        """Return the new id at the place of each old one."""
         table = np.zeros(len(self._place), np.int32)
         table[self.ids] = self.linked
-        return np.asarray(table[labels])
+        return table
 
 
 def _references(index: Index, known: Mapping[Index, object]) -> Iterator[Index]:

@@ -11,8 +11,8 @@ from scipy import ndimage
 
 Method = Literal["margin", "entropy", "rotations"]
 
-# A place whose window is this sure on average is not worth a visit: the edge alone of an object that was found well gives
-# as much.
+# A place whose window is this sure on average is not worth a visit: the edge of an object that was found well gives as
+# much.
 LEAST = 0.1
 _RADII = (4, 64)  # pixels, of a window about as large as an object
 _DEFAULT_RADIUS = 12
