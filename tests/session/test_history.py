@@ -33,7 +33,7 @@ def test_the_way_back():
     assert start_of(a_run("elsewhere", f"/another/computer/{bundled_models()[0].name}")) == bundled_models()[0]
     assert start_of(a_run("moved", f"/another/computer/{first.model.name}")) == first.model
     delete_run(first)
-    with pytest.raises(ModelError, match=r"first.* that second started from is gone"):
+    with pytest.raises(ModelError, match=r"second.*undone: the model first.* that it started from is gone"):
         start_of(second)
 
 

@@ -41,6 +41,9 @@ def train(
     augment: AugmentSettings,
     device: str,
     name: str,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 10.0,
+    resume: ModelFile | Path | None = None,
 ) -> Generator[TrainProgress | TrainResult | SamplesHeard | PreviewResult, Told | None, None]:
     """Train; see `napari_upaint.engine.train.train`. `start` may also be a bundled model's name or a path.
 
@@ -62,6 +65,9 @@ def train(
         device=device,
         name=name,
         told=told,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        resume=None if resume is None else _model(resume),
     )
 
 

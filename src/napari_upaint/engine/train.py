@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine.interrupted import with_checkpoints
 from napari_upaint.engine.preview import with_preview
 from napari_upaint.engine.progress import (
     NewSamples,
@@ -39,6 +42,9 @@ def train(
     device: str = "auto",
     name: str = "my model",
     told: Command = None,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 10.0,
+    resume: ModelFile | None = None,
 ) -> Training:
     """Train on painted samples; the last value yielded is the `TrainResult`.
 
@@ -56,6 +62,10 @@ def train(
         What to fine-tune; None: from He initialisation.
     told : Stop, NewSamples, PreviewView or None
         What came before the training was there.
+    checkpoint : Path or None
+        File that the weights are written to every `checkpoint_seconds` while it trains.
+    resume : ModelFile or None
+        Checkpoint of an interrupted training that had the same start, to go on from.
 
     Raises
     ------
@@ -66,10 +76,13 @@ def train(
     """
     check_samples(samples, kind)
     _check_fit(samples, start, settings)
+    if resume is not None:  # it has found the scale
+        settings = replace(settings, scale=resume.header.scale)
     # Where steps are counted, the same seed gives the same model.
     with steady_threads(bool(settings.steps)):
         run = Trainer(list(samples), kind, start, settings, weights, augment, device)
-        yield from with_preview(run, _train(run), told)
+        steps = with_checkpoints(run, _train(run), checkpoint, checkpoint_seconds, resume)
+        yield from with_preview(run, steps, told)
         yield run.result(name)
 
 

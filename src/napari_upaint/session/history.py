@@ -31,17 +31,25 @@ def start_of(run: Run, folder: str | Path | None = None) -> Path | None:
     ModelError
         If it is gone.
     """
-    if not run.start:
+    try:
+        return find_start(run.start, folder)
+    except ModelError as error:
+        raise ModelError(f"'{run.name}' cannot be undone: {error}") from None
+
+
+def find_start(start: str, folder: str | Path | None = None) -> Path | None:
+    """Return the file of a model that a record names, None where it names none; `ModelError` if it is gone."""
+    if not start:
         return None
-    path = Path(run.start).expanduser()
+    path = Path(start).expanduser()
     # The folder may have moved to another computer: a model of that name does as well.
     for there in (path, _folder(folder) / path.name):
         if there.is_file():
             return there
     try:
-        return find_model(path.stem if path.suffix == MODEL_ENDING else run.start)
+        return find_model(path.stem if path.suffix == MODEL_ENDING else start)
     except ModelError:
-        raise ModelError(f"The model {path.stem} that {run.name} started from is gone; choose another one.") from None
+        raise ModelError(f"the model {path.stem} that it started from is gone; choose another one.") from None
 
 
 def trash_folder(folder: str | Path | None = None) -> Path:

@@ -64,6 +64,10 @@ class TrainRequest(Request):
     ----------
     start : ModelFile, str, pathlib.Path or None
         Model to go on from: in memory, a bundled one's name, or a file; None trains from scratch.
+    checkpoint : pathlib.Path or None
+        File that the weights are written to every `checkpoint_seconds` while it trains.
+    resume : ModelFile, pathlib.Path or None
+        Checkpoint of an interrupted training of the same start, to go on from.
     """
 
     task: ClassVar[str] = "train"
@@ -75,6 +79,9 @@ class TrainRequest(Request):
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     device: str = "auto"
     name: str = "my model"
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 10.0
+    resume: ModelFile | Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -177,9 +177,9 @@ def load_run(path: str | Path) -> Run:
         if raw.pop("format", None) != FORMAT:
             raise ValueError("another format")
         datetime.fromisoformat(raw["date"])
-        raw["settings"] = _settings(TrainSettings, raw["settings"])
-        raw["weights"] = _settings(WeightSettings, raw["weights"])
-        raw["augment"] = _settings(AugmentSettings, raw["augment"])
+        raw["settings"] = read_settings(TrainSettings, raw["settings"])
+        raw["weights"] = read_settings(WeightSettings, raw["weights"])
+        raw["augment"] = read_settings(AugmentSettings, raw["augment"])
         raw["curve"] = tuple(CurvePoint(**point) for point in raw["curve"])
         raw["images"] = tuple(raw["images"])
         raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
@@ -191,7 +191,7 @@ def load_run(path: str | Path) -> Run:
         raise FileError(f"{path} is no record of a training ({error}); choose another file.") from error
 
 
-def _settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
+def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
     """Make settings of what another version may have written: unknown ones are left out, missing ones default."""
     known = {one.name for one in fields(kind)}
     return kind(**{name: value for name, value in raw.items() if name in known})

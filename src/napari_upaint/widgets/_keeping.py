@@ -1,4 +1,4 @@
-"""What outlasts a single training: its history. Made and connected here, so that the dock stays a list of sections."""
+"""What outlasts a single training: its history, how to go on after a crash; made and connected here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._resuming import Resuming
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
 
@@ -32,12 +33,16 @@ class Keeping(QObject):
         self.history.model_changed.connect(working.show_view)
         working.situation_changed.connect(self.history.allow)
         working.training.ended.connect(self.history.refresh)
+        self.resuming = Resuming(choosing, working.training, sections.train.offer, self)
+        self.resuming.wanted.connect(working.continue_training)
+        working.situation_changed.connect(self.resuming.allow)
 
     @property
     def busy(self) -> bool:
         """Whether files are being read or moved."""
-        return self.history.busy
+        return self.history.busy or self.resuming.busy
 
     def close(self) -> None:
         """Report no more."""
         self.history.close()
+        self.resuming.close()

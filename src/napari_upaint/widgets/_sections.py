@@ -32,4 +32,5 @@ class Sections:
         self.message.set_colours(colours)
         self.train.plot.set_colours(colours)
         self.history.set_colours(colours)
+        self.train.offer.set_colours(colours)
         self.labels.offer.set_colours(colours)

@@ -7,8 +7,10 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinB
 
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._live_section import LiveSection
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._progress_line import ProgressLine, duration
+from napari_upaint.widgets._resume_offer import ResumeOffer
 
 _TIP = "Learn from what is painted. Key: T (or Shift+T)"
 _STOP_TIP = "Finish the training with the best model so far. Key: T (or Shift+T)"
@@ -33,6 +35,8 @@ class TrainSection(QWidget):
         self.seconds.setSuffix(" s")
         self.seconds.setToolTip("How long to train. One minute is enough for most images; press Train again to go on.")
         never_by_wheel(self.seconds)
+        self.offer = ResumeOffer()
+        self.live = LiveSection()
         self.progress = ProgressLine()
         self.plot = LossPlot()
         self.device = QLabel("Starting the engine…")
@@ -51,7 +55,9 @@ class TrainSection(QWidget):
         row.addWidget(self.undo_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.offer)
         column.addLayout(row)
+        column.addWidget(self.live)
         column.addWidget(self.progress)
         column.addWidget(self.plot)
         column.addWidget(self.device)

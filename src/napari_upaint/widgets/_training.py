@@ -7,7 +7,16 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.progress import (
+    NewSamples,
+    PreviewResult,
+    PreviewView,
+    SamplesHeard,
+    TrainProgress,
+    TrainResult,
+)
+from napari_upaint.errors import FileError
+from napari_upaint.session.interrupted import Asked, Interrupted, begin_training, end_training, give_up, whole_run
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import Run, record, save_run
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
@@ -16,10 +25,13 @@ from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, gather
 
+# Seconds of training that are lost at most when the engine or the window is ended by whatever it is.
+CHECKPOINT = 10.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainPlan:
-    """What to train on, from where, and how. `start` None: from scratch."""
+    """What to train on, from where, and how. `start` None: from scratch; `resume`: an interrupted one to go on with."""
 
     image: ImageSource
     annotation: AnnotationSource
@@ -28,6 +40,7 @@ class TrainPlan:
     settings: TrainSettings
     weights: WeightSettings
     augment: AugmentSettings
+    resume: Interrupted | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +63,7 @@ class Training(QObject):
         super().__init__(parent)
         self._bridge, self._measured = bridge, measured
         self._plan: TrainPlan | None = None
+        self.checkpoint: Path | None = None  # where the running training writes its weights now and then
         self._job: GuiJob | None = None
         self._request: TrainRequest | None = None
         self._heard: list[TrainProgress] = []
@@ -87,12 +101,13 @@ class Training(QObject):
             self._job.abandon()
         self._rest()
 
-    def _gather(self, plan: TrainPlan) -> list[PaintedRegion]:
-        return gather(plan.image, plan.annotation, plan.kind, self._measured.of)
+    def _gather(self, plan: TrainPlan) -> tuple[list[PaintedRegion], Path | None]:
+        return gather(plan.image, plan.annotation, plan.kind, self._measured.of), _begin(plan)
 
-    def _train(self, regions: list[PaintedRegion]) -> None:
+    def _train(self, gathered: tuple[list[PaintedRegion], Path | None]) -> None:
         plan = self._plan
         assert plan is not None
+        regions, self.checkpoint = gathered
         self._request = request = TrainRequest(
             tuple(region.sample for region in regions),
             kind=plan.kind,
@@ -101,6 +116,9 @@ class Training(QObject):
             weights=plan.weights,
             augment=plan.augment,
             name=plan.image.name,
+            checkpoint=self.checkpoint,
+            checkpoint_seconds=CHECKPOINT,
+            resume=plan.resume.model if plan.resume is not None else None,
         )
         self._job = self._bridge.job()
         self._job.payload.connect(self._hear)
@@ -119,10 +137,11 @@ class Training(QObject):
         assert self._plan is not None
         self._job = None
         if self._result is None:
+            self._give_up()
             self._rest()
             self.stopped.emit()
         else:
-            self._saving.start(_save, self._request, tuple(self._heard), self._result)
+            self._saving.start(_save, self._request, tuple(self._heard), self._result, self._plan.resume)
 
     def _saved(self, run: Run) -> None:
         result = self._result
@@ -131,14 +150,36 @@ class Training(QObject):
         self.ended.emit(Trained(result, run.model))
 
     def _fail(self, sentence: str, details: str) -> None:
+        self._give_up()
         self._rest()
         self.failed.emit(sentence, details)
 
+    def _give_up(self) -> None:
+        if self.checkpoint is not None:
+            give_up(self.checkpoint)
+
     def _rest(self) -> None:
-        self._plan = self._job = self._result = self._request = None
+        self._plan = self._job = self._result = self._request = self.checkpoint = None
 
 
-def _save(request: TrainRequest, heard: tuple[TrainProgress, ...], result: TrainResult) -> Run:
+def _begin(plan: TrainPlan) -> Path | None:
+    """Write what is being trained, for whoever has to continue it; None where nothing can be written."""
+    start = str(plan.start) if plan.start is not None else ""
+    image, settings = plan.image, plan.resume.asked.settings if plan.resume is not None else plan.settings
+    asked = Asked(image.name, image.shape, plan.kind, start, settings, plan.weights, plan.augment)
+    try:
+        return begin_training(asked, plan.resume)
+    except FileError:  # a full disk is no reason not to train
+        return None
+
+
+def _save(
+    request: TrainRequest, heard: tuple[TrainProgress, ...], result: TrainResult, continued: Interrupted | None
+) -> Run:
     """Keep the record of a training and, unless the start was no worse, its model in the user's folder."""
     model = result.model if result.improved or request.start is None else None
-    return save_run(record(request, heard, result), model)
+    run = record(request, heard, result)
+    saved = save_run(run if continued is None else whole_run(run, continued), model)
+    if request.checkpoint is not None:
+        end_training(request.checkpoint)
+    return saved

@@ -10,6 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.engine.progress import DeviceLine, PlaneResult
 from napari_upaint.errors import UserError
+from napari_upaint.session.history import find_start
+from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.session.protocol import DeviceRequest
 from napari_upaint.widgets import _reasons as reasons
 from napari_upaint.widgets._background import describe
@@ -139,6 +141,23 @@ class Working(QObject):
         start = self._sections.model.choice().path
         kind = self._choosing.kind()
         self.training.start(TrainPlan(image, annotation, kind, start, settings, s.weights.value(), s.augment.value()))
+        self._sections.train.show_running(True)
+        self._allow()
+
+    def continue_training(self, interrupted: Interrupted) -> None:
+        """Go on with a training that was interrupted, for the time that was left."""
+        image, annotation, asked = self._choosing.image(), self._choosing.annotation(), interrupted.asked
+        if image is None or annotation is None or self.training.running:
+            return
+        try:
+            start = find_start(asked.start)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self._sections.message.clear()
+        self._sections.labels.set_kind(asked.kind)
+        settings = interrupted.remaining(), asked.weights, asked.augment
+        self.training.start(TrainPlan(image, annotation, asked.kind, start, *settings, resume=interrupted))
         self._sections.train.show_running(True)
         self._allow()
 

@@ -1,0 +1,204 @@
+"""Trainings that were interrupted by the end of their process: what they were, how far they got, how to go on.
+
+While a training runs there are two files: a record of what was asked for (JSON, written once) and the weights (a model
+file, written by the engine every few seconds). Both are removed when the training ends; whatever ends the engine or the
+window before leaves them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari_upaint.errors import FileError
+from napari_upaint.io.atomic import replacing
+from napari_upaint.io.folders import data_folder
+from napari_upaint.io.models import read_header
+from napari_upaint.session.run import CurvePoint, Run, read_settings
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+
+_ENDING = ".training.json"
+# Where nobody can tell whether the process of a training lives: it writes more often than that.
+_SILENT = 120.0
+_OLD = 30 * 24 * 3600.0
+_FORMAT = "napari-upaint-training-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a training was asked for, as far as it is not painted. `start`: path, "" from scratch; `shape`: the image's."""
+
+    image: str
+    shape: tuple[int, ...]
+    kind: Kind
+    start: str
+    settings: TrainSettings
+    weights: WeightSettings
+    augment: AugmentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A training that can be continued.
+
+    Attributes
+    ----------
+    record, model : pathlib.Path
+        Its files.
+    saved : float
+        When its weights were written last, in seconds since 1970.
+    steps, seconds : int, float
+        Done until then, those of the training that it continued among them.
+    """
+
+    record: Path
+    model: Path
+    asked: Asked
+    saved: float
+    steps: int
+    seconds: float
+
+    def remaining(self) -> TrainSettings:
+        """Return the settings of what is left to do; one step and a second at least."""
+        settings = self.asked.settings
+        if settings.steps:
+            return replace(settings, steps=max(1, settings.steps - self.steps))
+        return replace(settings, seconds=max(1.0, settings.seconds - self.seconds))
+
+
+def begin_training(asked: Asked, continued: Interrupted | None = None, folder: str | Path | None = None) -> Path:
+    """Write the record of a training that begins, and return where its weights are to be written.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    model = _folder(folder) / f"{secrets.token_hex(8)}.safetensors"
+    before = (
+        {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
+    )
+    content = {"format": _FORMAT, "pid": os.getpid(), "asked": asdict(asked), "continued": before}
+    with replacing(model.with_name(model.stem + _ENDING)) as new:
+        new.write_text(json.dumps(content, indent=1), "utf-8")
+    return model
+
+
+def end_training(model: Path) -> None:
+    """Remove the files of a training that ended, and of the one that it continued."""
+    for one in (model, *_continued(model)):
+        for path in (one, one.with_name(one.stem + _ENDING)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def give_up(model: Path) -> None:
+    """Remove the record of a training that ended before it wrote any weights; those it was to continue stay."""
+    with contextlib.suppress(OSError):
+        if not model.exists():
+            model.with_name(model.stem + _ENDING).unlink()
+
+
+def interrupted_trainings(
+    image: str, shape: tuple[int, ...], running: Path | None = None, folder: str | Path | None = None
+) -> list[Interrupted]:
+    """Return the trainings on an image of this name and shape that can be continued, the newest first.
+
+    Parameters
+    ----------
+    running : Path or None
+        Weights of the training that runs in this window.
+    """
+    found, replaced = [], set()
+    for record in _folder(folder).glob(f"[!.]*{_ENDING}"):
+        model = record.with_name(record.name.removesuffix(_ENDING) + ".safetensors")
+        if model == running:
+            continue
+        try:
+            one, owner = _read(record, model)
+        except Exception:  # no weights yet, or somebody's editor: nothing to be continued
+            _sweep(record)
+            continue
+        replaced.update(_continued(model))
+        if not _alive(owner, one.saved) and (one.asked.image, one.asked.shape) == (image, tuple(shape)):
+            found.append(one)
+    return sorted((one for one in found if one.model not in replaced), key=lambda one: one.saved, reverse=True)
+
+
+def whole_run(run: Run, continued: Interrupted) -> Run:
+    """Return the record of a training and the one that it continued, as if nothing had come between."""
+    curve = tuple(
+        CurvePoint(one.step + continued.steps, one.seconds + continued.seconds, one.loss, one.validation)
+        for one in run.curve
+    )
+    return replace(
+        run,
+        settings=continued.asked.settings,
+        curve=curve,
+        steps=run.steps + continued.steps,
+        seconds=run.seconds + continued.seconds,
+    )
+
+
+def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
+    raw: dict[str, Any] = json.loads(record.read_text("utf-8"))
+    if raw["format"] != _FORMAT:
+        raise FileError(f"{record} is no record of an interrupted training.")
+    asked, before = raw["asked"], raw["continued"] or {"steps": 0, "seconds": 0.0}
+    asked["shape"] = tuple(int(n) for n in asked["shape"])
+    asked["settings"] = read_settings(TrainSettings, asked["settings"])
+    asked["weights"] = read_settings(WeightSettings, asked["weights"])
+    asked["augment"] = read_settings(AugmentSettings, asked["augment"])
+    done = read_header(model).training
+    steps, seconds = int(done["steps_done"]), float(done["seconds_done"])
+    if not math.isfinite(seconds):
+        raise FileError(f"{model} does not say how long it was trained.")
+    saved = model.stat().st_mtime
+    one = Interrupted(record, model, Asked(**asked), saved, steps + before["steps"], seconds + before["seconds"])
+    return one, int(raw["pid"])
+
+
+def _continued(model: Path) -> list[Path]:
+    """Return the weights that a training continued, and so on; not needed once it has written its own."""
+    chain: list[Path] = []
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        while True:
+            raw = json.loads(model.with_name(model.stem + _ENDING).read_text("utf-8"))
+            model = model.with_name(Path(raw["continued"]["model"]).name)
+            if model in chain:
+                break
+            chain.append(model)
+    return chain
+
+
+def _sweep(record: Path) -> None:
+    """Remove a record without weights that is of no use any more."""
+    with contextlib.suppress(OSError):
+        if time.time() - record.stat().st_mtime > _OLD:
+            record.unlink()
+
+
+def _alive(owner: int, saved: float) -> bool:
+    """Return whether another window's process still trains: it lives, and wrote a while ago at most."""
+    if owner == os.getpid() or time.time() - saved > _SILENT:
+        return False
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(owner, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's process took the number
+        return True
+    return True
+
+
+def _folder(folder: str | Path | None) -> Path:
+    return Path(folder).expanduser() if folder is not None else data_folder() / "trainings"

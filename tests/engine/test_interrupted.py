@@ -1,0 +1,114 @@
+"""A training that is cut off goes on from its last weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_upaint.core.normalize import measure
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine import interrupted, trainer
+from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.train import train
+from napari_upaint.engine.unet import build
+from napari_upaint.errors import ModelError
+from napari_upaint.io.models import Architecture, ModelHeader, load_model
+from napari_upaint.settings import TrainSettings
+
+STEPS = TrainSettings(steps=12, width=4, depth=3)
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    """Learn tiles of 36 px: the laws are the same, and a step takes milliseconds."""
+    real = trainer.plan_for
+    monkeypatch.setattr(trainer, "plan_for", lambda *args, **kw: replace(real(*args, **kw), output=36, warmup=3))
+    monkeypatch.setattr(interrupted, "_SHARE", float("inf"))  # after every step, whatever it costs
+
+
+@pytest.fixture(scope="module")
+def sample():
+    y, x = np.mgrid[:100, :110]
+    inside = ((y % 40 - 20) ** 2 + (x % 40 - 20) ** 2) < 120
+    image = inside * 100.0 + np.random.default_rng(0).normal(50, 10, inside.shape)
+    annotation = np.where(x % 9 < 3, np.where(inside, 2, 1), 0).astype(np.uint16)
+    return Sample(image[None], annotation, measure(image[None]), name="discs")
+
+
+@pytest.fixture(scope="module")
+def start():
+    torch.manual_seed(3)
+    architecture = Architecture(width=4, depth=3, n_outputs=3, dropout=0.2)
+    return from_network(build(architecture), ModelHeader(name="start", architecture=architecture, border=True))
+
+
+@pytest.fixture
+def cut_off(sample, start, tmp_path):
+    """Train some steps, then end as a killed process would: without a word to the generator."""
+
+    def run(steps=7):
+        path = tmp_path / "partial.safetensors"
+        running = train([sample], kind="objects", start=start, settings=STEPS, checkpoint=path, checkpoint_seconds=0.0)
+        judged = None
+        for payload in running:
+            judged = payload.validation if payload.step == 0 and payload.stage == "training" else judged
+            if payload.step == steps:
+                break
+        return path, judged
+
+    return run
+
+
+def finish(running):
+    payloads = list(running)
+    assert isinstance(payloads[-1], TrainResult)
+    return payloads[:-1], payloads[-1]
+
+
+def test_it_is_a_model_that_loads(cut_off, start):
+    path, _ = cut_off()
+    partial = load_model(path)
+    assert partial.header.training["steps_done"] in (6, 7)
+    assert partial.header.training["seconds_done"] > 0
+    assert partial.header.classes == start.header.classes
+    assert any((partial.weights[name] != start.weights[name]).any() for name in start.weights)
+
+
+def test_going_on_is_judged_against_the_start_of_then(cut_off, sample, start):
+    path, before = cut_off()
+    partial = load_model(path)
+    running = train([sample], kind="objects", start=start, settings=replace(STEPS, steps=5), resume=partial)
+    progress, result = finish(running)
+    assert result.before == pytest.approx(before, rel=1e-5)
+    assert result.steps == 5
+    assert result.model.header.scale == partial.header.scale
+    assert all(isinstance(one, TrainProgress) and one.stage != "finding the scale" for one in progress)
+    # It went on from what was learnt: a step from the start itself is worse.
+    _, anew = finish(train([sample], kind="objects", start=start, settings=replace(STEPS, steps=1)))
+    _, on = finish(train([sample], kind="objects", start=start, settings=replace(STEPS, steps=1), resume=partial))
+    assert on.after < anew.after
+
+
+def test_other_classes_are_refused(cut_off, sample, start):
+    path, _ = cut_off(3)
+    three = replace(sample, annotation=np.where(sample.annotation == 2, 2 + np.arange(110) % 3, sample.annotation))
+    running = train([three], kind="classes", start=start, settings=STEPS, resume=load_model(path))
+    with pytest.raises(ModelError, match="another network or other classes"):
+        list(running)
+
+
+def test_a_full_disk_does_not_end_the_training(sample, start, tmp_path):
+    (tmp_path / "a file").write_text("")
+    path = tmp_path / "a file" / "partial.safetensors"
+    running = train([sample], kind="objects", start=start, settings=STEPS, checkpoint=path, checkpoint_seconds=0.0)
+    _, result = finish(running)
+    assert result.steps == STEPS.steps
+
+
+def test_it_costs_little(sample, start, tmp_path):
+    path = tmp_path / "partial.safetensors"
+    running = train([sample], kind="objects", start=start, settings=STEPS, checkpoint=path, checkpoint_seconds=1000.0)
+    finish(running)
+    assert not path.exists()

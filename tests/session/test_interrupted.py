@@ -1,0 +1,122 @@
+"""Records of trainings that were interrupted."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
+from napari_upaint.session.interrupted import (
+    Asked,
+    begin_training,
+    end_training,
+    give_up,
+    interrupted_trainings,
+    whole_run,
+)
+from napari_upaint.session.run import CurvePoint, Run
+from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+
+SETTINGS = TrainSettings(seconds=60, seed=5)
+ASKED = Asked("cells", (60, 80), "classes", "generalist-fast", SETTINGS, WeightSettings(), AugmentSettings())
+
+
+def write(path, steps=7, seconds=12.5):
+    """Do what the engine does now and then."""
+    header = ModelHeader("m", Architecture(), training={"steps_done": steps, "seconds_done": seconds})
+    save_model(ModelFile(header, {"a": np.ones(2, np.float32)}), path)
+
+
+def found(image="cells", shape=(60, 80), **more):
+    return interrupted_trainings(image, shape, **more)
+
+
+def test_what_was_written_is_found(tmp_path):
+    path = begin_training(ASKED)
+    assert found() == []  # no weights yet: nothing to continue
+    write(path)
+    (one,) = found()
+    assert one.asked == ASKED
+    assert (one.steps, one.seconds, one.model) == (7, 12.5, path)
+    assert one.remaining() == TrainSettings(seconds=47.5, seed=5)
+    assert found("others") == found(shape=(60, 81)) == found(running=path) == []
+    end_training(path)
+    assert found() == []
+    assert list(path.parent.iterdir()) == []
+
+
+def test_steps_that_are_left():
+    asked = Asked("cells", (60, 80), "objects", "", TrainSettings(steps=10), WeightSettings(), AugmentSettings())
+    path = begin_training(asked)
+    write(path)
+    assert found()[0].remaining().steps == 3
+    write(path, steps=10)
+    assert found()[0].remaining().steps == 1
+
+
+def test_a_continuation_that_is_interrupted_too():
+    first = begin_training(ASKED)
+    write(first)
+    second = begin_training(ASKED, found()[0])
+    assert [one.model for one in found()] == [first]  # it has written nothing yet
+    write(second, 4, 10.0)
+    third = begin_training(ASKED, found()[0])
+    (one,) = found()
+    assert (one.model, one.steps, one.seconds) == (second, 11, 22.5)
+    write(third, 1, 1.0)
+    assert [one.steps for one in found()] == [12]
+    end_training(third)
+    assert list(first.parent.iterdir()) == []
+
+
+def test_given_up_before_the_first_weights():
+    first = begin_training(ASKED)
+    write(first)
+    give_up(begin_training(ASKED, found()[0]))
+    assert [one.model for one in found()] == [first]
+    assert len(list(first.parent.iterdir())) == 2
+    give_up(first)  # it has weights: they are worth something
+    assert len(found()) == 1
+
+
+def test_the_training_of_another_window_is_left_alone():
+    path = begin_training(ASKED)
+    write(path)
+    record = path.with_name(f"{path.stem}.training.json")
+
+    def owned_by(pid):
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": pid}))
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        owned_by(other.pid)
+        assert found() == []
+        long_ago = time.time() - 1000
+        os.utime(path, (long_ago, long_ago))  # whoever has that number now, it does not train
+        assert len(found()) == 1
+        write(path)
+        other.communicate(b"\n")
+    if os.name == "posix":
+        assert len(found()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "napari-upaint-training-1"}', "\0"])
+def test_rubbish_is_left_out(text):
+    path = begin_training(ASKED)
+    write(path)
+    path.with_name(f"{path.stem}.training.json").write_text(text)
+    assert found() == []
+
+
+def test_the_whole_run():
+    path = begin_training(ASKED)
+    write(path)
+    settings = TrainSettings(seconds=47.5), WeightSettings(), AugmentSettings()
+    curve = (CurvePoint(1, 0.5, 0.3, None),)
+    run = Run("n", "2026-01-01", "classes", "", *settings, curve, 0.5, 0.2, True, 20, 47.0, "", ("cells",))
+    whole = whole_run(run, found()[0])
+    assert (whole.steps, whole.seconds, whole.settings) == (27, 59.5, SETTINGS)
+    assert whole.curve == (CurvePoint(8, 13.0, 0.3, None),)

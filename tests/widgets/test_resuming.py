@@ -1,0 +1,128 @@
+"""A training that was interrupted is offered, and continued."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from napari_upaint.io.models import load_model
+from napari_upaint.session.drive import TASKS
+from napari_upaint.session.run import list_runs
+from napari_upaint.widgets import _training
+
+PATIENCE = 120
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr(_training, "CHECKPOINT", 0.3)
+
+
+@pytest.fixture
+def open_and_paint(viewer, qtbot, nuclei):
+    """Return what opens a real image and paints its strokes."""
+
+    def run(dock):
+        viewer.add_image(np.asarray(nuclei.image.data), name="cells")
+        dock.sections.labels.new_button.click()
+        layer = viewer.layers["cells annotation"]
+        for label in np.unique(nuclei.strokes[nuclei.strokes > 0]):
+            layer.data_setitem(np.nonzero(nuclei.strokes == label), int(label))
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=10000)
+
+    return run
+
+
+def trained_a_while(dock, qtbot):
+    """Wait for the first weights on the disk."""
+    dock.sections.train.button.click()
+    training = dock.working.training
+    qtbot.waitUntil(lambda: training.checkpoint is not None and training.checkpoint.exists(), timeout=PATIENCE * 1000)
+    return training.checkpoint
+
+
+def test_kill_9_of_the_engine_costs_seconds(viewer, open_dock, open_and_paint, qtbot, settle, nuclei):
+    dock = open_dock(TASKS)
+    open_and_paint(dock)
+    dock.sections.train.seconds.setValue(600)
+    offer = dock.sections.train.offer
+    path = trained_a_while(dock, qtbot)
+    assert offer.words() == ""
+    os.kill(dock.bridge.pid, signal.SIGKILL)
+    settle(dock, 30)
+    qtbot.waitUntil(lambda: offer.words().startswith("A training was interrupted on"), timeout=5000)
+    assert "of 10 min 0 s are saved" in offer.words()
+    assert offer.accept_button.isEnabled()
+    partial = load_model(path)  # it is a model like any other
+    assert partial.header.training["steps_done"] > 0
+    results = []
+    dock.working.training.ended.connect(results.append)
+    offer.accept_button.click()
+    assert offer.words() == ""
+    qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 1, timeout=PATIENCE * 1000)
+    dock.sections.train.button.click()  # long enough
+    settle(dock, PATIENCE)
+    assert np.isfinite(results[0].result.after)
+    qtbot.waitUntil(lambda: len(list_runs()) == 1, timeout=5000)
+    (run,) = list_runs()
+    assert run.steps > partial.header.training["steps_done"]
+    assert run.settings.seconds == 600
+    assert not list(path.parent.iterdir())
+    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+    assert offer.words() == ""
+
+
+def test_offered_at_the_next_start(viewer, open_dock, open_and_paint, qtbot):
+    first = open_dock(TASKS)
+    open_and_paint(first)
+    first.sections.train.seconds.setValue(600)
+    path = trained_a_while(first, qtbot)
+    viewer.window.remove_dock_widget(first)  # the window is closed while it trains
+    viewer.layers.clear()
+    dock = open_dock()
+    offer = dock.sections.train.offer
+    viewer.add_image(np.ones((520, 696)), name="others")
+    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+    assert offer.words() == ""
+    viewer.layers.clear()
+    open_and_paint(dock)
+    qtbot.waitUntil(lambda: offer.words() != "", timeout=5000)
+    offer.decline_button.click()
+    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+    assert offer.words() == ""
+    assert not path.exists()
+
+
+def test_it_says_why_it_cannot_go_on_yet(viewer, open_dock, open_and_paint, qtbot):
+    first = open_dock(TASKS)
+    open_and_paint(first)
+    first.sections.train.seconds.setValue(600)
+    trained_a_while(first, qtbot)
+    viewer.window.remove_dock_widget(first)
+    viewer.layers.remove("cells annotation")
+    dock = open_dock()
+    offer = dock.sections.train.offer
+    qtbot.waitUntil(lambda: offer.words() != "", timeout=5000)
+    assert not offer.accept_button.isEnabled()
+    assert offer.accept_button.toolTip() == "Press 'New labels' and paint first."
+
+
+def test_an_ordinary_training_leaves_nothing(viewer, dock, open_and_paint, settle, own_home):
+    open_and_paint(dock)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    assert list((own_home / "trainings").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_not_to_train(viewer, dock, open_and_paint, settle, own_home):
+    open_and_paint(dock)
+    own_home.mkdir(exist_ok=True)
+    (own_home / "trainings").write_text("in the way")
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    assert "0.8 → 0.2" in dock.sections.message.text()
