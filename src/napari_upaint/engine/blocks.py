@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from napari_upaint.errors import ModelError
 
 Padding = Literal["valid", "same"]
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
-UP = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _INSTANCE_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
@@ -45,15 +44,47 @@ class Dropout(nn.Dropout):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Set a share `p` of the numbers to 0 while training, and scale the others up to the same sum."""
         if self.rng is None or not self.training or not self.p:
-            return functional.dropout(x, self.p, self.training)
+            return super().forward(x)
         kept = self.rng.random(x.shape, np.float32) >= self.p
         mask = torch.from_numpy(kept).to(x.device, x.dtype).div_(1 - self.p) if self.p < 1 else torch.zeros_like(x)
-        return x * mask
+        return x.mul(mask)
 
 
 def up_convolution(ndim: int, a: int, b: int, **options: Any) -> nn.Module:
     """Return a 2x2 up-convolution of stride 2: every pixel becomes four of its own, none reaches over."""
     return UP[ndim](a, b, kernel_size=2, stride=2, **options)
+
+
+class _UpConvolution2d(nn.ConvTranspose2d):
+    def forward(self, x: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
+        return _spread(self, x) if _by_product(self, x) else super().forward(x, output_size)
+
+
+class _UpConvolution3d(nn.ConvTranspose3d):
+    def forward(self, x: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
+        return _spread(self, x) if _by_product(self, x) else super().forward(x, output_size)
+
+
+UP = {2: _UpConvolution2d, 3: _UpConvolution3d}
+
+
+def _by_product(layer: nn.Module, x: torch.Tensor) -> bool:
+    """Whether to up-convolve by a matrix product: half the time of training on a CPU, with the channels last."""
+    layout = torch.channels_last if x.ndim == 4 else torch.channels_last_3d
+    return layer.training and x.device.type == "cpu" and x.is_contiguous(memory_format=layout)
+
+
+def _spread(layer: nn.ConvTranspose2d | nn.ConvTranspose3d, x: torch.Tensor) -> torch.Tensor:
+    """Up-convolve by 2: the channels of a pixel times the weights of its four (eight) pixels, then put in place."""
+    ndim, outputs = x.ndim - 2, layer.out_channels
+    weight = layer.weight.permute(*range(2, 2 + ndim), 1, 0).reshape(-1, layer.in_channels)
+    bias = None if layer.bias is None else layer.bias.repeat(2**ndim)
+    batch, _, *shape = x.shape
+    y = functional.linear(x.movedim(1, -1), weight, bias).view(batch, *shape, *(2,) * ndim, outputs)
+    # Every axis of the image next to that of the weights.
+    order = [axis for i in range(ndim) for axis in (1 + i, 1 + ndim + i)]
+    y = y.permute(0, *order, -1).reshape(batch, *(2 * n for n in shape), outputs)
+    return torch.movedim(y, -1, 1)
 
 
 def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Module:
@@ -75,9 +106,31 @@ def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Mo
 
 def crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Cut the middle of `skip` to the size of `like` (the grey arrows of the paper's fig. 1)."""
-    margins = [(a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True)]
-    middle = tuple(slice(m, m + n) for m, n in zip(margins, like.shape[2:], strict=True))
-    return skip[(slice(None), slice(None), *middle)]
+    margins = tuple((a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True))
+    if not any(margins):
+        return skip
+    return cast(torch.Tensor, _Middle.apply(skip, margins, like.shape[2:]))  # type: ignore[no-untyped-call]
+
+
+class _Middle(torch.autograd.Function):
+    """A slice whose gradient keeps the layout in memory.
+
+    That of a plain slice has the channels first. It is then added to one that has them last, and what comes of it
+    slows every layer further up: a step took a quarter longer.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, margins: tuple[int, ...], shape: tuple[int, ...]) -> torch.Tensor:
+        ctx.pads = [
+            pad
+            for m, n, inner in reversed(list(zip(margins, x.shape[2:], shape, strict=True)))
+            for pad in (m, n - m - inner)
+        ]
+        return x[(slice(None), slice(None), *(slice(m, m + n) for m, n in zip(margins, shape, strict=True)))]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return functional.pad(gradient, ctx.pads), None, None
 
 
 def initialize(module: nn.Module) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,10 +60,21 @@ class Learner:
         Of the drop-out; every tile has its own chance.
     clip : float
         Largest norm of the gradient; 0: any.
+    most : int
+        Tiles of a step at the most.
     """
 
-    def __init__(self, network: UNet, optimizer: torch.optim.Optimizer, *, seed: int, clip: float = 0.0) -> None:
-        self.network, self.optimizer, self.seed, self.clip = network, optimizer, seed, clip
+    def __init__(
+        self,
+        network: UNet,
+        optimizer: torch.optim.Optimizer,
+        *,
+        seed: int,
+        clip: float = 0.0,
+        most: int = MOST_TILES,
+    ) -> None:
+        self.network, self.optimizer, self.seed = network, optimizer, seed
+        self.clip, self.most = clip, most
         self.device = next(network.parameters()).device
         self.parameters = [one for one in network.parameters() if one.requires_grad]
         self._replicas: list[UNet] = [network]
@@ -77,11 +88,11 @@ class Learner:
         """Learn tiles `first`, `first` + 1, ...; return their mean loss and how many they were."""
         self.network.train()
         if self.device.type != "cpu":
-            loss, count = self._batch([draw(first + i) for i in range(MOST_TILES)], first, question), MOST_TILES
+            loss, count = self._batch([draw(first + i) for i in range(self.most)], first, question), self.most
         else:
             threads, began = training_threads(), time.perf_counter()
             threads.use()
-            count, each = share_out(torch.get_num_threads())
+            count, each = share_out(torch.get_num_threads(), self.most)
             loss = self._side_by_side(draw, first, question, count, each)
             threads.took((time.perf_counter() - began) / count)
         return loss, count
@@ -101,9 +112,10 @@ class Learner:
         try:
             losses = [learn(0)]
         finally:  # nobody computes on when this returns, whatever happened
-            losses += [one.result() for one in others]
+            wait(others)
             if together != each:
                 torch.set_num_threads(together)
+        losses += [one.result() for one in others]
         self._gather(count)
         self._move()
         return float(np.mean(losses))
@@ -158,7 +170,21 @@ class Learner:
         self.optimizer.step()
 
 
-def share_out(threads: int) -> tuple[int, int]:
+class Average:
+    """The moving average of a network's weights, kept in another network of the same kind."""
+
+    def __init__(self, network: nn.Module, average: nn.Module) -> None:
+        pairs = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
+        # Not the norm's count of batches.
+        floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+        self._ours, self._theirs = [ours for ours, _ in floats], [theirs for _, theirs in floats]
+
+    def move(self, share: float) -> None:
+        """Move the average towards the network's weights by a share (0..1) of the way."""
+        torch._foreach_lerp_(self._ours, self._theirs, share)
+
+
+def share_out(threads: int, most: int = MOST_TILES) -> tuple[int, int]:
     """Return how many tiles a step learns, and how many threads each of them gets.
 
     As many tiles as threads while these are few; the more meet at one tile, the more they wait.
@@ -168,7 +194,7 @@ def share_out(threads: int) -> tuple[int, int]:
         each = threads // tiles
         return tiles * each / (1 + _FURTHER * (each - 1)), tiles
 
-    tiles = max(range(1, min(MOST_TILES, threads) + 1), key=work)
+    tiles = max(range(1, min(most, threads) + 1), key=work)
     return tiles, threads // tiles
 
 

@@ -44,7 +44,7 @@ class ThreadChoice:
 
     def use(self) -> None:
         """Make torch use the threads of the next step."""
-        threads = all_threads() if self.steady else self.threads
+        threads = self.choices[0] if self.steady else self.threads
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
 

@@ -23,7 +23,7 @@ from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.sampling import Prepared, Sampler, ValidationTile, prepare, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
-from napari_upaint.engine.step import Learner, Question, channels_last
+from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question, channels_last
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
@@ -53,9 +53,11 @@ class Trainer:
         self.scale = settings.scale or self.header.scale
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
+        self.averaging = Average(self.network, self.average)
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
         clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
-        self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip)
+        most = 1 if self.plan is PAPER else MOST_TILES  # one tile a step
+        self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip, most=most)
         self.padded = self.network.padding == "same"
         self.tile = training_tile(self.network, self.plan.output, samples, self.device)
         self.step, self.loss = 0, None  # type: int, float | None
@@ -130,11 +132,7 @@ class Trainer:
             return
         # Short at first, or the average would remember the start for the whole of a short training.
         keep = min(self.plan.average, (self.step + 1) / (self.step + 4))
-        with torch.no_grad():
-            theirs = self.network.state_dict()
-            for name, ours in self.average.state_dict().items():
-                if ours.dtype.is_floating_point:  # not the norm's count of batches
-                    ours.lerp_(theirs[name], 1 - keep)
+        self.averaging.move(1 - keep)
 
     def judge_network(self) -> float:
         """Return the class-balanced loss of the averaged network on held-out paint."""
