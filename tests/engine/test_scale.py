@@ -1,5 +1,7 @@
 """The scale at which a network understands an image best is found from paint."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.scale import SCALES, best_scale, find_scale, painted_regions
+from napari_upaint.engine.scale import SCALES, USUAL, best_scale, find_scale, painted_regions, usual_scale
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
 from napari_upaint.io.samples import open_sample
 
@@ -38,7 +40,7 @@ def test_the_scale_that_the_network_understands_is_found(wanted, nuclei, monkeyp
     image, strokes = nuclei
 
     def sees(_, small):
-        inside = np.clip(small, 0, 1) if small.shape[1:] == scaled_shape(strokes.shape, wanted) else small * 0 + 0.5
+        inside = np.clip(small, 0, 1) if small.shape[1:] == scaled_shape(strokes.shape, wanted) else small * 0 + 0.25
         return np.concatenate([1 - inside, inside])
 
     monkeypatch.setattr(scales, "whole", sees)
@@ -56,12 +58,20 @@ def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
 
 
-def test_the_coarsest_of_equally_good_scales_is_taken():
+def test_of_scales_that_agree_about_as_well_the_usual_one_is_taken():
     assert best_scale([]) == 1.0
-    assert best_scale([(1.0, 0.5), (0.5, 0.54), (2.0, 0.49), (0.25, 0.6)]) == 0.5
-    assert best_scale([(1.0, 0.03), (0.5, 0.05)]) == 1.0
-    assert best_scale([(1.0, 0.5), (0.5, 0.3), (2.0, 0.4)]) == 0.5
-    assert best_scale([(0.5, 0.3)]) == 0.5
+    assert best_scale([(1.0, 0.5), (0.5, 0.6), (2.0, 0.45), (0.25, 0.6)]) == 0.5
+    assert best_scale([(1.0, 0.03), (0.5, 0.06)]) == 1.0
+    assert best_scale([(1.0, 0.3), (0.7, 0.4), (0.25, 0.4)]) == 0.7
+    assert best_scale([(0.25, 0.3)]) == 0.25
+
+
+def test_a_network_that_has_learnt_at_a_scale_stays_there_unless_the_paint_speaks_against_it():
+    assert best_scale([(1.0, 0.5), (0.5, 0.5), (2.0, 0.45)], usual=1.0) == 1.0
+    assert best_scale([(1.0, 0.5), (0.5, 0.1)], usual=1.0) == 0.5
+    bundled = load_model(DEFAULT_MODEL).header
+    assert usual_scale(bundled) == USUAL
+    assert usual_scale(replace(bundled, scale=1.4, provenance={"start": "generalist-fast"})) == 1.4
 
 
 def test_samples_without_paint_and_tiny_ones_do_no_harm(network, nuclei, monkeypatch):
