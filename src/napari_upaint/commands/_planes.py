@@ -55,18 +55,21 @@ def load_painted(path: Path) -> tuple[Image, np.ndarray]:
     return image, labels
 
 
-def load_samples(pairs: Sequence[tuple[Path, Path]]) -> list[Sample]:
-    """Return one sample per painted plane of all pairs of (image, labels) files.
+def load_samples(pairs: Sequence[tuple[Path, Path]], ndim: int = 2) -> list[Sample]:
+    """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
 
     Raises
     ------
     AnnotationError
         If labels have another shape than their image, or nothing is painted in a file.
+    ImageError
+        If an image is no volume, for `ndim` 3.
     """
-    return [sample for image, labels in pairs for sample in _painted(image, labels)]
+    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim)]
 
 
-def _painted(image_path: Path, label_path: Path) -> Iterator[Sample]:
+def _painted(image_path: Path, label_path: Path, ndim: int) -> Iterator[Sample]:
+    from napari_upaint.commands._volumes import Stacks, painted_volumes
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import planes, read_image
 
@@ -78,7 +81,11 @@ def _painted(image_path: Path, label_path: Path) -> Iterator[Sample]:
             f"{label_path.name} is {shape(found)} pixels, {image_path.name} {shape(expected)};"
             " labels need the shape of their image."
         )
+    stacks = Stacks(image, image_path.name) if ndim == 3 else None
     normalization = measure_image(image, image_path.name)
+    if stacks is not None:
+        yield from painted_volumes(stacks, labels.reshape(expected), normalization)
+        return
     for (index, plane), painted in zip(planes(image), labels, strict=True):
         if painted.any():
             name = f"{image_path.name} {index}" if index else image_path.name

@@ -1,16 +1,18 @@
-"""Segmenting whole images from a shell: plane by plane, with a progress bar."""
+"""Segmenting whole images from a shell: plane by plane or volume by volume, with a progress bar."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, bar, drive
+from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
-from napari_upaint.io.images import Image, planes
+from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -24,6 +26,11 @@ class How:
     objects: ObjectSettings
     device: str = "auto"
     scores: bool = True
+
+    @property
+    def ndim(self) -> int:
+        """2 where planes are segmented, 3 where volumes are."""
+        return self.model.header.architecture.ndim
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,23 +56,36 @@ Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
 
 
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
-    """Segment all planes of an image with a progress bar on standard error; Ctrl-C gives it up."""
+    """Segment all planes of an image, or volumes with a 3D model, with a progress bar on standard error.
+
+    Ctrl-C gives it up.
+    """
+    stacks = Stacks(image, name) if how.ndim == 3 else None
     normalization = measure_image(image, name)
+    indices = list(stacks.indices() if stacks else product(*(range(n) for n in image.leading_shape)))
     results: list[PlaneResult] = []
-    with bar(image.plane_count, name) as progress:
+    with bar(len(indices), name) as progress:
         from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
 
         def show(state: PredictProgress) -> None:
             progress.update(max(0.0, len(results) + state.done / max(1, state.total) - progress.n))
 
-        for _, plane in planes(image):
+        for index in indices:
+            pixels = stacks.volume(index) if stacks else image.plane(index)
             running = segment_plane(
-                plane, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
+                pixels, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
             )
             results.append(drive(running, PlaneResult, show, interrupt))
-    leading, names = image.leading_shape, results[0].names
-    labels = np.stack([one.labels for one in results]).reshape(*leading, *image.plane_shape)
-    if not how.scores:
-        return Segmentation(labels, None, names)
-    scores = np.stack([one.scores for one in results])
-    return Segmentation(labels, scores.reshape(*leading, *scores.shape[1:]), names)
+    return _together(image, indices, results, how.scores)
+
+
+def _together(image: Image, indices: Sequence[Index], results: Sequence[PlaneResult], scores: bool) -> Segmentation:
+    """Put the results of planes or volumes where they belong."""
+    names = results[0].names
+    labels = np.zeros((*image.leading_shape, *image.plane_shape), np.int32)
+    every = np.zeros((*image.leading_shape, len(names), *image.plane_shape), np.float16) if scores else None
+    for index, result in zip(indices, results, strict=True):
+        labels[index] = result.labels
+        if every is not None:  # channels go right before Y and X
+            every[index] = np.moveaxis(result.scores, 0, -3)
+    return Segmentation(labels, every, names)

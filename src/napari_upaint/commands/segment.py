@@ -1,7 +1,8 @@
 """Segment images with a model.
 
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
---scores NAME_scores.tif too. Stacks and time series are segmented slice by slice. A bad file does not stop the others.
+--scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model volume by volume.
+A bad file does not stop the others.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING
 from napari_upaint.commands._files import check_output, expand
 from napari_upaint.commands._options import add_device, add_settings, settings_from
 from napari_upaint.errors import FileError, UserError
-from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
+from napari_upaint.settings import ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
-    from napari_upaint.commands._segmenting import Segmentation
+    import numpy as np
+
+    from napari_upaint.commands._segmenting import How, Segmentation
     from napari_upaint.io.images import Image
 
 USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [options]"
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 image = read_image(path)
                 result = segment_image(image, path.name, how, interrupt)
-                print(_write(folder, image, result, how.model.header.kind))
+                print(_write(folder, image, result, how))
             except Exception as error:  # of whatever kind: it must not stop the others
                 bad.append((path, error))
     for path, one in bad:
@@ -75,7 +78,7 @@ def _report(path: Path, error: Exception) -> None:
     print(f"upaint segment: {sentence if path.name in sentence else f'{path.name}: {sentence}'}", file=sys.stderr)
 
 
-def _write(folder: Path, image: Image, result: Segmentation, kind: Kind) -> str:
+def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     """Write the results; return one line about them."""
     from napari_upaint.io.write import write_labels, write_scores
 
@@ -84,10 +87,18 @@ def _write(folder: Path, image: Image, result: Segmentation, kind: Kind) -> str:
     if result.scores is not None:
         write_scores(folder / f"{image.name}_scores.tif", result.scores, image, result.names)
     slices = f" in {image.plane_count} slices" if image.plane_count > 1 else ""
-    if kind == "classes":
+    if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
-    count = sum(int(plane.max()) for plane in result.labels.reshape(-1, *image.plane_shape))
+    count = _count(image, result.labels, how.ndim)
     return f"{target}: {count} object{'s' * (count != 1)}{slices}"
+
+
+def _count(image: Image, labels: np.ndarray, ndim: int) -> int:
+    """Count objects: they are numbered anew in every plane, or in every volume."""
+    if ndim == 3:
+        z = image.leading_axes.index("Z")
+        return int(labels.max(axis=(z, -2, -1)).sum())
+    return int(labels.max(axis=(-2, -1)).sum())
 
 
 def _check_names(images: Sequence[Path]) -> None:

@@ -1,7 +1,8 @@
 """Train a model from images and what was painted on them.
 
 Labels are files of the image's shape: 0 unlabelled, 1 background, from 2 on objects or classes. Of stacks
-and time series every painted slice is used. Ctrl-C ends the training and saves the best model so far.
+and time series every painted slice is used; a 3D model (or --model none --ndim 3) learns from volumes, of which a few
+painted slices are enough. Ctrl-C ends the training and saves the best model so far.
 """
 
 from __future__ import annotations
@@ -47,8 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training = parser.add_argument_group("training")
     add_settings(training.add_mutually_exclusive_group(), TrainSettings, only=("seconds", "steps"))
-    others = ("recipe", "learning_rate", "scale", "hold", "seed", "variant", "width", "depth")
+    others = ("recipe", "learning_rate", "scale", "hold", "seed")
     add_settings(training, TrainSettings, only=others)
+    network = parser.add_argument_group("network, with --model none")
+    choices = ("ndim", "variant", "width", "depth", "padding", "norm", "dropout")
+    add_settings(network, TrainSettings, only=choices)
     add_settings(parser.add_argument_group("weight map"), WeightSettings)
     add_settings(parser.add_argument_group("variation of tiles"), AugmentSettings)
     add_device(parser)
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.io.models import save_model
 
-    samples = load_samples(pairs)
+    samples = load_samples(pairs, start.header.architecture.ndim if start else settings.ndim)
     kind: Kind = args.kind or (start.header.kind if start else "objects")
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(

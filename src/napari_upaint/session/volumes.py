@@ -1,0 +1,51 @@
+"""Volumes for 3D models, read slice by slice: no more of an image than what is painted needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_upaint.core.sample import painted_boxes
+
+# Context around the paint that a sample keeps, Z, Y and X: what the engine uses of it at half the scale, and more.
+MARGINS = (64, 160, 160)
+Box = tuple[slice, ...]
+
+
+def boxes_around_paint(read_slice: Callable[[int], np.ndarray], shape: tuple[int, ...]) -> list[Box]:
+    """Return boxes around what is painted in a volume, with context; none where nothing is painted.
+
+    Parameters
+    ----------
+    read_slice : callable
+        Reads a slice of the annotation by its number: (Y, X).
+    shape : tuple of int
+        Of the volume, (Z, Y, X).
+    """
+    found = []
+    for z in range(shape[0]):
+        places = np.argwhere(np.asarray(read_slice(z)) > 0)
+        found.append(np.column_stack([np.full(len(places), z), places]))
+    places = np.concatenate(found)
+    return painted_boxes(places, shape, MARGINS) if len(places) else []
+
+
+def read_box(read_slice: Callable[[int], np.ndarray], box: Box) -> np.ndarray:
+    """Read a box of a volume.
+
+    Parameters
+    ----------
+    read_slice : callable
+        Reads a slice by its number: (C, Y, X), or (Y, X) of an annotation.
+    box : tuple of slice
+        Z, Y, X.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C, Z, Y, X), or (Z, Y, X).
+    """
+    along, rows, columns = box
+    slices = [np.asarray(read_slice(z))[..., rows, columns] for z in range(along.start, along.stop)]
+    return np.stack(slices, axis=slices[0].ndim - 2)
