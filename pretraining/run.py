@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import platform
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.card import write_card
 from pretraining.data import Record, read_sets
 from pretraining.logs import thinned
+from pretraining.origin import origin
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
 from pretraining.widen import inflated, widened
 
@@ -206,13 +206,7 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
         border=True,
         summary=config["summary"],
         training={key: value for key, value in config.items() if key != "name"} | {"steps_done": state.step},
-        provenance={
-            "command": "python -m pretraining --data DIR -o DIR",
-            "hours": round(state.seconds / 3600, 2),
-            "processor": platform.processor() or platform.machine(),
-            "torch": str(torch.__version__),
-            "data": sorted(config["sets"]),
-        },
+        provenance=origin(config, state.seconds),
     )
     save_model(
         from_network(fold_batch_norm(network), header, dtype=np.float16), output / f"{config['name']}.safetensors"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pretraining.__main__ import read_config
+from pretraining.origin import origin
 from pretraining.run import pretrain
 from skimage import io as skimage_io
 
@@ -89,6 +90,7 @@ def test_it_leaves_a_model_without_batch_normalisation(finished):
     assert header.name == "tiny" and header.output_names == ("background", "object", "border")
     assert header.training["steps_done"] == 6 and header.training["seed"] == 1
     assert header.provenance["data"] == ["cells", "solid"]
+    assert header.provenance["seed"] == 1 and {"date", "command", "version", "torch"} <= set(header.provenance)
     assert not any("running" in name for name in model.weights)
     assert {array.dtype for array in model.weights.values()} == {np.dtype(np.float16)}
     scores = whole(to_network(model).eval(), np.random.default_rng(0).random((1, 30, 40), np.float32))
@@ -144,3 +146,11 @@ def test_after_the_freeze_statistics_stay_as_they_are(data, tmp_path):
 def test_no_plane_is_in_both_parts(data):
     training, validation = module.read_sets(data, list(CONFIG["sets"]), set(), {})
     assert validation and not {(r.set_name, r.name) for r in training} & {(r.set_name, r.name) for r in validation}
+
+
+def test_shipped_models_name_the_terms_of_their_data():
+    told = origin(RECIPE, 3600)
+    assert set(told["terms"]) == set(told["data"]) == set(RECIPE["sets"])
+    assert told["terms"]["dsb2018_train_colour"].endswith("CC0")
+    assert "9 to 70 px" in told["pixel_size"] and "fib25_3d 0.01 micrometer" in told["pixel_size"]
+    assert json.loads(json.dumps(told)) == told

@@ -13,7 +13,7 @@ _LONGEST = 36  # characters of a cell
 
 def overview(cards: Sequence[ModelCard]) -> list[tuple[str, ...]]:
     """Return one row for each model: name, size, dimension, network, channels, classes, one line; the head first."""
-    rows = [("name", "MB", "dim", "network", "channels", "classes", "what")]
+    rows: list[tuple[str, ...]] = [("name", "MB", "dim", "network", "channels", "classes", "what")]
     for card in cards:
         header, network = card.header, card.header.architecture
         size = f"{card.path.stat().st_size / 1e6:.1f}"
