@@ -42,7 +42,7 @@ def link(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> It
 
 
 def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, np.ndarray]]:
-    """Yield what `link` does to the ids: for each plane its index and, int32, the new id at the place of each old one."""
+    """Yield what `link` does to the ids: the index of each plane and, int32, the new id at the place of each old one."""
     linked: dict[Index, _Ids] = {}
     following = 1
     for index in sorted(planes):
@@ -66,7 +66,7 @@ def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) 
     known.linked = known.ids.astype(np.int32)
     ids.take(labels, before, known, least)
     ids.number(int(before.max(initial=0)) + 1)
-    return ids.table()[labels]  # type: ignore[no-any-return]
+    return ids.table()[labels]
 
 
 def plain_ids(labels: np.ndarray) -> np.ndarray:

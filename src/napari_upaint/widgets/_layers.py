@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._guide_layers import GuideLayers
+from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
@@ -56,6 +57,7 @@ class Layers(QObject):
         self.put_weight_map = results.put_weight_map
         self._results = results
         self.guide = GuideLayers(viewer, results)
+        self.links = LinkLayers(viewer, results)
 
     def open(self) -> None:
         """Listen to the viewer."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_upaint.core.linking import adopt
 from napari_upaint.core.objects import label_scores
 from napari_upaint.errors import UserError
 from napari_upaint.settings import ObjectSettings
@@ -29,6 +31,8 @@ class Relabelling(QObject):
         self._labelling = AfterPause(_PAUSE, self._job, self)
         self._labelling.done.connect(self._labelled)
         self._labelling.failed.connect(self._fail)
+        # Objects of a plane whose numbers are to be kept, if they are: a number that changes is another colour.
+        self.before: Callable[[Hashable, tuple[int, ...]], np.ndarray | None] = lambda _image, _index: None
         self._plane: SegmentedPlane | None = None
         self._wanted = ObjectSettings()
         settings.objects.valueChanged.connect(self.ask)
@@ -50,7 +54,9 @@ class Relabelling(QObject):
         # Settings of its own: whether a plane was segmented again meanwhile is told by who put its settings there.
         self._wanted = replace(self._settings.objects.value())
         self._plane = self._layers.stale_plane(self._wanted)
-        return (_label, self._plane, self._wanted) if self._plane is not None else None
+        if self._plane is None:
+            return None
+        return _label, self._plane, self._wanted, self.before(self._plane.image.key, self._plane.index)
 
     def _labelled(self, labels: np.ndarray) -> None:
         if self._plane is not None:
@@ -65,6 +71,7 @@ class Relabelling(QObject):
         self.failed.emit(f"The labels could not be made again: {sentence}", details)
 
 
-def _label(plane: SegmentedPlane, settings: ObjectSettings) -> np.ndarray:
+def _label(plane: SegmentedPlane, settings: ObjectSettings, before: np.ndarray | None) -> np.ndarray:
     cache = plane.cache
-    return label_scores(cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings)
+    labels = label_scores(cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings)
+    return adopt(labels, before) if before is not None and cache.kind == "objects" else labels

@@ -75,7 +75,7 @@ class ResultLayers:
         for layer in self._viewer.layers:
             cache: ScoreCache | None = layer.metadata.get(CACHE)
             stale = cache.stale(objects) if cache is not None else []
-            if cache is None or not stale or self._labels_of(layer.metadata[MARK]["of"], cache.kind) is None:
+            if cache is None or not stale or self.labels_of(layer.metadata[MARK]["of"], cache.kind) is None:
                 continue
             source = find(self._viewer, layer.metadata[MARK]["of"])
             in_view = index_in_view(self._viewer, source)
@@ -88,14 +88,14 @@ class ResultLayers:
 
     def relabel(self, plane: SegmentedPlane, labels: np.ndarray, objects: ObjectSettings) -> None:
         """Show other labels of a segmented plane, unless it was segmented again meanwhile."""
-        cache, layer = plane.cache, self._labels_of(plane.image.key, plane.cache.kind)
+        cache, layer = plane.cache, self.labels_of(plane.image.key, plane.cache.kind)
         if layer is not None and cache.planes.get(plane.index) is plane.made_with:
             cache.planes[plane.index] = objects
             layer.data[plane.index] = labels
             tables.labels_changed(layer)
             self.refresh(layer, plane.image, plane.index)
 
-    def _labels_of(self, image: Hashable, kind: Kind) -> Any:
+    def labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made of an image that is open, or None."""
         about = {"of": image, "what": "labels", "kind": kind}
         labels = (layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about)
@@ -105,7 +105,7 @@ class ResultLayers:
 
     def measurable(self, image: Hashable) -> MeasurePlan | None:
         """Return what there is to measure of an image: its labels, None if it was not segmented."""
-        layer = self._labels_of(image, "objects") or self._labels_of(image, "classes")
+        layer = self.labels_of(image, "objects") or self.labels_of(image, "classes")
         if layer is None:
             return None
         return MeasurePlan(image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
@@ -56,6 +56,7 @@ class SegmentSection(QWidget):
         self.table_button.clicked.connect(self._ask_where)
         self.table_name = "table"  # offered for its file
         self.guide = GuideRow()
+        self.link_box = QCheckBox("Same number through slices and time")
         measuring = QHBoxLayout()
         measuring.addWidget(self.measure_button)
         measuring.addWidget(self.table_button)
@@ -64,6 +65,7 @@ class SegmentSection(QWidget):
         column.addLayout(row)
         column.addWidget(self.progress)
         column.addWidget(self.guide)
+        column.addWidget(self.link_box)
         column.addLayout(measuring)
         column.addWidget(self.weight_map_button)
         self.show_running(False)

@@ -88,6 +88,10 @@ class Working(QObject):
         running = self.training.running or self.segmenting.running or self.weighing.running
         return running or self.relabelling.busy or self.tables.running or len(self._turns) > 0
 
+    def labelling(self) -> bool:
+        """Return whether labels of what was segmented are about to change."""
+        return self.segmenting.running or self.relabelling.busy or len(self._turns) > 0
+
     def close(self) -> None:
         """Stop everything and end the engine process."""
         self._turns.clear()

@@ -19,6 +19,7 @@ from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
 from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._linking import Linking
 from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._uncertainty import Uncertainty
@@ -54,6 +55,11 @@ class UPaintDock(QWidget):
         self.uncertainty.failed.connect(self.working.fail)
         self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
         self.where_next.failed.connect(self.working.fail)
+        self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, self.working.labelling, self)
+        self.linking.failed.connect(self.working.fail)
+        self.linking.linked.connect(self.working.tables.changed)
+        self.working.relabelling.before = self.linking.before
+        self.working.relabelling.relabelled.connect(self.linking.ask)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
@@ -134,6 +140,7 @@ class UPaintDock(QWidget):
         self.choosing.close()
         self.uncertainty.close()
         self.where_next.close()
+        self.linking.close()
         self.autosaving.close()
         self.keeping.close()
         self.working.close()

@@ -1,0 +1,127 @@
+"""The same id for the same object through slices and time, as long as its box is ticked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QCheckBox
+
+from napari_upaint.core.linking import new_ids, plain_ids
+from napari_upaint.widgets._after_pause import AfterPause, Job
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._link_layers import Index, LabelledPlanes
+from napari_upaint.widgets._turns import Turns
+
+_PAUSE = 200  # milliseconds: planes come in one after the other, and each would be linked again with every one
+_TIP = (
+    "Objects that overlap from plane to plane keep their number, so that one object is one number\n"
+    "through all slices and times. Follows at once when something is segmented or an object setting changes."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Renumbering:
+    """New ids for the planes of a layer; those that stay as they are are left out."""
+
+    labels: LabelledPlanes
+    linked: bool
+    new: dict[Index, np.ndarray]
+
+
+class Linking(QObject):
+    """Links in a thread, plane by plane into the layer.
+
+    Parameters
+    ----------
+    busy : callable
+        Whether labels are about to change anyway: linking waits for it.
+    """
+
+    linked = Signal()
+    failed = Signal(str, str)
+
+    def __init__(
+        self,
+        layers: Layers,
+        choosing: Choosing,
+        box: QCheckBox,
+        busy: Callable[[], bool],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._box, self._others_busy = layers, choosing, box, busy
+        self._done: dict[Hashable, tuple[int, bool]] = {}  # labels that are as they should be: version, linked or not
+        self._turns = Turns(self)
+        self._work = AfterPause(_PAUSE, self._job, self)
+        self._work.done.connect(self._found)
+        self._work.failed.connect(self.failed)
+        box.toggled.connect(self.ask)
+        for signal in (choosing.changed, layers.changed):
+            signal.connect(self._allow)
+        layers.scored.connect(self.ask)
+        self._allow()
+
+    @property
+    def busy(self) -> bool:
+        """Whether ids are about to change."""
+        return self._work.busy or len(self._turns) > 0
+
+    def ask(self, *_: object) -> None:
+        """Look soon whether there is something to link."""
+        if self._box.isChecked() or self._done:
+            self._work.ask()
+
+    def close(self) -> None:
+        """Link no more."""
+        self._turns.clear()
+        self._work.close()
+
+    def before(self, image: Hashable, index: Index) -> np.ndarray | None:
+        """Return the objects of a plane whose ids are to be kept while it is labelled again, None if they are not."""
+        return self._layers.links.before(image, index) if self._box.isChecked() else None
+
+    def _allow(self) -> None:
+        image = self._choosing.image()
+        why = "Open an image first." if image is None else ""
+        if image is not None and len(image.shape) < 3:
+            why = "The image is a single plane; its objects have one number each already."
+        self._box.setEnabled(not why)
+        self._box.setToolTip(why or _TIP)
+
+    def _job(self) -> Job | None:
+        if self._others_busy() or len(self._turns):
+            self._work.ask()
+            return None
+        wanted = self._box.isChecked()
+        todo = [one for one in self._layers.links.all() if self._done.get(one.key) != (one.version, wanted)]
+        if not wanted:  # labels that were never linked are as they should be
+            todo = [one for one in todo if one.key in self._done]
+        return (_renumbering, todo[0], wanted) if todo else None
+
+    def _found(self, found: _Renumbering) -> None:
+        labels, links = found.labels, self._layers.links
+        if links.is_as_it_was(labels):
+            if found.new:
+                labels = links.changed(labels)
+            self._done[labels.key] = labels.version, found.linked
+            for index, new in found.new.items():
+                self._turns.add(partial(self._renumber, labels, index, new))
+            self._turns.add(self.linked.emit)
+        self._work.ask()
+
+    def _renumber(self, labels: LabelledPlanes, index: Index, new: np.ndarray) -> None:
+        # Segmented anew meanwhile: these are the ids of other objects.
+        if self._layers.links.is_as_it_was(labels):
+            self._layers.links.renumber(labels, index, new)
+
+
+def _renumbering(labels: LabelledPlanes, link_them: bool) -> _Renumbering:
+    planes = labels.planes
+    found = new_ids(planes) if link_them else ((index, plain_ids(plane)) for index, plane in planes.items())
+    changed = {index: new for index, new in found if (new != np.arange(len(new)))[new > 0].any()}
+    return _Renumbering(labels, link_them, changed)
