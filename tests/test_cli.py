@@ -126,3 +126,14 @@ def test_help_is_instant_and_light() -> None:
     run = f"import sys; from napari_upaint.cli import main; main(['--help']); assert not {heavy} & set(sys.modules)"
     # The best of five, less the start of Python itself: the machine may be busy.
     assert min(_seconds(run) for _ in range(5)) - min(_seconds("pass") for _ in range(5)) < 0.3
+
+
+def test_the_device_is_the_preferred_one() -> None:
+    from napari_upaint.io.preferences import save_preferences
+    from napari_upaint.settings import Preferences
+
+    words = ["train", "a", "--labels", "b", "-o", "c"]
+    assert cli.build_parser().parse_args(words).device == "auto"
+    save_preferences(Preferences(device="cpu"))
+    assert cli.build_parser().parse_args(words).device == "cpu"
+    assert cli.build_parser().parse_args([*words, "--device", "auto"]).device == "auto"

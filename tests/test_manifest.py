@@ -88,3 +88,20 @@ def test_metadata() -> None:
     assert about["Version"] == napari_upaint.__version__
     without_extras = [one for one in requires("napari-upaint") or [] if "extra ==" not in one]
     assert not [one for one in without_extras if re.match(r"(pyqt|pyside)|napari\[", one, re.IGNORECASE)]
+
+
+def test_preferences_are_those_of_the_settings(manifest: Any) -> None:
+    from dataclasses import fields
+
+    from napari_upaint.settings import Preferences
+
+    (general,) = manifest.contributions.configurations.values()
+    assert list(general.properties) == [one.name for one in fields(Preferences)]
+    for one in fields(Preferences):
+        declared, said = general.properties[one.name], one.metadata
+        assert (declared.default, declared.description) == (one.default, said["tip"])
+        unit = f" ({said['unit']})" if said["unit"] else ""
+        assert declared.title == said["label"] + unit
+        assert (declared.minimum, declared.maximum) == (said["low"], said["high"])
+        assert tuple(declared.enum or ()) == (said["choices"] or ())
+        assert declared.python_type is type(one.default)

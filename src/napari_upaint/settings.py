@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from napari_upaint.errors import UserError
 
 Kind = Literal["objects", "classes"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 Recipe = Literal["fast", "paper"]
 Variant = Literal["plain", "attention", "dense", "multimodal", "cicek"]
 Dimensions = Literal[2, 3]
@@ -210,3 +211,23 @@ class ObjectSettings(Checked):
     )
     fill_holes: bool = parameter(True, label="Fill holes", tip="Close holes inside objects.")
     split: bool = parameter(False, label="Split touching", tip="Cut objects at their necks (watershed).")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences(Checked):
+    """What holds from one start of the program to the next; napari's Preferences show them."""
+
+    device: Device = parameter(
+        "auto",
+        label="Device",
+        tip="What to compute on. auto: the graphics card where there is one, else the processor.",
+        choices=get_args(Device),
+    )
+    folder: str = parameter(
+        "",
+        label="Project folder",
+        tip="Where models, trainings and automatically saved annotations are kept; empty: a folder of your user data.",
+    )
+    seconds: int = parameter(
+        60, label="Training time", tip="How long to train, unless you say otherwise.", unit="s", low=1, high=86400
+    )

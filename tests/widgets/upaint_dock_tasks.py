@@ -68,7 +68,7 @@ def weight_map(annotation, kind, settings, spacing):
 
 
 def device(device):
-    yield DeviceLine("a fake device")
+    yield DeviceLine("a fake device" if device == "auto" else f"a fake device ({device})")
 
 
 TASKS = {"train": train, "segment": segment, "weight_map": weight_map, "device": device}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
+
+from napari_upaint.io.preferences import load_preferences
+from napari_upaint.settings import Device
 
 Settings = TypeVar("Settings")
 
@@ -51,9 +54,13 @@ def add_kind(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add ``--device``."""
+    """Add ``--device``; its default is what napari's Preferences say."""
+    preferred = load_preferences().device
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute (default: auto)"
+        "--device",
+        choices=get_args(Device),
+        default=preferred,
+        help=f"where to compute (default: {preferred}, as in the Preferences)",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -69,6 +70,7 @@ class JobBridge(QObject):
     def __init__(self, parent: QObject | None = None, tasks: str = TASKS, **options: Any) -> None:
         super().__init__(parent)
         self._tasks, self._options = tasks, options
+        self.device = "auto"  # that requests ask for
         self._engine: EngineProcess | None = None
 
     @property
@@ -82,6 +84,8 @@ class JobBridge(QObject):
 
     def begin(self, job: GuiJob, request: Request) -> None:
         """Start a job after its signals were connected."""
+        if self.device != "auto" and any(one.name == "device" for one in fields(request)):  # type: ignore[arg-type]
+            request = replace(request, device=self.device)  # type: ignore[type-var]
         job.begin(self.engine(), request)
 
     def engine(self) -> EngineProcess:

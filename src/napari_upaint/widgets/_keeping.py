@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject
 
+from napari_upaint.settings import Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._preferences import PreferenceWatch
 from napari_upaint.widgets._resuming import Resuming
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
@@ -26,7 +28,12 @@ class Keeping(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._working, self._sections = working, sections
+        self._working, self._sections, self._bridge = working, sections, bridge
+        self.preferences = PreferenceWatch(self)
+        self.preferences.failed.connect(working.fail)
+        self.preferences.changed.connect(self._prefer)
+        bridge.device = self.preferences.now.device
+        sections.train.seconds.setValue(self.preferences.now.seconds)
         self.history = History(sections, self)
         self.history.failed.connect(working.fail)
         self.history.said.connect(sections.message.show_message)
@@ -42,7 +49,19 @@ class Keeping(QObject):
         """Whether files are being read or moved."""
         return self.history.busy or self.resuming.busy
 
+    def _prefer(self, before: Preferences, now: Preferences) -> None:
+        """Follow changed preferences at once; a folder is read again."""
+        if now.device != before.device:
+            self._bridge.device = now.device
+            self._working.ask_device()
+        if now.seconds != before.seconds:
+            self._sections.train.seconds.setValue(now.seconds)
+        if now.folder != before.folder:
+            self._sections.model.refresh()
+            self.history.refresh()
+
     def close(self) -> None:
         """Report no more."""
+        self.preferences.close()
         self.history.close()
         self.resuming.close()

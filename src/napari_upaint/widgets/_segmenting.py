@@ -103,8 +103,8 @@ class Segmenting(QObject):
         end: Exception | None = None
         try:
             plan = this.plan
-            sources = tuple(self._source(target) for target in plan.targets)
-            batch = BatchPlan(sources, plan.model, plan.settings, plan.objects)
+            sources = tuple(self._source(this, target) for target in plan.targets)
+            batch = BatchPlan(sources, plan.model, plan.settings, plan.objects, device=self._bridge.device)
             for event in run_batch(
                 batch, this.engine, stopped=this.stop.is_set, listener=lambda m: self._listen(this, m)
             ):

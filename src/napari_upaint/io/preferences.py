@@ -1,0 +1,75 @@
+"""The user's preferences: a small JSON file, so that the command knows them without the window."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from napari_upaint.errors import UserError
+from napari_upaint.settings import Preferences
+
+# Set it to keep everything somewhere else, for instance on a larger disk; it goes before the preferred folder.
+VARIABLE = "UPAINT_HOME"
+
+
+def preferences_file() -> Path:
+    """Return the file of the preferences (it need not exist yet)."""
+    if home := os.environ.get(VARIABLE):
+        folder = Path(home).expanduser()
+    elif sys.platform == "win32":
+        folder = from_environment("APPDATA", Path.home() / "AppData" / "Roaming") / "napari-upaint"
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Preferences" / "napari-upaint"
+    else:
+        folder = from_environment("XDG_CONFIG_HOME", Path.home() / ".config") / "napari-upaint"
+    return folder / "preferences.json"
+
+
+def load_preferences() -> Preferences:
+    """Return the preferences; the default stands for whatever is missing, unknown or out of its limits."""
+    try:
+        raw = json.loads(preferences_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return Preferences()
+    return preferences_from(raw if isinstance(raw, dict) else {})
+
+
+def preferences_from(raw: dict[str, Any]) -> Preferences:
+    """Return preferences of values from a file or another program, each checked by itself."""
+    good: dict[str, Any] = {}
+    for one in fields(Preferences):
+        value = raw.get(one.name)
+        if type(value) is not type(one.default):
+            continue
+        try:
+            Preferences(**{one.name: value})
+        except UserError:
+            continue
+        good[one.name] = value
+    return Preferences(**good)
+
+
+def save_preferences(preferences: Preferences) -> Path:
+    """Write the preferences atomically and return their file.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    from napari_upaint.io.atomic import replacing  # the command reads preferences only, and starts at once
+
+    path = preferences_file()
+    with replacing(path) as new:
+        new.write_text(json.dumps(asdict(preferences), indent=1), "utf-8")
+    return path
+
+
+def from_environment(variable: str, otherwise: Path) -> Path:
+    """Return the folder that an environment variable names; by the XDG rules a relative one is ignored."""
+    value = os.environ.get(variable, "")
+    return Path(value) if Path(value).is_absolute() else otherwise

@@ -1,0 +1,60 @@
+"""napari's Preferences of this plug-in, followed while the dock is open and written down for the command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.settings import get_plugin_settings
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.errors import UserError
+from napari_upaint.io.preferences import load_preferences, preferences_from, save_preferences
+from napari_upaint.settings import Preferences
+
+_PLUGIN, _SECTION = "napari-upaint", "general"
+
+
+class PreferenceWatch(QObject):
+    """Knows the preferences; where napari does not know the plug-in (a widget made by hand) those of the file hold."""
+
+    changed = Signal(object, object)  # Preferences: before, now
+    failed = Signal(str, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._napari = _settings()
+        self.now = self._read() if self._napari is not None else load_preferences()
+        if self._napari is not None:
+            self._save()
+            self._napari.events.connect(self._follow)
+
+    def close(self) -> None:
+        """Follow no more."""
+        if self._napari is not None:
+            self._napari.events.disconnect(self._follow)
+            self._napari = None
+
+    def _read(self) -> Preferences:
+        return preferences_from({name: getattr(self._napari, name) for name in Preferences.__dataclass_fields__})
+
+    def _follow(self, _event: object = None) -> None:
+        before, self.now = self.now, self._read()
+        if self.now != before:
+            self._save()
+            self.changed.emit(before, self.now)
+
+    def _save(self) -> None:
+        if self.now == load_preferences():
+            return
+        try:
+            save_preferences(self.now)
+        except UserError as error:
+            self.failed.emit(f"The preferences hold until napari ends: {error}", "")
+
+
+def _settings() -> Any:
+    """Return napari's group of settings, None where napari has none of this plug-in."""
+    try:
+        return getattr(get_plugin_settings(_PLUGIN), _SECTION)
+    except (KeyError, AttributeError):
+        return None

@@ -1,0 +1,57 @@
+"""Preferences survive, whatever is in their file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from napari_upaint.errors import FileError
+from napari_upaint.io.folders import data_folder
+from napari_upaint.io.preferences import load_preferences, preferences_file, save_preferences
+from napari_upaint.settings import Preferences
+
+
+@pytest.fixture
+def no_home(monkeypatch, tmp_path):
+    """The folders of a user who set nothing."""
+    monkeypatch.delenv("UPAINT_HOME")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+
+
+def test_they_come_back():
+    assert load_preferences() == Preferences()
+    save_preferences(Preferences("cpu", "somewhere", 90))
+    assert load_preferences() == Preferences("cpu", "somewhere", 90)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "\0", '"cpu"'])
+def test_rubbish_is_the_defaults(text):
+    preferences_file().parent.mkdir(parents=True, exist_ok=True)
+    preferences_file().write_text(text)
+    assert load_preferences() == Preferences()
+
+
+def test_what_is_good_is_kept():
+    raw = {"device": "abacus", "folder": 3, "seconds": 30, "of the future": 1}
+    preferences_file().parent.mkdir(parents=True, exist_ok=True)
+    preferences_file().write_text(json.dumps(raw))
+    assert load_preferences() == Preferences(seconds=30)
+
+
+def test_the_folder_is_followed_unless_the_environment_says_otherwise(no_home, monkeypatch, tmp_path):
+    usual = data_folder()
+    assert usual.name == "napari-upaint"
+    save_preferences(Preferences(folder=str(tmp_path / "large disk")))
+    assert data_folder() == tmp_path / "large disk"
+    assert preferences_file().parent != data_folder()  # or they would not be found again
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "home"))
+    assert data_folder() == tmp_path / "home"
+
+
+def test_a_folder_that_cannot_be_written():
+    preferences_file().parent.parent.mkdir(parents=True, exist_ok=True)
+    preferences_file().mkdir(parents=True)
+    with pytest.raises(FileError):
+        save_preferences(Preferences())
