@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from napari_upaint.engine.progress import NewSamples, PreviewView
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.job import EngineProcess, Job
 from napari_upaint.session.protocol import Event, Failed, JobMessage, Request
@@ -37,6 +38,11 @@ class GuiJob(QObject):
         """Ask the job to finish with what there is."""
         if self._job is not None:
             self._job.stop()
+
+    def send(self, message: NewSamples | PreviewView) -> None:
+        """Hand a message into the running job."""
+        if self._job is not None:
+            self._job.send(message)
 
     def abandon(self) -> None:
         """End the job without interest in its result; no signal comes any more."""

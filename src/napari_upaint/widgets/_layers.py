@@ -19,6 +19,7 @@ from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
+from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -42,6 +43,7 @@ class Layers(QObject):
     edited = Signal()  # the watched annotation was painted on
     label_taken = Signal()  # its brush has another label
     moved = Signal()  # another slice is in view
+    panned = Signal()  # another part of it, or as another kind of view
     scored = Signal()  # a plane was segmented
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -57,6 +59,7 @@ class Layers(QObject):
         self.put_weight_map = results.put_weight_map
         self._results = results
         self.guide = GuideLayers(viewer, results)
+        self.preview = PreviewLayer(viewer, results)
         self.links = LinkLayers(viewer, results)
 
     def open(self) -> None:
@@ -64,7 +67,10 @@ class Layers(QObject):
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             self._connect(event, self._listed)
-        self._connect(self._viewer.dims.events.current_step, self._moved)
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        self._connect(dims.current_step, self._moved)
+        for event in (camera.center, camera.zoom, self._viewer.canvas.events.size, dims.ndisplay, dims.order):
+            self._connect(event, self._panned)
         self._listed()
 
     def close(self) -> None:
@@ -92,6 +98,9 @@ class Layers(QObject):
     def _moved(self, *_: Any) -> None:
         self._results.show_planes()
         self.moved.emit()
+
+    def _panned(self, *_: Any) -> None:
+        self.panned.emit()
 
     def put_scores(self, *plane: Any) -> None:
         """Show the scores of a segmented plane; see `ResultLayers`."""

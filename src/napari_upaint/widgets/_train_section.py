@@ -90,6 +90,7 @@ class TrainSection(QWidget):
 
     def show_progress(self, state: TrainProgress) -> None:
         """Show how far the training is."""
+        self.plot.budget = max(self.plot.budget, state.budget)  # it grows with new paint
         self.plot.add(state.seconds, state.loss, state.validation)
         words = state.stage[:1].upper() + state.stage[1:]
         if state.step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
@@ -58,6 +58,9 @@ class Training(QObject):
     ended = Signal(object)  # Trained
     failed = Signal(str, str)
     stopped = Signal()  # before there was a result
+    begun = Signal()  # it can be told something from now on
+    previewed = Signal(object)  # PreviewResult
+    samples_heard = Signal(object)  # SamplesHeard
 
     def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +71,7 @@ class Training(QObject):
         self._request: TrainRequest | None = None
         self._heard: list[TrainProgress] = []
         self._result: TrainResult | None = None
+        self._sent: NewSamples | None = None  # samples that it was not asked for at first
         self._gathering, self._saving = Work(self), Work(self)
         self._gathering.done.connect(self._train)
         self._gathering.failed.connect(self._fail)
@@ -78,6 +82,23 @@ class Training(QObject):
     def running(self) -> bool:
         """Whether a training is under way."""
         return self._plan is not None
+
+    @property
+    def plan(self) -> TrainPlan | None:
+        """What is being trained."""
+        return self._plan
+
+    @property
+    def listening(self) -> bool:
+        """Whether it can be told something."""
+        return self._job is not None and self._result is None
+
+    def send(self, message: NewSamples | PreviewView) -> None:
+        """Hand new samples, or what is in view, to the training."""
+        if isinstance(message, NewSamples):
+            self._sent = message
+        if self._job is not None:
+            self._job.send(message)
 
     def start(self, plan: TrainPlan) -> None:
         """Begin; returns at once."""
@@ -125,6 +146,7 @@ class Training(QObject):
         self._job.finished.connect(self._finish)
         self._job.failed.connect(self._fail)
         self._bridge.begin(self._job, request)
+        self.begun.emit()
 
     def _hear(self, payload: object) -> None:
         if isinstance(payload, TrainProgress):
@@ -132,6 +154,15 @@ class Training(QObject):
             self.progress.emit(payload)
         elif isinstance(payload, TrainResult):
             self._result = payload
+        elif isinstance(payload, PreviewResult):
+            self.previewed.emit(payload)
+        elif isinstance(payload, SamplesHeard):
+            self._take_samples(payload)
+
+    def _take_samples(self, answer: SamplesHeard) -> None:
+        if not answer.problem and self._sent is not None and self._request is not None:
+            self._request = replace(self._request, samples=self._sent.samples)  # what the record tells of
+        self.samples_heard.emit(answer)
 
     def _finish(self) -> None:
         assert self._plan is not None

@@ -44,7 +44,7 @@ class Working(QObject):
         self._layers, self._choosing, self._sections, self._bridge = layers, choosing, sections, bridge
         self._quiet = False  # a segmentation that nobody asked for does not speak
         self._turns = Turns(self)
-        measured = MeasuredImages()
+        self.measured = measured = MeasuredImages()
         self.training = Training(bridge, measured, self)
         self.segmenting = Segmenting(bridge, measured, self)
         self.weighing = Weighing(bridge, measured, self)

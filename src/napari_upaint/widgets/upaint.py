@@ -19,8 +19,10 @@ from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
 from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._learning_on import LearningOn
 from napari_upaint.widgets._linking import Linking
 from napari_upaint.widgets._new_layers import read_units, warm_up
+from napari_upaint.widgets._preview import Preview
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._uncertainty import Uncertainty
 from napari_upaint.widgets._where_next import WhereNext
@@ -60,6 +62,10 @@ class UPaintDock(QWidget):
         self.linking.linked.connect(self.working.tables.changed)
         self.working.relabelling.before = self.linking.before
         self.working.relabelling.relabelled.connect(self.linking.ask)
+        here = (self.layers, self.choosing, self.sections, self.working)
+        self.preview = Preview(*here, self.bridge, self)
+        self.preview.failed.connect(partial(self.working.fail, kind="warning"))
+        self.learning_on = LearningOn(*here, self)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
@@ -80,6 +86,7 @@ class UPaintDock(QWidget):
             "Shift-B": background,
             "N": following,
             "Shift-N": following,
+            "Shift-L": self.preview.toggle,
             "U": self.where_next.search,
             "Shift-U": self.where_next.search,
         }
@@ -137,6 +144,8 @@ class UPaintDock(QWidget):
         self._open = False
         self._viewer.events.theme.disconnect(self._follow_theme)
         self.keys.release()
+        self.preview.close()
+        self.learning_on.close()
         self.choosing.close()
         self.uncertainty.close()
         self.where_next.close()

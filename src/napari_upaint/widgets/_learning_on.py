@@ -1,0 +1,120 @@
+"""Keeps a running training supplied with what is painted meanwhile."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_upaint.engine.progress import NewSamples, SamplesHeard
+from napari_upaint.errors import UserError
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import PaintedRegion
+from napari_upaint.widgets._volumes import gather_for
+from napari_upaint.widgets._working import Working
+
+_PAUSE = 700  # milliseconds after the last stroke
+_MISSED = "The last strokes came too late for it; press Train to learn them, too."
+_GOES_ON = "The training goes on with what was painted before: "
+
+
+class LearningOn(QObject):
+    """Gathers what is painted after the last stroke, in a thread, and sends it to the training that runs."""
+
+    def __init__(
+        self,
+        layers: Layers,
+        choosing: Choosing,
+        sections: Sections,
+        working: Working,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing = layers, choosing
+        self._section, self._message = sections.train.live, sections.message
+        self._training, self._measured = working.training, working.measured
+        self._unsent = False  # whether something was painted since the samples were cut
+        self._unanswered = False  # whether the training has not said that it learns it
+        self._refused = ""  # what is said of it
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE)
+        self._pause.timeout.connect(self._go)
+        self._gathering = Work(self)
+        self._gathering.done.connect(self._send)
+        self._gathering.failed.connect(self._refuse)
+        layers.edited.connect(self._edited)
+        self._section.learn_toggled.connect(self._toggled)
+        self._training.samples_heard.connect(self._heard)
+        self._training.ended.connect(self._ended)
+        for ended in (self._training.failed, self._training.stopped):
+            ended.connect(self.close)
+
+    @property
+    def busy(self) -> bool:
+        """Whether new paint is on its way to the training."""
+        return self._pause.isActive() or self._gathering.busy
+
+    def close(self, *_: object) -> None:
+        """Send nothing any more."""
+        self._pause.stop()
+        self._gathering.forget()
+        self._unsent, self._unanswered, self._refused = False, False, ""
+
+    def _edited(self) -> None:
+        plan, chosen = self._training.plan, self._choosing.annotation()
+        if plan is None or chosen is None or chosen.key != plan.annotation.key:
+            return
+        self._unsent = True
+        if self._section.learn.isChecked():
+            self._pause.start()
+
+    def _toggled(self, on: bool) -> None:
+        if on and self._unsent:
+            self._pause.start()
+        elif not on:
+            self._pause.stop()
+
+    def _go(self) -> None:
+        plan = self._training.plan
+        if plan is None:
+            return
+        if self._gathering.busy or not self._training.listening:
+            self._pause.start()  # soon
+            return
+        try:
+            # As it is now: the array may be another one, and regions may have come.
+            annotation = self._layers.annotation(plan.annotation.key)
+        except UserError:  # it was closed: there is nothing new to be learnt
+            self.close()
+            return
+        self._unsent = False
+        self._gathering.start(
+            gather_for, plan.start, plan.settings, plan.image, annotation, plan.kind, self._measured.of
+        )
+
+    def _send(self, regions: list[PaintedRegion]) -> None:
+        if self._training.listening:
+            self._unanswered = True
+            self._training.send(NewSamples(tuple(region.sample for region in regions)))
+
+    def _heard(self, answer: SamplesHeard) -> None:
+        self._unanswered = False
+        if answer.problem:
+            self._refuse(answer.problem)
+        elif self._refused:
+            if self._message.text() == self._refused:  # or somebody has something else to say
+                self._message.clear()
+            self._refused = ""
+
+    def _refuse(self, sentence: str, _details: str = "") -> None:
+        if self._training.running:
+            self._refused = _GOES_ON + sentence
+            self._message.show_message(self._refused, "warning")
+
+    def _ended(self, *_: object) -> None:
+        missed = self._unsent or self._unanswered or self.busy
+        self.close()
+        if missed and self._section.learn.isChecked():
+            self._message.show_message(f"{self._message.text()} {_MISSED}".strip(), self._message.kind)

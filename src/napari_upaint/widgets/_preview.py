@@ -1,0 +1,221 @@
+"""The live preview: sends what is in view to the running training or to the engine, and shows what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_upaint.engine.progress import PreviewResult, PreviewView
+from napari_upaint.errors import UserError
+from napari_upaint.session.protocol import PreviewRequest
+from napari_upaint.settings import ObjectSettings
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._viewed import Box, Viewed, cut, for_scale
+from napari_upaint.widgets._working import Working
+
+_PAUSE = 120  # milliseconds without moving
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What is wanted: a box of an image as a model sees it. `model` None: the training that runs."""
+
+    viewed: Viewed
+    box: Box
+    shrunk: int
+    objects: ObjectSettings
+    model: Path | None
+    source: Hashable  # the model's file or the training
+    number: int = 0
+
+    def same_as(self, other: _Look | None) -> bool:
+        if other is None or not self.viewed.same_as(other.viewed):
+            return False
+        mine, theirs = ((one.box, one.shrunk, one.objects, one.source) for one in (self, other))
+        return mine == theirs
+
+
+class Preview(QObject):
+    """Follows the view while it is switched on. Nothing is read or predicted on the GUI thread."""
+
+    failed = Signal(str, str)
+    shown = Signal(object)  # PreviewResult that is on the screen now
+
+    def __init__(
+        self,
+        layers: Layers,
+        choosing: Choosing,
+        sections: Sections,
+        working: Working,
+        bridge: JobBridge,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._sections = layers, choosing, sections
+        self._training, self._measured, self._bridge = working.training, working.measured, bridge
+        self._numbers = count(1)
+        self._look: _Look | None = None  # the newest
+        self._sent: PreviewView | None = None  # its pixels
+        self._scales: dict[Hashable, float] = {}  # at which models see images, as far as is known
+        self._job: GuiJob | None = None
+        self._said = ""  # a problem is told once
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE)
+        self._pause.timeout.connect(self._go)
+        self._cutting = Work(self)
+        self._cutting.done.connect(self._was_cut)
+        self._cutting.failed.connect(self._fail)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._sections.train.live.preview_toggled.connect(self._toggled)
+        for signal in (self._layers.moved, self._layers.panned, self._choosing.changed):
+            signal.connect(self.ask)
+        self._layers.changed.connect(self._look_after_layer)
+        self._sections.model.chosen.connect(self.ask)
+        self._sections.settings.objects.valueChanged.connect(self.ask)
+        for ended in (self._training.ended, self._training.failed, self._training.stopped):
+            ended.connect(self.ask)
+        self._training.begun.connect(self.ask)
+        self._training.previewed.connect(self._show)
+
+    # -- on and off ----------------------------------------------------------------------------------------------
+
+    @property
+    def on(self) -> bool:
+        """Whether it is switched on."""
+        return self._sections.train.live.preview.isChecked()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a picture is on its way that is not waited for by a training."""
+        return self._pause.isActive() or self._cutting.busy or self._job is not None
+
+    def toggle(self) -> None:
+        """Switch it on or off."""
+        self._sections.train.live.preview.toggle()
+
+    def close(self) -> None:
+        """Stop without a word: the dock closes."""
+        self._pause.stop()
+        self._cutting.forget()
+        if self._job is not None:
+            self._job.abandon()
+        self._job = self._look = self._sent = None
+
+    def _toggled(self, on: bool) -> None:
+        self._said = ""
+        if on:
+            self._pause.start()
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        """Show nothing any more."""
+        if self._look is not None and self._look.model is None and self._training.listening:
+            self._training.send(PreviewView(next(self._numbers), None))
+        self.close()
+        self._layers.preview.remove()
+
+    def _look_after_layer(self) -> None:
+        """Take notice of layers that were closed: the preview's own means that nobody wants it."""
+        if self.on and self._layers.preview.closed():
+            self._sections.train.live.preview.setChecked(False)
+
+    # -- what is wanted ------------------------------------------------------------------------------------------
+
+    def ask(self, *_: object) -> None:
+        """Look, a moment after the view came to rest, whether something else is to be shown."""
+        if self.on:
+            self._pause.start()
+
+    def _go(self) -> None:
+        look = self._wanted()
+        if look is None or look.same_as(self._look):
+            return
+        self._look, self._sent = replace(look, number=next(self._numbers)), None
+        self._cutting.start(cut, look.viewed, look.box, look.shrunk, self._look.number, look.objects, self._measured.of)
+
+    def _wanted(self) -> _Look | None:
+        """Return what should be shown now; None if it cannot be: the layer of an image that was closed goes."""
+        image, model = self._choosing.image(), self._sections.model.choice().path
+        if image is None or (model is None and not self._training.running):
+            self._end()
+            return None
+        if self._training.running and not self._training.listening:
+            return None  # it says when it begins, and when it has ended
+        viewed = self._layers.preview.in_view(image.key)
+        if viewed is None:
+            return None
+        source: Hashable = model
+        if self._training.listening:
+            model, source = None, id(self._training.plan)
+        box, shrunk = for_scale(viewed, self._scales.get(source, 1.0))
+        return _Look(viewed, box, shrunk, replace(self._sections.settings.objects.value()), model, source)
+
+    # -- what was cut out ----------------------------------------------------------------------------------------
+
+    def _was_cut(self, view: PreviewView) -> None:
+        look = self._look
+        if look is None or view.id != look.number:
+            return
+        self._sent = view
+        if look.model is not None:
+            self._begin()
+        elif self._training.listening:
+            self._training.send(view)
+
+    def _begin(self) -> None:
+        """Ask the engine, after the preview of what was in view before."""
+        look = self._look
+        if self._job is not None:
+            self._job.stop()
+        elif look is not None and look.model is not None and self._sent is not None:
+            self._job = self._bridge.job()
+            self._job.payload.connect(self._show)
+            self._job.finished.connect(self._job_over)
+            self._job.failed.connect(self._job_failed)
+            view, self._sent = self._sent, None
+            self._bridge.begin(self._job, PreviewRequest(view, look.model))
+
+    def _job_over(self) -> None:
+        self._job = None
+        self._begin()
+
+    def _job_failed(self, sentence: str, details: str) -> None:
+        self._fail(f"No preview: {sentence}", details)
+        self._job_over()
+
+    # -- what came back ------------------------------------------------------------------------------------------
+
+    def _show(self, result: object) -> None:
+        look = self._look
+        if not isinstance(result, PreviewResult) or look is None or result.id != look.number:
+            return
+        if result.problem:
+            self._fail(result.problem, "")
+            return
+        try:
+            self._layers.preview.put(look.viewed, look.box, look.shrunk, result)
+        except UserError:  # the image was closed meanwhile
+            self._layers.preview.remove()
+            return
+        self._said = ""
+        self.shown.emit(result)
+        if self._scales.get(look.source, 1.0) != result.scale:
+            self._scales[look.source] = result.scale
+            self.ask()  # now it is known how far the model sees
+
+    def _fail(self, sentence: str, details: str) -> None:
+        if sentence != self._said:
+            self._said = sentence
+            self.failed.emit(sentence, details)

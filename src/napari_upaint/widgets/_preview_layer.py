@@ -1,0 +1,141 @@
+"""The layer '<image> preview' and what of an image is in view: a part of `Layers`. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from itertools import product
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels, Layer
+from napari.utils.colormaps import CyclicLabelColormap
+from napari.viewer import Viewer
+
+from napari_upaint.core.colours import PREVIEW_COLOUR, label_colour, rgb
+from napari_upaint.engine.progress import PreviewResult
+from napari_upaint.widgets._new_layers import MARK, mark
+from napari_upaint.widgets._open_layers import find, image_source, index_in_view
+from napari_upaint.widgets._result_layers import ResultLayers
+from napari_upaint.widgets._sources import Placement
+from napari_upaint.widgets._viewed import Box, Viewed
+
+_INSIDE = 0.25  # opacity; outlines are opaque
+
+
+class PreviewLayer:
+    """One for all images: of the image that is looked at."""
+
+    def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
+        self._viewer, self._results = viewer, results
+        self._layer: Layer | None = None
+        self._looks: tuple[Any, ...] = ()
+
+    @property
+    def key(self) -> Hashable | None:
+        """Key of the layer; None if there is none."""
+        return None if self._layer is None else self._layer.unique_id
+
+    def in_view(self, image: Hashable) -> Viewed | None:
+        """Return what of an image the canvas shows; None if nothing, or not as planes of its last two axes."""
+        layer, dims = find(self._viewer, image), self._viewer.dims
+        if dims.ndisplay != 2 or sorted(dims.displayed) != [dims.ndim - 2, dims.ndim - 1]:
+            return None
+        low, high = _corners(self._viewer, layer)
+        source = image_source(layer)
+        sides = [
+            slice(max(0, int(np.floor(a + 0.5))), min(n, int(np.floor(b + 0.5)) + 1))
+            for a, b, n in zip(low, high, source.shape[-2:], strict=True)
+        ]
+        if any(side.start >= side.stop for side in sides):
+            return None
+        levels = tuple(layer.data) if layer.multiscale else ()
+        return Viewed(source, index_in_view(self._viewer, layer), (sides[0], sides[1]), levels)
+
+    def put(self, viewed: Viewed, box: Box, shrunk: int, result: PreviewResult) -> None:
+        """Show a picture in its place, made anew only where it shows something else than before."""
+        find(self._viewer, viewed.image.key)  # a preview of a closed image has no place any more
+        corner = (*viewed.index, *(side.start for side in box))
+        place = placed(viewed.image.placement, corner, shrunk)
+        picture = result.picture[(None,) * len(viewed.index)]
+        looks = (viewed.image.key, viewed.image.name, result.kind, result.classes, place.units, place.axis_labels)
+        if self._layer is None or looks != self._looks:
+            self.remove()
+            options = _options(result, f"{viewed.image.name} preview") | {"metadata": mark(viewed.image, "preview")}
+            self._layer, self._looks = Layer.create(picture, options | place.options(), "labels"), looks
+            self._results.add(self._layer, self._below_annotations())
+        else:
+            move(self._layer, picture, place)
+
+    def remove(self) -> None:
+        """Take the layer away, if somebody has not yet."""
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def closed(self) -> bool:
+        """Return whether somebody took the layer away."""
+        return self._layer is not None and self._layer not in self._viewer.layers
+
+    def _below_annotations(self) -> int:
+        for place, layer in enumerate(self._viewer.layers):
+            if isinstance(layer, Labels) and MARK not in layer.metadata:
+                return place
+        return len(self._viewer.layers)
+
+
+def _corners(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box, in pixels of the layer, that the canvas shows; (Y, X) each."""
+    camera, dims = viewer.scene.camera, viewer.dims
+    half = np.array(viewer.canvas.size, float) / camera.zoom / 2
+    corners = []
+    for signs in product((-1, 1), repeat=2):
+        point = list(dims.point)
+        for axis, at in zip(dims.displayed, np.array(camera.center[-2:]) + signs * half, strict=True):
+            point[axis] = at
+        corners.append(layer.world_to_data(point)[-2:])
+    return np.min(corners, 0), np.max(corners, 0)
+
+
+def placed(image: Placement, corner: tuple[int, ...], shrunk: int) -> Placement:
+    """Return where pixels of `shrunk` image pixels lie whose first one is at the corner (..., Y, X) of an image."""
+    ndim = len(corner)
+    scale = np.array(image.scale, float)
+    offset = np.array(corner, float)
+    offset[-2:] += (shrunk - 1) / 2
+    rotate = image.rotate if image.rotate.ndim == 2 else np.eye(ndim)
+    translate = np.array(image.translate) + rotate @ image.shear @ (scale * offset)
+    scale[-2:] *= shrunk
+    return Placement(
+        tuple(float(s) for s in scale),
+        tuple(float(t) for t in translate),
+        image.rotate,
+        image.shear,
+        image.affine,
+        image.units,
+        image.axis_labels,
+    )
+
+
+def move(layer: Any, picture: np.ndarray, place: Placement) -> None:
+    """Show another picture on the layer, in another place if need be."""
+    if tuple(layer.scale) != place.scale:
+        layer.scale = place.scale
+    if tuple(layer.translate) != place.translate:
+        layer.translate = place.translate
+    layer.data = picture
+
+
+def _options(result: PreviewResult, name: str) -> dict[str, Any]:
+    colours = (
+        [PREVIEW_COLOUR] if result.kind == "objects" else [label_colour(k + 2) for k in range(len(result.classes))]
+    )
+    shades = np.array([rgb(colour) for colour in colours]) / 255
+    # Cyclic, though it never comes round: other kinds of maps are compiled for seconds when they are first drawn.
+    table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (_INSIDE, 1.0))])
+    names = ["background", *result.classes, *(f"edge of {one}" for one in result.classes)]
+    return {
+        "name": name,
+        "colormap": CyclicLabelColormap(colors=table.astype(np.float32), background_value=0),
+        "features": {"index": np.arange(len(names)), "label": names},
+        "opacity": 0.9,
+    }
