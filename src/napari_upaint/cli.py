@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = build_parser().parse_args(argv)
+        args.typed = ["upaint", *(sys.argv[1:] if argv is None else argv)]
     except SystemExit as end:  # of --help, --version and wrong arguments
         return int(end.code or 0)
     try:

@@ -26,6 +26,7 @@ def test_the_card_of_a_file_says_what_its_header_does(trained: Path, capsys: pyt
     assert "from scratch, 2 steps, seed 0" in facts["Trained"]
     assert "image" in facts["Images"]
     assert "torch" in facts["Versions"]
+    assert facts["Command"].startswith("`upaint train image.tif --labels strokes.tif -o tiny.safetensors")
 
 
 def test_the_list_begins_with_the_default(capsys: pytest.CaptureFixture[str]) -> None:

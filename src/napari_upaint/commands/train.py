@@ -8,6 +8,8 @@ painted slices are enough. Ctrl-C ends the training and saves the best model so 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,13 +78,20 @@ def run(args: argparse.Namespace) -> int:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem
         )
-        written = save_model(result.model, output)
+        written = save_model(_with_command(result.model, args.typed), output)
     print(result.message)
     print(
         f"{written}: {result.steps} steps in {result.seconds:.0f} s,"
         f" held-out loss {result.before:.3f} -> {result.after:.3f}"
     )
     return 130 if interrupt.asked else 0
+
+
+def _with_command(model: ModelFile, typed: Sequence[str]) -> ModelFile:
+    from napari_upaint.io.provenance import command_line
+
+    told = {**model.header.provenance, "command": command_line(typed)}
+    return replace(model, header=replace(model.header, provenance=told))
 
 
 def train_settings(args: argparse.Namespace) -> TrainSettings:

@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import torch
 
-from napari_upaint import __version__
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
@@ -27,6 +26,7 @@ from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question, ch
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
+from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 
@@ -56,7 +56,7 @@ class Trainer:
         self.averaging = Average(self.network, self.average)
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
         clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
-        most = 1 if self.plan is PAPER else MOST_TILES  # one tile a step
+        most = 1 if self.plan.optimizer == "sgd" else MOST_TILES  # the paper's: one tile a step
         self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip, most=most)
         self.padded = self.network.padding == "same"
         self.tile = training_tile(self.network, self.plan.output, samples, self.device)
@@ -169,18 +169,18 @@ class Trainer:
             "validation_before": self.before,
             "validation_after": self.best,
         }
-        provenance = {
-            "version": __version__,
-            "torch": str(torch.__version__),  # its own type would bring torch into the window's process
-            "start": self.start.header.name if self.start else "from scratch",
-            "images": [sample.name for sample in self.samples],
-        }
+        origin = provenance(
+            start=self.start.header.name if self.start else "from scratch",
+            images=[sample.name for sample in self.samples],
+            seed=self.settings.seed,
+            pixels=[sample.spacing for sample in self.samples],
+        )
         header = replace(
             self.header,
             name=name,
             scale=self.scale,
             training=training,
-            provenance=provenance,
+            provenance=origin,
         )
         message = _message(self.before, self.best, self.start is not None, self.step)
         model = from_network(self.average, header)
