@@ -41,7 +41,7 @@ def train(samples, kind, start, settings, name, **_):
     )
     header = ModelHeader(
         name,
-        Architecture(n_outputs=len(classes)),
+        Architecture(n_outputs=len(classes), ndim=samples[0].annotation.ndim, depth=settings.depth or 5),
         classes=classes,
         kind=kind,
         summary=f"Learned {name} in {step} steps.",

@@ -40,7 +40,7 @@ class LinkLayers:
         found = []
         for image, cache in self._caches():
             labels = self._results.labels_of(image, "objects")
-            if labels is not None and len(cache.planes) > 1:
+            if labels is not None and len(cache.planes) > 1 and not cache.volumes:
                 planes = {index: labels.data[index] for index in cache.planes}
                 source = image_source(find(self._viewer, image))
                 found.append(LabelledPlanes(source, labels.unique_id, planes, tables.changes(labels)))

@@ -20,6 +20,7 @@ class ModelChoice:
     path: Path | None
     summary: str
     kind: Kind = "objects"
+    ndim: int = 2
 
 
 SCRATCH = ModelChoice(
@@ -30,8 +31,8 @@ SCRATCH = ModelChoice(
 def model_choices() -> tuple[list[ModelChoice], list[ModelChoice]]:
     """List the models of the package, the default first, and the user's own, the newest first."""
     cards = describe_models()
-    bundled = [ModelChoice(c.name, c.path, c.header.summary, c.header.kind) for c in cards if c.bundled]
-    own = [ModelChoice(c.name, c.path, own_summary(c.header), c.header.kind) for c in cards if not c.bundled]
+    bundled = [_choice(c.name, c.path, c.header, c.header.summary) for c in cards if c.bundled]
+    own = [_choice(c.name, c.path, c.header, own_summary(c.header)) for c in cards if not c.bundled]
     return bundled, own[:_MOST_RUNS]
 
 
@@ -44,7 +45,12 @@ def read_choice(path: Path) -> ModelChoice:
         If it is no model of this program.
     """
     header = read_header(path)
-    return ModelChoice(path.stem, path, own_summary(header), header.kind)
+    return _choice(path.stem, path, header, own_summary(header))
+
+
+def _choice(name: str, path: Path, header: ModelHeader, summary: str) -> ModelChoice:
+    ndim = header.architecture.ndim
+    return ModelChoice(name, path, f"{summary} For volumes (3D)." if ndim == 3 else summary, header.kind, ndim)
 
 
 def own_summary(header: ModelHeader) -> str:

@@ -19,6 +19,7 @@ class Situation:
     counted: bool = True
     kind: Kind = "objects"
     model: bool = True
+    misfit: str = ""  # why the image does not suit the model: 3D and a plane
     segmented: bool = False  # there are labels of the image
     measuring: bool = False
     measured: bool = False
@@ -47,7 +48,7 @@ def why_not_paint(situation: Situation) -> str:
 
 def why_not_weigh(situation: Situation) -> str:
     """Return why there is no weight map to show."""
-    return busy(situation) or _why_not_learn(situation)
+    return busy(situation) or _why_not_learn(situation) or situation.misfit
 
 
 def why_not_train(situation: Situation) -> str:
@@ -59,7 +60,7 @@ def why_not_segment(situation: Situation) -> str:
     """Return why nothing can be segmented."""
     if not situation.image:
         return "Open an image first."
-    return busy(situation) or ("" if situation.model else "There is no model yet; train one first.")
+    return busy(situation) or ("" if situation.model else "There is no model yet; train one first.") or situation.misfit
 
 
 def why_not_measure(situation: Situation) -> str:

@@ -30,12 +30,12 @@ from napari_upaint.widgets._sources import ImageSource, PaintedRegion
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentedPlane:
-    """A plane with scores, and the settings that its labels were made with."""
+    """A plane (or a volume) with scores, and the settings that its labels were made with."""
 
     image: ImageSource
     index: tuple[int, ...]
     cache: ScoreCache
-    made_with: ObjectSettings
+    made_with: ObjectSettings | None
 
 
 class ResultLayers:
@@ -80,8 +80,8 @@ class ResultLayers:
             source = find(self._viewer, layer.metadata[MARK]["of"])
             in_view = index_in_view(self._viewer, source)
             index = in_view if in_view in stale else stale[0]
-            plane = SegmentedPlane(image_source(source), index, cache, cache.planes[index])
-            if index == in_view:
+            plane = SegmentedPlane(image_source(source), index, cache, cache.made_with(index))
+            if index == in_view[: len(index)]:
                 return plane
             found = found or plane
         return found
@@ -89,8 +89,8 @@ class ResultLayers:
     def relabel(self, plane: SegmentedPlane, labels: np.ndarray, objects: ObjectSettings) -> None:
         """Show other labels of a segmented plane, unless it was segmented again meanwhile."""
         cache, layer = plane.cache, self.labels_of(plane.image.key, plane.cache.kind)
-        if layer is not None and cache.planes.get(plane.index) is plane.made_with:
-            cache.planes[plane.index] = objects
+        if layer is not None and cache.made_with(plane.index) is plane.made_with:
+            cache.remade(plane.index, objects)
             layer.data[plane.index] = labels
             tables.labels_changed(layer)
             self.refresh(layer, plane.image, plane.index)
@@ -147,7 +147,7 @@ class ResultLayers:
 
     def refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
         """Draw a plane that changed. One out of view need not be drawn; napari reads it when somebody goes there."""
-        if layer.visible and index == index_in_view(self._viewer, find(self._viewer, image.key)):
+        if layer.visible and index == index_in_view(self._viewer, find(self._viewer, image.key))[: len(index)]:
             layer.refresh()
 
     def result(self, wanted: dict[str, Any], shape: tuple[int, ...] | None = None) -> Any:

@@ -26,6 +26,8 @@ class ScoreCache:
         How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
     turns : dict
         How often each plane was predicted.
+    volumes : set
+        Indices of the volumes that were segmented at once; each of their slices is a plane, too.
     """
 
     scores: np.ndarray
@@ -34,6 +36,7 @@ class ScoreCache:
     planes: dict[tuple[int, ...], ObjectSettings] = field(default_factory=dict)
     spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
     turns: dict[tuple[int, ...], int] = field(default_factory=dict)
+    volumes: set[tuple[int, ...]] = field(default_factory=set)
 
     @property
     def border(self) -> bool:
@@ -52,8 +55,17 @@ class ScoreCache:
     def put(
         self, index: tuple[int, ...], scores: np.ndarray, objects: ObjectSettings, spread: np.ndarray | None = None
     ) -> None:
-        """Keep the scores of a plane, axes (C, Y, X), and the spread of its rotations (Y, X), if there is one."""
+        """Keep the scores of a plane or volume, axes (C, [Z,] Y, X), and the spread of its rotations ([Z,] Y, X)."""
         self.plane(index)[...] = scores
+        if scores.ndim == 4:
+            self.volumes.add(index)
+            for z in range(scores.shape[1]):
+                self._note((*index, z), objects, None if spread is None else spread[z])
+        else:
+            self.volumes.discard(index[:-1])  # its slices go their own ways from now on
+            self._note(index, objects, spread)
+
+    def _note(self, index: tuple[int, ...], objects: ObjectSettings, spread: np.ndarray | None) -> None:
         self.planes[index] = objects
         self.turns[index] = self.turns.get(index, 0) + 1
         self.spreads.pop(index, None)
@@ -61,10 +73,21 @@ class ScoreCache:
             self.spreads[index] = spread
 
     def plane(self, index: tuple[int, ...]) -> np.ndarray:
-        """Return the scores of a plane, axes (C, Y, X)."""
+        """Return the scores of a plane or volume, axes (C, [Z,] Y, X)."""
         where: Any = (slice(None), *index)
         return self.scores[where]
 
     def stale(self, objects: ObjectSettings) -> list[tuple[int, ...]]:
-        """Return the planes whose labels were made with other settings."""
-        return [index for index, made_with in self.planes.items() if made_with != objects]
+        """Return the planes whose labels were made with other settings; of volumes segmented at once the volumes."""
+        stale = (index for index, made_with in self.planes.items() if made_with != objects)
+        return list(dict.fromkeys(index[:-1] if index[:-1] in self.volumes else index for index in stale))
+
+    def made_with(self, index: tuple[int, ...]) -> ObjectSettings | None:
+        """Return the settings that the labels of a plane or volume were made with, None if it was not segmented."""
+        return self.planes.get((*index, 0) if index in self.volumes else index)
+
+    def remade(self, index: tuple[int, ...], objects: ObjectSettings) -> None:
+        """Note that the labels of a plane or volume were made again."""
+        for plane in self.planes:
+            if plane == index or (index in self.volumes and plane[:-1] == index):
+                self.planes[plane] = objects

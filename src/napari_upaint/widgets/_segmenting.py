@@ -17,6 +17,7 @@ from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._sources import ImageSource, batch_source
+from napari_upaint.widgets._volumes import one_slice, volume_source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,7 @@ class SegmentPlan:
     kind: Kind
     settings: PredictSettings
     objects: ObjectSettings
+    ndim: int = 2  # of the model: 3 where volumes are segmented
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Segmented:
     done: int
     failures: tuple[tuple[str, str], ...]
     stopped: bool
+    what: str = "plane"  # or "volume"
 
 
 class _Round:
@@ -53,6 +56,7 @@ class _Round:
     def __init__(self, plan: SegmentPlan, engine: Engine) -> None:
         self.plan, self.engine = plan, engine
         self.stop = threading.Event()
+        self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
 
 
 class Segmenting(QObject):
@@ -113,11 +117,16 @@ class Segmenting(QObject):
             end = error
         self._tell(this, end)
 
-    def _source(self, target: Target) -> Source:
+    def _source(self, this: _Round, target: Target) -> Source:
         try:
             normalization = self._measured.of(target.image)
         except Exception:  # the batch will meet it again, and report it for this source alone
             normalization = None
+        if this.plan.ndim == 3:
+            source, wanted = volume_source(target.image, target.index, this.plan.model, normalization)
+            if wanted is not None:
+                this.slices[target] = wanted
+            return source
         return batch_source(target.image, target.index, normalization)
 
     def _listen(self, this: _Round, message: JobMessage) -> None:
@@ -150,9 +159,11 @@ class Segmenting(QObject):
         else:
             index = target.index if target.index is not None else event.plane
             self._done += 1
-            self.segmented.emit(this.plan, Target(target.image, index), event.result)
+            wanted = this.slices.get(target)
+            result = event.result if wanted is None else one_slice(event.result, wanted)
+            self.segmented.emit(this.plan, Target(target.image, index), result)
         following = min(event.done + 1, event.total)
-        self._words = event.name + (f", plane {following} of {event.total}" if event.total > 1 else "")
+        self._words = event.name + (f", {_what(this.plan)} {following} of {event.total}" if event.total > 1 else "")
         self.progress.emit(event.done / self._total, self._words)
 
     def _end(self, this: _Round, error: object) -> None:
@@ -160,4 +171,8 @@ class Segmenting(QObject):
         failures = list(self._failures.values())
         if isinstance(error, Exception):
             failures.append(describe(error))
-        self.ended.emit(Segmented(self._done, tuple(failures), this.stop.is_set()))
+        self.ended.emit(Segmented(self._done, tuple(failures), this.stop.is_set(), _what(this.plan)))
+
+
+def _what(plan: SegmentPlan) -> str:
+    return "volume" if plan.ndim == 3 and all(target.index is None for target in plan.targets) else "plane"

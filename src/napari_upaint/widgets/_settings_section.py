@@ -20,7 +20,7 @@ class SettingsSection(QWidget):
         self.train = Form(
             TrainSettings,
             without=("seconds",),
-            zero={"steps": "by time", "learning_rate": _AUTOMATIC, "scale": _AUTOMATIC},
+            zero={"steps": "by time", "learning_rate": _AUTOMATIC, "scale": _AUTOMATIC, "depth": _AUTOMATIC},
         )
         self.augment = Form(AugmentSettings)
         self.weights = Form(WeightSettings)

@@ -80,8 +80,11 @@ class ImageSource:
         """Iterate over the planes: indices of the leading axes."""
         return product(*(range(n) for n in self.shape[:-2]))
 
-    def plane(self, index: tuple[int, ...], region: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
-        """Read a plane or a region of it, axes (C, Y, X). Never on the GUI thread: it may be a file far away."""
+    def plane(self, index: tuple[int, ...], region: tuple[slice, ...] = (slice(None), slice(None))) -> np.ndarray:
+        """Read a plane, a region of it, or a box of a volume, axes (C, [Z,] Y, X).
+
+        Never on the GUI thread: it may be a file far away.
+        """
         read = np.asarray(self.data[(*index, *region)])
         if np.iscomplexobj(read):
             raise ImageError(f"{self.name} has complex numbers ({read.dtype}); use its magnitude or phase.")
@@ -110,7 +113,7 @@ class PaintedRegion:
 
     sample: Sample
     index: tuple[int, ...]
-    region: tuple[slice, slice]
+    region: tuple[slice, ...]
 
 
 def same_shape(image: ImageSource, annotation: AnnotationSource) -> None:

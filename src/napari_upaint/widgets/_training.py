@@ -23,7 +23,8 @@ from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightS
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion, gather
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion
+from napari_upaint.widgets._volumes import gather_for
 
 # Seconds of training that are lost at most when the engine or the window is ended by whatever it is.
 CHECKPOINT = 10.0
@@ -123,7 +124,9 @@ class Training(QObject):
         self._rest()
 
     def _gather(self, plan: TrainPlan) -> tuple[list[PaintedRegion], Path | None]:
-        return gather(plan.image, plan.annotation, plan.kind, self._measured.of), _begin(plan)
+        measure = self._measured.of
+        regions = gather_for(plan.start, plan.settings, plan.image, plan.annotation, plan.kind, measure)
+        return regions, _begin(plan)
 
     def _train(self, gathered: tuple[list[PaintedRegion], Path | None]) -> None:
         plan = self._plan

@@ -32,7 +32,7 @@ def after_training(trained: Trained) -> str:
 
 def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
     """Say how much was segmented and what failed: text, kind, details."""
-    planes = "1 plane" if summary.done == 1 else f"{summary.done} planes"
+    planes = f"{summary.done} {summary.what}{'s' * (summary.done != 1)}"
     details = "\n\n".join(f"{sentence}\n{more}".strip() for sentence, more in summary.failures)
     if not summary.failures:
         words = f"Stopped after {planes}." if summary.stopped else f"Segmented {planes}."

@@ -29,6 +29,7 @@ from napari_upaint.widgets._tables import Tables
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._weighing import Weighed, Weighing, WeightPlan
+from napari_upaint.widgets._volumes import misfit, volumes_fit
 from napari_upaint.widgets._words import after_segmenting, after_training
 
 
@@ -57,6 +58,7 @@ class Working(QObject):
         choosing.failed.connect(self.fail)
         sections.model.chosen.connect(self._allow)
         sections.model.refused.connect(self.fail)
+        sections.settings.train.valueChanged.connect(self._allow)
         self._connect_training()
         self._connect_segmenting()
         self._allow()
@@ -113,6 +115,7 @@ class Working(QObject):
         situation = replace(
             self._choosing.situation(),
             model=self._sections.model.choice().path is not None,
+            misfit=self._misfit(),
             segmented=self.tables.segmented(),
             measuring=self.tables.running,
             measured=self.tables.measured() is not None,
@@ -125,6 +128,12 @@ class Working(QObject):
         segment.allow(reasons.why_not_segment(situation), reasons.why_not_weigh(situation))
         segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
         self.situation_changed.emit(situation)
+
+    def _misfit(self) -> str:
+        choice = self._sections.model.choice()
+        if choice.path is not None:
+            return misfit(choice.ndim, self._choosing.image(), choice.name)
+        return misfit(self._sections.settings.train.value().ndim, self._choosing.image(), "")
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -218,11 +227,13 @@ class Working(QObject):
         if extent != "view":
             try:
                 results_fit(target.image for target in targets)
+                if choice.ndim == 3:
+                    volumes_fit(target.image for target in targets)
             except UserError as error:
                 self.fail(str(error))
                 return
         self._quiet = quiet
-        plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value())
+        plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value(), choice.ndim)
         self.segmenting.start(plan)
         self._sections.segment.show_running(True)
         self._allow()

@@ -1,0 +1,336 @@
+"""The dock with 3D models: samples are volumes, results land in all slices, and what does not fit is said."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.regions import box_region
+from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import AnnotationError, UserError
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
+from napari_upaint.io.samples import open_sample
+from napari_upaint.session.drive import TASKS
+from napari_upaint.session.protocol import TrainRequest
+from napari_upaint.settings import ObjectSettings, TrainSettings
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._score_cache import ScoreCache
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
+from napari_upaint.widgets._volumes import gather_for, gather_volumes, spacing, volume_source, volumes_fit
+
+SHAPE = (40, 50, 60)
+
+
+def volume(shape=SHAPE, seed=0):
+    """Return a column of bright cells through all slices, and one in some."""
+    image = np.random.default_rng(seed).normal(20, 3, shape).astype(np.float32)
+    image[..., 10:25, 10:25] += 60
+    image[..., 15:25, 30:45, 30:45] += 60
+    return image
+
+
+def paint(layer, *slices):
+    """Paint background and an object on slices."""
+    for z in slices:
+        for label, row, column in ((1, 46, 50), (2, 18, 18)):
+            layer.selected_label = label
+            layer.brush_size = 6
+            layer.paint((*z, row, column), label)
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """Return what the engine is asked for."""
+    asked = []
+    real = JobBridge.begin
+
+    def begin(self, job, request):
+        asked.append(request)
+        return real(self, job, request)
+
+    monkeypatch.setattr(JobBridge, "begin", begin)
+    return asked
+
+
+@pytest.fixture
+def deep(viewer, dock, qtbot):
+    """Return what opens a volume in a dock that is to make a 3D network, and paints on two slices."""
+
+    def run(image=None, at=((10,), (20,)), **place):
+        image = volume() if image is None else image
+        viewer.add_image(image, name="cells", **place)
+        dock.sections.settings.train.control("ndim").setCurrentIndex(1)
+        dock.sections.settings.train.control("depth").setValue(2)
+        dock.sections.model.choose(None)
+        dock.sections.labels.new_button.click()
+        viewer.dims.set_current_step(image.ndim - 3, 20)
+        paint(viewer.layers["cells annotation"], *at)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        dock.sections.train.seconds.setValue(1)
+        return dock
+
+    return run
+
+
+@pytest.fixture
+def trained(deep, settle):
+    """Return what trains a 3D model of a volume, too; the slice in view is segmented then."""
+
+    def run(*args, **kwargs):
+        dock = deep(*args, **kwargs)
+        dock.sections.train.button.click()
+        settle(dock)
+        assert dock.sections.message.kind == "info", dock.sections.message.text()
+        return dock
+
+    return run
+
+
+def test_a_3d_network_from_scratch_learns_volumes(viewer, trained, requests):
+    dock = trained(scale=(2, 0.5, 0.5), units=("um",) * 3)
+    [request] = [one for one in requests if isinstance(one, TrainRequest)]
+    [sample] = request.samples
+    assert sample.image.shape == (1, *SHAPE) and sample.spacing == (2, 0.5, 0.5)
+    assert {int(z) for z in np.nonzero(sample.annotation)[0]} == {10, 20}
+    choice = dock.sections.model.choice()
+    assert choice.ndim == 3 and choice.summary.endswith("For volumes (3D).")
+    labels = viewer.layers["cells labels"].data
+    assert labels.shape == SHAPE
+    assert {int(z) for z in np.nonzero(labels)[0]} == {20}  # what is in view was segmented by itself
+
+
+def test_the_whole_layer_is_segmented_at_once(viewer, trained, settle):
+    dock = trained()
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    assert dock.sections.message.text() == "Segmented 1 volume."
+    labels, scores = viewer.layers["cells labels"].data, viewer.layers["cells scores"].data
+    assert len(np.unique(labels[:, 18, 18])) == 1 and labels[0, 18, 18] > 0  # one object in all slices
+    assert set(np.flatnonzero(labels[:, 38, 38])) == set(range(15, 25))
+    assert labels.max() == 2
+    np.testing.assert_allclose(scores[:, 18, 18].astype(float), scores.max(), atol=0.3)
+
+
+def test_labels_of_a_volume_follow_the_settings_together(viewer, trained, settle, qtbot):
+    dock = trained()
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    with qtbot.waitSignal(dock.working.relabelling.relabelled, timeout=10000):
+        dock.sections.settings.objects.control("smallest").setValue(3000)
+    settle(dock)
+    labels = viewer.layers["cells labels"].data
+    assert labels.max() == 1 and labels[:, 38, 38].max() == 0  # 2250 voxels; each slice alone has but 225
+
+
+def test_a_slice_sees_its_neighbours_only(viewer, trained, settle, requests):
+    dock = trained()
+    images = []
+    dock.working.segmenting.segmented.connect(lambda _plan, target, result: images.append((target.index, result)))
+    viewer.dims.set_current_step(0, 3)
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    [(index, result)] = images
+    assert index == (3,) and result.labels.shape == SHAPE[1:]
+    assert dock.sections.message.text() == "Segmented 1 plane."
+    labels = viewer.layers["cells labels"].data
+    assert labels[3].any() and not labels[4:15].any()
+
+
+def test_every_time_point_is_a_volume(viewer, trained, settle):
+    film = np.stack([volume(), volume(seed=1), volume(seed=2)])
+    dock = trained(film, at=((1, 10), (1, 20)))
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    assert dock.sections.message.text() == "Segmented 3 volumes."
+    labels = viewer.layers["cells labels"].data
+    assert labels.shape == film.shape
+    assert all((one[:, 18, 18] == one[0, 18, 18]).all() and one[0, 18, 18] > 0 for one in labels)
+
+
+def test_a_3d_network_on_a_plane_is_refused_in_words(viewer, dock, qtbot):
+    viewer.add_image(volume()[0], name="flat")
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["flat annotation"]
+    paint(layer, ())
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.model.choose(None)
+    dock.sections.settings.train.control("ndim").setCurrentIndex(1)
+    assert not dock.sections.train.button.isEnabled()
+    words = "flat is a plane; set Dimensions to 2 (Settings > Training), or open a volume."
+    assert dock.sections.train.button.toolTip() == words
+    dock.sections.settings.train.restore()
+    assert dock.sections.train.button.isEnabled()
+
+
+def test_a_3d_model_does_not_suit_planes(viewer, trained, settle):
+    dock = trained()
+    viewer.add_image(volume()[0], name="flat")
+    dock.sections.segment.buttons["all"].click()
+    settle(dock)
+    text = dock.sections.message.text()
+    assert "Segmented 1 volume, but:" in text and "is a 3D model and flat is a plane; choose a 2D model." in text
+    dock.sections.image.combo.setCurrentText("flat")
+    for button in dock.sections.segment.buttons.values():
+        assert not button.isEnabled() and "is a 3D model and flat is a plane" in button.toolTip()
+
+
+def test_a_2d_model_still_takes_a_stack_slice_by_slice(viewer, dock, settle, qtbot):
+    viewer.add_image(volume()[:4], name="cells")
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["cells annotation"], (2,))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    settle(dock)
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    assert dock.sections.message.text() == "Segmented 4 planes."
+
+
+# -- without a window ------------------------------------------------------------------------------------------------
+
+
+def placement(ndim, scale, unit):
+    eye = np.eye(ndim)
+    return Placement(scale, (0,) * ndim, eye, eye, np.eye(ndim + 1), (unit,) * ndim, ("a",) * ndim)
+
+
+def source(data, scale=(1.0, 1.0, 1.0), unit="pixel"):
+    return ImageSource("image", "cells", data, False, placement(data.ndim, (1.0,) * (data.ndim - 3) + scale, unit))
+
+
+def painted(shape, *places):
+    labels = np.zeros(shape, np.uint16)
+    for label, place in places:
+        labels[place] = label
+    return labels
+
+
+def test_only_what_is_painted_is_read_of_a_large_volume():
+    read = []
+
+    def block(block_info):
+        place = block_info[None]["array-location"]
+        read.append(place[0][0])
+        rng = np.random.default_rng(place[0][0])
+        return rng.integers(0, 200, [b - a for a, b in place]).astype(np.uint8)
+
+    lazy = da.map_blocks(block, chunks=((1,) * 400, (30,), (30,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    labels = painted((400, 30, 30), (1, np.s_[5, 2]), (2, np.s_[6, 9]), (3, np.s_[390, 4]))
+    one, other = gather_volumes(source(lazy), AnnotationSource("l", "strokes", labels), "objects", _measured)
+    assert (one.sample.image.shape, other.sample.image.shape) == ((1, 71, 30, 30), (1, 74, 30, 30))
+    assert other.region[0] == slice(326, 400)
+    assert len(set(read)) == 71 + 74
+    np.testing.assert_array_equal(other.sample.annotation, labels[326:])
+
+
+def _measured(_image):
+    return Normalization((0.0,), (200.0,))
+
+
+def test_regions_reach_the_samples_of_volumes():
+    labels = painted((5, 20, 20), (1, np.s_[2, 3]), (2, np.s_[2, 9]))
+    regions = (box_region("annotated", 0, 0, 20, 4, (1,)), box_region("validation", 8, 0, 10, 5, (2,)))
+    annotation = AnnotationSource("l", "strokes", labels, regions)
+    [region] = gather_volumes(source(volume((5, 20, 20))), annotation, "objects", _measured)
+    assert (region.sample.annotation[1, :, :4] == 1).all()
+    assert region.sample.validation.sum() == 10 and region.sample.validation[2, 8:10, :5].all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (painted((5, 20, 19)), "are 5 × 20 × 19 pixels"),
+        (painted((5, 20, 20)), "Nothing is painted on strokes"),
+        (painted((5, 20, 20), (1, np.s_[0])), "Only background"),
+    ],
+)
+def test_bad_annotations(labels, words):
+    with pytest.raises(AnnotationError, match=words):
+        gather_volumes(source(volume((5, 20, 20))), AnnotationSource("l", "strokes", labels), "objects", _measured)
+
+
+def test_planes_do_not_teach_volumes():
+    labels = AnnotationSource("l", "strokes", painted((50, 60), (1, np.s_[0]), (2, np.s_[5])))
+    settings = TrainSettings(ndim=3)
+    flat = ImageSource("image", "cells", volume()[0], False, placement(2, (1.0, 1.0), "pixel"))
+    with pytest.raises(UserError, match="cells is a plane; set Dimensions to 2"):
+        gather_for(None, settings, flat, labels, "objects", _measured)
+
+
+def test_the_shape_of_a_voxel_is_known_without_a_unit():
+    data = np.zeros((5, 6, 7))
+    assert spacing(source(data)) is None
+    assert spacing(source(data, (3.0, 1.0, 1.0))) == (3.0, 1.0, 1.0)
+    assert spacing(source(data, (1.0, 1.0, 1.0), "micrometer")) == (1.0, 1.0, 1.0)
+
+
+def test_volumes_that_do_not_fit_are_refused():
+    with pytest.raises(UserError, match=r"would need .* GB of the .* GB of memory at once"):
+        volumes_fit([source(da.zeros((8192, 8192, 8192), np.uint8))])
+    volumes_fit([source(volume())])
+
+
+def test_scores_of_volumes_and_planes_are_kept_apart():
+    a, b = ObjectSettings(), ObjectSettings(smallest=5)
+    cache = ScoreCache(np.zeros((2, 2, 3, 4, 5), np.float16), ("background", "object"), "objects")
+    cache.put((1,), np.ones((2, 3, 4, 5), np.float16), a, np.ones((3, 4, 5), np.float16))
+    assert set(cache.planes) == set(cache.spreads) == {(1, 0), (1, 1), (1, 2)}
+    assert cache.stale(b) == [(1,)] and cache.stale(a) == [] and cache.made_with((1,)) is a
+    cache.remade((1,), b)
+    assert cache.stale(b) == []
+    cache.put((1, 1), np.zeros((2, 4, 5), np.float16), a)
+    assert cache.stale(b) == [(1, 1)]
+    assert sorted(cache.stale(ObjectSettings(smallest=7))) == [(1, 0), (1, 1), (1, 2)]
+    assert cache.made_with((0,)) is None
+
+
+def test_a_slice_at_the_edge_has_neighbours_on_one_side(tmp_path):
+    model = save_model(
+        ModelFile(ModelHeader("deep", Architecture(ndim=3, depth=2)), {"bias": np.zeros(2, np.float32)}),
+        tmp_path / "deep.safetensors",
+    )
+    image = source(volume())
+    for z, size, at in ((0, 9, 0), (20, 17, 8), (39, 9, 8)):
+        part, wanted = volume_source(image, (z,), model, None)
+        pixels = part.read_plane(())
+        assert pixels.shape == (1, size, 50, 60) and wanted == at
+        np.testing.assert_array_equal(pixels[0, wanted], image.data[z])
+
+
+# -- the real engine -------------------------------------------------------------------------------------------------
+
+
+def test_a_real_volume(viewer, open_dock, settle, qtbot):
+    nuclei = open_sample("nuclei_3d")
+    image, truth = np.asarray(nuclei.image.data), nuclei.truth
+    dock = open_dock(TASKS)
+    viewer.add_image(image, name="nuclei")
+    training = dock.sections.settings.train
+    training.control("ndim").setCurrentIndex(1)
+    training.control("width").setValue(8)
+    dock.sections.model.choose(None)
+    dock.sections.labels.new_button.click()
+    strokes = np.zeros(truth.shape, np.uint16)
+    strokes[6:27:6, ::3, 4:96] = truth[6:27:6, ::3, 4:96] + 1
+    layer = viewer.layers["nuclei annotation"]
+    for label in np.unique(strokes[strokes > 0]):
+        layer.data_setitem(np.nonzero(strokes == label), int(label))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=10000)
+    dock.sections.train.seconds.setValue(15)
+    results = []
+    dock.working.training.ended.connect(results.append)
+    dock.sections.train.button.click()
+    settle(dock, 180)
+    assert dock.sections.message.kind == "info", dock.sections.message.text()
+    assert results[0].result.model.header.architecture.ndim == 3
+    planes = []
+    dock.working.segmenting.segmented.connect(lambda _plan, _target, result: planes.append(result))
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock, 180)
+    assert isinstance(planes[-1], PlaneResult) and planes[-1].labels.shape == truth.shape
+    np.testing.assert_array_equal(viewer.layers["nuclei labels"].data, planes[-1].labels)
+    np.testing.assert_array_equal(viewer.layers["nuclei scores"].data, planes[-1].scores[1])
+    assert results[0].result.after < results[0].result.before
