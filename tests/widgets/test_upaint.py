@@ -12,7 +12,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from app_model.types import KeyBinding
-from napari.layers import Image, Labels
+from napari.layers import Labels
 
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
@@ -49,7 +49,7 @@ def painted(viewer, dock, qtbot):
 
 def test_an_empty_viewer_says_what_to_do(dock):
     s = dock.sections
-    for button in (s.labels.new_button, s.train.button, *s.segment.buttons.values(), s.segment.weight_map_button):
+    for button in (s.labels.new_button, s.train.button, *s.segment.buttons.values(), s.weights.live):
         assert not button.isEnabled()
         assert button.toolTip() == "Open an image first."
     assert s.train.progress.words() == "Open an image first."
@@ -351,17 +351,6 @@ def test_a_killed_engine_costs_a_sentence(viewer, painted, settle, qtbot):
     assert s.message.text().startswith("Better than before")
 
 
-def test_the_weight_map_is_a_layer_on_the_image(viewer, painted, settle):
-    for _ in range(2):
-        painted.sections.segment.weight_map_button.click()
-        settle(painted)
-    made = viewer.layers["cells weight map"]
-    assert isinstance(made, Image)
-    np.testing.assert_array_equal(made.data > 0, viewer.layers["cells annotation"].data > 0)
-    np.testing.assert_allclose(made.scale, (0.5, 0.25))
-    assert len(viewer.layers) == 3
-
-
 def test_layers_closed_while_segmenting(viewer, painted, settle, qtbot):
     s = painted.sections
     s.train.button.click()
@@ -480,8 +469,8 @@ def test_the_loop_through_the_proxy_that_plugins_get(make_napari_viewer_proxy, q
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)
-    dock.sections.segment.weight_map_button.click()
-    settle(dock)
+    with qtbot.waitSignal(dock.live_weights.shown):
+        dock.sections.weights.live.click()
     names = ["cells", "cells scores", "cells labels", "cells annotation", "cells weight map"]
     assert [layer.name for layer in viewer.layers] == names
     viewer.theme = "light"

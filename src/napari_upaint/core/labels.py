@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_upaint.core.border import carve_border
+from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.settings import Kind
@@ -27,7 +28,9 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     """
     for sample in samples:
         _check_sample(sample)
-    counts = painted_pixels([sample.annotation for sample in samples])
+    counts = painted_pixels([learnt(sample.annotation, sample.validation) for sample in samples])
+    if not counts and any(sample.validation is not None for sample in samples):
+        raise AnnotationError("Paint lies in validation regions only; paint a few strokes outside to be learnt from.")
     if not counts:
         raise AnnotationError("Nothing is painted; paint a few strokes with label 1 on background and 2 on an object.")
     if BACKGROUND not in counts:
@@ -45,7 +48,7 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
 
 def _check_sample(sample: Sample) -> None:
     image, annotation = sample.image.shape[1:], sample.annotation.shape
-    if image != annotation:
+    if image != annotation or (sample.validation is not None and sample.validation.shape != annotation):
         raise AnnotationError(
             f"The labels of {sample.name} have shape {annotation}, the image {image}; make new labels for this image."
         )

@@ -121,6 +121,7 @@ class Choosing(QObject):
 
     def _image_chosen(self, key: Hashable | None) -> None:
         self._sections.image.show_facts(self.image())
+        self._sections.weights.show_image(self.image())
         if key is not None:
             self._choose_annotation_of(key)
         self.changed.emit()

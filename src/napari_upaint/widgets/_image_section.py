@@ -52,8 +52,13 @@ def describe_image(image: ImageSource) -> str:
 
 def _length(spacing: tuple[float, float], unit: str) -> str:
     y, x = (f"{one:.3g}" for one in spacing)
-    unit = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit, unit)
+    unit = unit_sign(unit)
     return f"{x} {unit}" if x == y else f"{x} × {y} {unit}"
+
+
+def unit_sign(unit: str) -> str:
+    """Return the short form of a unit of length."""
+    return {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit, unit)
 
 
 def _axis(label: str, number: int) -> str:

@@ -22,6 +22,7 @@ from napari_upaint.widgets._open_layers import annotation_source, find, image_so
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+from napari_upaint.widgets._weight_layers import WeightLayers
 
 __all__ = ["Choice", "Layers", "SegmentedPlane"]
 
@@ -56,7 +57,7 @@ class Layers(QObject):
         self.put_labels = results.put_labels
         self.stale_plane, self.relabel = results.stale_plane, results.relabel
         self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
-        self.put_weight_map = results.put_weight_map
+        self.weights = WeightLayers(viewer, results)
         self._results = results
         self.guide = GuideLayers(viewer, results)
         self.preview = PreviewLayer(viewer, results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind, ObjectSettings
 from napari_upaint.widgets._score_cache import ScoreCache
-from napari_upaint.widgets._sources import ImageSource, PaintedRegion
+from napari_upaint.widgets._sources import ImageSource
 
 NewLayer = tuple[Any, dict[str, Any], str]
 # Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
@@ -73,22 +72,17 @@ def new_scores(
     return cache.shown(), options | place.options(), "image"
 
 
-def new_weight_map(image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> NewLayer:
-    """Return the weights of the loss; transparent where nothing is painted."""
-    data: Any = _zeros(image, image.shape, np.float32)
-    most = 0.0
-    for region, weights in zip(regions, maps, strict=True):
-        data[(*region.index, *region.region)] = weights
-        most = max(most, float(weights.max()))
+def new_weight_map(image: ImageSource) -> NewLayer:
+    """Return an empty map of the weights of the loss; transparent where nothing is painted."""
     options = {
         "name": f"{image.name} weight map",
         "metadata": mark(image, "weight map"),
         "colormap": _clear_at_zero("magma"),
         "blending": "translucent",
         "rgb": False,
-        "contrast_limits": (0, most or 1),
+        "contrast_limits": (0, 1),
     }
-    return data, options | image.placement.options(), "image"
+    return _zeros(image, image.shape, np.float32), options | image.placement.options(), "image"
 
 
 def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:

@@ -23,7 +23,7 @@ class Situation:
     segmented: bool = False  # there are labels of the image
     measuring: bool = False
     measured: bool = False
-    activity: str = ""  # what runs: "training", "segmenting", "weight map"
+    activity: str = ""  # what runs: "training", "segmenting"
 
 
 def busy(situation: Situation) -> str:
@@ -32,7 +32,6 @@ def busy(situation: Situation) -> str:
         "": "",
         "training": "A training is running; stop it first (T).",
         "segmenting": "Images are being segmented; stop that first.",
-        "weight map": "The weight map is being computed; wait a moment.",
     }[situation.activity]
 
 
@@ -48,12 +47,14 @@ def why_not_paint(situation: Situation) -> str:
 
 def why_not_weigh(situation: Situation) -> str:
     """Return why there is no weight map to show."""
-    return busy(situation) or _why_not_learn(situation) or situation.misfit
+    if situation.image and situation.annotation and situation.fits:
+        return ""  # it follows from the first stroke on
+    return _why_not_learn(situation)
 
 
 def why_not_train(situation: Situation) -> str:
     """Return why training cannot begin."""
-    return busy(situation) or _why_not_learn(situation)
+    return busy(situation) or _why_not_learn(situation) or situation.misfit
 
 
 def why_not_segment(situation: Situation) -> str:

@@ -1,8 +1,8 @@
-"""The layers of results: labels, scores, tables, weight map; how they come, follow and go. Main thread only."""
+"""The layers of results: labels, scores, tables; how they come, follow and go. Main thread only."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,11 @@ from napari_upaint.widgets._new_layers import (
     mark,
     new_labels,
     new_scores,
-    new_weight_map,
     scores_mark,
 )
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
 from napari_upaint.widgets._score_cache import ScoreCache
-from napari_upaint.widgets._sources import ImageSource, PaintedRegion
+from napari_upaint.widgets._sources import ImageSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,21 +126,6 @@ class ResultLayers:
             if measured is not None and is_open(self._viewer, measured.plan.image.key):
                 image = find(self._viewer, measured.plan.image.key)
                 tables.show_plane(layer, index_in_view(self._viewer, image))
-
-    # -- weight map ----------------------------------------------------------------------------------------------
-
-    def put_weight_map(self, image: ImageSource, regions: Iterable[PaintedRegion], maps: Iterable[np.ndarray]) -> None:
-        """Show the weights of the loss in the layer '<image> weight map', above everything else."""
-        find(self._viewer, image.key)
-        data, options, kind = new_weight_map(image, regions, maps)
-        layer = self.result(mark(image, "weight map"), image.shape)
-        if layer is None:
-            layer = Layer.create(data, options, kind)
-            self.add(layer, len(self._viewer.layers))
-        layer.data = data
-        layer.contrast_limits_range = options["contrast_limits"]
-        layer.contrast_limits = options["contrast_limits"]
-        layer.visible = True
 
     # -- coming and going ----------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from napari_upaint.widgets._model_section import ModelSection
 from napari_upaint.widgets._segment_section import SegmentSection
 from napari_upaint.widgets._settings_section import SettingsSection
 from napari_upaint.widgets._train_section import TrainSection
+from napari_upaint.widgets._weights_section import WeightsSection
 
 
 class Sections:
@@ -25,6 +26,7 @@ class Sections:
         self.history = HistorySection()
         self.segment = SegmentSection()
         self.settings = SettingsSection()
+        self.weights = WeightsSection(self.settings.weights)
         self.message = MessageLine()
 
     def set_colours(self, colours: ThemeColours) -> None:

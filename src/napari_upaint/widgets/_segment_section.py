@@ -1,4 +1,4 @@
-"""The fifth section: segment what is in view, the layer, or everything that is open; the weight map."""
+"""The fifth section: segment what is in view, the layer, or everything that is open; measure it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,13 @@ _MEASURE_TIP = (
     "The rows of the plane in view become features of the labels layer:\n"
     "see them with Layers > Metadata > Features table widget."
 )
-_WEIGHTS_TIP = "Show how much each painted pixel counts in training, as an image layer."
 
 
 class SegmentSection(QWidget):
-    """Three buttons by extent, one to stop, one for the weight map."""
+    """Three buttons by extent, one to stop, two for the table."""
 
     wanted = Signal(str)  # extent
     stop_wanted = Signal()
-    weight_map_wanted = Signal()
     measure_wanted = Signal()
     table_wanted = Signal(object)  # Path
 
@@ -48,8 +46,6 @@ class SegmentSection(QWidget):
         self.stop_button = QPushButton("Stop")
         self.stop_button.clicked.connect(self.stop_wanted)
         self.progress = ProgressLine(self.stop_button)
-        self.weight_map_button = QPushButton("Show weight map")
-        self.weight_map_button.clicked.connect(self.weight_map_wanted)
         self.measure_button = QPushButton("Measure")
         self.measure_button.clicked.connect(self.measure_wanted)
         self.table_button = QPushButton("Save table…")
@@ -67,18 +63,15 @@ class SegmentSection(QWidget):
         column.addWidget(self.guide)
         column.addWidget(self.link_box)
         column.addLayout(measuring)
-        column.addWidget(self.weight_map_button)
         self.show_running(False)
 
-    def allow(self, why: str, weights_why: str) -> None:
+    def allow(self, why: str) -> None:
         """Enable the buttons, or say why they are not (empty: enabled)."""
         for extent, button in self.buttons.items():
             button.setEnabled(not why)
             button.setToolTip(why or _TIPS[extent])
         if not self._running:
             self.progress.show_words(why or "Ready to segment with the chosen model.")
-        self.weight_map_button.setEnabled(not weights_why)
-        self.weight_map_button.setToolTip(weights_why or _WEIGHTS_TIP)
 
     def allow_measuring(self, why: str, table_why: str) -> None:
         """Enable the buttons of the table, or say why they are not (empty: enabled)."""

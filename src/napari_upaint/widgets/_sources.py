@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.session.batch import Source, measure_source
@@ -100,11 +101,25 @@ class AnnotationSource:
     key: Hashable
     name: str
     data: Any
+    regions: tuple[Region, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the data."""
         return tuple(int(n) for n in self.data.shape)
+
+    def part(self, index: tuple[int, ...] = ()) -> np.ndarray:
+        """Read what is known of a plane, or of several: what is painted, and background where all is annotated."""
+        read = np.asarray(self.data[index])
+        return fill_background(read, region_mask(self.regions, "annotated", read.shape, index=index))
+
+    def validation(self, index: tuple[int, ...] = ()) -> np.ndarray | None:
+        """Return where paint judges and is not learnt from, None if nowhere."""
+        return region_mask(self.regions, "validation", self.shape[len(index) :], index=index)
+
+    def learnt(self, index: tuple[int, ...] = ()) -> np.ndarray:
+        """Read what is learnt from."""
+        return learnt(self.part(index), self.validation(index))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +165,7 @@ def painted_regions(
     same_shape(image, annotation)
     found = []
     for index in image.indices():
-        painted = np.asarray(annotation.data[index]) != 0
+        painted = annotation.part(index) != 0
         if painted.any():
             rows, columns = painted.any(axis=1), painted.any(axis=0)
             found.append((index, (_with_margin(rows), _with_margin(columns))))
@@ -182,18 +197,25 @@ def gather(
         If the image is constant, or has NaN or infinite pixels.
     """
     regions = painted_regions(image, annotation)
-    cuts = [np.array(annotation.data[(*index, *region)]) for index, region in regions]
-    two_classes_painted(np.unique(np.concatenate([np.unique(cut) for cut in cuts])), annotation.name, kind)
+    cuts = [np.array(annotation.part(index)[region]) for index, region in regions]
+    judging = [_cut(annotation.validation(index), region) for index, region in regions]
+    labels = [np.unique(learnt(cut, mask)) for cut, mask in zip(cuts, judging, strict=True)]
+    two_classes_painted(np.unique(np.concatenate(labels)), annotation.name, kind)
     normalization = measure_it(image)
     gathered = []
-    for (index, region), cut in zip(regions, cuts, strict=True):
+    for (index, region), cut, mask in zip(regions, cuts, judging, strict=True):
         pixels = np.ascontiguousarray(image.plane(index, region))
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             wrong = int(pixels.size - np.isfinite(pixels).sum())
             raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
-        sample = Sample(pixels, cut.astype(np.int32, copy=False), normalization, image.spacing, image.name)
+        painted = cut.astype(np.int32, copy=False)
+        sample = Sample(pixels, painted, normalization, image.spacing, image.name, mask)
         gathered.append(PaintedRegion(sample, index, region))
     return gathered
+
+
+def _cut(mask: np.ndarray | None, region: tuple[slice, slice]) -> np.ndarray | None:
+    return None if mask is None else mask[region]
 
 
 def two_classes_painted(labels: np.ndarray, name: str, kind: Kind) -> None:
@@ -211,7 +233,7 @@ def count_painted(annotation: AnnotationSource) -> dict[int, int]:
     """Count the painted pixels of each label, plane by plane: a stack need not fit into memory."""
     counts: dict[int, int] = {}
     for index in product(*(range(n) for n in annotation.shape[:-2])):
-        plane = np.asarray(annotation.data[index])
+        plane = annotation.part(index)
         labels, pixels = np.unique(plane[plane > 0], return_counts=True)
         for label, n in zip(labels.tolist(), pixels.tolist(), strict=True):
             counts[label] = counts.get(label, 0) + n

@@ -1,4 +1,4 @@
-"""What runs: training, segmenting, weight map. One at a time, each with its words at the end."""
+"""What runs: training, segmenting. One at a time, each with its words at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan
 from napari_upaint.widgets._tables import Tables
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
 from napari_upaint.widgets._turns import Turns
-from napari_upaint.widgets._weighing import Weighed, Weighing, WeightPlan
 from napari_upaint.widgets._volumes import misfit, volumes_fit
 from napari_upaint.widgets._words import after_segmenting, after_training
 
@@ -48,7 +47,6 @@ class Working(QObject):
         self.measured = measured = MeasuredImages()
         self.training = Training(bridge, measured, self)
         self.segmenting = Segmenting(bridge, measured, self)
-        self.weighing = Weighing(bridge, measured, self)
         self.relabelling = Relabelling(layers, sections.settings, self)
         self.relabelling.failed.connect(self.fail)
         self.relabelling.relabelled.connect(self._allow)
@@ -75,19 +73,15 @@ class Working(QObject):
     def _connect_segmenting(self) -> None:
         section = self._sections.segment
         section.wanted.connect(self.segment)
-        section.stop_wanted.connect(self._stop_segmenting)
-        section.weight_map_wanted.connect(self.show_weight_map)
-        for work in (self.segmenting, self.weighing):
-            work.progress.connect(section.progress.show_fraction)
+        section.stop_wanted.connect(self.segmenting.stop)
+        self.segmenting.progress.connect(section.progress.show_fraction)
         self.segmenting.segmented.connect(self._plane_segmented)
         self.segmenting.ended.connect(self._segmenting_ended)
-        self.weighing.ended.connect(self._weighed)
-        self.weighing.failed.connect(self._weighing_failed)
 
     @property
     def busy(self) -> bool:
         """Whether anything runs, or results are still on their way into the layers."""
-        running = self.training.running or self.segmenting.running or self.weighing.running
+        running = self.training.running or self.segmenting.running
         return running or self.relabelling.busy or self.tables.running or len(self._turns) > 0
 
     def labelling(self) -> bool:
@@ -98,7 +92,7 @@ class Working(QObject):
         """Stop everything and end the engine process."""
         self._turns.clear()
         self.relabelling.close()
-        for work in (self.training, self.segmenting, self.weighing, self.tables):
+        for work in (self.training, self.segmenting, self.tables):
             work.abandon()
         self._bridge.close()
 
@@ -108,7 +102,6 @@ class Working(QObject):
         running = {
             "training": self.training.running,
             "segmenting": self.segmenting.running or len(self._turns) > 0,
-            "weight map": self.weighing.running,
         }
         now = next((name for name, runs in running.items() if runs), "")
         image = self._choosing.image()
@@ -125,7 +118,8 @@ class Working(QObject):
         self._sections.train.allow(reasons.why_not_train(situation))
         segment = self._sections.segment
         segment.table_name = f"{image.name} objects" if image is not None else "objects"
-        segment.allow(reasons.why_not_segment(situation), reasons.why_not_weigh(situation))
+        segment.allow(reasons.why_not_segment(situation))
+        self._sections.weights.allow(reasons.why_not_weigh(situation))
         segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
         self.situation_changed.emit(situation)
 
@@ -246,9 +240,6 @@ class Working(QObject):
             return ()
         return (Target(image, self._layers.index_in_view(image.key) if extent == "view" else None),)
 
-    def _stop_segmenting(self) -> None:
-        (self.segmenting if self.segmenting.running else self.weighing).stop()
-
     def _plane_segmented(self, plan: SegmentPlan, target: Target, result: PlaneResult) -> None:
         index = target.index
         assert index is not None
@@ -279,33 +270,6 @@ class Working(QObject):
         self.relabelling.ask()  # the settings may have changed meanwhile
         if summary.failures or not self._quiet:
             self._sections.message.show_message(*after_segmenting(summary))
-
-    # -- weight map ----------------------------------------------------------------------------------------------
-
-    def show_weight_map(self) -> None:
-        """Compute the weights of what is painted and show them as a layer."""
-        image, annotation = self._choosing.image(), self._choosing.annotation()
-        if image is None or annotation is None or self.weighing.running:
-            return
-        self._sections.message.clear()
-        weights = self._sections.settings.weights.value()
-        self.weighing.start(WeightPlan(image, annotation, self._choosing.kind(), weights))
-        self._sections.segment.show_running(True)
-        self._allow()
-
-    def _weighed(self, weighed: Weighed | None) -> None:
-        self._sections.segment.show_running(False)
-        self._allow()
-        if weighed is not None:
-            try:
-                self._layers.put_weight_map(weighed.image, weighed.regions, weighed.maps)
-            except UserError as error:
-                self.fail(str(error))
-
-    def _weighing_failed(self, sentence: str, details: str) -> None:
-        self._sections.segment.show_running(False)
-        self._allow()
-        self.fail(sentence, details)
 
     # -- words ---------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from napari_upaint.widgets._keys import Keys
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._learning_on import LearningOn
 from napari_upaint.widgets._linking import Linking
+from napari_upaint.widgets._live_weights import LiveWeights
 from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._preview import Preview
 from napari_upaint.widgets._sections import Sections
@@ -66,6 +67,8 @@ class UPaintDock(QWidget):
         self.preview = Preview(*here, self.bridge, self)
         self.preview.failed.connect(partial(self.working.fail, kind="warning"))
         self.learning_on = LearningOn(*here, self)
+        self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
+        self.live_weights.failed.connect(self.working.fail)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
@@ -104,6 +107,7 @@ class UPaintDock(QWidget):
             ("Train", s.train),
             ("", s.history),
             ("Segment", s.segment),
+            ("Weight map", s.weights),
             ("Settings", s.settings),
         ):
             if title:
@@ -150,6 +154,7 @@ class UPaintDock(QWidget):
         self.uncertainty.close()
         self.where_next.close()
         self.linking.close()
+        self.live_weights.close()
         self.autosaving.close()
         self.keeping.close()
         self.working.close()

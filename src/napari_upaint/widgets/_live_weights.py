@@ -1,0 +1,141 @@
+"""The weight map follows painting: computed in a thread, where the stroke can have changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.core.followed_weights import ChangedWeights, FollowedWeights
+from napari_upaint.errors import UserError
+from napari_upaint.settings import Kind, WeightSettings
+from napari_upaint.widgets._after_pause import AfterPause, Job
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+
+_PAUSE = 20  # milliseconds: the picture of the stroke itself comes first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowPlan:
+    """What to weigh: a plane of an annotation, as it is now."""
+
+    image: ImageSource
+    annotation: AnnotationSource
+    index: tuple[int, ...]
+    kind: Kind
+    settings: WeightSettings
+    fresh: bool  # nothing of it is shown yet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """The outcome: what changed (None: nothing), and the largest weight."""
+
+    plan: FollowPlan
+    changed: ChangedWeights | None
+    most: float
+
+
+class LiveWeights(QObject):
+    """Shows the map that the loss uses for the plane in view, for as long as the box is ticked."""
+
+    failed = Signal(str, str)
+    shown = Signal()  # the layer is up to date with what was painted when this was asked for
+
+    def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._section = layers, choosing, sections.weights
+        self._settings = sections.settings.weights
+        self._follower = Follower()
+        self._shown_of: Hashable | None = None
+        self._work = AfterPause(_PAUSE, self._job, self)
+        self._work.done.connect(self._show)
+        self._work.failed.connect(self.failed)
+        self._section.live_changed.connect(self._toggled)
+        self._settings.valueChanged.connect(self.ask)
+        layers.edited.connect(self.ask)
+        layers.moved.connect(self.ask)
+        layers.changed.connect(self._look)
+        choosing.changed.connect(self.ask)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the map is about to change."""
+        return self._work.busy
+
+    def ask(self, *_: object) -> None:
+        """Bring the map up to date soon."""
+        if self._section.live.isChecked():
+            self._work.ask()
+
+    def close(self) -> None:
+        """Follow no more; the layer stays."""
+        self._work.close()
+        self._section.live.setChecked(False)
+
+    def _toggled(self, on: bool) -> None:
+        if on:
+            self.ask()
+            return
+        self._work.close()
+        if self._shown_of is not None:
+            self._layers.weights.take_away(self._shown_of)
+            self._shown_of = None
+
+    def _look(self) -> None:
+        """Clear the box when the layer was closed by hand."""
+        if self._shown_of is not None and not self._layers.weights.has(self._shown_of):
+            self._shown_of = None
+            self._section.live.setChecked(False)
+
+    def _job(self) -> Job | None:
+        image, annotation = self._choosing.image(), self._choosing.annotation()
+        if image is None or annotation is None or image.shape != annotation.shape:
+            return None
+        index = self._layers.index_in_view(image.key)
+        fresh = not self._layers.weights.has(image.key)
+        plan = FollowPlan(image, annotation, index, self._choosing.kind(), self._settings.value(), fresh)
+        return self._follower.follow, plan
+
+    def _show(self, followed: Followed) -> None:
+        image = followed.plan.image
+        if not self._section.live.isChecked():
+            return
+        try:
+            if self._shown_of not in (None, image.key):
+                self._layers.weights.take_away(self._shown_of)
+            if followed.changed is not None:
+                self._layers.weights.put(image, followed.plan.index, followed.changed, followed.most)
+                self._shown_of = image.key
+        except UserError as error:  # the image was closed meanwhile, or memory is short
+            self._shown_of = None
+            self._section.live.setChecked(False)
+            self.failed.emit(str(error), "")
+        self.shown.emit()
+
+
+class Follower:
+    """Keeps the map of one plane; called in one thread at a time."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._weights = FollowedWeights("objects", WeightSettings())
+        self._most = 0.0
+
+    def follow(self, plan: FollowPlan) -> Followed:
+        """Bring the map up to date with what is painted on a plane."""
+        spacing = plan.image.spacing
+        of = (plan.annotation.key, plan.index, plan.kind, plan.settings, spacing)
+        if of != self._of or plan.fresh:
+            self._of, self._most = of, 0.0
+            self._weights = FollowedWeights(plan.kind, plan.settings, spacing)
+        changed = self._weights.follow(plan.annotation.learnt(plan.index))
+        if changed is not None:
+            largest = float(changed.weights.max(initial=0))
+            whole = changed.weights.shape == plan.annotation.shape[-2:]
+            self._most = largest if whole else max(self._most, largest)
+        return Followed(plan, changed, self._most)

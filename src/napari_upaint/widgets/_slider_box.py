@@ -1,0 +1,99 @@
+"""A slider beside its number: the slider for a quick try, the box for any value."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QSlider, QWidget
+
+from napari_upaint.widgets._form import never_by_wheel
+
+_STEPS = 200
+
+
+class SliderBox(QWidget):
+    """A real number of a settings class, with its limits and its tip.
+
+    Parameters
+    ----------
+    settings : type
+        A frozen dataclass of settings.py.
+    name : str
+        Its field.
+    usual : float
+        Where the slider ends; the box goes on to the limit that was declared.
+    """
+
+    valueChanged = Signal(float)  # noqa: N815 (Qt's style)
+
+    def __init__(self, settings: type[Any], name: str, usual: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        declared = next(one for one in fields(settings) if one.name == name)
+        self._low, self._high, self._usual = declared.metadata["low"], declared.metadata["high"], usual
+        self._tip, self._unit = declared.metadata["tip"], declared.metadata["unit"]
+        self._step, self._factor = float(declared.metadata["step"]), 1.0
+        self._value: float = getattr(settings(), name)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _STEPS)
+        self.box = QDoubleSpinBox()
+        self.box.setKeyboardTracking(False)
+        self.box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        for widget in (self.slider, self.box):
+            never_by_wheel(widget)
+            widget.setAccessibleName(declared.metadata["label"])
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.box)
+        self.set_unit(1.0, self._unit)
+        self.slider.valueChanged.connect(self._slid)
+        self.box.valueChanged.connect(self._typed)
+
+    def value(self) -> float:
+        """Return the value, in the unit that was declared."""
+        return self._value
+
+    def setValue(self, value: float) -> None:  # noqa: N802 (Qt's style)
+        """Show a value, in the unit that was declared."""
+        if value != self._value:
+            self._value = float(value)
+            self._show()
+            self.valueChanged.emit(self._value)
+
+    def set_unit(self, factor: float, unit: str) -> None:
+        """Show the value in another unit, of which the declared one has ``factor``."""
+        self._factor = factor
+        self.box.blockSignals(True)
+        self.box.setDecimals(max(1, (factor != 1) - _exponent(self._step * factor)))
+        self.box.setRange(self._low * factor, self._high * factor)
+        self.box.setSingleStep(self._step * factor)
+        self.box.setSuffix(f" {unit}" if unit else "")
+        self.box.blockSignals(False)
+        # Wide enough for whatever may come: nothing jumps.
+        self.box.setMinimumWidth(self.box.fontMetrics().horizontalAdvance("0000.00 µm") + 34)
+        self._show()
+
+    def _show(self) -> None:
+        for widget, value in ((self.box, self._value * self._factor), (self.slider, self._position())):
+            widget.blockSignals(True)
+            widget.setValue(value)
+            widget.blockSignals(False)
+        own = "" if self._factor == 1 else f"\n{self._value:.3g} {self._unit}"
+        self.setToolTip(self._tip + own)
+
+    def _position(self) -> int:
+        return round(_STEPS * (self._value - self._low) / (self._usual - self._low))
+
+    def _slid(self, position: int) -> None:
+        value = self._low + (self._usual - self._low) * position / _STEPS
+        self.setValue(max(self._low, round(value / self._step) * self._step))
+
+    def _typed(self, shown: float) -> None:
+        self.setValue(min(max(shown / self._factor, self._low), self._high))
+
+
+def _exponent(step: float) -> int:
+    """Return the power of ten of a step: how many decimals it needs."""
+    return int(f"{step:e}".split("e")[1])

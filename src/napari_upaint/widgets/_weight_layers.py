@@ -1,0 +1,74 @@
+"""The layer '<image> weight map', brought up to date part by part while somebody paints. A part of `Layers`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+
+from napari_upaint.core.followed_weights import ChangedWeights
+from napari_upaint.widgets._new_layers import MARK, mark, new_weight_map
+from napari_upaint.widgets._open_layers import find
+from napari_upaint.widgets._result_layers import ResultLayers
+from napari_upaint.widgets._sources import ImageSource
+
+
+class WeightLayers:
+    """At most one weight map for each image, above everything else."""
+
+    def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
+        self._viewer, self._results = viewer, results
+
+    def has(self, image: Hashable) -> bool:
+        """Return whether an image's weight map is open."""
+        return self._find(image) is not None
+
+    def put(self, image: ImageSource, index: tuple[int, ...], changed: ChangedWeights, most: float) -> None:
+        """Show the changed part of a plane's map; the layer is made if there is none.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Plane of the image: index along the axes before those of the map.
+        changed : ChangedWeights
+            Of this plane.
+        most : float
+            Largest weight of the plane.
+        """
+        find(self._viewer, image.key)  # the map of a closed image has no place any more
+        layer = self._results.result(mark(image, "weight map"), image.shape)
+        fresh = layer is None
+        if fresh:
+            layer = Layer.create(*new_weight_map(image))
+        layer.data[(*index, *changed.box)] = changed.weights
+        limits = (0.0, _round(most))
+        if tuple(layer.contrast_limits) != limits:
+            layer.contrast_limits_range = limits
+            layer.contrast_limits = limits
+        if fresh:
+            self._results.add(layer, len(self._viewer.layers))
+        elif layer.visible:
+            # The rest of what a refresh does costs more than the picture, and a stroke must not wait for it.
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def take_away(self, image: Hashable) -> None:
+        """Close an image's weight map: one that does not follow any more would not tell the truth."""
+        layer = self._find(image)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+    def _find(self, image: Hashable) -> Any:
+        wanted = (image, "weight map")
+        marks = ((layer, layer.metadata.get(MARK, {})) for layer in self._viewer.layers)
+        return next((layer for layer, found in marks if (found.get("of"), found.get("what")) == wanted), None)
+
+
+def _round(most: float) -> float:
+    """Round up to two digits: the colours must not change with every stroke."""
+    if not most > 0:
+        return 1.0
+    step = 10.0 ** (math.floor(math.log10(most)) - 1)
+    return round(math.ceil(most / step) * step, 10)

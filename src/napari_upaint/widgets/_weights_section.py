@@ -1,0 +1,71 @@
+"""The section of the weight map: whether it is shown, and its two sliders."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+
+from napari_upaint.settings import WeightSettings
+from napari_upaint.widgets._form import Form
+from napari_upaint.widgets._image_section import unit_sign
+from napari_upaint.widgets._slider_box import SliderBox
+from napari_upaint.widgets._sources import ImageSource
+
+_TIP = (
+    "Show how much each painted pixel counts in training, as an image layer that follows what you paint.\n"
+    "It is the map that the training uses, with the settings below."
+)
+# The sliders end here; their boxes go further.
+_USUAL = {"w0": 50.0, "sigma": 20.0}
+
+
+class WeightsSection(QWidget):
+    """A check box and sliders for w0 and sigma, in step with the form of all settings.
+
+    Parameters
+    ----------
+    form : Form
+        Of the `WeightSettings`: what the training reads. It keeps the values, the sliders show them.
+    """
+
+    live_changed = Signal(bool)
+
+    def __init__(self, form: Form, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._form = form
+        self.live = QCheckBox("Show the weight map while I paint")
+        self.live.toggled.connect(self.live_changed)
+        self.sliders = {name: SliderBox(WeightSettings, name, usual) for name, usual in _USUAL.items()}
+        rows = QFormLayout()
+        for name, slider in self.sliders.items():
+            rows.addRow(WeightSettings.__dataclass_fields__[name].metadata["label"], slider)
+            slider.valueChanged.connect(self._slid)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.live)
+        column.addLayout(rows)
+        form.valueChanged.connect(self._show)
+        self._show()
+        self.allow("")
+
+    def allow(self, why: str) -> None:
+        """Enable the check box, or say why it is not (empty: enabled). One that is ticked can always be cleared."""
+        self.live.setEnabled(not why or self.live.isChecked())
+        self.live.setToolTip(why or _TIP)
+
+    def show_image(self, image: ImageSource | None) -> None:
+        """Show widths in the unit of the image, px where it has none."""
+        spacing = image.spacing if image is not None else None
+        if image is None or spacing is None:
+            self.sliders["sigma"].set_unit(1.0, "px")
+        else:  # the unit of sigma is the shortest edge of a pixel
+            self.sliders["sigma"].set_unit(min(spacing), unit_sign(image.placement.units[-1]))
+
+    def _slid(self, _: float) -> None:
+        for name, slider in self.sliders.items():
+            self._form.control(name).setValue(slider.value())
+
+    def _show(self, *_: object) -> None:
+        settings = self._form.value()
+        for name, slider in self.sliders.items():
+            slider.setValue(getattr(settings, name))

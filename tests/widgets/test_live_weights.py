@@ -1,0 +1,205 @@
+"""The weight map follows painting: always the map that the loss uses, and painting stays quick."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
+from test_upaint import PLACE, picture
+
+from napari_upaint.core.weight_map import weight_map
+
+MOST = 0.030  # seconds on the GUI thread for a stroke
+
+
+@pytest.fixture
+def live(viewer, dock, qtbot):
+    """A dock with an image, an empty annotation and the box ticked."""
+    viewer.add_image(picture(), name="cells", **PLACE)
+    dock.sections.labels.new_button.click()
+    tick(dock, qtbot)
+    return dock
+
+
+def tick(dock, qtbot):
+    with qtbot.waitSignal(dock.live_weights.shown):
+        dock.sections.weights.live.click()
+
+
+def shown(dock, viewer, qtbot, name="cells weight map"):
+    qtbot.waitUntil(lambda: not dock.live_weights.busy, timeout=5000)
+    return viewer.layers[name].data
+
+
+def expected(dock, annotation, spacing=(0.5, 0.25)):
+    settings = dock.sections.settings.weights.value()
+    return weight_map(np.asarray(annotation), dock.choosing.kind(), settings, spacing=spacing)
+
+
+def scribble(rng, layer):
+    """Paint, erase, fill, undo or redo somewhere."""
+    layer.brush_size = int(rng.integers(2, 12))
+    place = tuple(int(rng.integers(n)) for n in layer.data.shape)
+    chance = rng.random()
+    if chance < 0.6:
+        layer.paint(place, int(rng.integers(1, 5)))
+    elif chance < 0.75:
+        layer.paint(place, 0)
+    elif chance < 0.8:
+        layer.fill(place, int(rng.integers(0, 4)))
+    elif chance < 0.95:
+        layer.undo()
+    else:
+        layer.redo()
+
+
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_after_any_strokes_it_is_the_map_of_the_loss(viewer, live, qtbot, kind):
+    getattr(live.sections.labels, kind).click()
+    layer = viewer.layers["cells annotation"]
+    rng = np.random.default_rng(1)
+    for number in range(60):
+        scribble(rng, layer)
+        if number % 4 == 0:
+            found = shown(live, viewer, qtbot)
+            np.testing.assert_allclose(found, expected(live, layer.data), rtol=1e-5, atol=1e-5)
+    layer.data = np.roll(layer.data, 7, axis=1)  # all at once
+    np.testing.assert_allclose(shown(live, viewer, qtbot), expected(live, layer.data), rtol=1e-5, atol=1e-5)
+
+
+def test_it_is_a_layer_on_the_image_and_goes_with_its_box(viewer, live, qtbot):
+    made = viewer.layers["cells weight map"]
+    image = viewer.layers["cells"]
+    assert isinstance(made, Image)
+    np.testing.assert_allclose(made.data_to_world((59, 79)), image.data_to_world((59, 79)))
+    assert (made.units, made.axis_labels) == (image.units, image.axis_labels)
+    assert viewer.layers.selection.active is viewer.layers["cells annotation"]
+    assert viewer.layers["cells annotation"].mode == "paint"
+    live.sections.weights.live.click()
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells annotation"]
+    tick(live, qtbot)
+    viewer.layers.remove("cells weight map")
+    assert not live.sections.weights.live.isChecked()
+
+
+def test_sliders_form_and_training_have_the_same_settings(viewer, live, qtbot):
+    section, form = live.sections.weights, live.sections.settings.weights
+    layer = viewer.layers["cells annotation"]
+    for column in (10, 30):
+        layer.paint((20, column), 2 + column)
+    layer.paint((20, 20), 1)
+    section.sliders["w0"].slider.setValue(section.sliders["w0"].slider.maximum())
+    assert form.value().w0 == 50
+    # Shown in the unit of the image: sigma is in shortest edges, 0.25 um.
+    assert section.sliders["sigma"].box.value() == pytest.approx(5 * 0.25)
+    assert section.sliders["sigma"].box.suffix() == " µm"
+    section.sliders["sigma"].box.setValue(2)
+    assert form.value().sigma == pytest.approx(8)
+    before = shown(live, viewer, qtbot).copy()
+    np.testing.assert_allclose(before, expected(live, layer.data), rtol=1e-5, atol=1e-5)
+    form.restore()
+    assert (section.sliders["w0"].value(), section.sliders["sigma"].value()) == (10, 5)
+    found = shown(live, viewer, qtbot)
+    assert (found != before).any()
+    np.testing.assert_allclose(found, expected(live, layer.data), rtol=1e-5, atol=1e-5)
+    viewer.add_image(picture(seed=1), name="pixels")
+    live.sections.image.combo.setCurrentText("pixels")
+    assert section.sliders["sigma"].box.suffix() == " px"
+    assert section.sliders["sigma"].box.value() == 5
+
+
+def test_it_follows_the_plane_in_view(viewer, dock, qtbot):
+    viewer.add_image(picture((3, 60, 80)), name="cells", scale=(2, 1, 1))
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    for plane in range(3):
+        viewer.dims.set_current_step(0, plane)
+        layer.paint((plane, 20 + plane, 30), 2)
+        layer.paint((plane, 50, 30), 1)
+    tick(dock, qtbot)
+    for plane in (2, 0, 1):
+        viewer.dims.set_current_step(0, plane)
+        found = shown(dock, viewer, qtbot)[plane]
+        np.testing.assert_allclose(found, expected(dock, layer.data[plane], None), rtol=1e-5, atol=1e-5)
+
+
+def test_another_image_has_another_map(viewer, live, qtbot):
+    viewer.add_image(picture(seed=1), name="others")
+    live.sections.image.combo.setCurrentText("others")
+    live.sections.labels.new_button.click()
+    viewer.layers["others annotation"].paint((20, 20), 1)
+    qtbot.waitUntil(lambda: "others weight map" in viewer.layers, timeout=5000)
+    assert "cells weight map" not in viewer.layers
+    viewer.layers.clear()
+    assert not live.sections.weights.live.isChecked()
+
+
+def event(viewer, kind, position):
+    viewer.cursor.position = position
+
+    class Event:
+        def __init__(self):
+            self.type, self.is_dragging, self.modifiers, self.button = kind, kind == "mouse_move", [], 1
+            self.position, self.view_direction, self.up_direction = position, None, None
+            self.dims_displayed, self.dims_point, self.buttons, self.handled = [0, 1], [0, 0], [1], False
+
+    return ReadOnlyWrapper(Event(), exceptions=("handled",))
+
+
+def drag(viewer, layer, start, stop):
+    """Draw a line as the mouse does; return the seconds that the GUI thread was kept."""
+    begin = time.perf_counter()
+    mouse_press_callbacks(layer, event(viewer, "mouse_press", start))
+    for part in np.linspace(0, 1, 6)[1:]:
+        position = tuple(np.add(start, part * np.subtract(stop, start)))
+        mouse_move_callbacks(layer, event(viewer, "mouse_move", position))
+    mouse_release_callbacks(layer, event(viewer, "mouse_release", stop))
+    return time.perf_counter() - begin
+
+
+def timed(function, times):
+    """Return a function that notes how long the other one took."""
+
+    def run(*arguments):
+        begin = time.perf_counter()
+        function(*arguments)
+        times.append(time.perf_counter() - begin)
+
+    return run
+
+
+def test_painting_on_a_large_image_stays_quick(viewer, dock, qtbot, monkeypatch):
+    viewer.window.show()  # napari draws all of the labels with every stroke until it was seen once
+    viewer.add_image(np.random.default_rng(0).random((2048, 2048), np.float32), name="cells")
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.brush_size = 10
+    rng = np.random.default_rng(2)
+    for place in rng.integers(50, 1990, (300, 2)).tolist():
+        layer.data[place[0] : place[0] + 20, place[1] : place[1] + 20] = rng.integers(1, 200)
+    layer.refresh()
+    qtbot.wait(300)
+    strokes, writing = {False: [], True: []}, []
+    monkeypatch.setattr(dock.layers.weights, "put", timed(dock.layers.weights.put, writing))
+    for number in range(80):
+        live = number >= 40
+        if number == 40:
+            tick(dock, qtbot)
+        start = rng.integers(100, 1900, 2)
+        layer.selected_label = 1 + number % 4
+        strokes[live].append(drag(viewer, layer, tuple(start), tuple(start + rng.integers(-60, 60, 2))))
+        if live:
+            qtbot.waitUntil(lambda: not dock.live_weights.busy)
+        else:
+            qtbot.wait(40)
+    # The stroke itself, without the map and with it, and what the map costs the GUI thread after it.
+    for name, seconds in (("without", strokes[False]), ("stroke", strokes[True]), ("map", writing)):
+        print(f"{name}: median {1e3 * np.median(seconds):.1f} ms, p95 {1e3 * np.quantile(seconds, 0.95):.1f} ms")
+    assert len(writing) >= 35  # a stroke may fall on what it paints already
+    assert np.median(strokes[True]) + np.median(writing) < MOST
+    found = shown(dock, viewer, qtbot)
+    np.testing.assert_allclose(found, expected(dock, layer.data, None), rtol=1e-5, atol=1e-5)
