@@ -70,7 +70,7 @@ class History(QObject):
 
     def _allow(self) -> None:
         now = busy(self._situation) or ("Files are being moved; wait a moment." if self._changing.busy else "")
-        self._section.allow(self._situation.image, now)
+        self._section.allow(self._situation, now)
         run, gone, name = run_of(self._chosen(), self._runs), "", ""
         try:
             start = start_of(run) if run else None

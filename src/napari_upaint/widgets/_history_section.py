@@ -26,9 +26,11 @@ from napari_upaint.widgets._history_words import (
     run_tip,
     why_not_change,
     why_not_compare,
+    why_not_copy,
     why_not_use,
 )
 from napari_upaint.widgets._loss_plot import LossPlot
+from napari_upaint.widgets._reasons import Situation
 
 _RUN = Qt.ItemDataRole.UserRole
 _HEIGHT = 150
@@ -54,7 +56,7 @@ class HistorySection(QCollapsible):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("History", parent, expandedIcon="▾", collapsedIcon="▸")
         self.setDuration(0)
-        self._busy, self._image = "", False
+        self._busy, self._situation = "", Situation()
         self.list = QListWidget()
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -142,18 +144,18 @@ class HistorySection(QCollapsible):
         self.plot.clear(runs[-1].settings.seconds if runs and not runs[-1].settings.steps else 0.0)
         for point in runs[-1].curve if runs else ():
             self.plot.add(point.seconds, point.loss, point.validation)
-        self.allow(self._image, self._busy)
+        self.allow(self._situation, self._busy)
 
     # -- the buttons ---------------------------------------------------------------------------------------------
 
-    def allow(self, image: bool, busy: str) -> None:
+    def allow(self, situation: Situation, busy: str) -> None:
         """Enable the buttons, or say why they are not; `busy` says what runs."""
-        self._image, self._busy = image, busy
+        self._situation, self._busy = situation, busy
         runs = self.selected()
-        copied = "" if self.list.count() else "There is no training yet."
+        copied = why_not_copy(self.list.count(), situation)
         for what, why in (
             ("use", why_not_use(runs, busy)),
-            ("compare", why_not_compare(runs, image, busy)),
+            ("compare", why_not_compare(runs, situation.image, busy)),
             ("rename", why_not_change(runs, busy)),
             ("delete", why_not_change(runs, busy, several=True)),
             ("python", copied),

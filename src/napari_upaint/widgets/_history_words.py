@@ -7,6 +7,7 @@ from datetime import datetime
 
 from napari_upaint.session.run import Run
 from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._reasons import Situation
 
 _SELECT = "Select a run in the list first."
 
@@ -62,6 +63,16 @@ def why_not_change(runs: Sequence[Run], busy: str, several: bool = False) -> str
     if not runs:
         return _SELECT
     return busy or ("" if several or len(runs) == 1 else "Select one run only.")
+
+
+def why_not_copy(listed: int, situation: Situation) -> str:
+    """Return why there is no training to copy as text."""
+    if not listed:
+        return "There is no training yet."
+    if not situation.image:
+        return "Open the image first: the text names its file."
+    painted = situation.annotation and situation.fits
+    return "" if painted else "Choose the labels of this training under 'Paint' first: the text names their file."
 
 
 def why_not_undo(run: Run | None, gone: str, busy: str) -> str:

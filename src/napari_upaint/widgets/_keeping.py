@@ -6,6 +6,7 @@ from qtpy.QtCore import QObject
 
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._copying import Copying
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
@@ -40,6 +41,10 @@ class Keeping(QObject):
         self.history.model_changed.connect(working.show_view)
         working.situation_changed.connect(self.history.allow)
         working.training.ended.connect(self.history.refresh)
+        self.copying = Copying(layers, choosing, sections, self)
+        self.copying.device = bridge.device
+        self.copying.failed.connect(working.fail)
+        self.copying.said.connect(sections.message.show_message)
         self.resuming = Resuming(choosing, working.training, sections.train.offer, self)
         self.resuming.wanted.connect(working.continue_training)
         working.situation_changed.connect(self.resuming.allow)
@@ -47,12 +52,12 @@ class Keeping(QObject):
     @property
     def busy(self) -> bool:
         """Whether files are being read or moved."""
-        return self.history.busy or self.resuming.busy
+        return self.history.busy or self.resuming.busy or self.copying.busy
 
     def _prefer(self, before: Preferences, now: Preferences) -> None:
         """Follow changed preferences at once; a folder is read again."""
         if now.device != before.device:
-            self._bridge.device = now.device
+            self._bridge.device = self.copying.device = now.device
             self._working.ask_device()
         if now.seconds != before.seconds:
             self._sections.train.seconds.setValue(now.seconds)
@@ -65,3 +70,4 @@ class Keeping(QObject):
         self.preferences.close()
         self.history.close()
         self.resuming.close()
+        self.copying.close()

@@ -15,6 +15,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
@@ -58,6 +59,7 @@ class Layers(QObject):
         self.stale_plane, self.relabel = results.stale_plane, results.relabel
         self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
         self.weights = WeightLayers(viewer, results)
+        self.files = FileLayers(viewer)
         self._results = results
         self.guide = GuideLayers(viewer, results)
         self.preview = PreviewLayer(viewer, results)

@@ -1,0 +1,67 @@
+"""Where layers came from, and opening them again. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari.viewer import Viewer
+
+from napari_upaint.widgets._open_layers import find
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file or the sample of a layer; all empty where napari does not know.
+
+    Attributes
+    ----------
+    path, reader : str
+        The file, and the plug-in that read it.
+    sample : tuple of str
+        Plug-in and key of a sample.
+    """
+
+    path: str = ""
+    reader: str = ""
+    sample: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> Path | None:
+        """The file or folder, None where there is none (any more)."""
+        path = Path(self.path)
+        return path if self.path and path.exists() else None
+
+
+class FileLayers:
+    """A part of `Layers`, by which the dock reaches it."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+
+    def origin(self, key: Hashable) -> Origin:
+        """Return where a layer came from."""
+        source = find(self._viewer, key).source
+        return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
+
+    def open(self, origin: Origin) -> bool:
+        """Open a file or a sample again; False where napari cannot, for whatever reason."""
+        readers = [origin.reader, "napari-upaint", "napari"]
+        if origin.sample:
+            return self._try(lambda: self._viewer.open_sample(*origin.sample))
+        if origin.file is None:
+            return False
+        return any(
+            self._try(lambda reader=reader: self._viewer.open(str(origin.file), plugin=reader))
+            for reader in dict.fromkeys(readers)
+            if reader
+        )
+
+    def _try(self, opening: object) -> bool:
+        before = len(self._viewer.layers)
+        try:
+            opening()  # type: ignore[operator]
+        except Exception:  # a plug-in may raise anything; the caller says which image is missing
+            return False
+        return len(self._viewer.layers) > before

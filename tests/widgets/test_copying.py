@@ -1,0 +1,101 @@
+"""Copy as Python, copy as command: what is on the clipboard runs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from napari_upaint import cli
+from napari_upaint.io.image import Image
+from napari_upaint.io.images import read_image, write_image
+from napari_upaint.io.models import load_model
+
+
+@pytest.fixture
+def copied(dock, settle, qtbot):
+    """Return what paints on an open image, trains, and copies the training as a text."""
+
+    def run(viewer, name, what, colour=False):
+        dock.sections.labels.new_button.click()
+        layer = viewer.layers[f"{name} annotation"]
+        layer.brush_size = 6
+        layer.paint((*(0,) * (layer.ndim - 2), 50, 60), 1)
+        layer.paint((*(0,) * (layer.ndim - 2), 20, 20), 2)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        dock.sections.train.seconds.setValue(1)
+        dock.sections.settings.train.control("seed").setValue(7)
+        dock.sections.train.button.click()
+        settle(dock)
+        section = dock.sections.history
+        qtbot.waitUntil(lambda: section.buttons[what].isEnabled(), timeout=5000)
+        section.buttons[what].click()
+        qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+        return QApplication.clipboard().text()
+
+    return run
+
+
+def picture(shape=(60, 80)):
+    image = np.random.default_rng(0).normal(20, 3, shape).astype(np.float32)
+    image[..., 10:30, 10:30] += 60
+    return image
+
+
+def test_a_command_for_a_file(viewer, dock, copied, tmp_path, monkeypatch):
+    path = write_image(tmp_path / "cells.tif", Image(picture(), "YX"))
+    viewer.open(str(path), plugin="napari-upaint")
+    text = copied(viewer, "cells", "command")
+    words = shlex.split(text)
+    assert words[:3] == ["upaint", "train", str(path)]
+    assert "--seed" in words
+    assert dock.sections.message.text().startswith("Copied. Paste it into a terminal")
+    painted = read_image(words[words.index("--labels") + 1])
+    np.testing.assert_array_equal(painted.data, viewer.layers["cells annotation"].data)
+    monkeypatch.chdir(tmp_path)
+    words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
+    assert cli.main(words[1:]) == 0
+    assert load_model(tmp_path / "cells.safetensors").header.training["seed"] == 7
+
+
+def test_a_program_for_a_layer_that_is_in_no_file(viewer, copied, tmp_path, monkeypatch, capsys):
+    viewer.add_image(picture(), name="a b/c", scale=(0.5, 0.5), units=("um", "um"))
+    text = copied(viewer, "a b/c", "python")
+    written = Path(next(line for line in text.splitlines() if line.startswith("image = ")).split("'")[1])
+    assert read_image(written).spacing == pytest.approx({"Y": 0.5, "X": 0.5})
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text.replace("TrainSettings(", "TrainSettings(steps=2, "), "clipboard", "exec"), {})
+    assert load_model(tmp_path / "a b_c.safetensors").header.name == "a b/c"
+
+
+def test_one_channel_of_a_file_is_written_by_itself(viewer, copied, tmp_path):
+    path = write_image(tmp_path / "two.tif", Image(np.stack([picture(), picture()[::-1]]), "CYX"))
+    viewer.open(str(path), plugin="napari-upaint")
+    name = viewer.layers[-1].name
+    viewer.layers.remove(viewer.layers[0])
+    words = shlex.split(copied(viewer, name, "command"))
+    assert words[2] != str(path)
+    assert read_image(words[2]).channel_count == 1
+
+
+def test_a_stack(viewer, copied, tmp_path, monkeypatch):
+    viewer.add_image(picture((3, 60, 80)), name="stack")
+    words = shlex.split(copied(viewer, "stack", "command"))
+    assert read_image(words[words.index("--labels") + 1]).data.shape == (3, 60, 80)
+    monkeypatch.chdir(tmp_path)
+    words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
+    assert cli.main(words[1:]) == 0
+
+
+def test_without_the_image_it_says_so(viewer, dock, copied):
+    viewer.add_image(picture(), name="cells")
+    copied(viewer, "cells", "command")
+    button = dock.sections.history.buttons["command"]
+    viewer.layers.remove("cells annotation")
+    assert not button.isEnabled()
+    assert "Choose the labels of this training" in button.toolTip()
+    viewer.layers.clear()
+    assert button.toolTip() == "Open the image first: the text names its file."
