@@ -42,7 +42,7 @@ def link(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> It
 
 
 def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, np.ndarray]]:
-    """Yield what `link` does to the ids: the index of each plane and, int32, the new id at the place of each old one."""
+    """Yield what `link` does to the ids: index of each plane and, int32, the new id at the place of each old one."""
     linked: dict[Index, _Ids] = {}
     following = 1
     for index in sorted(planes):

@@ -21,6 +21,7 @@ from napari_upaint.widgets._sources import ImageSource
 _SHOWN = "napari-upaint shown"
 # A window smaller than this on the screen is no place to paint in, pixels; the view comes closer then.
 _SMALLEST_ON_SCREEN = 24
+NEXT_PLACE = "next place"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,26 +104,26 @@ class GuideLayers:
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         first = dims.ndim - len(world)
         dims.set_point(range(first, dims.ndim), world)
-        shown = [float(dims.point[axis]) for axis in dims.displayed]
+        shown = [float(world[axis - first]) if axis >= first else 0.0 for axis in dims.displayed]
         camera.center = tuple([0.0] * (3 - len(shown)) + shown)
         size = (2 * radius + 1) * float(abs(np.asarray(layer.scale)[-2:]).mean())
         if radius and size * camera.zoom < _SMALLEST_ON_SCREEN:
             camera.zoom = 2 * _SMALLEST_ON_SCREEN / size
 
-    def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int) -> None:
-        """Mark a place with a ring; there is one ring at a time."""
-        data, options, kind = new_ring(image, at, radius)
+    def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int, what: str = NEXT_PLACE) -> None:
+        """Mark a place with a ring; there is one ring of a kind at a time."""
+        data, options, kind = new_ring(image, at, radius, what)
         layer = self._results.result(options["metadata"])
         if layer is None:
-            self.drop_ring()
+            self.drop_ring(what)
             self._results.add(Layer.create(data, options, kind), len(self._viewer.layers))
         else:
             layer.data, layer.size = data, options["size"]
             layer.selected_data = set()
 
-    def drop_ring(self) -> None:
+    def drop_ring(self, what: str = NEXT_PLACE) -> None:
         """Take the ring away."""
-        self._drop("next place")
+        self._drop(what)
 
     def _drop(self, what: str) -> None:
         for layer in list(self._viewer.layers):

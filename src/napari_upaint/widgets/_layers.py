@@ -19,6 +19,7 @@ from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
+from napari_upaint.widgets._object_layers import ObjectLayers
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
@@ -62,6 +63,7 @@ class Layers(QObject):
         self.files = FileLayers(viewer)
         self._results = results
         self.guide = GuideLayers(viewer, results)
+        self.objects = ObjectLayers(viewer, self.guide, self)
         self.preview = PreviewLayer(viewer, results)
         self.links = LinkLayers(viewer, results)
 

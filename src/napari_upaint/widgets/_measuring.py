@@ -44,11 +44,29 @@ class Measured:
 
     def plane(self, index: tuple[int, ...]) -> Table:
         """Return the rows of one plane, without the columns that say which."""
-        leading = list(self.table)[: len(index)]
-        rows = np.ones(self.objects, bool)
-        for name, at in zip(leading, index, strict=True):
-            rows &= self.table[name] == at
+        leading, rows = list(self.table)[: len(index)], self.rows(index)
         return {name: column[rows] for name, column in self.table.items() if name not in leading}
+
+    def rows(self, index: tuple[int, ...]) -> np.ndarray:
+        """Return which rows are of a plane, bool."""
+        rows = np.ones(self.objects, bool)
+        for name, at in zip(self.table, index, strict=False):
+            rows &= self.table[name] == at
+        return rows
+
+    def place(self, row: int) -> tuple[float, ...]:
+        """Return the index of an object's centre along all axes of the image."""
+        names = list(self.table)
+        label = names.index("label")
+        centre = [next(name for name in names[label + 1 :] if name.startswith(f"{axis}_")) for axis in "yx"]
+        sizes = self.plan.image.spacing or (1, 1)
+        pixels = (float(self.table[name][row]) / size for name, size in zip(centre, sizes, strict=True))
+        return (*(float(self.table[name][row]) for name in names[:label]), *pixels)
+
+    def diameter(self, row: int) -> float:
+        """Return the major axis of an object in pixels."""
+        name = next(name for name in self.table if name.startswith("major_"))
+        return float(self.table[name][row]) / min(self.plan.image.spacing or (1, 1))
 
 
 class Measuring(QObject):

@@ -100,11 +100,11 @@ def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:
     return data, options | image.placement.options(), "image"
 
 
-def new_ring(image: ImageSource, at: tuple[int, ...], radius: int) -> NewLayer:
+def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> NewLayer:
     """Return a ring around a place: nothing in it, nothing to be drawn with it."""
     options = {
-        "name": f"{image.name} next place",
-        "metadata": mark(image, "next place"),
+        "name": f"{image.name} {what}",
+        "metadata": mark(image, what),
         "size": 2 * radius + 1,
         "symbol": "disc",
         "face_color": "transparent",

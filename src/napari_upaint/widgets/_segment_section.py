@@ -23,6 +23,7 @@ _MEASURE_TIP = (
     "The rows of the plane in view become features of the labels layer:\n"
     "see them with Layers > Metadata > Features table widget."
 )
+_TABLE_TIP = "Show the measurements as a table below the image; a click on a row goes to its object."
 
 
 class SegmentSection(QWidget):
@@ -50,11 +51,14 @@ class SegmentSection(QWidget):
         self.measure_button.clicked.connect(self.measure_wanted)
         self.table_button = QPushButton("Save table…")
         self.table_button.clicked.connect(self._ask_where)
+        self.show_button = QPushButton("Table")
+        self.show_button.setCheckable(True)
         self.table_name = "table"  # offered for its file
         self.guide = GuideRow()
         self.link_box = QCheckBox("Same number through slices and time")
         measuring = QHBoxLayout()
         measuring.addWidget(self.measure_button)
+        measuring.addWidget(self.show_button)
         measuring.addWidget(self.table_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -77,6 +81,9 @@ class SegmentSection(QWidget):
         """Enable the buttons of the table, or say why they are not (empty: enabled)."""
         self.measure_button.setEnabled(not why)
         self.measure_button.setToolTip(why or _MEASURE_TIP)
+        # An open table can be closed at any time.
+        self.show_button.setEnabled(not table_why or self.show_button.isChecked())
+        self.show_button.setToolTip(table_why or _TABLE_TIP)
         self.table_button.setEnabled(not table_why)
         self.table_button.setToolTip(table_why or "Write the measurements of all planes to a file (CSV).")
 

@@ -25,6 +25,7 @@ from napari_upaint.widgets._live_weights import LiveWeights
 from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._preview import Preview
 from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._table_window import TableWindow
 from napari_upaint.widgets._uncertainty import Uncertainty
 from napari_upaint.widgets._where_next import WhereNext
 from napari_upaint.widgets._working import Working
@@ -58,6 +59,10 @@ class UPaintDock(QWidget):
         self.uncertainty.failed.connect(self.working.fail)
         self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
         self.where_next.failed.connect(self.working.fail)
+        self.table_window = TableWindow(viewer, self.layers, self.choosing, self.working.tables, self)
+        self.sections.segment.show_button.toggled.connect(self.table_window.toggle)
+        self.table_window.opened.connect(self.sections.segment.show_button.setChecked)
+        self.working.relabelling.relabelled.connect(self.table_window.follow)
         self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, self.working.labelling, self)
         self.linking.failed.connect(self.working.fail)
         self.linking.linked.connect(self.working.tables.changed)
@@ -153,6 +158,7 @@ class UPaintDock(QWidget):
         self.choosing.close()
         self.uncertainty.close()
         self.where_next.close()
+        self.table_window.close()
         self.linking.close()
         self.live_weights.close()
         self.autosaving.close()

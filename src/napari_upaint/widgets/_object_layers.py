@@ -1,0 +1,80 @@
+"""Single objects in the layers: shown in a ring, picked with the mouse. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.widgets._guide_layers import GuideLayers
+from napari_upaint.widgets._measuring import Measured
+from napari_upaint.widgets._open_layers import find, index_in_view, is_open
+
+_RING = "object"
+_STILL = 4  # screen pixels that a click may move
+
+
+class ObjectLayers(QObject):
+    """A part of `Layers`, by which the dock reaches it."""
+
+    picked = Signal(object, object, int)  # key of the labels, index of the plane, label
+
+    def __init__(self, viewer: Viewer, guide: GuideLayers, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._guide = viewer, guide
+        self._watched: Any = None
+
+    def show(self, measured: Measured, at: int) -> None:
+        """Move the view to an object of a table, with a ring around it, and take its label."""
+        image, table = measured.plan.image, measured.table
+        place = measured.place(at)
+        radius = int(np.ceil(measured.diameter(at) / 2)) + 4
+        self._guide.go_to(image.key, place, radius)
+        self._guide.put_ring(image, tuple(round(one) for one in place), radius, _RING)
+        if is_open(self._viewer, measured.labels):
+            layer = find(self._viewer, measured.labels)
+            if layer is self._watched:
+                self._silently(layer, int(table["label"][at]))
+
+    def drop_ring(self) -> None:
+        """Take the ring around an object away."""
+        self._guide.drop_ring(_RING)
+
+    def watch(self, labels: Hashable | None) -> None:
+        """Tell from now on when an object of these labels is picked or clicked."""
+        if self._watched is not None:
+            self._watched.events.selected_label.disconnect(self._taken)
+            self._watched.mouse_drag_callbacks.remove(self._clicked)
+        self._watched = find(self._viewer, labels) if labels is not None and is_open(self._viewer, labels) else None
+        if self._watched is not None:
+            self._watched.events.selected_label.connect(self._taken)
+            self._watched.mouse_drag_callbacks.append(self._clicked)
+
+    def _silently(self, layer: Any, label: int) -> None:
+        with layer.events.selected_label.blocker(self._taken):
+            layer.selected_label = label
+
+    def _taken(self, *_: Any) -> None:
+        self._tell(int(self._watched.selected_label))
+
+    def _clicked(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Pick what is clicked while the mouse has nothing else to do; a movement of the view is no click."""
+        if layer.mode != "pan_zoom":
+            return
+        start = np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if np.abs(np.array(event.pos) - start).max() <= _STILL:
+            label = layer.get_value(event.position, world=True)
+            if label:
+                self._silently(layer, int(label))
+                self._tell(int(label))
+
+    def _tell(self, label: int) -> None:
+        layer = self._watched
+        self.picked.emit(layer.unique_id, index_in_view(self._viewer, layer), label)

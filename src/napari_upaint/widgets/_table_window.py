@@ -1,0 +1,93 @@
+"""The table of objects below the image: a row shows its object, an object that is clicked its row."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+from napari.viewer import Viewer
+from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_upaint.errors import UserError
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._measuring import Measured
+from napari_upaint.widgets._object_table import ObjectTable
+from napari_upaint.widgets._tables import Tables
+
+
+class TableWindow(QObject):
+    """Opens and closes the table, and keeps it, the layers and what was measured together."""
+
+    opened = Signal(bool)
+
+    def __init__(
+        self, viewer: Viewer, layers: Layers, choosing: Choosing, tables: Tables, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._layers, self._choosing, self._tables = viewer, layers, choosing, tables
+        self.table: ObjectTable | None = None
+        self._dock: QWidget | None = None
+        self._shown: Measured | None = None
+        for signal in (tables.changed, choosing.changed, layers.scored):
+            signal.connect(self.follow)
+        layers.objects.picked.connect(self._picked)
+
+    def toggle(self, wanted: bool) -> None:
+        """Open the table below the image, or close it."""
+        if wanted and self._dock is None:
+            self.table = ObjectTable()
+            self.table.chosen.connect(self._go_to)
+            self._dock = self._viewer.window.add_dock_widget(self.table, name="U-Paint objects", area="bottom")
+            self._dock.installEventFilter(self)
+            self._shown = None
+            self.follow()
+        elif not wanted and self._dock is not None:
+            dock, self._dock, self.table = self._dock, None, None
+            dock.removeEventFilter(self)
+            self._layers.objects.watch(None)
+            self._layers.objects.drop_ring()
+            self._viewer.window.remove_dock_widget(dock)
+        self.opened.emit(self._dock is not None)
+
+    def close(self) -> None:
+        """Close the table with the dock."""
+        self.toggle(False)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        """Notice that the table was closed by its own cross."""
+        if event is not None and event.type() == QEvent.Type.Close and watched is self._dock:
+            self.toggle(False)
+        return False
+
+    def follow(self) -> None:
+        """Show what is measured of the chosen image now."""
+        if self.table is None:
+            return
+        measured = self._tables.measured()
+        if measured is self._shown:
+            return
+        self._shown = measured
+        self._layers.objects.watch(measured.labels if measured is not None else None)
+        self._layers.objects.drop_ring()
+        if measured is None:
+            self.table.show_table(None)
+        else:
+            words = f"{measured.objects} objects of {measured.plan.labels.name}"
+            self.table.show_table(measured.table, words)
+
+    def _go_to(self, at: int) -> None:
+        """Show the object of a row."""
+        if self._shown is not None:
+            try:
+                self._layers.objects.show(self._shown, at)
+            except UserError:  # the image was closed meanwhile; the table will be gone in a moment
+                return
+
+    def _picked(self, labels: Hashable, index: tuple[int, ...], label: int) -> None:
+        """Select the row of an object."""
+        if self.table is not None and self._shown is not None and self._shown.labels == labels:
+            rows = self._shown.rows(index) & (self._shown.table["label"] == label)
+            found = np.flatnonzero(rows)
+            self.table.select(int(found[0]) if len(found) else None)

@@ -1,0 +1,163 @@
+"""The table of objects: sorted, and hand in hand with the image."""
+
+import time
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_upaint.widgets._new_layers import MARK
+from napari_upaint.widgets._object_table import ObjectModel, ObjectTable, written
+
+
+def squares():
+    """Two planes with squares of different sizes."""
+    image = np.zeros((2, 120, 140), np.float32)
+    for z, row, column, size in ((0, 10, 10, 8), (0, 60, 90, 20), (1, 80, 30, 12), (1, 20, 100, 16)):
+        image[z, row : row + size, column : column + size] = 1
+    return image
+
+
+def named(viewer, what):
+    return next((layer for layer in viewer.layers if layer.metadata.get(MARK, {}).get("what") == what), None)
+
+
+@pytest.fixture
+def measured(viewer, dock, settle, qtbot):
+    """A dock with a measured stack and the table open."""
+    viewer.add_image(squares(), name="stack", scale=(3, 0.5, 0.5), translate=(0, 5, 7), units=("um",) * 3)
+    s = dock.sections.segment
+    qtbot.waitUntil(lambda: s.buttons["layer"].isEnabled(), timeout=5000)
+    assert not s.show_button.isEnabled()
+    assert s.show_button.toolTip() == "Segment the image first."
+    s.buttons["layer"].click()
+    settle(dock)
+    s.measure_button.click()
+    settle(dock)
+    s.show_button.click()
+    return dock.table_window.table
+
+
+def cells(table, column):
+    model = table.model
+    at = list(model.table).index(column)
+    return [model.data(model.index(row, at)) for row in range(model.rowCount())]
+
+
+def test_all_objects_stand_in_it(measured):
+    assert measured.words.text() == "4 objects of stack labels"
+    assert cells(measured, "area_um2") == ["16", "100", "64", "36"]
+
+
+def test_a_click_on_a_head_sorts(qtbot):
+    table = ObjectTable()
+    qtbot.addWidget(table)
+    table.show_table({"label": np.arange(4), "size": np.array([16.0, 100, 64, 36])})
+    table.resize(400, 200)
+    table.show()
+    qtbot.waitExposed(table)
+    header = table.view.horizontalHeader()
+    where = QPoint(header.sectionViewportPosition(1) + header.sectionSize(1) // 2, 5)
+    for expected in (["16", "36", "64", "100"], ["100", "64", "36", "16"]):
+        qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=where)
+        assert cells(table, "size") == expected
+
+
+def test_a_row_goes_to_its_object(viewer, measured, qtbot):
+    labels = named(viewer, "labels")
+    row = 3  # 12 pixels wide, in the second plane
+    index = measured.model.index(row, 0)
+    qtbot.mouseClick(measured.view.viewport(), Qt.MouseButton.LeftButton, pos=measured.view.visualRect(index).center())
+    assert viewer.dims.current_step[0] == 1
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (5 + 85.5 / 2, 7 + 35.5 / 2))
+    assert labels.selected_label == labels.data[1, 85, 35]
+    ring = named(viewer, "object")
+    np.testing.assert_allclose(ring.data[0], (1, 86, 36), atol=1)
+    measured.view.sortByColumn(list(measured.model.table).index("area_um2"), Qt.SortOrder.AscendingOrder)
+    assert measured.view.currentIndex().row() == 1  # the same object, elsewhere in the table
+    assert viewer.dims.current_step[0] == 1
+
+
+def test_an_object_that_is_picked_or_clicked_selects_its_row(viewer, measured, qtbot):
+    labels = named(viewer, "labels")
+    viewer.dims.set_current_step(0, 0)
+    labels.selected_label = int(labels.data[0, 70, 100])
+    assert measured.view.currentIndex().row() == 1
+    assert named(viewer, "object") is None  # the user is there already
+    viewer.dims.set_current_step(0, 1)
+    labels.mode = "pan_zoom"
+    click(labels, (1, 85, 35))
+    assert measured.view.currentIndex().row() == 3
+    labels.mode = "paint"
+    click(labels, (1, 25, 105))
+    assert measured.view.currentIndex().row() == 3
+
+
+def click(layer, at):
+    """Click as the viewer would."""
+
+    class Event:
+        type, pos, position = "mouse_press", (10, 10), layer.data_to_world(at)
+
+    for callback in layer.mouse_drag_callbacks:
+        if callback.__module__.startswith("napari_upaint"):
+            steps = callback(layer, Event)
+            for _ in steps:
+                Event.type = "mouse_release"
+
+
+def test_it_says_so_when_the_numbers_are_not_true_any_more(viewer, dock, measured, settle):
+    s = dock.sections.segment
+    measured.view.selectRow(0)
+    s.buttons["view"].click()
+    settle(dock)
+    assert measured.model.rowCount() == 0
+    assert "Measure" in measured.words.text()
+    assert named(viewer, "object") is None
+    s.measure_button.click()
+    settle(dock)
+    assert measured.model.rowCount() == 4
+
+
+def test_it_closes_by_its_cross_by_the_button_and_with_the_dock(viewer, dock, measured, qtbot):
+    button = dock.sections.segment.show_button
+    window = dock.table_window
+    measured.view.selectRow(0)
+    window._dock.close()
+    qtbot.waitUntil(lambda: not button.isChecked(), timeout=2000)
+    assert window.table is None
+    assert named(viewer, "object") is None
+    labels = named(viewer, "labels")
+    assert not any(callback.__module__.startswith("napari_upaint") for callback in labels.mouse_drag_callbacks)
+    button.click()
+    assert window.table.model.rowCount() == 4
+    button.click()
+    assert window.table is None
+    button.click()
+    viewer.window.remove_dock_widget(dock)
+    assert window.table is None
+
+
+def test_a_hundred_thousand_objects_are_no_trouble(qtbot):
+    rng = np.random.default_rng(0)
+    table = ObjectTable()
+    qtbot.addWidget(table)
+    columns = {"label": np.arange(100_000), **{f"value_{n}": rng.random(100_000) for n in range(12)}}
+    table.show()
+    began = time.perf_counter()
+    table.show_table(columns, "many")
+    table.view.sortByColumn(3, Qt.SortOrder.DescendingOrder)
+    table.select(77)
+    seconds = time.perf_counter() - began
+    assert table.model.object_at(table.view.currentIndex().row()) == 77
+    assert seconds < 1
+
+
+def test_what_could_not_be_measured_comes_last(qtbot):
+    model = ObjectModel()
+    model.set_table({"label": np.arange(4), "size": np.array([2.0, np.nan, 1.0, 3.0])})
+    for order, expected in ((Qt.SortOrder.AscendingOrder, [2, 0, 3, 1]), (Qt.SortOrder.DescendingOrder, [3, 0, 2, 1])):
+        model.sort(1, order)
+        assert [model.object_at(row) for row in range(4)] == expected
+        assert [model.row_of(at) for at in expected] == [0, 1, 2, 3]
+    assert (written(np.int32(12345678)), written(np.nan), written(0.123456)) == ("12345678", "", "0.1235")
