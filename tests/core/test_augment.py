@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_upaint.core.augment import draw_warp, vary_gray
+from napari_upaint.core.augment import draw_gray, draw_warp, vary_gray
 from napari_upaint.core.deformation import displacement_field
 from napari_upaint.settings import AugmentSettings
 
@@ -50,7 +50,7 @@ def test_nothing_is_varied_when_nothing_is_asked_for():
     np.testing.assert_array_equal(warp.matrix, np.eye(2))
     assert warp.control is None
     image = np.random.default_rng(9).random((2, 5, 5)).astype(np.float32)
-    np.testing.assert_allclose(vary_gray(image, np.random.default_rng(9), 0), image, atol=1e-6)
+    np.testing.assert_allclose(vary_gray(image, draw_gray(np.random.default_rng(9), len(image), 0)), image, atol=1e-6)
 
 
 def test_long_voxels_are_turned_in_physical_space():
@@ -67,7 +67,7 @@ def test_long_voxels_are_turned_in_physical_space():
 def test_gray_values_vary_moderately_and_keep_their_order():
     image = np.linspace(-0.2, 1.5, 300, dtype=np.float32).reshape(1, 10, 30)
     for seed in range(50):
-        varied = vary_gray(image, np.random.default_rng(seed), 0.5)
+        varied = vary_gray(image, draw_gray(np.random.default_rng(seed), len(image), 0.5))
         assert varied.dtype == np.float32
         assert (np.diff(varied.ravel()) > 0).all()
         assert np.abs(varied - image).max() < 1.2

@@ -11,6 +11,7 @@ import torch
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import step
+from napari_upaint.engine.device_sampling import together
 from napari_upaint.engine.losses import hold_on, painted_cross_entropy
 from napari_upaint.engine.progress import Stop, TrainResult
 from napari_upaint.engine.sampling import TrainingTile
@@ -51,6 +52,10 @@ def tile_of(network, number):
     return TrainingTile(image, target, rng.random(inner).astype(np.float32), np.moveaxis(scores, -1, 0))
 
 
+def batch_of(network, numbers):
+    return together([tile_of(network, number) for number in numbers])
+
+
 def learner_of(network, rate=0.1, **options):
     return Learner(network, torch.optim.SGD(network.parameters(), rate), seed=0, **options)
 
@@ -73,7 +78,7 @@ def test_threads_find_the_plain_gradient_of_both_tiles(ndim, monkeypatch):
     (sum(losses) / 2).backward()
     before = copy.deepcopy(network.state_dict())
     learner = learner_of(network)
-    value, count = learner.step(lambda number: tile_of(network, number), 0, QUESTION)
+    value, count = learner.step(lambda numbers: batch_of(network, numbers), 0, QUESTION)
     learner.close()
     assert count == 2 and value == pytest.approx(float(sum(losses).detach()) / 2, rel=1e-5)
     for (name, ours), theirs in zip(network.named_parameters(), plain.parameters(), strict=True):
@@ -91,9 +96,9 @@ def test_a_batch_learns_the_same(monkeypatch, norm):
         learner = learner_of(network)
         if one:
             network.train()
-            learner._batch([tile_of(network, 0), tile_of(network, 1)], 0, QUESTION)
+            learner._batch(batch_of(network, (0, 1)), 0, QUESTION)
         else:
-            learner.step(lambda number, network=network: tile_of(network, number), 0, QUESTION)
+            learner.step(lambda numbers, network=network: batch_of(network, numbers), 0, QUESTION)
         learner.close()
         gradients.append(torch.cat([parameter.grad.ravel() for parameter in network.parameters()]))
     # A norm sees both tiles in a batch, and one of them at a time in threads.
@@ -115,16 +120,17 @@ def test_the_order_in_which_threads_come_changes_nothing(norm):
         drawn = {number: threading.Event() for number in range(6)}
         network = network_of(dropout=0.5, norm=norm)
 
-        def draw(number, late=late, drawn=drawn, network=network):
+        def draw(numbers, late=late, drawn=drawn, network=network):
+            (number,) = numbers
             if number % 2 == late:
                 assert drawn[number ^ 1].wait(30)
             drawn[number].set()
-            return tile_of(network, number)
+            return batch_of(network, numbers)
 
         found.append(steps_of(network, draw))
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
     network = network_of(dropout=0.5, norm=norm)
-    other = steps_of(network, lambda number: tile_of(network, number + 7))
+    other = steps_of(network, lambda numbers: batch_of(network, [numbers[0] + 7]))
     assert not all(torch.equal(found[0][name], other[name]) for name in other)
 
 
@@ -134,7 +140,7 @@ def test_drop_out_belongs_to_the_tile():
     for first in (0, 0, 2):
         network = network_of(dropout=0.5)
         learner = learner_of(network)
-        learner.step(lambda number, network=network: tile_of(network, 0), first, QUESTION)
+        learner.step(lambda numbers, network=network: batch_of(network, (0,)), first, QUESTION)
         gradients.append([one.down[2][0].weight.grad.clone() for one in learner._replicas])
         learner.close()
     assert torch.equal(gradients[0][1], gradients[1][1]) and not torch.equal(gradients[0][1], gradients[2][1])
@@ -156,7 +162,7 @@ def test_replicas_share_weights_and_nothing_else():
 def test_running_means_are_those_of_both_tiles():
     network = network_of(norm="batch")
     learner = learner_of(network)
-    learner.step(lambda number: tile_of(network, number), 0, QUESTION)
+    learner.step(lambda numbers: batch_of(network, numbers), 0, QUESTION)
     learner.close()
     mean = network.down[0][1].running_mean
     assert mean.abs().max() > 0 and torch.equal(mean, learner._replicas[1].down[0][1].running_mean)
@@ -168,11 +174,11 @@ def test_an_error_in_a_thread_is_told_when_all_have_stopped(broken):
     before = copy.deepcopy(network.state_dict())
     computing = []
 
-    def draw(number):
-        if number == broken:
+    def draw(numbers):
+        if numbers[0] == broken:
             raise MemoryError("too large")
-        computing.append(number)
-        return tile_of(network, number)
+        computing.extend(numbers)
+        return batch_of(network, numbers)
 
     learner = learner_of(network)
     with pytest.raises(MemoryError, match="too large"):
@@ -188,7 +194,7 @@ def test_one_thread_learns_one_tile(monkeypatch):
     network = network_of()
     learner = learner_of(network)
     threads = threading.active_count()
-    assert learner.step(lambda number: tile_of(network, number), 0, QUESTION)[1] == 1
+    assert learner.step(lambda numbers: batch_of(network, numbers), 0, QUESTION)[1] == 1
     assert threading.active_count() == threads
     learner.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,17 +75,34 @@ def _rotation(rng: np.random.Generator, ndim: int) -> np.ndarray:
     return np.asarray(q)
 
 
-def vary_gray(image: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
-    """Vary brightness, contrast and gamma of a tile, each channel on its own.
+class Gray(NamedTuple):
+    """How the gray values of a tile vary, (C,) each, float32; see `vary_gray`."""
+
+    gamma: np.ndarray
+    contrast: np.ndarray
+    brightness: np.ndarray
+
+
+def draw_gray(rng: np.random.Generator, channels: int, amount: float) -> Gray:
+    """Draw how brightness, contrast and gamma of a tile vary, each channel on its own.
+
+    Parameters
+    ----------
+    amount : float
+        0 (nothing) to 1: contrast changes by up to ``exp(+-amount)``, brightness by up to half of ``amount``.
+    """
+    return Gray(*(rng.uniform(-amount, amount, channels).astype(np.float32) for _ in range(3)))
+
+
+def vary_gray(image: np.ndarray, gray: Gray) -> np.ndarray:
+    """Vary brightness, contrast and gamma of a tile.
 
     Parameters
     ----------
     image : numpy.ndarray
         Axes (C, [Z,] Y, X), float32, normalised to about 0..1.
-    rng : numpy.random.Generator
-        Source of chance.
-    amount : float
-        0 (nothing) to 1: contrast changes by up to ``exp(+-amount)``, brightness by up to half of ``amount``.
+    gray : Gray
+        From `draw_gray`.
 
     Returns
     -------
@@ -97,7 +115,7 @@ def vary_gray(image: np.ndarray, rng: np.random.Generator, amount: float) -> np.
     at 0, where the noise of a dark background lies.
     """
     shape = (len(image),) + (1,) * (image.ndim - 1)
-    gamma, contrast, brightness = (rng.uniform(-amount, amount, shape).astype(np.float32) for _ in range(3))
+    gamma, contrast, brightness = (part.reshape(shape) for part in gray)
     inside = np.clip(image, 0, 1)
     varied = image + gamma * inside * (1 - inside)
     middle = varied.mean(axis=tuple(range(1, image.ndim)), keepdims=True, dtype=np.float32)

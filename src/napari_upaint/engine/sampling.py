@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from napari_upaint.core import tiling
-from napari_upaint.core.augment import draw_warp, vary_gray
-from napari_upaint.core.deformation import prefilter, warp_image, warp_labels
+from napari_upaint.core.augment import Gray, draw_gray, draw_warp, vary_gray
+from napari_upaint.core.deformation import Warp, prefilter, warp_image, warp_labels
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
@@ -77,6 +78,14 @@ class TrainingTile:
     target: np.ndarray
     weights: np.ndarray
     start: np.ndarray | None
+
+
+class Place(NamedTuple):
+    """Where a tile is cut from: which prepared sample, through which warp; and how its gray values vary."""
+
+    sample: int
+    warp: Warp
+    gray: Gray
 
 
 def prepare(
@@ -227,7 +236,7 @@ class Sampler:
         self.prepared, self.start = list(prepared), start
         self.tile, self.halo, self.seed = tile, halo, seed
         self.augment = augment if len(tile) == 2 else _calmer(augment, max(tile))
-        self._targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
+        self.targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
         self._places = self._painted_places()
 
     def _painted_places(self) -> list[np.ndarray]:
@@ -241,8 +250,8 @@ class Sampler:
                 found.setdefault(value, []).append(rows)
         return [np.concatenate(rows) for _, rows in sorted(found.items())]
 
-    def draw(self, number: int) -> TrainingTile:
-        """Draw tile `number`: a random class, a random painted pixel of it, a random warp about that pixel."""
+    def place(self, number: int) -> Place:
+        """Draw where tile `number` lies: a random class, a random painted pixel of it, a random warp about it."""
         rng = np.random.default_rng((self.seed, number))
         places = self._places[rng.integers(len(self._places))]
         index, *place = places[rng.integers(len(places))].tolist()
@@ -259,15 +268,25 @@ class Sampler:
             spacing=one.spacing,
             upright=self._is_upright(one),
         )
-        inner = tuple(slice(self.halo, n - self.halo) for n in self.tile)
-        image = vary_gray(warp_image(one.coefficients, warp, prefiltered=True), rng, self.augment.gray)
-        target = warp_labels(self._targets[index], warp)[inner]
+        return Place(index, warp, draw_gray(rng, len(one.image), self.augment.gray))
+
+    @property
+    def inner(self) -> tuple[slice, ...]:
+        """The network's output within its input."""
+        return tuple(slice(self.halo, n - self.halo) for n in self.tile)
+
+    def draw(self, number: int) -> TrainingTile:
+        """Draw tile `number`: image, target, weights and scores of the start at its place."""
+        index, warp, gray = self.place(number)
+        one = self.prepared[index]
+        image = vary_gray(warp_image(one.coefficients, warp, prefiltered=True), gray)
+        target = warp_labels(self.targets[index], warp)[self.inner]
         start = None
         if callable(self.start):
             start = self.start(image)
         elif self.start is not None:
-            start = warp_image(self.start[index], warp, order=1)[(slice(None), *inner)]
-        return TrainingTile(image, target, warp_labels(one.weights, warp)[inner], start)
+            start = warp_image(self.start[index], warp, order=1)[(slice(None), *self.inner)]
+        return TrainingTile(image, target, warp_labels(one.weights, warp)[self.inner], start)
 
     def _is_upright(self, one: Prepared) -> bool:
         """Return whether a volume is turned about Z only: a thin one would consist of its mirror images otherwise."""

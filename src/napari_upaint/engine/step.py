@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -18,15 +18,13 @@ from torch import nn
 
 from napari_upaint.engine.blocks import Dropout
 from napari_upaint.engine.device import autocast
+from napari_upaint.engine.device_sampling import Batch, Draw
 from napari_upaint.engine.losses import hold_on, painted_cross_entropy
-from napari_upaint.engine.sampling import TrainingTile
 from napari_upaint.engine.threads import training_threads
 from napari_upaint.engine.unet import UNet
 
 MOST_TILES = 4  # of a step: more would mean few steps in a minute
 _FURTHER = 0.1  # of its work is lost by every further thread at the same tile
-
-Draw = Callable[[int], TrainingTile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Learner:
         """Learn tiles `first`, `first` + 1, ...; return their mean loss and how many they were."""
         self.network.train()
         if self.device.type != "cpu":
-            loss, count = self._batch([draw(first + i) for i in range(self.most)], first, question), self.most
+            loss, count = self._batch(draw(range(first, first + self.most)), first, question), self.most
         else:
             threads, began = training_threads(), time.perf_counter()
             threads.use()
@@ -106,7 +104,7 @@ class Learner:
         def learn(index: int) -> float:
             if torch.get_num_threads() != each:  # of the calling thread alone
                 torch.set_num_threads(each)
-            return self._gradient(self._replicas[index], [draw(first + index)], first + index, question)
+            return self._gradient(self._replicas[index], draw([first + index]), first + index, question)
 
         others = [self._pool.submit(learn, index) for index in range(1, count)]
         try:
@@ -120,34 +118,22 @@ class Learner:
         self._move()
         return float(np.mean(losses))
 
-    def _batch(self, tiles: Sequence[TrainingTile], first: int, question: Question) -> float:
+    def _batch(self, batch: Batch, first: int, question: Question) -> float:
         """Learn tiles as one batch: a GPU shares out the work by itself."""
-        loss = self._gradient(self.network, tiles, first, question)
+        loss = self._gradient(self.network, batch, first, question)
         self._move()
         return loss
 
-    def _gradient(self, network: UNet, tiles: Sequence[TrainingTile], number: int, question: Question) -> float:
+    def _gradient(self, network: UNet, batch: Batch, number: int, question: Question) -> float:
         """Leave the gradient of the tiles' mean loss in a network's parameters; return that loss."""
         for one in network.parameters():
             one.grad = None
         seed_dropout(network, (self.seed, number))
-        images = self._tensor([tile.image for tile in tiles])
         with autocast(self.device):
-            logits = network(images.contiguous(memory_format=channels_last(network.ndim)))
-        losses = [self._loss(logits[i : i + 1], tile, question) for i, tile in enumerate(tiles)]
-        loss = torch.stack(losses).mean()
+            logits = network(batch.images.contiguous(memory_format=channels_last(network.ndim)))
+        loss = torch.stack([_loss(logits, batch, i, question) for i in range(len(logits))]).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
-
-    def _loss(self, logits: torch.Tensor, tile: TrainingTile, question: Question) -> torch.Tensor:
-        target, weights = self._tensor([tile.target]), self._tensor([tile.weights])
-        loss = painted_cross_entropy(logits, target, weights, border=question.border)
-        if tile.start is not None and question.hold:
-            loss = loss + question.hold * hold_on(logits, self._tensor([tile.start]), target < 0)
-        return loss
-
-    def _tensor(self, arrays: Sequence[np.ndarray]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(arrays)).to(self.device)
 
     def _gather(self, count: int) -> None:
         """Average the gradients of the first `count` replicas, and what their layers count, in a fixed order."""
@@ -168,6 +154,16 @@ class Learner:
         if self.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
         self.optimizer.step()
+
+
+def _loss(logits: torch.Tensor, batch: Batch, index: int, question: Question) -> torch.Tensor:
+    """Return the loss of one tile: every tile counts the same, however much is painted on it."""
+    one = slice(index, index + 1)
+    target = batch.targets[one]
+    loss = painted_cross_entropy(logits[one], target, batch.weights[one], border=question.border)
+    if batch.starts is not None and question.hold:
+        loss = loss + question.hold * hold_on(logits[one], batch.starts[one], target < 0)
+    return loss
 
 
 class Average:

@@ -15,6 +15,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
+from napari_upaint.engine.device_sampling import drawing
 from napari_upaint.engine.losses import painted_cross_entropy
 from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -92,7 +93,7 @@ class Trainer:
         self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
         self.hold = self.settings.hold * trust(self.before) if self.start is not None else 0.0
         scores = self._start_scores(prepared) if self.hold else None
-        self.sampler = Sampler(
+        sampler = Sampler(
             prepared,
             self.augment,
             tile=self.tile,
@@ -100,6 +101,7 @@ class Trainer:
             seed=self.settings.seed,
             start=scores,
         )
+        self.draw = drawing(sampler, self.device)
 
     def _start_scores(self, prepared: list[Prepared]) -> list[np.ndarray] | Callable[[np.ndarray], np.ndarray]:
         teacher = self._start_network()
@@ -121,7 +123,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             rate = self.settings.learning_rate or self.plan.learning_rate
             group["lr"] = rate * warmth(self.plan, self.step, fraction)
-        value, count = self.learner.step(self.sampler.draw, self.tiles, Question(self.border, self.hold))
+        value, count = self.learner.step(self.draw, self.tiles, Question(self.border, self.hold))
         self._average_weights()
         self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
         self.step += 1

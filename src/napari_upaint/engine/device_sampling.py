@@ -1,0 +1,117 @@
+"""Batches of training tiles on the device that learns them: drawn there where it is a GPU, else brought there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_upaint.core.deformation import Warp
+from napari_upaint.engine import device_warp
+from napari_upaint.engine.sampling import Place, Sampler, TrainingTile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Training tiles together, see `engine.sampling.TrainingTile`.
+
+    Attributes
+    ----------
+    images : torch.Tensor
+        (B, C, [Z,] Y, X), float32.
+    targets, weights : torch.Tensor
+        (B, [z,] y, x): int16 with -1 unlabelled; float32.
+    starts : torch.Tensor or None
+        (B, K, [z,] y, x), float32.
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+    starts: torch.Tensor | None
+
+
+Draw = Callable[[Sequence[int]], Batch]
+
+
+def together(tiles: Sequence[TrainingTile]) -> Batch:
+    """Return tiles as a batch on the CPU."""
+    starts = [tile.start for tile in tiles if tile.start is not None]
+    images, targets, weights = (
+        torch.from_numpy(np.stack(arrays))
+        for arrays in zip(*((tile.image, tile.target, tile.weights) for tile in tiles), strict=True)
+    )
+    return Batch(images, targets, weights, torch.from_numpy(np.stack(starts)) if starts else None)
+
+
+def drawing(sampler: Sampler, device: torch.device) -> Draw:
+    """Return what draws batches for a device, given the numbers of their tiles."""
+    if device.type != "cpu":
+        return DeviceSampler(sampler, device).draw
+    return lambda numbers: together([sampler.draw(number) for number in numbers])
+
+
+class DeviceSampler:
+    """Draws the tiles of a `Sampler` on a device, where its prepared images are put once.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        What it draws and where; the same tiles to 1e-4 of the image's range.
+    device : torch.device
+    """
+
+    def __init__(self, sampler: Sampler, device: torch.device) -> None:
+        self.sampler, self.device = sampler, device
+        self._coefficients = [self._put(one.coefficients) for one in sampler.prepared]
+        self._targets = [self._put(one) for one in sampler.targets]
+        self._weights = [self._put(one.weights) for one in sampler.prepared]
+        known = sampler.start
+        self._starts = None if known is None or callable(known) else [self._put(one) for one in known]
+
+    def _put(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    def draw(self, numbers: Sequence[int]) -> Batch:
+        """Draw tiles, at once those of the same image."""
+        places = [self.sampler.place(number) for number in numbers]
+        found: dict[int, Batch] = {}
+        for index in dict.fromkeys(place.sample for place in places):
+            members = [i for i, place in enumerate(places) if place.sample == index]
+            batch = self._draw(index, [places[i] for i in members])
+            found |= {i: _one(batch, row) for row, i in enumerate(members)}
+        return _concatenate([found[i] for i in range(len(places))])
+
+    def _draw(self, index: int, places: Sequence[Place]) -> Batch:
+        inner = self.sampler.inner
+        warps: list[Warp] = [place.warp for place in places]
+        target = self._targets[index]
+        at = device_warp.cells(device_warp.positions(warps, self.device), target.shape)
+        images = device_warp.read_spline(self._coefficients[index], at)
+        images = device_warp.vary(images, [place.gray for place in places])
+        at = at.part(inner)
+        starts = None
+        if callable(self.sampler.start):
+            starts = self._put(np.stack([self.sampler.start(image) for image in images.cpu().numpy()]))
+        elif self._starts is not None:
+            starts = device_warp.read_linear(self._starts[index], at)
+        targets, weights = (device_warp.read_nearest(one[index], at) for one in (self._targets, self._weights))
+        return Batch(images, targets, weights, starts)
+
+
+def _one(batch: Batch, row: int) -> Batch:
+    part = slice(row, row + 1)
+    starts = None if batch.starts is None else batch.starts[part]
+    return Batch(batch.images[part], batch.targets[part], batch.weights[part], starts)
+
+
+def _concatenate(parts: Sequence[Batch]) -> Batch:
+    starts = [one.starts for one in parts if one.starts is not None]
+    return Batch(
+        torch.cat([one.images for one in parts]),
+        torch.cat([one.targets for one in parts]),
+        torch.cat([one.weights for one in parts]),
+        torch.cat(starts) if starts else None,
+    )
