@@ -163,15 +163,15 @@ def table(variants: Sequence[Variant], data: Path, output: Path) -> Table:
             found, note = isbi_scores(scores, truth), notes[variant.name]
             averaged = f"{rotations} rotations averaged" if rotations > 1 else "no rotations averaged"
             measures = (f"{found.warping:.6f}", f"{found.rand:.4f}", f"{found.pixel:.4f}", f"{found.v_rand:.4f}")
-            rows.append([f"{variant.words}; {averaged}", *measures, str(note["steps"]), _hours(note)])
+            rows.append([f"{variant.words}; {averaged}", *measures, str(note["steps"]), _minutes(note)])
             _note(output, variant.name, rotations=rotations, **asdict(found))
     rows += [[*published, "", ""] for published in PUBLISHED]
-    columns = ("", "warping error", "Rand error", "pixel error", "V-Rand", "steps", "hours")
+    columns = ("", "warping error", "Rand error", "pixel error", "V-Rand", "steps", "min")
     return Table("ISBI 2012", "Trained on slices 00-23, tested on 24-29.", columns, rows)
 
 
-def _hours(note: dict[str, float]) -> str:
-    return f"{note['processor_seconds'] / 3600:.2f}"
+def _minutes(note: dict[str, float]) -> str:
+    return f"{note['processor_seconds'] / 60:.1f}"
 
 
 def _notes(output: Path) -> dict[str, dict[str, float]]:

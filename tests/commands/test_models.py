@@ -21,6 +21,7 @@ def test_the_card_of_a_file_says_what_its_header_does(trained: Path, capsys: pyt
     assert facts["Classes"] == "background, object; painted as objects"
     assert str(trained) in facts["File"]
     assert facts["Channels"].startswith("1")
+    assert "Learned objects of image.tif, from scratch." in said
     assert "2 levels, 4 channels" in facts["Network"]
     assert "percentiles 1 and 99.8" in facts["Normalisation"]
     assert "from scratch, 2 steps, seed 0" in facts["Trained"]

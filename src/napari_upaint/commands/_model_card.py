@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_upaint.io.models import ModelCard, ModelHeader
+from napari_upaint.io.provenance import own_summary
 
 _LONGEST = 36  # characters of a cell
 
@@ -19,14 +20,15 @@ def overview(cards: Sequence[ModelCard]) -> list[tuple[str, ...]]:
         size = f"{card.path.stat().st_size / 1e6:.1f}"
         channels, classes = _channels(header), _short(", ".join(header.output_names))
         kind = f"{network.variant} {network.width}x{network.depth}"
-        rows.append((card.name, size, f"{network.ndim}D", kind, channels, classes, header.summary or header.name))
+        rows.append((card.name, size, f"{network.ndim}D", kind, channels, classes, own_summary(header) or header.name))
     return rows
 
 
 def describe(path: Path, header: ModelHeader) -> str:
     """Return the card of a model: the one beside its file, where there is one, and all that the file itself says."""
     beside = path.with_suffix(".md")
-    title = beside.read_text(encoding="utf-8").rstrip() if beside.is_file() else f"# {path.stem}\n\n{header.summary}"
+    own = f"# {path.stem}\n\n{own_summary(header)}"
+    title = beside.read_text(encoding="utf-8") if beside.is_file() else own
     lines = [f"* **{name}**: {text}" for name, text in _facts(path, header) if text]
     return "\n".join([title.rstrip(), "", "## The file", "", *lines])
 

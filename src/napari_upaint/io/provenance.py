@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from napari_upaint import __version__
+from napari_upaint.io.model_header import ModelHeader
 
 _PACKAGES = ("torch", "numpy")
 
@@ -55,3 +56,15 @@ def command_line(arguments: Sequence[str]) -> str:
     """Return a command as it would be typed; of paths only the last part, folders are nobody's business."""
     plain = [part.rstrip("/" + os.sep).replace(os.sep, "/").rsplit("/", 1)[-1] or part for part in arguments]
     return shlex.join(plain)
+
+
+def own_summary(header: ModelHeader) -> str:
+    """Return where a trained model comes from in one sentence; its header has inherited the words of its start."""
+    images, start = header.provenance.get("images"), header.provenance.get("start")
+    if not images or not start:
+        return header.summary
+    names = list(dict.fromkeys(images))
+    which = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    came = "from scratch" if start == "from scratch" else f"starting from {start}"
+    what = "classes" if header.kind == "classes" else "objects"
+    return f"Learned {what} of {which}, {came}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_upaint.io.models import ModelHeader, describe_models, read_header
+from napari_upaint.io.provenance import own_summary
 from napari_upaint.settings import Kind
 
 # Older runs stay on the disk, but the list must not need much scrolling.
@@ -51,15 +52,3 @@ def read_choice(path: Path) -> ModelChoice:
 def _choice(name: str, path: Path, header: ModelHeader, summary: str) -> ModelChoice:
     ndim = header.architecture.ndim
     return ModelChoice(name, path, f"{summary} For volumes (3D)." if ndim == 3 else summary, header.kind, ndim)
-
-
-def own_summary(header: ModelHeader) -> str:
-    """Return where a trained model comes from in one sentence; its header has inherited the words of its start."""
-    images, start = header.provenance.get("images"), header.provenance.get("start")
-    if not images or not start:
-        return header.summary
-    names = list(dict.fromkeys(images))
-    which = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
-    came = "from scratch" if start == "from scratch" else f"starting from {start}"
-    what = "classes" if header.kind == "classes" else "objects"
-    return f"Learned {what} of {which}, {came}."
