@@ -322,8 +322,8 @@ def test_images_that_cannot_be_learnt_from_get_a_sentence(sample, start):
     with pytest.raises(AnnotationError, match=r"different numbers of channels \(\[1, 3\]\)"):
         run([sample, colour])
     volume = Sample(np.zeros((1, 2, 120, 130)), np.stack([sample.annotation] * 2), sample.normalization)
-    with pytest.raises(AnnotationError, match="planes"):
+    with pytest.raises(ModelError, match="is for planes"):
         run([volume])
     solid = replace(start, header=replace(start.header, architecture=replace(start.header.architecture, ndim=3)))
-    with pytest.raises(ModelError, match="3D model"):
+    with pytest.raises(ModelError, match=r"start is for volumes \(3D\) but discs is a plane"):
         run([sample], solid)
