@@ -7,18 +7,31 @@ from collections.abc import Callable, Mapping
 from app_model.types import KeyBinding
 from napari.viewer import Viewer
 
+from napari_upaint.widgets._gestures import KEY_ACTIONS
+
 
 class Keys:
     """Binds keys that are free in the viewer; a key that somebody else has taken stays theirs.
 
     A labels layer has its own P and B: napari asks the active layer first, so plain letters would sometimes paint and
     sometimes segment. Those two are bound with Shift only.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    actions : mapping of str to callable
+        What to do for each name in `KEY_ACTIONS`.
     """
 
     def __init__(self, viewer: Viewer, actions: Mapping[str, Callable[[], None]]) -> None:
         self._viewer = viewer
-        self._actions = actions
+        self._actions = {key: actions[declared.name] for declared in KEY_ACTIONS for key in declared.keys}
         self._bound: dict[str, Callable[[Viewer], None]] = {}
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """The keys that were free."""
+        return frozenset(self._bound)
 
     def bind(self) -> None:
         """Take the keys."""

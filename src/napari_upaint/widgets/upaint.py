@@ -8,13 +8,14 @@ from functools import partial
 import napari.viewer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_upaint.session.drive import TASKS
 from napari_upaint.widgets._autosaving import Autosaving
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
+from napari_upaint.widgets._help import HelpSheet
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
 from napari_upaint.widgets._keys import Keys
@@ -46,6 +47,7 @@ class UPaintDock(QWidget):
         super().__init__()
         self._viewer = viewer
         self._open = False
+        self.help: HelpSheet | None = None
         self.sections = Sections()
         self.layers = Layers(viewer, self)
         self.bridge = JobBridge(self, tasks)
@@ -84,19 +86,14 @@ class UPaintDock(QWidget):
         self.destroyed.connect(partial(JobBridge.close, self.bridge))
 
     def _actions(self) -> dict[str, Callable[[], None]]:
-        train, segment = self.working.train_or_stop, self.working.segment_view
-        background, following = self.choosing.take_background, self.choosing.take_next
-        # P and B alone belong to napari's labels layers.
-        return {
-            "T": train,
-            "Shift-T": train,
-            "Shift-P": segment,
-            "Shift-B": background,
-            "N": following,
-            "Shift-N": following,
-            "Shift-L": self.preview.toggle,
-            "U": self.where_next.search,
-            "Shift-U": self.where_next.search,
+        return {  # for the keys in `KEY_ACTIONS`
+            "train": self.working.train_or_stop,
+            "segment": self.working.segment_view,
+            "background": self.choosing.take_background,
+            "next": self.choosing.take_next,
+            "where": self.where_next.search,
+            "preview": self.preview.toggle,
+            "help": self.show_help,
         }
 
     def _compose(self) -> None:
@@ -116,7 +113,7 @@ class UPaintDock(QWidget):
             ("Settings", s.settings),
         ):
             if title:
-                column.addWidget(_heading(title))
+                column.addLayout(_heading(title, self._help_button() if section is s.image else None))
             column.addWidget(section)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -132,6 +129,25 @@ class UPaintDock(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll, 1)
         outer.addWidget(s.message)
+
+    def _help_button(self) -> QToolButton:
+        button = QToolButton(text="?", toolTip="Show all keys and gestures. Key: F1 over the image")
+        button.setAccessibleName("Keys and gestures")
+        button.clicked.connect(self.show_help)
+        return button
+
+    def show_help(self) -> None:
+        """Show the sheet of keys and gestures, or close it."""
+        if self.help is not None and self.help.isVisible():
+            self.help.close()
+            return
+        self.help = HelpSheet(self.keys.bound, self)
+        self.help.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.help.destroyed.connect(self._help_closed)
+        self.help.show()
+
+    def _help_closed(self) -> None:
+        self.help = None
 
     # -- coming and going ----------------------------------------------------------------------------------------
 
@@ -153,6 +169,8 @@ class UPaintDock(QWidget):
         self._open = False
         self._viewer.events.theme.disconnect(self._follow_theme)
         self.keys.release()
+        if self.help is not None:
+            self.help.close()
         self.preview.close()
         self.learning_on.close()
         self.choosing.close()
@@ -197,7 +215,11 @@ class UPaintDock(QWidget):
             self._release()
 
 
-def _heading(text: str) -> QLabel:
+def _heading(text: str, button: QWidget | None = None) -> QHBoxLayout:
     label = QLabel(f"<b>{text}</b>")
     label.setContentsMargins(0, 4, 0, 0)
-    return label
+    row = QHBoxLayout()
+    row.addWidget(label, 1)
+    if button is not None:
+        row.addWidget(button)
+    return row

@@ -1,0 +1,74 @@
+"""Every key and gesture, declared once: the bindings and the help sheet are made from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAction:
+    """Something that the dock does when a key is pressed while the mouse is over the image.
+
+    Attributes
+    ----------
+    name : str
+        By which the dock finds what is to be done.
+    keys : tuple of str
+        As napari takes them; each does the same.
+    text : str
+        For the help sheet.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """Something that can be done with mouse or keyboard and is bound elsewhere."""
+
+    how: str
+    text: str
+
+
+# P, B and L alone belong to napari's labels layers.
+KEY_ACTIONS = (
+    KeyAction("train", ("T", "Shift-T"), "Train, or stop the training"),
+    KeyAction("segment", ("Shift-P",), "Segment the plane in view"),
+    KeyAction("background", ("Shift-B",), "Take the brush for the background"),
+    KeyAction("next", ("N", "Shift-N"), "Take the brush for the next object or class"),
+    KeyAction("where", ("U", "Shift-U"), "Go to the most uncertain place that is not painted; again: to the next"),
+    KeyAction("preview", ("Shift-L",), "Switch the live preview on or off"),
+    KeyAction("help", ("F1",), "Show or close this sheet"),
+)
+
+# What napari calls them in its settings: the user may have given them other keys.
+NAPARI_ACTIONS = {
+    "activate_labels_paint_mode": "Brush",
+    "activate_labels_erase_mode": "Eraser: back to unlabelled",
+    "activate_labels_fill_mode": "Fill an area of one label",
+    "activate_labels_polygon_mode": "Paint a polygon",
+    "activate_labels_picker_mode": "Pick a label from the image",
+    "activate_labels_pan_zoom_mode": "Move the view",
+    "increase_brush_size": "Larger brush",
+    "decrease_brush_size": "Smaller brush",
+    "increase_label_id": "Label one up",
+    "decrease_label_id": "Label one down",
+    "new_label": "A label that is not used yet",
+}
+
+GESTURES = (
+    Gesture("Drag with the brush", "Paint; what is not painted is not learnt from"),
+    Gesture("Space + drag", "Move the view while painting"),
+    Gesture("Wheel", "Closer or further away"),
+    Gesture("Ctrl+Z, Ctrl+Shift+Z", "Undo and redo strokes"),
+    Gesture("Click on a row of the table", "Go to its object"),
+    Gesture("Click on an object of the labels", "Select its row in the table, with the hand (6) in hand"),
+    Gesture("Tab, Shift+Tab", "Next or previous control of the dock, top to bottom"),
+)
+
+
+def pressed(key: str) -> str:
+    """Return a key as it is written for a reader."""
+    return key.replace("-", "+") if len(key) > 1 else key

@@ -1,0 +1,55 @@
+"""The help sheet: every key that is bound stands in it."""
+
+from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
+
+
+def press(viewer, key):
+    viewer.keymap[next(one for one in viewer.keymap if str(one) == key)](viewer)
+
+
+def test_every_key_is_declared_bound_and_on_the_sheet(viewer, dock):
+    bound = {str(key) for key in viewer.keymap}
+    dock.show_help()
+    words = dock.help.words()
+    for action in KEY_ACTIONS:
+        assert action.name in dock._actions()
+        assert {pressed(key) for key in action.keys} <= bound
+        assert words[words.index(action.text) - 1] == " or ".join(pressed(key) for key in action.keys)
+    assert set(dock._actions()) == {action.name for action in KEY_ACTIONS}
+    for text in (*NAPARI_ACTIONS.values(), *(gesture.text for gesture in GESTURES)):
+        assert text in words
+    assert words[words.index("Eraser: back to unlabelled") - 1] == "1 or E"
+
+
+def test_no_key_is_declared_twice():
+    keys = [key for action in KEY_ACTIONS for key in action.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_f1_opens_and_closes_it(viewer, dock, qtbot):
+    press(viewer, "F1")
+    assert dock.help.isVisible()
+    press(viewer, "F1")
+    qtbot.waitUntil(lambda: dock.help is None, timeout=2000)
+    press(viewer, "F1")
+    assert dock.help.isVisible()
+
+
+def test_it_goes_with_the_dock(viewer, dock, qtbot):
+    dock.show_help()
+    sheet = dock.help
+    with qtbot.waitSignal(sheet.destroyed, timeout=2000):
+        viewer.window.remove_dock_widget(dock)
+    assert dock.help is None
+    assert "F1" not in {str(key) for key in viewer.keymap}
+
+
+def test_a_key_of_somebody_else_stays_theirs_and_the_sheet_says_so(viewer, open_dock):
+    viewer.bind_key("F1", lambda _viewer: None)
+    viewer.bind_key("U", lambda _viewer: None)
+    dock = open_dock()
+    dock.show_help()
+    words = dock.help.words()
+    assert "Show or close this sheet (taken by another plug-in)" in words
+    where = next(action.text for action in KEY_ACTIONS if action.name == "where")
+    assert words[words.index(where) - 1] == "Shift+U"
