@@ -164,3 +164,47 @@ def test_what_cannot_be_moved_costs_a_sentence(painted, train, settled, monkeypa
     assert "Cannot move" in painted.sections.message.text()
     assert len(section.runs()) == 1
     assert painted.sections.model.choice().path == run.model
+
+
+def test_compare_two_runs_on_the_view(viewer, painted, train, settled):
+    first = train()
+    viewer.layers["cells annotation"].paint((40, 40), 3)
+    second = train()
+    section = painted.sections.history
+    button = section.buttons["compare"]
+    section.select(first.id)
+    assert not button.isEnabled()
+    assert button.toolTip().startswith("Select two runs")
+    section.select(first.id, second.id)
+    assert button.isEnabled()
+    button.click()
+    assert not painted.sections.train.button.isEnabled()
+    settled()
+    compared = [layer for layer in viewer.layers if layer.name.startswith("cells: cells ")]
+    assert len(compared) == 2
+    assert painted.sections.message.text().startswith("Compared: the layers 'cells ")
+    colours = [layer.colormap.map(1) for layer in compared]
+    assert not np.allclose(*colours)
+    for layer in compared:
+        assert layer.contour
+        assert layer.data[20, 20] == 1
+        assert not layer.data[50, 60]
+        np.testing.assert_allclose(layer.scale, viewer.layers["cells"].scale)
+    assert painted.sections.labels.combo.currentText() == "cells annotation"
+    assert painted.sections.labels.combo.count() == 1  # they are results, not annotations
+    assert painted.sections.train.button.isEnabled()
+    button.click()
+    settled()
+    assert len([layer for layer in viewer.layers if layer.name.startswith("cells: ")]) == 2
+
+
+def test_a_comparison_that_fails_says_so(viewer, painted, train, settled):
+    first = train()
+    train()
+    section = painted.sections.history
+    section.list.selectAll()
+    first.model.write_bytes(b"rubbish")
+    section.buttons["compare"].click()
+    settled()
+    assert "is no U-Paint model" in painted.sections.message.text()
+    assert painted.sections.train.button.isEnabled()

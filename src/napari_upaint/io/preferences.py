@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def preferences_from(raw: dict[str, Any]) -> Preferences:
         if type(value) is not type(one.default):
             continue
         try:
-            Preferences(**{one.name: value})
+            replace(Preferences(), **good, **{one.name: value})
         except UserError:
             continue
         good[one.name] = value

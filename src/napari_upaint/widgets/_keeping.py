@@ -40,6 +40,7 @@ class Keeping(QObject):
         self.history.said.connect(sections.message.show_message)
         self.history.model_changed.connect(working.show_view)
         working.situation_changed.connect(self.history.allow)
+        sections.history.compare_wanted.connect(working.compare)
         working.training.ended.connect(self.history.refresh)
         self.copying = Copying(layers, choosing, sections, self)
         self.copying.device = bridge.device

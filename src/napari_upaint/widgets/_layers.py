@@ -15,6 +15,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._link_layers import LinkLayers
@@ -60,7 +61,10 @@ class Layers(QObject):
         self.stale_plane, self.relabel = results.stale_plane, results.relabel
         self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
         self.weights = WeightLayers(viewer, results)
+        self.regions = RegionLayers(viewer, results, self)
+        self.regions.changed.connect(self.edited)  # they are part of what is annotated
         self.files = FileLayers(viewer)
+        self.compared = ComparedLayers(viewer, results)
         self._results = results
         self.guide = GuideLayers(viewer, results)
         self.objects = ObjectLayers(viewer, self.guide, self)

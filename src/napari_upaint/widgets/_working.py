@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,9 +13,11 @@ from napari_upaint.errors import UserError
 from napari_upaint.session.history import find_start
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.session.protocol import DeviceRequest
+from napari_upaint.session.run import Run
 from napari_upaint.widgets import _reasons as reasons
 from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._comparing import ComparePlan, Comparing
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._measured import MeasuredImages
@@ -47,6 +49,7 @@ class Working(QObject):
         self.measured = measured = MeasuredImages()
         self.training = Training(bridge, measured, self)
         self.segmenting = Segmenting(bridge, measured, self)
+        self.comparing = Comparing(layers, bridge, measured, self)
         self.relabelling = Relabelling(layers, sections.settings, self)
         self.relabelling.failed.connect(self.fail)
         self.relabelling.relabelled.connect(self._allow)
@@ -75,13 +78,17 @@ class Working(QObject):
         section.wanted.connect(self.segment)
         section.stop_wanted.connect(self.segmenting.stop)
         self.segmenting.progress.connect(section.progress.show_fraction)
+        section.stop_wanted.connect(self.comparing.stop)
+        self.comparing.progress.connect(section.progress.show_fraction)
+        self.comparing.ended.connect(self._compared)
+        self.comparing.failed.connect(self._compared)
         self.segmenting.segmented.connect(self._plane_segmented)
         self.segmenting.ended.connect(self._segmenting_ended)
 
     @property
     def busy(self) -> bool:
         """Whether anything runs, or results are still on their way into the layers."""
-        running = self.training.running or self.segmenting.running
+        running = self.training.running or self.segmenting.running or self.comparing.running
         return running or self.relabelling.busy or self.tables.running or len(self._turns) > 0
 
     def labelling(self) -> bool:
@@ -92,7 +99,7 @@ class Working(QObject):
         """Stop everything and end the engine process."""
         self._turns.clear()
         self.relabelling.close()
-        for work in (self.training, self.segmenting, self.tables):
+        for work in (self.training, self.segmenting, self.comparing, self.tables):
             work.abandon()
         self._bridge.close()
 
@@ -101,7 +108,7 @@ class Working(QObject):
     def _allow(self) -> None:
         running = {
             "training": self.training.running,
-            "segmenting": self.segmenting.running or len(self._turns) > 0,
+            "segmenting": self.segmenting.running or self.comparing.running or len(self._turns) > 0,
         }
         now = next((name for name, runs in running.items() if runs), "")
         image = self._choosing.image()
@@ -260,6 +267,21 @@ class Working(QObject):
             self.segmenting.stop()
         self._quiet = True
         self.fail(sentence, kind="warning")
+
+    def compare(self, runs: Sequence[Run]) -> None:
+        """Segment what is in view with the models of two runs."""
+        targets, s = self._targets("view"), self._sections.settings
+        if targets and len(runs) == 2 and not self.comparing.running:
+            self._sections.message.clear()
+            self._sections.segment.show_running(True)
+            # The older one first: then and now.
+            self.comparing.start(ComparePlan((runs[1], runs[0]), targets[0], s.predict.value(), s.objects.value()))
+            self._allow()
+
+    def _compared(self, words: str, details: str | None = None) -> None:
+        self._sections.segment.show_running(False)
+        self._allow()
+        self._sections.message.show_message(words, "info" if details is None else "error", details or "")
 
     def _segmenting_ended(self, summary: Segmented) -> None:
         self._turns.add(partial(self._segmenting_over, summary))
