@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
+import pytest
+from skimage.color import rgb2lab
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_rgb, label_rgba, rgb
 
@@ -26,3 +30,23 @@ def test_unlabelled_is_transparent() -> None:
     assert not colours[0].any()
     assert (colours[1:, 3] == 1).all()
     assert np.allclose(colours[1:9, :3] * 255, label_rgb(np.arange(1, 9)))
+
+
+# How those see linear RGB who lack one kind of cones: Machado et al. (2009), severity 1.
+SEEN_BY = {
+    "all cones": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+@pytest.mark.parametrize("cones", SEEN_BY)
+def test_the_first_eight_colours_can_be_told_apart_with_any_cones(cones) -> None:
+    colours = label_rgb(np.arange(1, 9)) / 255
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    seen = (linear @ np.array(SEEN_BY[cones]).T).clip(0, 1)
+    lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055))
+    apart = [float(np.linalg.norm(a - b)) for a, b in combinations(lab, 2)]
+    # 2.3 is a difference that is just seen side by side; these lie apart from each other, and they are thin.
+    assert min(apart) > 15
