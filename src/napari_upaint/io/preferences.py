@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -40,17 +41,14 @@ def load_preferences() -> Preferences:
 
 def preferences_from(raw: dict[str, Any]) -> Preferences:
     """Return preferences of values from a file or another program, each checked by itself."""
-    good: dict[str, Any] = {}
+    good = Preferences()
     for one in fields(Preferences):
-        value = raw.get(one.name)
-        if type(value) is not type(one.default):
-            continue
-        try:
-            replace(Preferences(), **good, **{one.name: value})
-        except UserError:
-            continue
-        good[one.name] = value
-    return Preferences(**good)
+        value: Any = raw.get(one.name)
+        if type(value) is type(one.default):
+            with contextlib.suppress(UserError):
+                changed: dict[str, Any] = {one.name: value}
+                good = replace(good, **changed)
+    return good
 
 
 def save_preferences(preferences: Preferences) -> Path:

@@ -23,6 +23,7 @@ from napari_upaint.widgets._new_layers import MARK, new_annotation
 from napari_upaint.widgets._object_layers import ObjectLayers
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
 from napari_upaint.widgets._preview_layer import PreviewLayer
+from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 from napari_upaint.widgets._weight_layers import WeightLayers
