@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._preview_layer import placed
 from napari_upaint.widgets._viewed import MOST, Viewed, cut, for_scale
@@ -173,23 +174,30 @@ def test_deleting_the_layer_switches_it_off(viewer, dock, live, qtbot):
 
 
 def test_another_model_is_seen_at_once(viewer, dock, live, qtbot, tmp_path):
-    from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
-
     header = ModelHeader(
         "c", Architecture(n_outputs=3), classes=("background", "class 2", "class 3"), kind="classes", scale=0.5
     )
     path = save_model(ModelFile(header, {"b": np.zeros(1, np.float32)}), tmp_path / "c.safetensors")
     viewer.add_image(picture(), name="cells")
     live()
-    # Twice: only the first answer tells at which scale it sees.
-    result = live(lambda: dock.sections.model.open_file(path), pictures=2)
+    result = live(lambda: dock.sections.model.open_file(path))
     assert result.kind == "classes"
     layer = shown(viewer)
-    assert layer.data.shape == (30, 40)
-    np.testing.assert_allclose(layer.scale, (2, 2))
-    np.testing.assert_allclose(layer.translate, (0.5, 0.5))
     assert set(np.unique(layer.data)) <= {0, 1, 2, 3, 4}
     assert list(layer.features["label"][:2]) == ["background", "class 1"]
+
+
+def test_a_model_that_sees_images_small_sees_far(viewer, dock, live, tmp_path):
+    path = save_model(ModelFile(ModelHeader("c", Architecture(), scale=0.5), {}), tmp_path / "c.safetensors")
+    viewer.add_image(picture((1200, 1400)), name="cells")
+    live()
+    layer = shown(viewer)
+    assert layer.data.shape == (MOST, MOST)
+    # Twice: only the first answer tells at which scale it sees.
+    live(lambda: dock.sections.model.open_file(path), pictures=2)
+    assert layer.data.shape == (600, 700)
+    np.testing.assert_allclose(layer.scale, (2, 2))
+    np.testing.assert_allclose(layer.translate, (0.5, 0.5))
 
 
 def test_from_scratch_there_is_nothing_to_see_before_the_first_training(viewer, dock, live, qtbot):
@@ -310,7 +318,10 @@ def test_a_wide_view_is_clipped_to_its_middle():
     box, _ = for_scale(wide, 2.0)
     assert [side.stop - side.start for side in box] == [MOST // 2, MOST // 2]
     small = viewed(np.zeros((7, 5), np.uint8), (slice(6, 7), slice(0, 5)))
-    assert for_scale(small, 0.25)[0] == (slice(4, 8), slice(0, 4))
+    assert for_scale(small, 0.25) == ((slice(6, 7), slice(0, 5)), 1)
+    middling = viewed(np.zeros((1500, 900), np.uint8), (slice(0, 1500), slice(3, 900)))
+    assert for_scale(middling, 0.25) == ((slice(0, 1500), slice(2, 900)), 2)
+    assert for_scale(middling, 1.0) == ((slice(238, 1262), slice(3, 900)), 1)
 
 
 @pytest.mark.parametrize("pyramid", [False, True])
@@ -319,7 +330,7 @@ def test_what_is_sent_has_context_and_is_shrunk(pyramid):
     fine = rng.integers(0, 200, (300, 420)).astype(np.uint16)
     halves = fine.reshape(150, 2, 210, 2).mean((1, 3)).astype(np.float32)
     look = viewed(fine, (slice(100, 200), slice(0, 420)), (fine, halves) if pyramid else ())
-    box, shrunk = for_scale(look, 0.5)
+    box, shrunk = look.box, 2
     view = cut(look, box, shrunk, 3, None, lambda _: "measured")
     assert (view.id, view.shrunk, view.normalization) == (3, 2, "measured")
     assert view.image.shape == (1, 50 + 64, 210)

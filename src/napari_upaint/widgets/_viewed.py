@@ -52,10 +52,12 @@ class Viewed:
 def for_scale(viewed: Viewed, scale: float) -> tuple[Box, int]:
     """Return what of a view is shown by a model that sees images at a scale, and by how much it is shrunk before.
 
-    A model that sees an image at a quarter of its size sees four times as far for the same work.
+    A model that sees an image at a quarter of its size sees four times as far for the same work; what is too wide to
+    be sent as it is is shrunk, never below what the model sees.
     """
     edge = int(min(MOST / scale, _MOST_READ))
-    shrunk = max(1, int(1 / scale + 1e-6))
+    seen = min(edge, max(side.stop - side.start for side in viewed.box))
+    shrunk = max(1, min(-(-seen // MOST), int(1 / scale + 1e-6)))
     sides = []
     for side, n in zip(viewed.box, viewed.image.shape[-2:], strict=True):
         low, high = side.start, side.stop

@@ -8,13 +8,14 @@ from functools import partial
 import napari.viewer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_upaint.session.drive import TASKS
 from napari_upaint.widgets._autosaving import Autosaving
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
+from napari_upaint.widgets._column_scroll import ColumnScroll
 from napari_upaint.widgets._help import HelpSheet
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
@@ -116,18 +117,9 @@ class UPaintDock(QWidget):
                 column.addLayout(_heading(title, self._help_button() if section is s.image else None))
             column.addWidget(section)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        # Wide enough for its widest row and the scroll bar: it never scrolls sideways.
-        bar = scroll.verticalScrollBar()
-        assert bar is not None
-        scroll.setMinimumWidth(inner.minimumSizeHint().width() + bar.sizeHint().width())
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(ColumnScroll(inner), 1)
         outer.addWidget(s.message)
 
     def _help_button(self) -> QToolButton:

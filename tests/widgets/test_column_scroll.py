@@ -1,0 +1,29 @@
+"""The column of the dock is never cut at its side."""
+
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_upaint.widgets._column_scroll import ColumnScroll
+
+
+def test_it_grows_with_its_widest_row(qtbot):
+    column = QWidget()
+    layout = QVBoxLayout(column)
+    scroll = ColumnScroll(column)
+    outer = QWidget()
+    QVBoxLayout(outer).addWidget(scroll)
+    qtbot.addWidget(outer)
+    outer.show()
+    before = outer.minimumSizeHint().width()
+    layout.addWidget(QLabel("a row that is wider than all that were there before it came, by far"))
+    qtbot.waitUntil(lambda: outer.minimumSizeHint().width() > before + 100, timeout=2000)
+    outer.resize(outer.minimumSizeHint())
+    qtbot.waitUntil(lambda: scroll.viewport().width() >= column.minimumSizeHint().width(), timeout=2000)
+
+
+def test_the_dock_shows_its_rows_in_full(viewer, open_dock, qtbot):
+    viewer.window._qt_window.show()
+    dock = open_dock()
+    for section in (dock.sections.train, dock.sections.segment, dock.sections.labels):
+        qtbot.waitUntil(lambda one=section: one.width() >= one.minimumSizeHint().width(), timeout=5000)
+    right = dock.sections.train.live.mapTo(dock, dock.sections.train.live.rect().topRight()).x()
+    assert right <= dock.width()
