@@ -1,11 +1,13 @@
 """Laws of regions: which pixels they hold, and that nothing painted is ever changed by them."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.core.regions import Region, box_region, fill_background, learnt, region_mask
+from napari_upaint.core.regions import Region, as_notes, box_region, fill_background, from_notes, learnt, region_mask
 
 BOXES = st.tuples(*(st.integers(-5, 25) for _ in range(4)))
 
@@ -57,3 +59,11 @@ def test_unlabelled_becomes_background_and_paint_stays(dtype, seed):
     assert filled.dtype == left.dtype == annotation.dtype
     assert fill_background(annotation, None) is annotation
     assert learnt(annotation, None) is annotation
+
+
+def test_regions_are_the_same_again_after_json():
+    regions = (box_region("annotated", 1, 2, 3, 4, (5,)), Region("validation", ((0.25, 1), (2, 3), (4, 5))))
+    assert from_notes(json.loads(json.dumps(as_notes(regions)))) == regions
+    damaged = [*as_notes(regions), {"purpose": "other"}, {"purpose": "annotated", "corners": [[1]], "index": []}, 7]
+    assert from_notes(damaged) == regions
+    assert from_notes(None) == ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -102,6 +102,24 @@ def learnt(annotation: np.ndarray, validation: np.ndarray | None) -> np.ndarray:
     left = annotation.copy()
     left[validation] = 0
     return left
+
+
+def as_notes(regions: Iterable[Region]) -> list[dict[str, Any]]:
+    """Return regions as JSON holds them."""
+    return [asdict(region) for region in regions]
+
+
+def from_notes(notes: Any) -> tuple[Region, ...]:
+    """Return the regions that `as_notes` wrote; what is none is left out."""
+    found = []
+    for note in notes if isinstance(notes, list) else []:
+        try:
+            corners = tuple((float(y), float(x)) for y, x in note["corners"])
+            if note["purpose"] in PURPOSES and len(corners) > 2:
+                found.append(Region(note["purpose"], corners, tuple(int(i) for i in note["index"])))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return tuple(found)
 
 
 def _mark(plane: np.ndarray, corners: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_upaint.core.regions import as_notes, from_notes
 from napari_upaint.session.project import Autosaved, autosave, autosaved, discard, new_autosave, restore
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
@@ -100,7 +101,8 @@ class Autosaving(QObject):
         with self._one_at_a_time:  # or the older of two savings could end last
             for one in painted:
                 replaced = self._replaced.get(one.path)
-                saved = autosave(one.annotation.data, one.path, {"kind": one.kind, "layer": one.annotation.name})
+                notes = {"kind": one.kind, "layer": one.annotation.name, "regions": as_notes(one.annotation.regions)}
+                saved = autosave(one.annotation.data, one.path, notes)
                 if saved and replaced is not None:
                     discard(replaced)
 
@@ -148,6 +150,7 @@ class Autosaving(QObject):
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
         self._kind(kind)
         key = self._layers.new_annotation(image.key, kind, painted)
+        self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
         self._paths[key] = path = new_autosave(image.name, image.shape)
         self._replaced[path] = saved
         self._choosing.choose_annotation(key)

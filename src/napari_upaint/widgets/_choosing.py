@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 from qtpy.QtCore import QObject, Signal
 
@@ -59,9 +60,11 @@ class Choosing(QObject):
         return self._layers.image(key) if key is not None else None
 
     def annotation(self) -> AnnotationSource | None:
-        """Return the chosen labels."""
-        key = self._sections.labels.combo.key()
-        return self._layers.annotation(key) if key is not None else None
+        """Return the chosen labels, with the regions of the chosen image."""
+        key, image = self._sections.labels.combo.key(), self._sections.image.combo.key()
+        if key is None:
+            return None
+        return replace(self._layers.annotation(key), regions=self._layers.regions.of(image))
 
     def kind(self) -> Kind:
         """Return whether objects or classes are painted."""

@@ -39,6 +39,8 @@ KEY_ACTIONS = (
     KeyAction("background", ("Shift-B",), "Take the brush for the background"),
     KeyAction("next", ("N", "Shift-N"), "Take the brush for the next object or class"),
     KeyAction("where", ("U", "Shift-U"), "Go to the most uncertain place that is not painted; again: to the next"),
+    KeyAction("region", ("Shift-R",), "Draw a rectangle in which everything is annotated"),
+    KeyAction("validation", ("Shift-V",), "Turn the selected region into 'validation only', or back"),
     KeyAction("preview", ("Shift-L",), "Switch the live preview on or off"),
     KeyAction("help", ("F1",), "Show or close this sheet"),
 )

@@ -21,6 +21,7 @@ from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._painted_list import PaintedList
+from napari_upaint.widgets._region_row import RegionRow
 from napari_upaint.widgets._restore_offer import RestoreOffer
 
 _MEANING: dict[Kind, str] = {
@@ -56,6 +57,7 @@ class LabelsSection(QWidget):
         self._meaning.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.offer = RestoreOffer()
         self.painted = PaintedList()
+        self.regions = RegionRow()
         self._explain()
         self._compose()
         self.objects.setChecked(True)
@@ -90,6 +92,7 @@ class LabelsSection(QWidget):
         column.addLayout(top)
         column.addLayout(kinds)
         column.addLayout(brush)
+        column.addWidget(self.regions)
         column.addWidget(self._meaning)
         column.addWidget(self.painted)
 

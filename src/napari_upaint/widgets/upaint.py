@@ -26,6 +26,7 @@ from napari_upaint.widgets._linking import Linking
 from napari_upaint.widgets._live_weights import LiveWeights
 from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._preview import Preview
+from napari_upaint.widgets._regions import Regions
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._table_window import TableWindow
 from napari_upaint.widgets._uncertainty import Uncertainty
@@ -75,6 +76,8 @@ class UPaintDock(QWidget):
         self.preview = Preview(*here, self.bridge, self)
         self.preview.failed.connect(partial(self.working.fail, kind="warning"))
         self.learning_on = LearningOn(*here, self)
+        self.regions = Regions(self.layers, self.choosing, self.sections, self)
+        self.regions.failed.connect(partial(self.working.fail, kind="warning"))
         self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
         self.live_weights.failed.connect(self.working.fail)
         self.keys = Keys(viewer, self._actions())
@@ -94,6 +97,8 @@ class UPaintDock(QWidget):
             "next": self.choosing.take_next,
             "where": self.where_next.search,
             "preview": self.preview.toggle,
+            "region": self.regions.draw,
+            "validation": self.regions.turn,
             "help": self.show_help,
         }
 

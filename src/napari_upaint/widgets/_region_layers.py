@@ -1,0 +1,148 @@
+"""The layer '<image> regions': where all is annotated, and where paint judges only. A part of `Layers`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.core.regions import Purpose, Region
+from napari_upaint.widgets._new_layers import MARK, mark
+from napari_upaint.widgets._open_layers import find, image_source
+from napari_upaint.widgets._result_layers import ResultLayers
+from napari_upaint.widgets._sources import ImageSource
+
+# What stands in a region and in the layer's features, and its colour: told apart by the colour-blind, too.
+WORDS: dict[Purpose, str] = {"annotated": "fully annotated", "validation": "validation only"}
+COLOURS: dict[Purpose, str] = {"annotated": "#56b4e9", "validation": "#e69f00"}
+_PURPOSES = {words: purpose for purpose, words in WORDS.items()}
+
+
+class RegionLayers(QObject):
+    """At most one layer of regions for each image."""
+
+    changed = Signal()  # a region was drawn, moved, turned into another or deleted
+
+    def __init__(self, viewer: Viewer, results: ResultLayers, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._results = viewer, results
+
+    def of(self, image: Hashable) -> tuple[Region, ...]:
+        """Return the regions of an image, in its pixels."""
+        layer = self._find(image)
+        if layer is None:
+            return ()
+        shapes = zip(layer.data, layer.shape_type, layer.features["purpose"], strict=True)
+        regions = (_region(np.asarray(data, float), kind, words) for data, kind, words in shapes)
+        return tuple(region for region in regions if region is not None)
+
+    def draw(self, image: Hashable) -> None:
+        """Take the tool for a new region, fully annotated; the layer is made if there is none."""
+        layer = self._made(image)
+        self._viewer.layers.selection.active = layer
+        layer.selected_data = set()
+        self._next(layer, "annotated")
+        layer.mode = "add_rectangle"
+
+    def put(self, image: Hashable, regions: Sequence[Region]) -> None:
+        """Show regions that were drawn before, besides those that are there."""
+        if not regions:
+            return
+        layer, active = self._made(image), self._viewer.layers.selection.active
+        for region in regions:
+            self._next(layer, region.purpose)
+            leading = np.tile(np.asarray(region.index, float), (len(region.corners), 1))
+            data = np.concatenate([leading, np.asarray(region.corners, float)], axis=1)
+            layer.add(data, shape_type="rectangle" if _is_rectangle(region) else "polygon")
+        self._next(layer, "annotated")
+        layer.selected_data = set()
+        if active is not None:
+            self._viewer.layers.selection.active = active
+
+    def turn(self, image: Hashable) -> int:
+        """Turn the selected regions, or the one that was drawn last, into the other sort; return how many."""
+        layer = self._find(image)
+        chosen = sorted(layer.selected_data) or list(range(layer.nshapes))[-1:] if layer is not None else []
+        if not chosen:
+            return 0
+        words = list(layer.features["purpose"])
+        other: Purpose = "annotated" if _PURPOSES.get(words[chosen[0]]) == "validation" else "validation"
+        colours = np.array(layer.edge_color)
+        for index in chosen:
+            words[index] = WORDS[other]
+            colours[index] = _rgba(other)
+        layer.features = layer.features.assign(purpose=words)
+        layer.edge_color = colours
+        layer.text.color = "white"
+        layer.refresh_text()
+        self.changed.emit()
+        return len(chosen)
+
+    def _made(self, image: Hashable) -> Any:
+        layer = self._find(image)
+        if layer is None:
+            layer = Layer.create(*_new_regions(image_source(find(self._viewer, image))))
+            layer.events.data.connect(self._edited)
+            self._results.add(layer, len(self._viewer.layers))
+        return layer
+
+    def _edited(self, *_: Any) -> None:
+        self.changed.emit()
+
+    def _find(self, image: Hashable) -> Any:
+        wanted = (image, "regions")
+        marks = ((layer, layer.metadata.get(MARK, {})) for layer in self._viewer.layers)
+        return next((layer for layer, found in marks if (found.get("of"), found.get("what")) == wanted), None)
+
+    def _next(self, layer: Any, purpose: Purpose) -> None:
+        """Say what the next region will be."""
+        layer.feature_defaults = {"purpose": WORDS[purpose]}
+        with layer.block_update_properties():
+            layer.current_edge_color = COLOURS[purpose]
+
+
+def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:
+    """Return an empty layer of regions as napari's layer data."""
+    options = {
+        "name": f"{image.name} regions",
+        "metadata": mark(image, "regions"),
+        "ndim": len(image.shape),
+        "features": {"purpose": np.array([], dtype=object)},
+        "feature_defaults": {"purpose": WORDS["annotated"]},
+        "text": {"string": "{purpose}", "size": 9, "color": "white", "anchor": "upper_left"},
+        "face_color": "transparent",
+        "edge_color": COLOURS["annotated"],
+        "edge_width": max(1.0, min(image.shape[-2:]) / 250),
+        "opacity": 1.0,
+    }
+    return None, options | image.placement.options(), "shapes"
+
+
+def _region(data: np.ndarray, kind: str, words: object) -> Region | None:
+    """Return a shape as a region; lines and paths have no inside."""
+    if kind in ("line", "path") or len(data) < 3:
+        return None
+    corners = _ellipse(data[:, -2:]) if kind == "ellipse" else data[:, -2:]
+    index = tuple(round(float(at)) for at in data[0, :-2])
+    purpose = _PURPOSES.get(str(words), "annotated")
+    return Region(purpose, tuple((float(y), float(x)) for y, x in corners), index)
+
+
+def _ellipse(corners: np.ndarray) -> np.ndarray:
+    """Return a polygon along the ellipse in a rectangle, (4, 2)."""
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
+    a, b = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    return np.asarray(corners.mean(axis=0) + np.cos(angle) * a + np.sin(angle) * b)
+
+
+def _is_rectangle(region: Region) -> bool:
+    corners = np.asarray(region.corners)
+    return len(corners) == 4 and bool(np.allclose(corners[0] + corners[2], corners[1] + corners[3]))
+
+
+def _rgba(purpose: Purpose) -> list[float]:
+    return [int(COLOURS[purpose][at : at + 2], 16) / 255 for at in (1, 3, 5)] + [1.0]

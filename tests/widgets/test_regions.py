@@ -1,0 +1,173 @@
+"""Regions drawn on the real layer: what is learnt, what judges, what the weight map shows, and that they are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
+from test_live_weights import event, shown, tick
+from test_upaint import paint, picture, press
+
+from napari_upaint.core.regions import fill_background, learnt
+from napari_upaint.core.weight_map import weight_map
+from napari_upaint.io.models import load_model
+
+
+def drag(viewer, layer, start, stop):
+    """Draw a rectangle as the mouse does."""
+    mouse_press_callbacks(layer, event(viewer, "mouse_press", start))
+    for part in (0.3, 0.7, 1.0):
+        mouse_move_callbacks(layer, event(viewer, "mouse_move", tuple(np.add(start, part * np.subtract(stop, start)))))
+    mouse_release_callbacks(layer, event(viewer, "mouse_release", stop))
+
+
+def draw(viewer, dock, start, stop, name="cells regions"):
+    dock.sections.labels.regions.draw_button.click()
+    layer = viewer.layers[name]
+    assert layer.mode == "add_rectangle"
+    assert viewer.layers.selection.active is layer
+    drag(viewer, layer, start, stop)
+    return layer
+
+
+@pytest.fixture
+def painted(viewer, open_dock, qtbot):
+    dock = open_dock("upaint_sampling_tasks")
+    viewer.add_image(picture(), name="cells")
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["cells annotation"])
+    dock.sections.train.seconds.setValue(1)
+    return dock
+
+
+def told(dock, settle):
+    """Train and return what the engine was given."""
+    dock.sections.train.button.click()
+    settle(dock)
+    return load_model(dock.sections.model.choice().path).header.provenance["samples"]
+
+
+def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painted, settle, qtbot):
+    layer = viewer.layers["cells annotation"]
+    before = layer.data.copy()
+    qtbot.waitUntil(lambda: painted.sections.train.button.isEnabled(), timeout=5000)
+    draw(viewer, painted, (5.2, 5.1), (34.6, 39.7))
+    filled = before.copy()
+    filled[6:35, 6:40][filled[6:35, 6:40] == 0] = 1
+    rows = painted.sections.labels.painted.rows
+    qtbot.waitUntil(lambda: rows()[0][1] == f"{(filled == 1).sum():,} px".replace(",", " "), timeout=5000)
+    [sample] = told(painted, settle)
+    assert sample == {"values": [0, 1, 2], "learnt": np.bincount(filled.ravel()).tolist(), "judged": 0}
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_what_is_painted_in_a_validation_region_is_not_learnt(viewer, painted, settle, qtbot):
+    layer = viewer.layers["cells annotation"]
+    for label, row, column in ((1, 8, 65), (2, 20, 65)):
+        layer.paint((row, column), label)
+    regions = draw(viewer, painted, (1, 55), (28, 78))
+    assert list(regions.features["purpose"]) == ["fully annotated"]
+    painted.sections.labels.regions.turn_button.click()
+    assert list(regions.features["purpose"]) == ["validation only"]
+    qtbot.waitUntil(lambda: painted.sections.train.button.isEnabled(), timeout=5000)
+    [sample] = told(painted, settle)
+    inside = (layer.data[1:29, 55:79] > 0).sum()
+    assert sample["judged"] == inside > 0
+    assert sum(sample["learnt"][1:]) == (layer.data > 0).sum() - inside
+    painted.sections.labels.regions.turn_button.click()
+    assert list(regions.features["purpose"]) == ["fully annotated"]
+
+
+def test_the_weight_map_respects_regions(viewer, painted, qtbot):
+    tick(painted, qtbot)
+    layer = viewer.layers["cells annotation"]
+    draw(viewer, painted, (5, 5), (30, 40))
+    press(viewer, "Shift+V")
+    draw(viewer, painted, (25, 30), (55, 70))
+    annotation = painted.choosing.annotation()
+    assert [region.purpose for region in annotation.regions] == ["validation", "annotated"]
+    found = shown(painted, viewer, qtbot)
+    rectangles = {purpose: np.zeros(layer.data.shape, bool) for purpose in ("validation", "annotated")}
+    rectangles["validation"][5:31, 5:41] = True
+    rectangles["annotated"][25:56, 30:71] = True
+    expected = learnt(fill_background(layer.data, rectangles["annotated"]), rectangles["validation"])
+    np.testing.assert_allclose(found, weight_map(expected, "objects"), rtol=1e-5, atol=1e-5)
+    regions = viewer.layers["cells regions"]
+    regions.selected_data = {0, 1}
+    regions.remove_selected()
+    found = shown(painted, viewer, qtbot)
+    np.testing.assert_allclose(found, weight_map(layer.data, "objects"), rtol=1e-5, atol=1e-5)
+
+
+def test_regions_of_a_stack_lie_on_their_slice(viewer, open_dock, settle, qtbot):
+    dock = open_dock("upaint_sampling_tasks")
+    viewer.add_image(picture((4, 60, 80)), name="cells", scale=(3, 0.5, 0.5), translate=(1, 2, 3))
+    dock.sections.labels.new_button.click()
+    viewer.dims.set_current_step(0, 2)
+    paint(viewer.layers["cells annotation"], (2,))
+    image = viewer.layers["cells"]
+    dock.sections.labels.regions.draw_button.click()
+    layer = viewer.layers["cells regions"]
+    box = np.array([[(2, 5, 5), (2, 5, 40), (2, 30, 40), (2, 30, 5)]], float)
+    layer.add_rectangles(box)
+    [region] = dock.choosing.annotation().regions
+    assert region.index == (2,)
+    np.testing.assert_allclose(layer.data_to_world((2, 5, 5)), image.data_to_world((2, 5, 5)))
+    planes = [dock.choosing.annotation().part((plane,)) for plane in range(4)]
+    assert [int((plane == 1).sum()) > 100 for plane in planes] == [False, False, True, False]
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    [sample] = told(dock, settle)
+    assert sample["learnt"][1] == (planes[2] == 1).sum()
+
+
+def test_regions_are_told_apart_by_colour_and_text(viewer, painted):
+    layer = draw(viewer, painted, (5, 5), (30, 40))
+    draw(viewer, painted, (35, 5), (50, 40))
+    painted.regions.turn()
+    assert [str(words) for words in layer.text.values] == ["fully annotated", "validation only"]
+    assert not np.allclose(layer.edge_color[0], layer.edge_color[1])
+    draw(viewer, painted, (35, 50), (50, 70))  # the next one is an ordinary one again
+    assert list(layer.features["purpose"]) == ["fully annotated", "validation only", "fully annotated"]
+    np.testing.assert_allclose(layer.edge_color[2], layer.edge_color[0])
+
+
+def test_buttons_say_why_they_do_not_work(viewer, dock):
+    row = dock.sections.labels.regions
+    assert row.draw_button.toolTip() == "Open an image first."
+    viewer.add_image(picture(), name="cells")
+    assert row.draw_button.toolTip() == "Press 'New labels' first."
+    dock.sections.labels.new_button.click()
+    assert row.draw_button.isEnabled()
+    assert row.turn_button.toolTip() == "Draw a region first."
+    dock.regions.turn()
+    assert "no region yet" in dock.sections.message.text()
+
+
+def test_keys(viewer, painted):
+    press(viewer, "Shift+R")
+    layer = viewer.layers["cells regions"]
+    assert layer.mode == "add_rectangle"
+    drag(viewer, layer, (5, 5), (30, 40))
+    press(viewer, "Shift+V")
+    assert list(layer.features["purpose"]) == ["validation only"]
+    press(viewer, "Shift+B")
+    assert viewer.layers.selection.active is viewer.layers["cells annotation"]
+
+
+def test_regions_come_back_with_what_was_painted(viewer, painted, open_dock, qtbot):
+    draw(viewer, painted, (5, 5), (30, 40))
+    draw(viewer, painted, (35, 5), (50, 40))
+    painted.regions.turn()
+    before = painted.choosing.annotation().regions
+    painted.autosaving.save_now()
+    qtbot.waitUntil(lambda: not painted.autosaving._saving.busy, timeout=5000)
+    viewer.window.remove_dock_widget(painted)
+    viewer.layers.clear()
+    dock = open_dock()
+    viewer.add_image(picture(), name="cells")
+    qtbot.waitUntil(lambda: not dock.sections.labels.offer.isHidden(), timeout=5000)
+    dock.sections.labels.offer.restore_button.click()
+    qtbot.waitUntil(lambda: "cells regions" in viewer.layers, timeout=5000)
+    assert dock.choosing.annotation().regions == before
+    assert viewer.layers.selection.active is viewer.layers["cells annotation"]
