@@ -23,7 +23,10 @@ def test_it_grows_with_its_widest_row(qtbot):
 def test_the_dock_shows_its_rows_in_full(viewer, open_dock, qtbot):
     viewer.window._qt_window.show()
     dock = open_dock()
-    for section in (dock.sections.train, dock.sections.segment, dock.sections.labels):
-        qtbot.waitUntil(lambda one=section: one.width() >= one.minimumSizeHint().width(), timeout=5000)
-    right = dock.sections.train.live.mapTo(dock, dock.sections.train.live.rect().topRight()).x()
-    assert right <= dock.width()
+    live = dock.sections.train.live
+
+    def fits():
+        return live.mapTo(dock, live.rect().topRight()).x() <= dock.width() < 500
+
+    qtbot.waitUntil(fits, timeout=5000)
+    assert live.width() >= live.minimumSizeHint().width()
