@@ -100,8 +100,13 @@ class JobBridge(QObject):
             self._engine = EngineProcess(tasks=self._tasks, **self._options)
         return self._engine
 
+    def let_go(self) -> EngineProcess | None:
+        """Hand the engine over to be closed, which takes a while; a later job starts a new one."""
+        engine, self._engine = self._engine, None
+        return engine
+
     def close(self) -> None:
         """End the engine process; a later job starts a new one."""
-        engine, self._engine = self._engine, None
+        engine = self.let_go()
         if engine is not None:
             engine.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
 
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._copying import Copying
+from napari_upaint.widgets._engine_row import EngineMemory
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._notifying import Notifying
 from napari_upaint.widgets._preferences import PreferenceWatch
 from napari_upaint.widgets._resuming import Resuming
 from napari_upaint.widgets._sections import Sections
@@ -42,6 +45,12 @@ class Keeping(QObject):
         working.situation_changed.connect(self.history.allow)
         sections.history.compare_wanted.connect(working.compare)
         working.training.ended.connect(self.history.refresh)
+        self.memory = EngineMemory(bridge, sections.train.engine, self)
+        self.memory.failed.connect(working.fail)
+        working.situation_changed.connect(self.memory.allow)
+        if isinstance(parent, QWidget):
+            self.notifying = Notifying(parent, sections.message)
+            working.situation_changed.connect(self.notifying.follow)
         self.copying = Copying(layers, choosing, sections, self)
         self.copying.device = bridge.device
         self.copying.failed.connect(working.fail)
@@ -72,3 +81,4 @@ class Keeping(QObject):
         self.history.close()
         self.resuming.close()
         self.copying.close()
+        self.memory.close()

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from napari_upaint.engine.progress import TrainProgress
+from napari_upaint.widgets._engine_row import EngineRow
 from napari_upaint.widgets._form import never_by_wheel
 from napari_upaint.widgets._live_section import LiveSection
 from napari_upaint.widgets._loss_plot import LossPlot
@@ -44,6 +45,7 @@ class TrainSection(QWidget):
         self.device.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.device.setMinimumHeight(2 * self.device.fontMetrics().lineSpacing())  # it may need two lines later
         self.device.setToolTip("What the engine computes on; it runs in a process of its own.")
+        self.engine = EngineRow()
         self._compose()
 
     def _compose(self) -> None:
@@ -61,6 +63,7 @@ class TrainSection(QWidget):
         column.addWidget(self.progress)
         column.addWidget(self.plot)
         column.addWidget(self.device)
+        column.addWidget(self.engine)
 
     def _clicked(self) -> None:
         (self.stop_wanted if self.running else self.train_wanted).emit()

@@ -1,0 +1,116 @@
+"""How much memory the engine process holds, and a button that gives it back."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._reasons import Situation, busy
+
+_EVERY = 2000  # ms
+_NONE = "The engine is not running; it starts with the next training or segmentation."
+_TIP = (
+    "End the engine process: all its memory is free again, also that of the graphics card. It starts again by itself."
+)
+
+
+class EngineRow(QWidget):
+    """A line of words and a button; its size stays while the number changes."""
+
+    free_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.words = QLabel()
+        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.words.setToolTip("Memory of this computer that the engine process holds now, in MB or GB.")
+        self.button = QPushButton("Free memory")
+        self.button.clicked.connect(self.free_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.words, 1)
+        row.addWidget(self.button)
+
+    def show_memory(self, held: int | None, running: bool) -> None:
+        """Show how many bytes the engine holds; None where nobody knows."""
+        if not running:
+            self.words.setText("Engine: not running")
+        else:
+            self.words.setText("Engine: running" if held is None else f"Engine: {size(held)} of memory")
+
+    def allow(self, why: str) -> None:
+        """Enable the button, or say why it cannot be pressed (empty: it can)."""
+        self.button.setEnabled(not why)
+        self.button.setToolTip(why or _TIP)
+
+
+class EngineMemory(QObject):
+    """Watches the engine process, and ends it when its user wants the memory."""
+
+    failed = Signal(str, str)
+
+    def __init__(self, bridge: JobBridge, row: EngineRow, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge, self._row = bridge, row
+        self._situation = Situation()
+        self._ending = Work(self)
+        self._ending.done.connect(self.look)
+        self._ending.failed.connect(self.failed)
+        row.free_wanted.connect(self.free)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_EVERY)
+        self._timer.timeout.connect(self.look)
+        self._timer.start()
+        self.look()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._timer.stop()
+        self._ending.forget()
+
+    def allow(self, situation: Situation) -> None:
+        """Follow what runs."""
+        self._situation = situation
+        self.look()
+
+    def look(self, *_: object) -> None:
+        """Show the memory of now."""
+        pid = self._bridge.pid
+        self._row.show_memory(held_by(pid) if pid is not None else 0, pid is not None)
+        self._row.allow(busy(self._situation) or ("" if pid is not None else _NONE))
+
+    def free(self) -> None:
+        """End the engine process, in a thread: it gets half a second to do so itself."""
+        engine = self._bridge.let_go()
+        if engine is not None:
+            self._ending.start(engine.close)
+        self.look()
+
+
+def held_by(pid: int) -> int | None:
+    """Return how many bytes of memory a process holds, None where the system does not tell."""
+    try:  # a line of numbers of pages: total, resident, ...
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return _asked(pid)
+    import resource
+
+    return pages * resource.getpagesize()
+
+
+def _asked(pid: int) -> int | None:
+    """Ask psutil, which napari brings along, where there is no /proc."""
+    try:
+        return int(import_module("psutil").Process(pid).memory_info().rss)
+    except Exception:  # not installed, or the process is gone
+        return None
+
+
+def size(n_bytes: int) -> str:
+    """Return bytes in words: '412 MB', '1.3 GB'."""
+    return f"{n_bytes / 2**30:.1f} GB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.0f} MB"

@@ -1,0 +1,39 @@
+"""Says that something long has ended, to somebody who looks at another window meanwhile."""
+
+from __future__ import annotations
+
+import time
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_upaint.widgets._message import MessageLine
+from napari_upaint.widgets._reasons import Situation
+
+LONG = 30.0  # seconds; nobody leaves for less
+_ENDED = {"training": "The training ended", "segmenting": "Segmenting ended"}
+
+
+class Notifying(QObject):
+    """Watches what runs. The entry of the window blinks in the task bar, and napari shows a note."""
+
+    def __init__(self, dock: QWidget, message: MessageLine) -> None:
+        super().__init__(dock)
+        self._dock, self._message = dock, message
+        self._activity, self._began = "", 0.0
+
+    def follow(self, situation: Situation) -> None:
+        """Take note of what runs now."""
+        if situation.activity == self._activity:
+            return
+        ended, seconds = self._activity, time.monotonic() - self._began
+        self._activity, self._began = situation.activity, time.monotonic()
+        if ended in _ENDED and seconds >= LONG and not self._dock.window().isActiveWindow():
+            # The message line has the outcome a moment later.
+            QTimer.singleShot(0, lambda: self._tell(_ENDED[ended]))
+
+    def _tell(self, words: str) -> None:
+        QApplication.alert(self._dock.window())
+        outcome = self._message.text()
+        show_info(f"{words}: {outcome}" if outcome else f"{words}.")

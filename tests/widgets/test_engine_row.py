@@ -1,0 +1,60 @@
+"""The memory of the engine process, and giving it back."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from napari_upaint.widgets._engine_row import held_by, size
+
+
+def test_sizes_in_words():
+    assert size(412 * 2**20) == "412 MB"
+    assert size(int(1.31 * 2**30)) == "1.3 GB"
+
+
+def test_memory_of_this_process():
+    before = held_by(os.getpid())
+    assert before is not None
+    block = np.ones(64 * 2**20, np.uint8)
+    assert held_by(os.getpid()) - before > 32 * 2**20
+    del block
+
+
+def test_free_memory_ends_the_engine_and_the_next_job_starts_one(viewer, dock, settle, qtbot, alive):
+    row = dock.sections.train.engine
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=20000)
+    dock.keeping.memory.look()
+    assert row.words.text().endswith("MB of memory")
+    assert row.button.isEnabled()
+    first = dock.bridge.pid
+    row.button.click()
+    assert row.words.text() == "Engine: not running"
+    assert not row.button.isEnabled()
+    assert "starts with the next training" in row.button.toolTip()
+    qtbot.waitUntil(lambda: not alive(first), timeout=5000)
+    image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
+    image[10:30, 10:30] += 60
+    viewer.add_image(image, name="cells")
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    assert viewer.layers["cells labels"].data[20, 20] == 1
+    assert dock.bridge.pid not in (None, first)
+
+
+def test_not_while_something_runs(viewer, dock, settle, qtbot):
+    viewer.add_image(np.random.default_rng(0).random((60, 80)), name="cells")
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.brush_size = 6
+    layer.paint((50, 60), 1)
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.button.click()
+    button = dock.sections.train.engine.button
+    assert not button.isEnabled()
+    assert "training is running" in button.toolTip()
+    settle(dock)
+    assert button.isEnabled()
