@@ -176,16 +176,37 @@ def test_an_error_in_a_thread_is_told_when_all_have_stopped(broken):
 
     def draw(numbers):
         if numbers[0] == broken:
-            raise MemoryError("too large")
+            raise ValueError("broken")
         computing.extend(numbers)
         return batch_of(network, numbers)
 
     learner = learner_of(network)
-    with pytest.raises(MemoryError, match="too large"):
+    with pytest.raises(ValueError, match="broken"):
         learner.step(draw, 0, QUESTION)
     assert computing == [1 - broken]
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert torch.get_num_threads() == 2
+    learner.close()
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_where_memory_is_short_fewer_tiles_are_learnt(enough):
+    network = network_of()
+    learner = learner_of(network)
+
+    def draw(numbers):
+        if numbers[0] == 1 and learner.most > 1:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+        if not enough:
+            raise MemoryError
+        return batch_of(network, numbers)
+
+    if enough:
+        assert learner.step(draw, 0, QUESTION)[1] == 1
+        assert learner.step(draw, 1, QUESTION)[1] == 1
+    else:
+        with pytest.raises(MemoryError):
+            learner.step(draw, 0, QUESTION)
     learner.close()
 
 

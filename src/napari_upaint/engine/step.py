@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from napari_upaint.engine.blocks import Dropout
-from napari_upaint.engine.device import autocast
+from napari_upaint.engine.device import autocast, is_out_of_memory
 from napari_upaint.engine.device_sampling import Batch, Draw
 from napari_upaint.engine.losses import hold_on, painted_cross_entropy
 from napari_upaint.engine.threads import training_threads
@@ -83,16 +83,27 @@ class Learner:
         self._pool.shutdown()
 
     def step(self, draw: Draw, first: int, question: Question) -> tuple[float, int]:
-        """Learn tiles `first`, `first` + 1, ...; return their mean loss and how many they were."""
+        """Learn tiles `first`, `first` + 1, ...; return their mean loss and how many they were.
+
+        Where memory does not suffice for so many, this step and all that follow learn half as many.
+        """
         self.network.train()
+        while True:
+            try:
+                return self._step(draw, first, question)
+            except (RuntimeError, MemoryError) as error:
+                if self.most == 1 or not is_out_of_memory(error):
+                    raise
+                self.most //= 2
+
+    def _step(self, draw: Draw, first: int, question: Question) -> tuple[float, int]:
         if self.device.type != "cpu":
-            loss, count = self._batch(draw(range(first, first + self.most)), first, question), self.most
-        else:
-            threads, began = training_threads(), time.perf_counter()
-            threads.use()
-            count, each = share_out(torch.get_num_threads(), self.most)
-            loss = self._side_by_side(draw, first, question, count, each)
-            threads.took((time.perf_counter() - began) / count)
+            return self._batch(draw(range(first, first + self.most)), first, question), self.most
+        threads, began = training_threads(), time.perf_counter()
+        threads.use()
+        count, each = share_out(torch.get_num_threads(), self.most)
+        loss = self._side_by_side(draw, first, question, count, each)
+        threads.took((time.perf_counter() - began) / count)
         return loss, count
 
     def _side_by_side(self, draw: Draw, first: int, question: Question, count: int, each: int) -> float:
@@ -152,7 +163,7 @@ class Learner:
 
     def _move(self) -> None:
         if self.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimizer.step()
 
 
