@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from qtpy.QtCore import QTimer
 
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
+from napari_upaint.session.run import list_runs
 
 SECONDS = 15
 PATIENCE = 180
@@ -121,6 +124,56 @@ def test_kill_in_the_middle(viewer, loop, settle, nuclei, qtbot):
     assert iou(viewer.layers["cells labels"].data, nuclei.truth) > 0.4
 
 
+def test_painting_goes_on_while_it_learns(viewer, open_dock, loop, settle, nuclei, qtbot):
+    """With the preview on: new strokes and their undoing are taken up, the steps go on, the record tells of all."""
+    dock = open_dock(TASKS)
+    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.live.preview.setChecked(True)
+    shown, heard = [], []
+    dock.preview.shown.connect(shown.append)
+    dock.working.training.samples_heard.connect(heard.append)
+    half = nuclei.strokes * (np.arange(nuclei.strokes.shape[1]) < 300)
+    loop(nuclei.image.data, half, seconds=600, dock=dock)
+    loss = dock.sections.train.plot.loss
+    qtbot.waitUntil(lambda: len(loss) > 3 and any(one.step for one in shown), timeout=PATIENCE * 1000)
+    layer = viewer.layers["cells annotation"]
+    paint(layer, nuclei.strokes - half)
+    assert (layer.data == nuclei.strokes).all()
+    for act in (lambda: None, layer.undo, layer.redo):
+        act()
+        count, steps = len(heard), len(loss)
+        qtbot.waitUntil(lambda at=count: len(heard) > at, timeout=PATIENCE * 1000)
+        qtbot.waitUntil(lambda at=steps: len(loss) > at + 2, timeout=PATIENCE * 1000)
+    assert [one.problem for one in heard] == [""] * 3
+    steps = [one.step for one in shown if one.step]
+    assert steps == sorted(set(steps))
+    picture = viewer.layers["cells preview"]
+    at = tuple(round(float(n)) for n in picture.translate)
+    seen = nuclei.truth[at[0] : at[0] + picture.data.shape[0], at[1] : at[1] + picture.data.shape[1]]
+    assert iou(picture.data, seen) > 0.5
+    dock.sections.train.button.click()
+    settle(dock, 60)
+    (run,) = list_runs()
+    assert run.painted == {1: int((nuclei.strokes == 1).sum()), 2: int((nuclei.strokes > 1).sum())}
+
+
+def test_a_preview_comes_at_once_after_an_image_was_opened(viewer, open_dock, qtbot, nuclei, record_property):
+    dock = open_dock(TASKS)
+    viewer.add_image(nuclei.image.data, name="cells")
+    qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
+    shown = []
+    dock.preview.shown.connect(shown.append)
+    dock.preview.toggle()
+    qtbot.waitUntil(lambda: bool(shown), timeout=PATIENCE * 1000)  # loads the network
+    began = time.perf_counter()
+    dock.sections.settings.objects.control("threshold").setValue(0.6)
+    qtbot.waitUntil(lambda: len(shown) > 1, timeout=PATIENCE * 1000)
+    record_property("seconds of a preview", time.perf_counter() - began)
+    height, width = viewer.layers["cells preview"].data.shape
+    assert width * height > 200_000
+    assert iou(viewer.layers["cells preview"].data, nuclei.truth[:height, :width]) > 0.4
+
+
 class Lateness:
     """How late a timer of 20 ms comes on the GUI thread, in milliseconds."""
 
@@ -146,6 +199,26 @@ class Lateness:
         self._timer.stop()
 
 
+@contextmanager
+def painting(viewer):
+    """Paint a stroke now and then, with a pause after some."""
+    numbers = count()
+
+    def stroke():
+        number = next(numbers)
+        layer = viewer.layers["cells annotation"]
+        if number % 20 < 12:
+            layer.paint((20 + 3 * (number % 20), 30 + 7 * (number // 20 % 60)), 1)
+
+    timer = QTimer()
+    timer.timeout.connect(stroke)
+    timer.start(100)
+    try:
+        yield
+    finally:
+        timer.stop()
+
+
 def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle, nuclei, qtbot, record_property):
     """Beyond what the same viewer shows when idle: software OpenGL draws slowly, and adding a layer is napari's own."""
     viewer.window._qt_window.show()
@@ -168,11 +241,27 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
         dock.sections.segment.buttons["layer"].click()
         settle(dock, PATIENCE)
     segmenting = timer.take()
+    with painting(viewer):
+        qtbot.wait(4000)
+    painted = timer.take()  # napari's own
+    dock.preview.toggle()
+    dock.sections.train.live.learn.setChecked(True)
+    qtbot.waitUntil(lambda: not dock.preview.busy, timeout=PATIENCE * 1000)
+    dock.sections.train.button.click()
+    qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=PATIENCE * 1000)
+    timer.take()
+    with painting(viewer):
+        qtbot.wait(8000)
+    learning = timer.take()
+    settle(dock, PATIENCE)
     timer.stop()
     measured = f"95 % and maximum in ms: idle {idle}, first {first}, training {training}, segmenting {segmenting}"
+    measured += f", painting {painted}, painting while it learns and shows {learning}"
     record_property("lateness", measured)
     print(measured)
     # The first layers of results take napari a tenth of a second, several times that where others want the processor.
     for (p95, most), limit in ((first, 250), (training, 250), (segmenting, 250)):
         assert p95 - idle[0] < 50, measured
         assert most - idle[1] < limit, measured
+    assert learning[0] - painted[0] < 50, measured
+    assert learning[1] - max(painted[1], idle[1]) < 250, measured
