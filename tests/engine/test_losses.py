@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.engine.losses import hold_on, painted_cross_entropy
+from napari_upaint.engine.losses import hold_on, keep_apart, painted_cross_entropy
 
 
 def drawn(seed, classes=3, shape=(6, 7), batch=2, painted=0.6):
@@ -146,3 +146,43 @@ def test_holding_on_pulls_only_where_asked():
     hold_on(logits, start, where).backward()
     moved = logits.grad.abs().sum(1) > 0
     np.testing.assert_array_equal(moved, where)
+
+
+def two_in_one():
+    """Logits that see one object where two were painted, narrower in the middle."""
+    logits = torch.zeros(1, 3, 8, 21)
+    logits[:, 1] = 4
+    logits[:, 1, :, 10] = 1
+    painted = torch.zeros(1, 8, 21, dtype=torch.int32)
+    painted[0, 4, 2:6], painted[0, 4, 14:18] = 1, 2
+    return logits, painted
+
+
+def test_painted_objects_are_pushed_apart_where_they_are_narrowest():
+    logits, painted = two_in_one()
+    logits.requires_grad_()
+    keep_apart(logits, painted, border=True).backward()
+    pushed = logits.grad[0, 1] > 0
+    assert pushed.any() and not pushed[:, :10].any() and not pushed[:, 11:].any()
+    torch.testing.assert_close(logits.grad[0, 0], logits.grad[0, 2])  # background and border are as good
+
+
+@pytest.mark.parametrize("border", [True, False])
+def test_steps_along_it_part_the_objects(border):
+    logits, painted = two_in_one()
+    logits.requires_grad_()
+    before = float(keep_apart(logits, painted, border=border).detach())
+    for _ in range(60):
+        loss = keep_apart(logits, painted, border=border)
+        if not loss.requires_grad:
+            break
+        (gradient,) = torch.autograd.grad(loss, logits)
+        logits = (logits - 4 * gradient).detach().requires_grad_()
+    assert before > 0 and float(loss) == 0
+
+
+@pytest.mark.parametrize("ids", [(0, 0), (3, 3), (-1, 2), (0, 5)])
+def test_without_two_objects_there_is_nothing_to_keep_apart(ids):
+    logits, painted = two_in_one()
+    painted = torch.where(painted == 1, ids[0], torch.where(painted == 2, ids[1], 0)).int()
+    assert float(keep_apart(logits, painted, border=True)) == 0

@@ -126,6 +126,24 @@ def test_image_target_and_weights_are_varied_together():
         assert agrees[known].mean() > 0.97
 
 
+def test_tiles_know_which_object_was_painted_and_where_background_is(painted, prepared):
+    sampler = sampler_of(prepared)
+    for number in range(6):
+        tile = sampler.draw(number)
+        np.testing.assert_array_equal(tile.objects == -1, tile.target == 0)
+        np.testing.assert_array_equal(tile.objects > 0, tile.target > 0)
+    assert len(np.unique(prepared[0].objects)) == len(np.unique(painted))
+    assert not (sampler.objects[0] * prepared[0].held_out).any()
+    assert sampler_of(prepared_of(painted, kind="classes", border=None)).draw(0).objects is None
+
+
+def test_ids_of_objects_may_be_huge():
+    annotation = np.zeros((60, 60), np.int64)
+    annotation[5, 5:50], annotation[30, 5:50], annotation[50, 5:50] = 1, 2**40, 2**40 + 1
+    values = np.unique(prepared_of(annotation)[0].objects)
+    assert len(values) == 4 and values[0] == -1 and values[-1] < 10
+
+
 def test_held_out_paint_is_never_trained_on():
     """Paint held-out pixels with a class of their own: it never appears in a tile."""
     annotation = paint_strokes(np.asarray(open_sample("cells_phase").truth)[:300, :300], np.random.default_rng(0))

@@ -25,12 +25,15 @@ class Batch:
         (B, [z,] y, x): int16 with -1 unlabelled; float32.
     starts : torch.Tensor or None
         (B, K, [z,] y, x), float32.
+    objects : torch.Tensor or None
+        (B, [z,] y, x), int32.
     """
 
     images: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
     starts: torch.Tensor | None
+    objects: torch.Tensor | None = None
 
 
 Draw = Callable[[Sequence[int]], Batch]
@@ -43,7 +46,9 @@ def together(tiles: Sequence[TrainingTile]) -> Batch:
         torch.from_numpy(np.stack(arrays))
         for arrays in zip(*((tile.image, tile.target, tile.weights) for tile in tiles), strict=True)
     )
-    return Batch(images, targets, weights, torch.from_numpy(np.stack(starts)) if starts else None)
+    objects = [tile.objects for tile in tiles if tile.objects is not None]
+    known = (torch.from_numpy(np.stack(arrays)) if arrays else None for arrays in (starts, objects))
+    return Batch(images, targets, weights, *known)
 
 
 def drawing(sampler: Sampler, device: torch.device) -> Draw:
@@ -68,6 +73,7 @@ class DeviceSampler:
         self._coefficients = [self._put(one.coefficients) for one in sampler.prepared]
         self._targets = [self._put(one) for one in sampler.targets]
         self._weights = [self._put(one.weights) for one in sampler.prepared]
+        self._objects = [self._put(one) for one in sampler.objects]
         known = sampler.start
         self._starts = None if known is None or callable(known) else [self._put(one) for one in known]
 
@@ -98,20 +104,23 @@ class DeviceSampler:
         elif self._starts is not None:
             starts = device_warp.read_linear(self._starts[index], at)
         targets, weights = (device_warp.read_nearest(one[index], at) for one in (self._targets, self._weights))
-        return Batch(images, targets, weights, starts)
+        objects = device_warp.read_nearest(self._objects[index], at) if self._objects else None
+        return Batch(images, targets, weights, starts, objects)
 
 
 def _one(batch: Batch, row: int) -> Batch:
     part = slice(row, row + 1)
-    starts = None if batch.starts is None else batch.starts[part]
-    return Batch(batch.images[part], batch.targets[part], batch.weights[part], starts)
+    starts, objects = (None if one is None else one[part] for one in (batch.starts, batch.objects))
+    return Batch(batch.images[part], batch.targets[part], batch.weights[part], starts, objects)
 
 
 def _concatenate(parts: Sequence[Batch]) -> Batch:
     starts = [one.starts for one in parts if one.starts is not None]
+    objects = [one.objects for one in parts if one.objects is not None]
     return Batch(
         torch.cat([one.images for one in parts]),
         torch.cat([one.targets for one in parts]),
         torch.cat([one.weights for one in parts]),
         torch.cat(starts) if starts else None,
+        torch.cat(objects) if objects else None,
     )

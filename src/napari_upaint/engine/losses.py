@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from napari_upaint.core.labels import IGNORED
+from napari_upaint.core.leaks import leaks
 
 
 def painted_cross_entropy(
@@ -49,3 +50,36 @@ def hold_on(logits: torch.Tensor, start: torch.Tensor, where: torch.Tensor) -> t
     log_p = torch.log_softmax(logits.float(), dim=1)
     each = (start * (torch.log(start.clamp(min=1e-6)) - log_p)).sum(1)
     return (each * where).sum() / where.sum().clamp(min=1)
+
+
+def keep_apart(logits: torch.Tensor, objects: torch.Tensor, *, border: bool) -> torch.Tensor:
+    """Return the mean of -log(score of not being inside an object) where painted objects run together.
+
+    Strokes show the insides of objects and not the borders between them; but two that were painted as two are two, so
+    that every path between them crosses a border. Pushed apart is where the best path is narrowest (as in the maximin
+    affinity of Turaga et al. 2009, here for a few strokes).
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        (1, K, [Z,] Y, X).
+    objects : torch.Tensor
+        (1, [Z,] Y, X), integers: above 0 painted as that object, 0 unlabelled, below 0 painted as background.
+    border : bool
+        Whether the last output is the border between objects, which is as good as background here.
+
+    Returns
+    -------
+    torch.Tensor
+        0 where no two objects run together.
+    """
+    painted = objects[0].cpu().numpy()
+    ids = painted[painted > 0]
+    if not len(ids) or ids.min() == ids.max():
+        return logits.new_zeros(())
+    log_p = torch.log_softmax(logits[0].float(), dim=0)
+    outside = torch.logaddexp(log_p[0], log_p[-1]) if border else log_p[0]
+    where = leaks(1 - outside.detach().exp().cpu().numpy(), painted)
+    if not len(where):
+        return logits.new_zeros(())
+    return -outside.flatten()[torch.from_numpy(where).to(outside.device)].mean()

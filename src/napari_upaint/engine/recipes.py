@@ -23,6 +23,8 @@ class Plan:
         Share of the old value in the moving average of the weights at every step; 0: no average.
     validations : int
         How often the held-out paint is judged during a training.
+    apart : float
+        Weight of keeping painted objects apart, see `losses.keep_apart`.
     """
 
     optimizer: Literal["adamw", "sgd"]
@@ -32,11 +34,12 @@ class Plan:
     validations: int
     warmup: int
     decays: bool
+    apart: float = 0.0
 
 
 # Chosen by measurement, see docs/design.md.
-FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True)
-FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True)
+FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.3)
+FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.3)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
 PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)
 # Of volumes tiles are small along each axis, and judging one costs as much as learning it does of a plane.

@@ -50,6 +50,8 @@ class Prepared:
         bool, ([Z,] Y, X): painted pixels kept for validation.
     spacing : tuple of float or None
         Size of a voxel at this scale, ([Z,] Y, X).
+    objects : numpy.ndarray or None
+        int32, ([Z,] Y, X): ids of painted objects, -1 painted background, 0 unlabelled; None where classes are painted.
     """
 
     image: np.ndarray
@@ -58,6 +60,7 @@ class Prepared:
     weights: np.ndarray
     held_out: np.ndarray
     spacing: tuple[float, ...] | None = None
+    objects: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,12 +75,15 @@ class TrainingTile:
         ([z,] y, x) of the network's output: int16 with -1 unlabelled; float32.
     start : numpy.ndarray or None
         (K, [z,] y, x): scores of the model that the training started from.
+    objects : numpy.ndarray or None
+        ([z,] y, x): which painted object, see `Prepared`.
     """
 
     image: np.ndarray
     target: np.ndarray
     weights: np.ndarray
     start: np.ndarray | None
+    objects: np.ndarray | None = None
 
 
 class Place(NamedTuple):
@@ -118,7 +124,15 @@ def _prepare(
     target = targets(sample.annotation, kind, border=border)
     source = _sources(target != IGNORED, shape)
     target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
-    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape))
+    objects = _object_ids(sample.annotation).ravel()[source] if kind == "objects" else None
+    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
+
+
+def _object_ids(annotation: np.ndarray) -> np.ndarray:
+    """Return objects 1, 2, ..., -1 for background, 0 for unlabelled pixels; ids may be huge, so they are numbered."""
+    values, numbers = np.unique(annotation, return_inverse=True)
+    ids = np.where(values >= FIRST, np.arange(1, len(values) + 1), np.where(values == BACKGROUND, -1, 0))
+    return ids.astype(np.int32)[numbers.reshape(annotation.shape)]
 
 
 def _scaled_spacing(sample: Sample, shape: tuple[int, ...]) -> tuple[float, ...] | None:
@@ -237,6 +251,8 @@ class Sampler:
         self.tile, self.halo, self.seed = tile, halo, seed
         self.augment = augment if len(tile) == 2 else _calmer(augment, max(tile))
         self.targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
+        known = [(one.objects, one.held_out) for one in prepared if one.objects is not None]
+        self.objects = [np.where(held_out, np.int32(0), ids) for ids, held_out in known]
         self._places = self._painted_places()
 
     def _painted_places(self) -> list[np.ndarray]:
@@ -286,7 +302,8 @@ class Sampler:
             start = self.start(image)
         elif self.start is not None:
             start = warp_image(self.start[index], warp, order=1)[(slice(None), *self.inner)]
-        return TrainingTile(image, target, warp_labels(one.weights, warp)[self.inner], start)
+        objects = warp_labels(self.objects[index], warp)[self.inner] if self.objects else None
+        return TrainingTile(image, target, warp_labels(one.weights, warp)[self.inner], start, objects)
 
     def _is_upright(self, one: Prepared) -> bool:
         """Return whether a volume is turned about Z only: a thin one would consist of its mirror images otherwise."""

@@ -19,7 +19,7 @@ from torch import nn
 from napari_upaint.engine.blocks import Dropout
 from napari_upaint.engine.device import autocast, is_out_of_memory
 from napari_upaint.engine.device_sampling import Batch, Draw
-from napari_upaint.engine.losses import hold_on, painted_cross_entropy
+from napari_upaint.engine.losses import hold_on, keep_apart, painted_cross_entropy
 from napari_upaint.engine.threads import training_threads
 from napari_upaint.engine.unet import UNet
 
@@ -37,10 +37,13 @@ class Question:
         Whether the last output is the border between objects.
     hold : float
         Weight of holding on to the scores of the start where nothing is painted.
+    apart : float
+        Weight of keeping painted objects apart.
     """
 
     border: bool
     hold: float = 0.0
+    apart: float = 0.0
 
 
 class Learner:
@@ -174,6 +177,8 @@ def _loss(logits: torch.Tensor, batch: Batch, index: int, question: Question) ->
     loss = painted_cross_entropy(logits[one], target, batch.weights[one], border=question.border)
     if batch.starts is not None and question.hold:
         loss = loss + question.hold * hold_on(logits[one], batch.starts[one], target < 0)
+    if batch.objects is not None and question.apart:
+        loss = loss + question.apart * keep_apart(logits[one], batch.objects[one], border=question.border)
     return loss
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import autocast, choose
@@ -54,7 +55,9 @@ class Trainer:
         self.scale = settings.scale or self.header.scale
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
-        self.averaging = Average(self.network, self.average)
+        # Half-way back to the start is no place where that answered another question.
+        same = start is not None and start.header.output_names == self.header.output_names
+        self.averaging = (AnchoredAverage if same else Average)(self.network, self.average)
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
         clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
         most = 1 if self.plan.optimizer == "sgd" else MOST_TILES  # the paper's: one tile a step
@@ -92,6 +95,8 @@ class Trainer:
         self.best = loss
         self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
         self.hold = self.settings.hold * trust(self.before) if self.start is not None else 0.0
+        if isinstance(self.averaging, AnchoredAverage):
+            self.averaging.reach = reach(self.before, self.settings.hold)
         scores = self._start_scores(prepared) if self.hold else None
         sampler = Sampler(
             prepared,
@@ -123,7 +128,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             rate = self.settings.learning_rate or self.plan.learning_rate
             group["lr"] = rate * warmth(self.plan, self.step, fraction)
-        value, count = self.learner.step(self.draw, self.tiles, Question(self.border, self.hold))
+        value, count = self.learner.step(self.draw, self.tiles, Question(self.border, self.hold, self.plan.apart))
         self._average_weights()
         self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
         self.step += 1

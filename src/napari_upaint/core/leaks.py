@@ -1,0 +1,88 @@
+"""Where scores let objects run together that were painted as two."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_upaint.core.compiled import kernel
+
+# Below this the scores keep two objects apart as they are.
+FLOOR = 0.2
+# Pixels that are named between two objects, the widest open first.
+_EACH = 4
+
+
+def leaks(inside: np.ndarray, objects: np.ndarray, most: int = 64) -> np.ndarray:
+    """Return the pixels where painted objects would run together first.
+
+    The painted objects are flooded, in order of falling scores. Where the floods of two meet, the best path between the
+    two is narrowest: if a border runs between them, then there.
+
+    Parameters
+    ----------
+    inside : numpy.ndarray
+        Scores of being inside an object, 0..1, ([Z,] Y, X).
+    objects : numpy.ndarray
+        Integers, same shape: above 0 painted as that object, 0 unlabelled, below 0 painted as background.
+    most : int
+        Pixels that are returned at the most.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, flat indices into `inside` of unlabelled pixels; a few for every two objects with a path between them
+        along which all scores are `FLOOR` or more.
+    """
+    values = np.where(objects == 0, inside.astype(np.float32), np.where(objects > 0, np.float32(2), np.float32(-1)))
+    values = values.ravel()
+    high = np.flatnonzero(values >= FLOOR)
+    order = high[np.argsort(-values[high], kind="stable")]
+    marks = np.maximum(objects, 0).astype(np.int64).ravel()
+    found = np.zeros((most, 3), np.int64)
+    volume = np.array((1,) * (3 - inside.ndim) + inside.shape)
+    places = found[: _flood(order, marks, volume, found, _EACH), 0]
+    return places[objects.ravel()[places] == 0]  # what is painted is known
+
+
+@kernel
+def _root(parent: np.ndarray, at: int) -> int:
+    while parent[at] != at:
+        parent[at] = parent[parent[at]]
+        at = parent[at]
+    return at
+
+
+@kernel
+def _flood(order: np.ndarray, marks: np.ndarray, shape: np.ndarray, found: np.ndarray, each: int) -> int:
+    """Join pixels in the given order; note in rows of `found` (pixel, two marks) where floods meet and stay apart."""
+    parent = np.full(shape[0] * shape[1] * shape[2], -1, np.int64)
+    count = 0
+    for index in order:
+        parent[index] = index
+        stride = 1
+        for axis in range(2, -1, -1):
+            place = index // stride % shape[axis]
+            for step in (-1, 1):
+                beside = index + step * stride
+                if not 0 <= place + step < shape[axis] or parent[beside] < 0:
+                    continue
+                mine, other = _root(parent, index), _root(parent, beside)
+                a, b = marks[mine], marks[other]
+                if a > 0 and b > 0 and a != b:
+                    if count < len(found) and _known(found, count, a, b) < each:
+                        found[count, 0], found[count, 1], found[count, 2] = index, min(a, b), max(a, b)
+                        count += 1
+                elif mine != other:
+                    parent[other] = mine
+                    marks[mine] = max(a, b)
+            stride *= shape[axis]
+    return count
+
+
+@kernel
+def _known(found: np.ndarray, count: int, a: int, b: int) -> int:
+    same = 0
+    for row in range(count):
+        if found[row, 1] == min(a, b) and found[row, 2] == max(a, b):
+            same += 1
+    return same

@@ -1,0 +1,63 @@
+"""The kept weights lie on the line from the start to what was learnt, never beyond."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from napari_upaint.core.normalize import measure
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.anchored import AnchoredAverage, reach
+from napari_upaint.engine.step import Average
+from napari_upaint.engine.trainer import Trainer
+from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+
+
+def networks():
+    network = torch.nn.Linear(3, 2)
+    return network, copy.deepcopy(network)
+
+
+def test_it_comes_to_rest_at_its_reach_between_start_and_network():
+    network, average = networks()
+    start = average.weight.detach().clone()
+    anchored = AnchoredAverage(network, average)
+    anchored.reach = 0.6
+    with torch.no_grad():
+        network.weight += 1
+    for _ in range(200):
+        anchored.move(0.2)
+    torch.testing.assert_close(average.weight.detach(), start + 0.6, rtol=1e-4, atol=1e-5)
+
+
+def test_with_the_whole_reach_it_is_the_plain_average():
+    network, average = networks()
+    other = copy.deepcopy(average)
+    anchored, plain = AnchoredAverage(network, average), Average(network, other)
+    with torch.no_grad():
+        network.weight += 1
+    anchored.move(0.3)
+    plain.move(0.3)
+    torch.testing.assert_close(average.weight, other.weight)
+
+
+def test_who_agrees_with_the_paint_stays_near_and_who_does_not_may_go():
+    assert reach(0.0, 1.0) == 0.5
+    assert reach(0.1, 1.0) < reach(1.0, 1.0) < reach(10.0, 1.0) == pytest.approx(1, abs=0.01)
+    assert reach(0.1, 0.0) == 1
+    assert reach(0.0, 10.0) == 0.5
+
+
+@pytest.mark.parametrize(("kind", "anchored"), [("objects", True), ("classes", False)])
+def test_a_start_that_answers_another_question_is_no_anchor(kind, anchored):
+    image = np.random.default_rng(0).normal(size=(1, 64, 64))
+    annotation = np.zeros((64, 64), np.uint8)
+    annotation[10, 5:40], annotation[30, 5:40], annotation[50, 5:40] = 1, 2, 3
+    sample = Sample(image, annotation, measure(image))
+    settings = TrainSettings(steps=1), WeightSettings(), AugmentSettings()
+    run = Trainer([sample], kind, load_model(DEFAULT_MODEL), *settings, "cpu")
+    assert isinstance(run.averaging, AnchoredAverage) == anchored
+    run.look_at_samples()
+    assert not anchored or 0.5 <= run.averaging.reach < 1
