@@ -48,7 +48,8 @@ def training_tile(network: UNet, output: int, samples: Sequence[Sample], device:
         return (tiling.input_size(output, network.depth, padded=padded),) * 2
     largest = [max(sample.annotation.shape[axis] for sample in samples) for axis in range(3)]
     edges = _edges(samples)
-    most, wanted = _voxels(network, device), float(output)
+    # A padded network's tiles have their context inside: voxels near the edges see zeros instead.
+    most, wanted = _voxels(network, device), float(output + 2 * tiling.halo(network.depth) * padded)
     while True:
         outputs = [min(n, max(_LEAST, round(wanted / edge))) for n, edge in zip(largest, edges, strict=True)]
         tile = tuple(tiling.input_size(n, network.depth, padded=padded) for n in outputs)
