@@ -127,3 +127,13 @@ def test_a_device_draws_the_tiles_of_the_sampler(ndim, start):
         assert found.starts is None and expected.starts is None
     else:
         torch.testing.assert_close(found.starts, expected.starts, atol=2e-4, rtol=1e-4)
+
+
+def test_prepared_images_are_put_on_the_device_once():
+    image = np.random.default_rng(8).normal(size=(1, 40, 40)).astype(np.float32)
+    sample = Sample(image, 1 + (image[0] > 0), measure(image))
+    prepared = prepare([sample], "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    sampler = Sampler(prepared, AugmentSettings(), tile=(20, 20), halo=4, seed=3)
+    draw = drawing(sampler, torch.device("meta"))  # a device without values
+    assert draw([0]).images.device.type == draw([0, 1]).weights.device.type == "meta"
+    assert drawing(sampler, CPU)([0]).images.device == CPU
