@@ -33,7 +33,7 @@ _FORMAT = "napari-upaint-training-1"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a training was asked for, as far as it is not painted. `start`: path, "" from scratch; `shape`: the image's."""
+    """What a training was asked for besides the paint. `start`: path, "" from scratch; `shape`: the image's."""
 
     image: str
     shape: tuple[int, ...]

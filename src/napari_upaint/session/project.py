@@ -106,7 +106,7 @@ def autosaved(image: str, shape: Sequence[int], folder: str | Path | None = None
     found = []
     for path in _folder(folder).glob(f"{_escaped(_stem(image, shape))} *.npz"):
         with contextlib.suppress(OSError, ValueError, KeyError, FileError):
-            found.append(_describe(path))
+            found.append(describe_autosave(path))
     found = [one for one in found if one.shape == tuple(shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     for old in found[_MOST_KEPT:]:
@@ -154,7 +154,8 @@ def _escaped(text: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in text)
 
 
-def _describe(path: Path) -> Autosaved:
+def describe_autosave(path: Path) -> Autosaved:
+    """Return what a file of `autosave` says of itself; `FileError` if it is none."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))

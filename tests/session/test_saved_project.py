@@ -1,0 +1,141 @@
+"""Projects in folders: everything comes back, nothing is half written."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from napari_upaint.errors import FileError
+from napari_upaint.io.folders import user_models_folder
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, save_model
+from napari_upaint.session import saved_project
+from napari_upaint.session.run import Run, list_runs, save_run
+from napari_upaint.session.saved_project import (
+    SavedAnnotation,
+    SavedImage,
+    SavedProject,
+    is_project,
+    read_annotation,
+    read_project,
+    save_project,
+    settings_as_notes,
+)
+from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+
+MODEL = ModelFile(ModelHeader("m", Architecture()), {"a": np.ones((2, 3), np.float32)})
+
+
+def painted(value=3, shape=(20, 30)):
+    annotation = np.zeros(shape, np.uint16)
+    annotation[..., 5:10, 6:20] = value
+    return annotation
+
+
+def a_project(value=3, model=None):
+    cells = SavedAnnotation({"layer": "cells annotation", "kind": "classes"}, painted(value))
+    empty = SavedAnnotation({"layer": "empty"}, np.zeros((20, 30), np.uint8))
+    images = (
+        SavedImage("cells", (20, 30), {"path": "/data/cells.tif"}, (cells, empty)),
+        SavedImage("ü/stack", (3, 20, 30), {}, (SavedAnnotation({}, painted(2, (3, 20, 30))),)),
+    )
+    return SavedProject(images, "cells", "classes", model, settings_as_notes(train=TrainSettings(seed=4)))
+
+
+def a_run(images=("cells",), folder=None):
+    settings = TrainSettings(), WeightSettings(), AugmentSettings()
+    run = Run("nuclei", "2026-01-02T10:00:00+01:00", "objects", "", *settings, (), 0.5, 0.2, True, 3, 1.0, "", images)
+    return save_run(run, MODEL, folder)
+
+
+def test_everything_comes_back(tmp_path):
+    folder = save_project(a_project(model=bundled_models()[0]), tmp_path / "a project")
+    assert is_project(folder)
+    project = read_project(folder)
+    assert (project.chosen, project.kind, project.model) == ("cells", "classes", bundled_models()[0])
+    assert project.settings["train"]["seed"] == 4
+    cells, stack = project.images
+    assert (cells.name, cells.shape, cells.origin) == ("cells", (20, 30), {"path": "/data/cells.tif"})
+    (annotation,) = cells.annotations  # the empty one is no loss
+    assert annotation.notes == {"layer": "cells annotation", "kind": "classes"}
+    np.testing.assert_array_equal(read_annotation(annotation), painted())
+    np.testing.assert_array_equal(read_annotation(stack.annotations[0]), painted(2, (3, 20, 30)))
+
+
+def test_saved_again_it_replaces_the_one_before(tmp_path):
+    save_project(a_project(3), tmp_path / "p")
+    save_project(a_project(7), tmp_path / "p")
+    project = read_project(tmp_path / "p")
+    assert read_annotation(project.images[0].annotations[0]).max() == 7
+    assert len(list((tmp_path / "p" / "annotations").iterdir())) == 2
+
+
+def test_a_failure_leaves_the_one_before(tmp_path, monkeypatch):
+    save_project(a_project(3), tmp_path / "p")
+    before = sorted(path.name for path in (tmp_path / "p" / "annotations").iterdir())
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(saved_project, "_keep_runs", fail)
+    with pytest.raises(FileError, match="No space left"):
+        save_project(a_project(7), tmp_path / "p")
+    assert sorted(path.name for path in (tmp_path / "p" / "annotations").iterdir()) == before
+    assert read_annotation(read_project(tmp_path / "p").images[0].annotations[0]).max() == 3
+
+
+def test_other_files_are_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(FileError, match="holds other files"):
+        save_project(a_project(), tmp_path)
+    with pytest.raises(FileError, match="is a file"):
+        save_project(a_project(), tmp_path / "thesis.txt")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["thesis.txt"]
+
+
+def test_trainings_travel_along(tmp_path, monkeypatch):
+    mine, other = a_run(), a_run(("others",))
+    save_project(a_project(model=mine.model), tmp_path / "p")
+    assert [run.id for run in list_runs(tmp_path / "p" / "models")] == [mine.id]
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "another computer"))
+    project = read_project(tmp_path / "p")
+    assert [run.id for run in list_runs()] == [mine.id]
+    assert project.model == user_models_folder() / mine.model.name
+    read_project(tmp_path / "p")  # twice is no harm
+    assert len(list_runs()) == 1
+    assert other.id != mine.id
+
+
+def test_a_model_from_a_file_travels_too(tmp_path):
+    model = save_model(MODEL, tmp_path / "elsewhere" / "mine.safetensors")
+    save_project(a_project(model=model), tmp_path / "p")
+    model.unlink()
+    assert read_project(tmp_path / "p").model == tmp_path / "p" / "models" / "mine.safetensors"
+
+
+def test_a_model_that_is_gone_is_said(tmp_path):
+    model = save_model(MODEL, tmp_path / "mine.safetensors")
+    folder = save_project(a_project(model=model), tmp_path / "p")
+    os.unlink(folder / "models" / "mine.safetensors")
+    project = read_project(folder)
+    assert project.model is None
+    assert "mine.safetensors is not there" in project.missing
+
+
+def test_no_project(tmp_path):
+    with pytest.raises(FileError, match="There is no project"):
+        read_project(tmp_path)
+    folder = save_project(a_project(), tmp_path / "p")
+    for text in ("", "[]", "{}", '{"format": "x"}', json.dumps({"format": saved_project.FORMAT, "images": [1]})):
+        (folder / "project.json").write_text(text)
+        with pytest.raises(FileError, match="cannot be read"):
+            read_project(folder)
+
+
+def test_names_cannot_point_elsewhere(tmp_path):
+    folder = save_project(a_project(), tmp_path / "p")
+    raw = json.loads((folder / "project.json").read_text())
+    raw["images"][0]["annotations"] = ["../../secret.npz"]
+    (folder / "project.json").write_text(json.dumps(raw))
+    with pytest.raises(FileError):
+        read_project(folder)
