@@ -188,6 +188,46 @@ Told = Stop | NewSamples | PreviewView
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShownTile:
+    """A tile as a training step gets it.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (C, [Z,] Y, X), float32, normalised: the network's input.
+    target : numpy.ndarray
+        int16, ([z,] y, x), the middle of the input: outputs of the network, -1 unlabelled.
+    weights : numpy.ndarray
+        float32, shape of ``target``: how much each pixel counts.
+    """
+
+    image: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TilesResult:
+    """Tiles that a training would draw.
+
+    Attributes
+    ----------
+    tiles : tuple of ShownTile
+    first : int
+        Number of the first one.
+    scale : float
+        At which the network would see the image.
+    outputs : tuple of str
+        What the network tells apart; targets are places in it.
+    """
+
+    tiles: tuple[ShownTile, ...]
+    first: int
+    scale: float
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WeightMapResult:
     """The weight map of an annotation: float32, axes ([Z,] Y, X), 0 where unlabelled."""
 

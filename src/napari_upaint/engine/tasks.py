@@ -21,6 +21,7 @@ from napari_upaint.engine.progress import (
     PreviewView,
     SamplesHeard,
     Stop,
+    TilesResult,
     Told,
     TrainProgress,
     TrainResult,
@@ -94,6 +95,24 @@ def preview(
     yield from preview_view(view, _model(model), device)
 
 
+def tiles(
+    samples: Sequence[Sample],
+    kind: Kind,
+    start: ModelFile | str | Path | None,
+    settings: TrainSettings,
+    weights: WeightSettings,
+    augment: AugmentSettings,
+    device: str,
+    first: int,
+    count: int,
+) -> Generator[PredictProgress | TilesResult, Stop | None, None]:
+    """Draw tiles as a training would; see `napari_upaint.engine.gallery.draw_tiles`."""
+    from napari_upaint.engine.gallery import draw_tiles
+
+    model = None if start is None else _model(start)
+    yield from draw_tiles(samples, kind, model, settings, weights, augment, device, first, count)
+
+
 def weight_map(
     annotation: np.ndarray, kind: Kind, settings: WeightSettings, spacing: tuple[float, ...] | None
 ) -> Generator[WeightMapResult, object, None]:
@@ -114,6 +133,7 @@ TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "train": train,
     "segment": segment,
     "preview": preview,
+    "tiles": tiles,
     "weight_map": weight_map,
     "device": describe_device,
 }

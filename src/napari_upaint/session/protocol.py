@@ -17,6 +17,7 @@ from napari_upaint.engine.progress import (
     PreviewResult,
     PreviewView,
     SamplesHeard,
+    TilesResult,
     Told,
     TrainProgress,
     TrainResult,
@@ -33,6 +34,7 @@ Payload = (
     | PredictProgress
     | PlaneResult
     | PreviewResult
+    | TilesResult
     | WeightMapResult
     | DeviceLine
 )
@@ -105,6 +107,28 @@ class PreviewRequest(Request):
     view: PreviewView
     model: Model
     device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TilesRequest(Request):
+    """Draw tiles as a training with these settings would; answered by `PredictProgress` and a `TilesResult`.
+
+    Attributes
+    ----------
+    first, count : int
+        Number of the first tile, and how many.
+    """
+
+    task: ClassVar[str] = "tiles"
+    samples: tuple[Sample, ...]
+    kind: Kind = "objects"
+    start: Model | None = DEFAULT_MODEL
+    settings: TrainSettings = field(default_factory=TrainSettings)
+    weights: WeightSettings = field(default_factory=WeightSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    device: str = "auto"
+    first: int = 0
+    count: int = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,62 @@
+"""What the network would learn from now: the very tiles that a training with these settings draws."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from napari_upaint.core.labels import check_samples
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine.progress import PredictProgress, ShownTile, Stop, TilesResult
+from napari_upaint.engine.sampling import Sampler, prepare
+from napari_upaint.engine.scale import best_scale, find_scale, usual_scale
+from napari_upaint.engine.trainer import Trainer
+from napari_upaint.io.models import ModelFile
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+
+
+def draw_tiles(
+    samples: Sequence[Sample],
+    kind: Kind,
+    start: ModelFile | None,
+    settings: TrainSettings,
+    weights: WeightSettings,
+    augment: AugmentSettings,
+    device: str,
+    first: int,
+    count: int,
+) -> Generator[PredictProgress | TilesResult, Stop | None, None]:
+    """Draw tiles `first` to `first + count - 1` of a training; the last value yielded is the `TilesResult`.
+
+    Parameters
+    ----------
+    samples, kind, start, settings, weights, augment, device
+        As for `engine.train.train`. Where the scale is left to the program it is found first, as a training does.
+
+    Raises
+    ------
+    AnnotationError, ImageError
+        If the samples cannot be learnt from.
+    """
+    check_samples(samples, kind)
+    if isinstance((yield PredictProgress(0, count)), Stop):
+        return
+    run = Trainer(list(samples), kind, start, settings, weights, augment, device)
+    if start is not None and not settings.scale:
+        found = []
+        for pair in find_scale(run.network, run.samples, border=run.border):
+            found.append(pair)
+            if isinstance((yield PredictProgress(0, count)), Stop):
+                return
+        run.scale = best_scale(found, usual_scale(start.header))
+    border = len(run.header.classes) if run.border else None
+    prepared = prepare(run.samples, kind, scale=run.scale, border=border, weights=weights, seed=settings.seed)
+    sampler = Sampler(prepared, augment, tile=run.tile, halo=run.network.halo, seed=settings.seed)
+    tiles = []
+    for number in range(first, first + count):
+        tile = sampler.draw(number)
+        tiles.append(ShownTile(tile.image, tile.target, np.where(tile.target >= 0, tile.weights, np.float32(0))))
+        if isinstance((yield PredictProgress(len(tiles), count)), Stop):
+            return
+    yield TilesResult(tuple(tiles), first, run.scale, run.header.output_names)
