@@ -66,6 +66,18 @@ class Choosing(QObject):
             return None
         return replace(self._layers.annotation(key), regions=self._layers.regions.of(image))
 
+    def image_of(self, annotation: Hashable) -> Hashable | None:
+        """Return the image that labels lie on: called like it, or chosen with it, or at least of the same shape."""
+        labels = self._layers.annotation(annotation)
+        fitting = [one for one in self._layers.images() if self._layers.image(one.key).shape == labels.shape]
+        named = sorted((one for one in fitting if labels.name.startswith(one.name)), key=lambda one: -len(one.name))
+        paired = [one for one in fitting if self._pairs.get(one.key) == annotation]
+        return next((one.key for one in (*named, *paired, *fitting)), None)
+
+    def pair(self, image: Hashable, annotation: Hashable) -> None:
+        """Choose these labels whenever this image is chosen."""
+        self._pairs[image] = annotation
+
     def kind(self) -> Kind:
         """Return whether objects or classes are painted."""
         return self._sections.labels.kind()

@@ -45,6 +45,10 @@ class FileLayers:
         source = find(self._viewer, key).source
         return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
 
+    def rename(self, key: Hashable, name: str) -> None:
+        """Give a layer the name that it had."""
+        find(self._viewer, key).name = name
+
     def open(self, origin: Origin) -> bool:
         """Open a file or a sample again; False where napari cannot, for whatever reason."""
         readers = [origin.reader, "napari-upaint", "napari"]

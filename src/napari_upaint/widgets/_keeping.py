@@ -14,6 +14,7 @@ from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._notifying import Notifying
 from napari_upaint.widgets._preferences import PreferenceWatch
+from napari_upaint.widgets._projects import Projects
 from napari_upaint.widgets._resuming import Resuming
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
@@ -51,6 +52,11 @@ class Keeping(QObject):
         if isinstance(parent, QWidget):
             self.notifying = Notifying(parent, sections.message)
             working.situation_changed.connect(self.notifying.follow)
+        self.projects = Projects(layers, choosing, sections, self)
+        self.projects.failed.connect(working.fail)
+        self.projects.said.connect(sections.message.show_message)
+        self.projects.opened.connect(self.history.refresh)
+        working.situation_changed.connect(self.projects.allow)
         self.copying = Copying(layers, choosing, sections, self)
         self.copying.device = bridge.device
         self.copying.failed.connect(working.fail)
@@ -62,7 +68,7 @@ class Keeping(QObject):
     @property
     def busy(self) -> bool:
         """Whether files are being read or moved."""
-        return self.history.busy or self.resuming.busy or self.copying.busy
+        return any(one.busy for one in (self.history, self.resuming, self.copying, self.projects))
 
     def _prefer(self, before: Preferences, now: Preferences) -> None:
         """Follow changed preferences at once; a folder is read again."""
@@ -82,3 +88,4 @@ class Keeping(QObject):
         self.resuming.close()
         self.copying.close()
         self.memory.close()
+        self.projects.close()

@@ -9,6 +9,7 @@ from napari_upaint.widgets._image_section import ImageSection
 from napari_upaint.widgets._labels_section import LabelsSection
 from napari_upaint.widgets._message import MessageLine
 from napari_upaint.widgets._model_section import ModelSection
+from napari_upaint.widgets._project_row import ProjectRow
 from napari_upaint.widgets._segment_section import SegmentSection
 from napari_upaint.widgets._settings_section import SettingsSection
 from napari_upaint.widgets._train_section import TrainSection
@@ -19,6 +20,7 @@ class Sections:
     """The parts of the dock from top to bottom, and the message line."""
 
     def __init__(self) -> None:
+        self.project = ProjectRow()
         self.image = ImageSection()
         self.labels = LabelsSection()
         self.model = ModelSection()

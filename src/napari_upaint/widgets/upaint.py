@@ -133,6 +133,7 @@ class UPaintDock(QWidget):
         button.clicked.connect(self.show_help)
         return button
 
+            ("", s.project),
     def show_help(self) -> None:
         """Show the sheet of keys and gestures, or close it."""
         if self.help is not None and self.help.isVisible():

@@ -1,0 +1,226 @@
+"""Projects: from the viewer into a folder and back. Files are read and written in a thread, layers come one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Hashable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.core.regions import as_notes, from_notes
+from napari_upaint.errors import UserError
+from napari_upaint.session.project import new_autosave
+from napari_upaint.session.run import read_settings
+from napari_upaint.session.saved_project import (
+    SavedAnnotation,
+    SavedImage,
+    SavedProject,
+    read_annotation,
+    read_project,
+    save_project,
+    settings_as_notes,
+)
+from napari_upaint.settings import (
+    AugmentSettings,
+    Kind,
+    ObjectSettings,
+    PredictSettings,
+    TrainSettings,
+    WeightSettings,
+)
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._file_layers import Origin
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._reasons import Situation, busy
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._turns import Turns
+
+_GROUPS: dict[str, type[Any]] = {
+    "train": TrainSettings,
+    "augment": AugmentSettings,
+    "weights": WeightSettings,
+    "predict": PredictSettings,
+    "objects": ObjectSettings,
+}
+Painted = dict[Path, np.ndarray]
+
+
+class Projects(QObject):
+    """Connects the menu *Project* with layers, forms and files."""
+
+    failed = Signal(str, str)
+    said = Signal(str)
+    opened = Signal()  # runs and models may have come along
+
+    def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._sections, self._row = layers, choosing, sections, sections.project
+        self._missing: list[SavedImage] = []
+        self._turns = Turns(self)
+        self._saving, self._reading, self._leaving = Work(self), Work(self), Work(self)
+        self._saving.done.connect(self._saved)
+        self._saving.failed.connect(self.failed)
+        self._reading.done.connect(self._read)
+        self._reading.failed.connect(self.failed)
+        self._row.save_wanted.connect(self.save)
+        self._row.open_wanted.connect(self.open)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a project is being saved or opened."""
+        working = self._saving.busy or self._reading.busy or self._leaving.busy
+        return working or len(self._turns) > 0
+
+    def close(self) -> None:
+        """Open nothing more; a saving goes on to its end."""
+        self._turns.clear()
+        self._saving.forget()
+        self._reading.forget()
+
+    def allow(self, situation: Situation) -> None:
+        """Follow what runs and what is open."""
+        image = self._choosing.image()
+        self._row.suggestion = image.name if image is not None else "my project"
+        self._row.allow(busy(situation), "" if situation.image else "Open an image first; there is nothing to save.")
+
+    # -- saving --------------------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Save everything to a folder."""
+        if not self._saving.busy:
+            self._saving.start(save_project, self._project(), folder)
+
+    def _saved(self, folder: Path) -> None:
+        self._row.show_folder(folder)
+        self.said.emit(f"Saved the project to {folder}.")
+
+    def _project(self) -> SavedProject:
+        """Return what is open as frozen values."""
+        s, image = self._sections, self._choosing.image()
+        of: dict[Hashable, list[SavedAnnotation]] = {}
+        for choice in self._layers.annotations():
+            owner = self._choosing.image_of(choice.key)
+            if owner is not None:
+                notes = {
+                    "layer": choice.name,
+                    "kind": self._choosing.kind(),
+                    "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
+                }
+                of.setdefault(owner, []).append(SavedAnnotation(notes, self._layers.annotation(choice.key).data))
+        images = []
+        for choice in self._layers.images():
+            origin = asdict(self._layers.files.origin(choice.key))
+            shape = self._layers.image(choice.key).shape
+            images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
+        forms = {name: getattr(s.settings, name) for name in _GROUPS}
+        seconds = {"seconds": float(s.train.seconds.value())}
+        settings = settings_as_notes(
+            **{name: form.value(**(seconds if name == "train" else {})) for name, form in forms.items()}
+        )
+        name = image.name if image is not None else ""
+        return SavedProject(tuple(images), name, self._choosing.kind(), s.model.choice().path, settings)
+
+    # -- opening -------------------------------------------------------------------------------------------------
+
+    def open(self, folder: Path) -> None:
+        """Open the project in a folder; what is open stays open."""
+        self._reading.start(_read, folder)
+
+    def _read(self, read: tuple[Path, SavedProject, Painted]) -> None:
+        folder, project, painted = read
+        self._missing = []
+        self._turns.add(
+            *(partial(self._bring, image, painted) for image in project.images), partial(self._finish, folder, project)
+        )
+
+    def _bring(self, image: SavedImage, painted: Painted) -> None:
+        """Bring back one image with what is painted on it."""
+        key = self._find(image)
+        if key is None:
+            key = self._open(image)
+        if key is None:
+            self._missing.append(image)
+            return
+        for one in image.annotations:
+            assert one.path is not None
+            kind: Kind = "classes" if one.notes.get("kind") == "classes" else "objects"
+            made = self._layers.new_annotation(key, kind, painted[one.path])
+            self._layers.files.rename(made, str(one.notes.get("layer") or f"{image.name} annotation"))
+            self._layers.regions.put(key, from_notes(one.notes.get("regions")))
+            self._choosing.pair(key, made)
+
+    def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
+        """Return the open layer of an image, by name and shape."""
+        open_now = [choice for choice in self._layers.images() if choice.key not in but]
+        fitting = [one for one in open_now if self._layers.image(one.key).shape == image.shape]
+        named = [one.key for one in fitting if one.name == image.name]
+        # What was opened just now may have another name: files were renamed, or two layers had the same.
+        return next(iter(named or [one.key for one in fitting if but]), None)
+
+    def _open(self, image: SavedImage) -> Hashable | None:
+        before = tuple(choice.key for choice in self._layers.images()) or (None,)
+        origin = Origin(**{**image.origin, "sample": tuple(image.origin.get("sample", ()))})
+        return self._find(image, but=before) if self._layers.files.open(origin) else None
+
+    def _finish(self, folder: Path, project: SavedProject) -> None:
+        """Choose what was chosen: image, labels, kind, model, settings."""
+        s = self._sections
+        s.labels.set_kind(project.kind)
+        for name, declared in _GROUPS.items():
+            value = _settings(declared, project.settings.get(name))
+            getattr(s.settings, name).setValue(value)
+            if isinstance(value, TrainSettings):
+                s.train.seconds.setValue(round(value.seconds))
+        chosen = next((image for image in project.images if image.name == project.chosen), None)
+        key = self._find(chosen) if chosen is not None else None
+        if key is not None:
+            s.image.combo.set_key(key)
+        s.model.refresh()
+        if project.model is not None and not s.model.offers(project.model):
+            s.model.open_file(project.model)
+        elif not project.missing:
+            s.model.choose(project.model)
+        self._row.show_folder(folder)
+        self.opened.emit()
+        self._leaving.start(_leave_to_be_offered, tuple(self._missing))
+        missing = [image.name for image in self._missing]
+        self.said.emit(_words(folder, len(project.images) - len(missing), missing, project.missing))
+
+
+def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
+    project = read_project(folder)
+    painted = {one.path: read_annotation(one) for image in project.images for one in image.annotations if one.path}
+    return folder, project, painted
+
+
+def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
+    """Put what is painted on images that were not found where it is offered when they are opened."""
+    for image in images:
+        for one in image.annotations:
+            with contextlib.suppress(OSError):
+                target = new_autosave(image.name, image.shape)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(one.path), target)
+
+
+def _settings(declared: type[Any], raw: Any) -> Any:
+    try:
+        return read_settings(declared, raw if isinstance(raw, dict) else {})
+    except (UserError, TypeError):  # out of the limits of this version
+        return declared()
+
+
+def _words(folder: Path, found: int, missing: list[str], model: str) -> str:
+    images = "1 image" if found == 1 else f"{found} images"
+    words = f"Opened the project {folder.name}: {images}."
+    if missing:
+        names = ", ".join(f"'{name}'" for name in missing)
+        words += f" Not found: {names}; open them yourself, and what was painted on them is offered."
+    return f"{words} {model}".strip()

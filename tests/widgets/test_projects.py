@@ -1,0 +1,171 @@
+"""Save a project, open it again: images, what is painted on them, model and settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_upaint.io.image import Image
+from napari_upaint.io.images import write_image
+from napari_upaint.session.saved_project import is_project
+
+
+def picture(shape=(60, 80), seed=0):
+    image = np.random.default_rng(seed).normal(20, 3, shape).astype(np.float32)
+    image[..., 10:30, 10:30] += 60
+    return image
+
+
+@pytest.fixture
+def settled(dock, settle, qtbot):
+    def wait():
+        qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=10000)
+        settle(dock)
+
+    return wait
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two images in files, of the same size."""
+    paths = [tmp_path / "cells.tif", tmp_path / "others.tif"]
+    for seed, path in enumerate(paths):
+        write_image(path, Image(picture(seed=seed), "YX", {"Y": 0.5, "X": 0.5}, "micrometer"))
+    return paths
+
+
+def paint(viewer, dock, name, label=2):
+    """Choose an image and paint on it."""
+    dock.sections.image.combo.setCurrentText(name)
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers[f"{name} annotation"]
+    layer.brush_size = 6
+    layer.paint((50, 60), 1)
+    layer.paint((20, 20), label)
+    return layer.data.copy()
+
+
+def choose(dock, what):
+    dock.sections.project.actions_[what].trigger()
+
+
+@pytest.fixture
+def saved(viewer, dock, files, settled, qtbot, monkeypatch, tmp_path):
+    """A project of two images, both painted on, and of one trained model."""
+    for path in files:
+        viewer.open(str(path), plugin="napari-upaint")
+    expected = {"others": paint(viewer, dock, "others", 5), "cells": paint(viewer, dock, "cells", 3)}
+    s = dock.sections
+    qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=5000)
+    s.train.seconds.setValue(1)
+    s.settings.augment.control("flip").setChecked(False)
+    s.train.button.click()
+    settled()
+    s.train.seconds.setValue(33)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
+    choose(dock, "save")
+    settled()
+    assert s.message.text() == f"Saved the project to {tmp_path / 'my project'}."
+    assert s.project.name.text() == "my project"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "my project"))
+    return tmp_path / "my project", expected
+
+
+def test_an_empty_viewer_can_only_open(dock):
+    row = dock.sections.project
+    assert row.name.text() == "not saved as a project"
+    assert row.actions_["open"].isEnabled()
+    assert not row.actions_["save"].isEnabled()
+    assert "Open an image first" in row.actions_["save"].toolTip()
+
+
+def test_everything_comes_back(viewer, dock, saved, settled):
+    folder, expected = saved
+    assert is_project(folder)
+    s = dock.sections
+    model = s.model.choice().path
+    viewer.layers.clear()
+    s.model.choose(None)
+    s.train.seconds.setValue(60)
+    s.settings.augment.restore()
+    choose(dock, "open")
+    settled()
+    for name, annotation in expected.items():
+        layer = viewer.layers[f"{name} annotation"]
+        np.testing.assert_array_equal(layer.data, annotation)
+        np.testing.assert_allclose(layer.scale, (0.5, 0.5))
+        np.testing.assert_array_equal(viewer.layers[name].data, picture(seed=["cells", "others"].index(name)))
+    assert (s.image.combo.currentText(), s.labels.combo.currentText()) == ("cells", "cells annotation")
+    assert s.model.choice().path == model
+    assert s.train.seconds.value() == 33
+    assert not s.settings.augment.control("flip").isChecked()
+    assert s.message.text() == "Opened the project my project: 2 images."
+    s.image.combo.setCurrentText("others")
+    assert s.labels.combo.currentText() == "others annotation"
+
+
+def test_an_image_that_is_open_is_not_opened_twice(viewer, dock, saved, settled):
+    viewer.layers.remove("cells annotation")
+    choose(dock, "open")
+    settled()
+    names = sorted(layer.name for layer in viewer.layers if layer.name in ("cells", "others", "cells annotation"))
+    assert names == ["cells", "cells annotation", "others"]
+
+
+def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settled, files, qtbot, own_home):
+    viewer.layers.clear()
+    files[1].unlink()
+    qtbot.wait(1500)  # the last automatic saving of this session
+    for path in (own_home / "annotations").iterdir():
+        path.unlink()
+    choose(dock, "open")
+    settled()
+    assert "Not found: 'others'; open them yourself" in dock.sections.message.text()
+    assert "cells annotation" in viewer.layers
+    viewer.layers.clear()
+    viewer.add_image(picture(seed=1), name="others")
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    offer.restore_button.click()
+    qtbot.waitUntil(lambda: "others annotation" in viewer.layers, timeout=5000)
+    np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
+
+
+def test_save_again_asks_for_nothing(viewer, dock, saved, settled, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: pytest.fail("asked"))
+    viewer.layers["cells annotation"].paint((40, 10), 7)
+    choose(dock, "save")
+    settled()
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert viewer.layers["cells annotation"].data[40, 10] == 7
+
+
+def test_what_cannot_be_done_costs_a_sentence(viewer, dock, settled, monkeypatch, tmp_path):
+    viewer.add_image(picture(), name="cells")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter 1.txt").write_text("x")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "thesis"), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "thesis"))
+    choose(dock, "save as")
+    settled()
+    assert "holds other files" in dock.sections.message.text()
+    choose(dock, "open")
+    settled()
+    assert "There is no project in" in dock.sections.message.text()
+    assert dock.sections.project.folder is None
+
+
+def test_a_sample_comes_back(viewer, dock, settled, monkeypatch, tmp_path):
+    viewer.open_sample("napari-upaint", "cells_phase")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "p"), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "p"))
+    names = [layer.name for layer in viewer.layers]
+    choose(dock, "save")
+    settled()
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert names[0] in viewer.layers
