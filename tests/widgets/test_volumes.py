@@ -124,6 +124,26 @@ def test_labels_of_a_volume_follow_the_settings_together(viewer, trained, settle
     assert labels.max() == 1 and labels[:, 38, 38].max() == 0  # 2250 voxels; each slice alone has but 225
 
 
+def test_objects_of_volumes_are_measured_as_volumes(viewer, trained, settle):
+    dock = trained(scale=(2, 0.5, 0.5), units=("um",) * 3)
+    for extent in ("layer", "view"):
+        dock.sections.segment.buttons[extent].click()
+        settle(dock)
+        dock.sections.segment.measure_button.click()
+        settle(dock)
+        table = dock.working.tables.measured().table
+        if extent == "layer":
+            assert dock.sections.message.text().startswith("Measured 2 objects")
+            np.testing.assert_array_equal(table["label"], [1, 2])
+            volumes = [15 * 15 * 40 * 0.5, 15 * 15 * 10 * 0.5]  # cubic micrometres
+            np.testing.assert_allclose(table["volume_um3"], volumes, rtol=0.1)
+            np.testing.assert_allclose(table["z_um"], [39, 39], atol=1)
+            measured = dock.working.tables.measured()
+            np.testing.assert_allclose(measured.place(1), (19.5, 37, 37), atol=1)
+            assert len(viewer.layers["cells labels"].features) == 3  # whatever slice is in view
+    assert "area_um2" in table  # a slice went its own way: planes again
+
+
 def test_a_slice_sees_its_neighbours_only(viewer, trained, settle, requests):
     dock = trained()
     images = []

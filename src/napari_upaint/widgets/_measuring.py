@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasurePlan:
-    """Labels and the image that they were made of; `version` says which labels those are."""
+    """Labels and the image that they were made of; `version` says which labels those are, `ndim` 3 that of volumes."""
 
     image: ImageSource
     labels: AnnotationSource
     version: int
+    ndim: int = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,22 +46,27 @@ class Measured:
 
     def plane(self, index: tuple[int, ...]) -> Table:
         """Return the rows of one plane, without the columns that say which."""
-        leading, rows = list(self.table)[: len(index)], self.rows(index)
-        return {name: column[rows] for name, column in self.table.items() if name not in leading}
+        rows = self.rows(index)
+        return {name: column[rows] for name, column in self.table.items() if name not in self._leading}
+
+    @property
+    def _leading(self) -> list[str]:
+        names = list(self.table)
+        return names[: names.index("label")]
 
     def rows(self, index: tuple[int, ...]) -> np.ndarray:
-        """Return which rows are of a plane, bool."""
+        """Return which rows are of a plane (of its volume, where volumes were measured), bool."""
         rows = np.ones(self.objects, bool)
-        for name, at in zip(self.table, index, strict=False):
+        for name, at in zip(self._leading, index, strict=False):
             rows &= self.table[name] == at
         return rows
 
     def place(self, row: int) -> tuple[float, ...]:
         """Return the index of an object's centre along all axes of the image."""
         names = list(self.table)
-        label = names.index("label")
-        centre = [next(name for name in names[label + 1 :] if name.startswith(f"{axis}_")) for axis in "yx"]
-        sizes = self.plan.image.spacing or (1, 1)
+        label, axes = names.index("label"), "zyx"[-self.plan.ndim :]
+        centre = [next(name for name in names[label + 1 :] if name.startswith(f"{axis}_")) for axis in axes]
+        sizes = _spacing(self.plan) or (1.0,) * len(axes)
         pixels = (float(self.table[name][row]) / size for name, size in zip(centre, sizes, strict=True))
         return (*(float(self.table[name][row]) for name in names[:label]), *pixels)
 
@@ -103,18 +110,18 @@ class Measuring(QObject):
 
 
 def measure_planes(plan: MeasurePlan) -> Measured:
-    """Measure all planes of a layer; planes without labels are not read."""
-    image, names = plan.image, leading_names(plan.image)
+    """Measure all planes (or volumes) of a layer; those without labels are not read."""
+    image, names = plan.image, leading_names(plan.image, plan.ndim)
     channels = ("red", "green", "blue") if image.rgb else ()
     tables: list[Table] = []
-    for index in image.indices():
+    for index in product(*(range(n) for n in image.shape[: -plan.ndim])):
         labels = np.array(plan.labels.data[index])
         # The very first one too when it is empty: it gives the columns.
         if not tables or labels.any():
             found = measure(
                 labels,
-                image.plane(index),
-                spacing=image.spacing,
+                image.plane(index, (slice(None),) * plan.ndim),
+                spacing=_spacing(plan),
                 unit=image.placement.units[-1],
                 channels=channels,
             )
@@ -123,9 +130,15 @@ def measure_planes(plan: MeasurePlan) -> Measured:
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
-def leading_names(image: ImageSource) -> tuple[str, ...]:
-    """Return the names of the columns that say in which plane an object is."""
-    labels = image.placement.axis_labels[: len(image.shape) - 2]
+def _spacing(plan: MeasurePlan) -> tuple[float, ...] | None:
+    if plan.ndim == 2 or plan.image.spacing is None:  # without a unit, pixels are counted
+        return plan.image.spacing
+    return plan.image.placement.scale[-3:]
+
+
+def leading_names(image: ImageSource, ndim: int = 2) -> tuple[str, ...]:
+    """Return the names of the columns that say in which plane (volume) an object is."""
+    labels = image.placement.axis_labels[: len(image.shape) - ndim]
     return tuple(
         f"axis_{number}" if label.lstrip("-").isdigit() or label in ("label", "") else label
         for number, label in enumerate(labels, start=1)

@@ -107,7 +107,11 @@ class ResultLayers:
         layer = self.labels_of(image, "objects") or self.labels_of(image, "classes")
         if layer is None:
             return None
-        return MeasurePlan(image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer))
+        mine = (one.metadata for one in self._viewer.layers if one.metadata.get(MARK, {}).get("of") == image)
+        ndim = 3 if any(CACHE in one and one[CACHE].deep for one in mine) else 2
+        return MeasurePlan(
+            image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer), ndim
+        )
 
     def table(self, image: Hashable) -> Measured | None:
         """Return the measurements of an image's labels, None if they changed since or were not measured."""

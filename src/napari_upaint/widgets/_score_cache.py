@@ -48,6 +48,11 @@ class ScoreCache:
         """Names of what was looked for."""
         return self.names[1:-1] if self.border else self.names[1:]
 
+    @property
+    def deep(self) -> bool:
+        """Whether all that was segmented are volumes: an object is one through their slices."""
+        return bool(self.volumes) and all(index[:-1] in self.volumes for index in self.planes)
+
     def shown(self) -> Any:
         """Return the scores of what was looked for, without a copy: a channel axis only where there are several."""
         return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
