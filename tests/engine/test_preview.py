@@ -9,12 +9,13 @@ import torch
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.outlines import outlined
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import preview, trainer
+from napari_upaint.engine import preview, preview_share, trainer
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.predict import segment_plane
-from napari_upaint.engine.preview import PAUSE, SHARE, Preview, preview_view, with_preview
+from napari_upaint.engine.preview import preview_view, with_preview
 from napari_upaint.engine.progress import (
     NewSamples,
+    PredictProgress,
     PreviewResult,
     PreviewView,
     SamplesHeard,
@@ -48,8 +49,8 @@ def small_tiles(monkeypatch):
 @pytest.fixture
 def no_limit(monkeypatch):
     """As many previews as there are steps."""
-    monkeypatch.setattr(preview, "SHARE", 1e9)
-    monkeypatch.setattr(preview, "PAUSE", 0.0)
+    monkeypatch.setattr(preview_share, "SHARE", 1e9)
+    monkeypatch.setattr(preview_share, "PAUSE", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,79 +69,7 @@ def run(commands, steps=12, samples=(SAMPLE,), **more):
         while True:
             seen.append(generator.send(commands.get(len(seen))))
     except StopIteration:
-        return seen
-
-
-# -- when ----------------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    """Steps and previews take as long as they are told to."""
-
-    def __init__(self):
-        self.now = 50.0
-
-    def __call__(self):
-        return self.now
-
-
-def simulated(monkeypatch, seconds, step=0.05, cost=0.3, views=lambda step: None):
-    """Return (previews as (time, view), Preview) of a training on a clock that does not run by itself."""
-    clock = Clock()
-    plan, made, began = Preview(clock), [], clock()
-
-    def predict(network, header, scale, view, step):
-        clock.now += cost
-        return PreviewResult(view.id, np.zeros((1, 1), np.uint8), ("object",), "objects", scale, step)
-
-    monkeypatch.setattr(preview, "predict_view", predict)
-    number = 0
-    while clock() - began < seconds:
-        clock.now += step
-        number += 1
-        view = views(number)
-        if view is not None:
-            plan.look_at(view)
-        if plan.due(number):
-            result = plan.make(torch.nn.Identity(), ModelHeader("m", Architecture()), 1.0, number)
-            made.append((clock() - began, result.id))
-    return made, plan
-
-
-@pytest.mark.parametrize("cost", [0.02, 0.3, 2.0])
-@pytest.mark.parametrize("step", [0.01, 0.5])
-def test_previews_cost_less_than_their_share(monkeypatch, cost, step):
-    made, plan = simulated(monkeypatch, 60, step, cost, lambda n: VIEW if n == 1 else None)
-    assert len(made) >= 2
-    # The very first one is guessed; from then on the share holds.
-    assert plan.spent <= SHARE * plan.trained + 1e-9
-    gaps = np.diff([at for at, _ in made])
-    assert gaps.min() >= max(PAUSE, cost / SHARE)
-    assert gaps[1:].max() <= max(PAUSE, cost / SHARE) + 2 * step + cost + 0.01
-
-
-def test_a_view_that_moves_is_shown_first_and_costs_no_more_than_the_share(monkeypatch):
-    # Somebody looks after a minute of training, then pans all the time.
-    made, plan = simulated(
-        monkeypatch, 90, 0.05, 0.3, lambda n: replace(VIEW, id=n) if n > 1200 and n % 8 == 0 else None
-    )
-    assert made[0][0] < 61
-    assert made[4][0] < 64  # what was saved up may be spent at once
-    assert plan.spent <= SHARE * plan.trained + 0.3
-    assert [view for _, view in made] == sorted({view for _, view in made})
-
-
-def test_nothing_is_predicted_that_would_look_the_same():
-    plan = Preview(Clock())
-    assert not plan.due(1)  # no view
-    clock = Clock()
-    plan = Preview(clock)
-    plan.due(1)
-    clock.now += 100
-    plan.look_at(VIEW)
-    assert plan.due(5)
-    plan.look_at(PreviewView(2, None))
-    assert not plan.due(6)
+        return [one for one in seen if not isinstance(one, PredictProgress)]
 
 
 # -- what ----------------------------------------------------------------------------------------------------------
@@ -211,6 +140,42 @@ def test_a_stop_in_the_middle_of_previews_gives_a_model(no_limit):
     seen = run({2: VIEW, 9: Stop()}, steps=500)
     assert isinstance(seen[-1], TrainResult)
     assert len(seen) < 14
+
+
+def large(number=2):
+    return replace(VIEW, id=number, image=np.tile(IMAGE, (1, 4, 4)))
+
+
+@pytest.fixture
+def small_previews(monkeypatch, no_limit):
+    """Many tiles: something can be told in the middle of a preview."""
+    monkeypatch.setattr(preview, "_tile", lambda *_: 60)
+
+
+@pytest.mark.parametrize("told", [Stop(), VIEW, NewSamples((replace(SAMPLE, name="newer"),)), PreviewView(9, None)])
+def test_something_is_told_in_the_middle_of_a_preview(small_previews, told):
+    generator = train((SAMPLE,), kind="objects", start=None, settings=replace(FAST, steps=12), device="cpu")
+    seen, command = [next(generator)], None
+    sent = False
+    while True:
+        command = large() if len(seen) == 2 else None
+        if not sent and sum(isinstance(one, PredictProgress) for one in seen) == 3:
+            command, sent = told, True
+            at = len(seen)
+        try:
+            seen.append(generator.send(command))
+        except StopIteration:
+            break
+    after = seen[at:]
+    assert isinstance(after[-1], TrainResult)
+    if isinstance(told, NewSamples):  # the preview is finished first
+        assert isinstance(next(one for one in after if not isinstance(one, PredictProgress)), PreviewResult)
+        assert after[-1].model.header.provenance["images"] == ["newer"]
+        return
+    assert not isinstance(after[0], PredictProgress)
+    assert [one.id for one in after if isinstance(one, PreviewResult) and one.id == 2] == []
+    assert after[-1].steps == (1 if isinstance(told, Stop) else 12)
+    assert any(isinstance(one, PreviewResult) for one in after) == (told is VIEW)
 
 
 def test_without_a_training_a_preview_is_what_segmenting_gives(model):

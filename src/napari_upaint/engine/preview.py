@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.outlines import outlined
 from napari_upaint.engine.device import choose
-from napari_upaint.engine.predict import cached_network, predict_scores, whole
+from napari_upaint.engine.predict import cached_network, predict_scores
+from napari_upaint.engine.preview_share import PreviewShare
 from napari_upaint.engine.progress import (
     NewSamples,
     PredictProgress,
@@ -27,97 +27,34 @@ from napari_upaint.engine.trainer import Trainer
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ImageError, ModelError, UserError
 from napari_upaint.io.models import ModelFile, ModelHeader
-from napari_upaint.settings import ObjectSettings
+from napari_upaint.settings import ObjectSettings, PredictSettings
 
-# Of the time that is spent on training itself.
-SHARE = 0.15
-# Nobody sees a difference sooner, seconds of training.
-PAUSE = 1.0
-# Before anything was measured: seconds per pixel, a network of the bundled kind on one thread.
-_GUESS = 1.5e-6
 # Pixels that the network sees at the most: where an image has to be enlarged for it, a preview may be coarse.
 _MOST_PIXELS = 1_300_000
 
 
-class Preview:
-    """Decides when a view is predicted again, so that previews cost less than `SHARE` of the training.
-
-    Parameters
-    ----------
-    clock : callable
-        Returns seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
-        self._began: float | None = None  # when the first step had been taken
-        self._view: PreviewView | None = None
-        self._new = False  # whether the view was not predicted yet
-        self._step = -1  # of the weights that were shown last
-        self.spent = 0.0  # seconds on previews
-        self._at = 0.0  # seconds of training when the last preview was made
-        self._per_pixel = _GUESS
-
-    def look_at(self, view: PreviewView) -> None:
-        """Take another view, or none."""
-        self._view, self._new = (view, True) if view.image is not None else (None, False)
-
-    def forget(self) -> None:
-        """Have no view any more."""
-        self._view, self._new = None, False
-
-    @property
-    def trained(self) -> float:
-        """Seconds since the first step that were not spent on previews."""
-        return 0.0 if self._began is None else self._clock() - self._began - self.spent
-
-    def due(self, step: int) -> bool:
-        """Return whether there is time for a preview after a step."""
-        if self._began is None:
-            self._began = self._clock()
-        if self._view is None or (step == self._step and not self._new):
-            return False
-        assert self._view.image is not None
-        trained, cost = self.trained, self._per_pixel * math.prod(self._view.image.shape[1:])
-        if self.spent + cost > SHARE * trained:
-            return False
-        # A view that moved is shown as soon as can be; the same one again not before it has changed visibly.
-        return self._new or trained - self._at >= max(PAUSE, cost / SHARE)
-
-    def make(self, network: UNet, header: ModelHeader, scale: float, step: int) -> PreviewResult:
-        """Predict the view; what goes wrong is told in the result, since it must not end a training."""
-        view, began = self._view, self._clock()
-        assert view is not None and view.image is not None
-        try:
-            result = predict_view(network.eval(), header, scale, view, step)
-        except Exception as error:
-            known = str(error) if isinstance(error, UserError) else f"it failed ({type(error).__name__}: {error})."
-            self.forget()
-            result = _problem(view, header, known)
-        seconds = self._clock() - began
-        self.spent += seconds
-        self._per_pixel = seconds / math.prod(view.image.shape[1:])
-        self._new, self._step, self._at = False, step, self.trained
-        return result
+# Seconds that nothing is heard for at the most, if that can be helped: a stop has to come through.
+_DEAF = 1.5
+_BUNDLED_WIDTH = 16
 
 
 def with_preview(
     run: Trainer,
     training: Generator[TrainProgress, Told | None, None],
     first: Told | None = None,
-    preview: Preview | None = None,
-) -> Generator[TrainProgress | SamplesHeard | PreviewResult, Told | None, None]:
+    share: PreviewShare | None = None,
+) -> Generator[TrainProgress | SamplesHeard | PredictProgress | PreviewResult, Told | None, None]:
     """Yield what a training yields and, between two steps, previews of the view that it was told of.
 
     The training itself hears nothing of views. Whether it took new samples is yielded as well. `first` is what was told
     before the training was there: its first yield is skipped for it.
     """
-    preview = preview or Preview()
+    share = share or PreviewShare()
     told: Told | None = None
     try:
         if first is not None:
             next(training)
-            told = _heard(preview, first)
+            told = _heard(share, first)
         while True:
             try:
                 payload = training.send(told)
@@ -128,19 +65,77 @@ def with_preview(
                 said.insert(0, SamplesHeard(run.refusal, len(run.samples)))
             told = None
             for one in said:
-                told = _heard(preview, (yield one)) or told
-            if told is None and payload.step and preview.due(payload.step):
-                told = _heard(preview, (yield preview.make(run.average, run.header, run.scale, payload.step)))
+                told = _heard(share, (yield one)) or told
+            if told is None and payload.step and share.due(payload.step, _effort(run.network)):
+                told = yield from _show(run, share, payload.step)
     finally:
         training.close()
 
 
-def _heard(preview: Preview, told: Told | None) -> Told | None:
+def _heard(share: PreviewShare, told: Told | None) -> Told | None:
     """Keep a view for the preview; return what is for the training."""
     if isinstance(told, PreviewView):
-        preview.look_at(told)
+        share.look_at(told)
         return None
     return told
+
+
+def _effort(network: UNet) -> float:
+    """Return about how much more a pixel costs than with the bundled network."""
+    return (network.classify.in_channels / _BUNDLED_WIDTH) ** 2
+
+
+def _show(
+    run: Trainer, share: PreviewShare, step: int
+) -> Generator[PredictProgress | PreviewResult, Told | None, Told | None]:
+    """Predict the view; return what was told meanwhile. It is given up for a stop and for another view."""
+    view, told = share.view, None
+    assert view is not None
+    making = _make(run, view, _tile(run.network, view, share.cost(_effort(run.network))))
+    share.begin()
+    try:
+        while True:
+            try:
+                progress = next(making)
+            except StopIteration as end:
+                result: PreviewResult = end.value
+                break
+            told = _heard(share, (yield progress)) or told
+            if isinstance(told, Stop) or share.view is not view:
+                share.end(None)
+                return told
+    finally:
+        making.close()
+    result = replace(result, step=step)
+    share.end(step)
+    if result.problem:
+        share.look_at(None)
+    return _heard(share, (yield result)) or told
+
+
+def _tile(network: UNet, view: PreviewView, cost: float) -> int:
+    """Return the edge of tiles that take a second or so each; 0: as large as memory allows."""
+    assert view.image is not None
+    if cost < _DEAF:
+        return 0
+    edge = math.sqrt(math.prod(view.image.shape[1:]) * _DEAF / cost)
+    # Smaller ones would be little more than their halo.
+    return max(int(edge), 2 * network.halo + 196)
+
+
+def _make(run: Trainer, view: PreviewView, tile: int) -> Generator[PredictProgress, None, PreviewResult]:
+    """Predict a view with the newest weights; what goes wrong is told: it must not end the training."""
+    try:
+        assert view.image is not None
+        _check(view.image, run.average)
+        normal, scale = view.normalization.apply(view.image), _scale(run.scale, view)
+        scores = yield from predict_scores(run.average.eval(), normal, scale, PredictSettings(tile=tile))
+        assert scores is not None
+        return _picture(scores, run.header, run.scale, view)
+    except Exception as error:
+        known = str(error) if isinstance(error, UserError) else f"it failed ({type(error).__name__}: {error})."
+        nothing = np.zeros((0, 0), np.uint8)
+        return PreviewResult(view.id, nothing, (), run.header.kind, problem=f"No preview: {known}")
 
 
 def preview_view(
@@ -162,15 +157,7 @@ def preview_view(
     normal, at = view.normalization.apply(view.image), _scale(model.header.scale, view)
     scores = yield from predict_scores(network, normal, at)
     if scores is not None:
-        yield _picture(scores, model.header, model.header.scale, view, 0)
-
-
-def predict_view(network: UNet, header: ModelHeader, scale: float, view: PreviewView, step: int) -> PreviewResult:
-    """Predict a view with a network at its scale, without reporting progress."""
-    assert view.image is not None
-    _check(view.image, network)
-    scores = whole(network, view.normalization.apply(view.image), _scale(scale, view))
-    return _picture(scores, header, scale, view, step)
+        yield _picture(scores, model.header, model.header.scale, view)
 
 
 def _scale(scale: float, view: PreviewView) -> float:
@@ -179,17 +166,12 @@ def _scale(scale: float, view: PreviewView) -> float:
     return min(scale * view.shrunk, math.sqrt(_MOST_PIXELS / math.prod(view.image.shape[1:])))
 
 
-def _picture(scores: np.ndarray, header: ModelHeader, scale: float, view: PreviewView, step: int) -> PreviewResult:
+def _picture(scores: np.ndarray, header: ModelHeader, scale: float, view: PreviewView) -> PreviewResult:
     # The smallest object is given in pixels of the whole image.
     labels = label_scores(scores, kind=header.kind, border=header.border, settings=_shrunk(view))
     names = header.classes[1:] if header.kind == "classes" else ("object",)
     picture = outlined(labels, header.kind, len(names))[view.inside]
-    return PreviewResult(view.id, np.ascontiguousarray(picture), names, header.kind, scale, step)
-
-
-def _problem(view: PreviewView, header: ModelHeader, sentence: str) -> PreviewResult:
-    nothing = np.zeros((0, 0), np.uint8)
-    return PreviewResult(view.id, nothing, (), header.kind, problem=f"No preview: {sentence}")
+    return PreviewResult(view.id, np.ascontiguousarray(picture), names, header.kind, scale)
 
 
 def _shrunk(view: PreviewView) -> ObjectSettings:

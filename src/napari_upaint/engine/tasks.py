@@ -45,7 +45,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
     resume: ModelFile | Path | None = None,
-) -> Generator[TrainProgress | TrainResult | SamplesHeard | PreviewResult, Told | None, None]:
+) -> Generator[TrainProgress | TrainResult | SamplesHeard | PredictProgress | PreviewResult, Told | None, None]:
     """Train; see `napari_upaint.engine.train.train`. `start` may also be a bundled model's name or a path.
 
     Without a result if it is stopped before the first step.

@@ -13,6 +13,7 @@ from napari_upaint.engine.interrupted import with_checkpoints
 from napari_upaint.engine.preview import with_preview
 from napari_upaint.engine.progress import (
     NewSamples,
+    PredictProgress,
     PreviewResult,
     SamplesHeard,
     Stop,
@@ -28,7 +29,7 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 Command = Told | None
-Training = Generator[TrainProgress | TrainResult | SamplesHeard | PreviewResult, Command, None]
+Training = Generator[TrainProgress | TrainResult | SamplesHeard | PredictProgress | PreviewResult, Command, None]
 
 
 def train(
