@@ -17,6 +17,7 @@ class ImageSection(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.combo = LayerCombo("no image is open")
+        self.combo.setAccessibleName("Image layer")
         self.combo.keyChanged.connect(self.chosen)
         self._facts = QLabel()
         self._facts.setWordWrap(True)
@@ -46,7 +47,7 @@ def describe_image(image: ImageSource) -> str:
         steps = " × ".join(
             f"{_axis(label, i)} ({n})" for i, (label, n) in enumerate(zip(labels, shape[:-2], strict=False), 1)
         )
-        text += f" Plane by plane along {steps}."
+        text += f" Planes along {steps}."
     return text
 
 

@@ -14,7 +14,7 @@ from napari_upaint.widgets._progress_line import ProgressLine
 Extent = Literal["view", "layer", "all"]
 _TIPS: dict[Extent, str] = {
     "view": "Segment the plane that is in view. Key: Shift+P",
-    "layer": "Segment every plane of the chosen image layer.",
+    "layer": "Segment every plane of the chosen image layer; with a 3D model every volume at once.",
     "all": "Segment every open image layer; one that fails does not stop the others.",
 }
 _TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
