@@ -63,9 +63,7 @@ class Session:
 
     def settle(self) -> None:
         """Wait until training, segmenting and weight map are done."""
-        working = self.dock.working
-        jobs = (working.training, working.segmenting, working.weighing)
-        self.wait(lambda: not any(job.running for job in jobs))
+        self.wait(lambda: not (self.dock.working.busy or self.dock.live_weights.busy))
         self.viewer.reset_view()
         self.rest(1)
 
@@ -98,7 +96,8 @@ def first_steps(seconds: int) -> None:
     session.settle()
     session.viewer.layers[session.layer("scores")].visible = False
     session.shoot("window")
-    session.dock.sections.segment.weight_map_button.click()
+    session.dock.sections.weights.live.click()
+    session.wait(lambda: any(layer.name.endswith("weight map") for layer in session.viewer.layers))
     session.settle()
     for layer in session.viewer.layers:
         layer.visible = layer.name.endswith(("weight map", "nuclei_fluorescence"))
