@@ -12,7 +12,8 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.device_sampling import DeviceSampler, drawing
 from napari_upaint.engine.device_warp import cells, positions, read_linear, read_nearest, read_spline, vary
-from napari_upaint.engine.sampling import Sampler, prepare
+from napari_upaint.engine.preparing import prepare
+from napari_upaint.engine.sampling import Sampler
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
 CPU = torch.device("cpu")

@@ -10,7 +10,8 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.core.strokes import paint_strokes
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import weight_map
-from napari_upaint.engine.sampling import HELD_OUT, Sampler, hold_out, prepare, validation_tiles
+from napari_upaint.engine.preparing import HELD_OUT, hold_out, prepare
+from napari_upaint.engine.sampling import Sampler, validation_tiles
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, WeightSettings
 

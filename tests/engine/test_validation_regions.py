@@ -11,7 +11,8 @@ from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample, crop, pieces
 from napari_upaint.core.tiling import halo
 from napari_upaint.core.weight_map import weight_map
-from napari_upaint.engine.sampling import Sampler, hold_out, prepare, validation_tiles
+from napari_upaint.engine.preparing import hold_out, prepare
+from napari_upaint.engine.sampling import Sampler, validation_tiles
 from napari_upaint.errors import AnnotationError
 from napari_upaint.settings import AugmentSettings, WeightSettings
 

@@ -10,17 +10,20 @@ from napari_upaint.core.augment import draw_warp
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import tile_size, trainer
+from napari_upaint.engine import preparing, tile_size, trainer
+from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.predict import segment_plane
+from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.progress import NewSamples, TrainResult
-from napari_upaint.engine.sampling import Sampler, prepare, validation_tiles
+from napari_upaint.engine.sampling import Sampler, validation_tiles
 from napari_upaint.engine.scale import SCALES, best_scale, find_scale, painted_regions
+from napari_upaint.engine.start import start_header
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import build
 from napari_upaint.errors import EngineError, ModelError
-from napari_upaint.io.models import Architecture, load_model, save_model
+from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, PredictSettings, TrainSettings, WeightSettings
 
@@ -199,6 +202,40 @@ def test_planes_and_volumes_do_not_mix(sample, start, from_model):
         run([sample, plane], start if from_model else None)
     with pytest.raises(ModelError, match=r"for planes \(2D\) but balls is a volume"):
         run([sample], ndim=2)
+
+
+@pytest.mark.parametrize(("ndim", "depth"), [(2, 5), (3, 3)])
+def test_the_depth_is_chosen_for_planes_and_volumes(sample, ndim, depth):
+    given = sample if ndim == 3 else replace(sample, image=sample.image[:, 10], annotation=sample.annotation[10])
+    made = start_header([given], "objects", None, TrainSettings(ndim=ndim)).architecture
+    assert (made.ndim, made.depth, made.padding, made.norm, made.dropout) == (ndim, depth, "valid", None, 0.2)
+    assert start_header([given], "objects", None, TrainSettings(ndim=ndim, depth=4)).architecture.depth == 4
+
+
+def test_a_single_level_is_a_network_too(sample):
+    _, result = run([sample], depth=1)
+    assert result.model.header.architecture.depth == 1
+    assert segment(sample, result.model).labels.shape == sample.annotation.shape
+
+
+def test_borders_between_painted_objects_are_learnt_in_volumes(sample, truth):
+    architecture = Architecture(ndim=3, width=4, depth=2, n_outputs=3)
+    begin = from_network(build(architecture), ModelHeader("bordered", architecture, border=True))
+    touching = np.where(truth > 0, truth + 1, 0)
+    touching[:, :28][truth[:, :28] > 0] = 9
+    touching[5:8, 5] = 1
+    given = replace(sample, annotation=touching.astype(np.uint16))
+    [one] = prepare([given], "objects", scale=1.0, border=2, weights=WeightSettings(), seed=0)
+    assert (one.target == 2).any()
+    _, result = run([given], begin, steps=3)
+    assert result.model.header.border and result.model.header.output_names[-1] == "border"
+    assert segment(given, result.model).scores.shape[0] == 3
+
+
+def test_paint_that_does_not_fit_into_memory_is_refused(sample, monkeypatch):
+    monkeypatch.setattr(preparing, "available", lambda: 1e6)
+    with pytest.raises(EngineError, match="paint in a smaller part"):
+        run([sample])
 
 
 # -- tiles -----------------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ import numpy as np
 
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.progress import PredictProgress, ShownTile, Stop, TilesResult
-from napari_upaint.engine.sampling import Sampler, prepare
+from napari_upaint.engine.sampling import Sampler
 from napari_upaint.engine.scale import best_scale, find_scale, usual_scale
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.io.models import ModelFile

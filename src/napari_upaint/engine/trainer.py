@@ -20,9 +20,10 @@ from napari_upaint.engine.device_sampling import drawing
 from napari_upaint.engine.losses import painted_cross_entropy
 from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.preparing import Prepared, prepare
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
-from napari_upaint.engine.sampling import Prepared, Sampler, ValidationTile, prepare, validation_tiles
+from napari_upaint.engine.sampling import Sampler, ValidationTile, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question, channels_last
 from napari_upaint.engine.tile_size import training_tile

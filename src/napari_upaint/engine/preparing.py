@@ -1,0 +1,207 @@
+"""Makes samples ready to be cut into tiles, and holds some of their paint out for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from napari_upaint.core.deformation import prefilter
+from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
+from napari_upaint.core.regions import learnt
+from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
+from napari_upaint.core.sample import Sample, crop, pieces
+from napari_upaint.core.weight_map import weight_map
+from napari_upaint.engine.memory import available
+from napari_upaint.errors import EngineError
+from napari_upaint.settings import Kind, WeightSettings
+
+HELD_OUT = 0.2  # of the painted pixels of every class
+CONTEXT = 400  # px around the paint: what tiles at a quarter of the scale can see
+# Of volumes it is less: only painted voxels and what the network sees around them must be real, beyond is mirrored.
+CONTEXT_3D = 64
+_PIECE = 32  # px: long strokes are held out in pieces of about this length
+# Bytes that a pixel takes while it is prepared, per channel and besides; most of them stay.
+_PER_CHANNEL, _BESIDES = 12, 45
+_MOST_MEMORY = 0.8  # of what is free
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A sample at the scale of the network, with everything that a tile is cut from.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        Normalised, (C, [Z,] Y, X), float32.
+    coefficients : numpy.ndarray
+        Of its cubic spline, see `core.deformation.prefilter`.
+    target : numpy.ndarray
+        int16, ([Z,] Y, X), network outputs, -1 unlabelled.
+    weights : numpy.ndarray
+        float32, ([Z,] Y, X), the weight map.
+    held_out : numpy.ndarray
+        bool, ([Z,] Y, X): painted pixels kept for validation.
+    spacing : tuple of float or None
+        Size of a voxel at this scale, ([Z,] Y, X).
+    objects : numpy.ndarray or None
+        int32, ([Z,] Y, X): ids of painted objects, -1 painted background, 0 unlabelled; None where classes are painted.
+    """
+
+    image: np.ndarray
+    coefficients: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+    held_out: np.ndarray
+    spacing: tuple[float, ...] | None = None
+    objects: np.ndarray | None = None
+
+
+def prepare(
+    samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
+) -> list[Prepared]:
+    """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
+
+    Of volumes only X and Y are resized; paint that lies far apart in them becomes samples of its own.
+
+    Raises
+    ------
+    EngineError
+        If what is painted and its surroundings do not fit into memory.
+    """
+    context = round(CONTEXT_3D / min(1.0, max(0.25, scale)))
+    samples = [
+        piece
+        for sample in samples
+        if sample.annotation.any()
+        for piece in (pieces(sample, context) if sample.annotation.ndim == 3 else [crop(sample, CONTEXT)])
+    ]
+    _check_room(samples)
+    held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
+    return [
+        _prepare(sample, held, kind, scale, border, weights) for sample, held in zip(samples, held_out, strict=True)
+    ]
+
+
+def _check_room(samples: Sequence[Sample]) -> None:
+    pixels = sum(sample.annotation.size for sample in samples)
+    needed = sum(sample.annotation.size * (len(sample.image) * _PER_CHANNEL + _BESIDES) for sample in samples)
+    free = available()
+    if free is not None and needed > _MOST_MEMORY * free:
+        raise EngineError(
+            f"What is painted and its surroundings are {pixels / 1e6:.0f} million pixels. They need"
+            f" {needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are free; paint in a smaller part."
+        )
+
+
+def _prepare(
+    sample: Sample, held_out: np.ndarray, kind: Kind, scale: float, border: int | None, weights: WeightSettings
+) -> Prepared:
+    shape = scaled_shape(sample.annotation.shape, scale)
+    image = resize_image(sample.normalization.apply(sample.image), shape)
+    # At the image's own resolution: it is the map that the user sees.
+    weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
+    target = targets(sample.annotation, kind, border=border)
+    source = _sources(target != IGNORED, shape)
+    target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
+    objects = _object_ids(sample.annotation).ravel()[source] if kind == "objects" else None
+    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
+
+
+def _object_ids(annotation: np.ndarray) -> np.ndarray:
+    """Return objects 1, 2, ..., -1 for background, 0 for unlabelled pixels; ids may be huge, so they are numbered."""
+    values, numbers = np.unique(annotation, return_inverse=True)
+    ids = np.where(values >= FIRST, np.arange(1, len(values) + 1), np.where(values == BACKGROUND, -1, 0))
+    return ids.astype(np.int32)[numbers.reshape(annotation.shape)]
+
+
+def _scaled_spacing(sample: Sample, shape: tuple[int, ...]) -> tuple[float, ...] | None:
+    if sample.spacing is None:
+        return None
+    edges = zip(sample.spacing, sample.annotation.shape, shape, strict=True)
+    return tuple(edge * old / new for edge, old, new in edges)
+
+
+def _sources(painted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return which pixel (flat index) every pixel of the resized annotation shows.
+
+    The nearest one; but where an image shrinks, a thin stroke or a dot would fall between the pixels, so that paint
+    goes before unlabelled pixels.
+    """
+    source = resize_labels(np.arange(painted.size).reshape(painted.shape), shape)
+    if all(new >= old for new, old in zip(shape, painted.shape, strict=True)):
+        return source
+    flat = np.flatnonzero(painted)
+    places = np.unravel_index(flat, painted.shape)
+    shown = np.full(shape, -1)
+    shown[tuple(p * new // old for p, new, old in zip(places, shape, painted.shape, strict=True))] = flat
+    return np.where((shown >= 0) & ~painted.ravel()[source], shown, source)
+
+
+def hold_out(
+    annotations: Sequence[np.ndarray], kind: Kind, seed: int, validation: Sequence[np.ndarray | None] = ()
+) -> list[np.ndarray]:
+    """Choose painted pixels for validation: whole pieces of strokes, about a fifth of every class.
+
+    A class painted in a single piece keeps it for training. If that leaves validation without some class, nothing is
+    held out at all: a judge that sees one class only would misjudge.
+
+    Parameters
+    ----------
+    validation : sequence of (numpy.ndarray or None)
+        bool, one for each annotation: what is painted there is held out, and no more of its classes.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        bool, one for each annotation.
+    """
+    rng = np.random.default_rng(seed)
+    given = [
+        np.zeros(annotation.shape, bool) if mask is None else mask & (annotation > 0)
+        for annotation, mask in zip(annotations, validation or [None] * len(annotations), strict=True)
+    ]
+    masks = [mask.copy() for mask in given]
+    highest = max(int(annotation.max(initial=0)) for annotation in annotations)
+    values = range(BACKGROUND, highest + 1) if kind == "classes" else (BACKGROUND, FIRST)
+    for value in values:
+        objects = kind == "objects" and value == FIRST
+        painted = [annotation >= FIRST if objects else annotation == value for annotation in annotations]
+        pieces = [(number, piece) for number, mask in enumerate(painted) for piece in _pieces(mask)]
+        if not pieces or any((mask & held).any() for mask, held in zip(painted, given, strict=True)):
+            continue
+        chosen = _choose(pieces, rng)
+        if not chosen:
+            return given
+        for number, piece in chosen:
+            masks[number].flat[piece] = True
+    return masks
+
+
+def _choose(pieces: list[tuple[int, np.ndarray]], rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
+    painted = sum(len(piece) for _, piece in pieces)
+    chosen: list[tuple[int, np.ndarray]] = []
+    held = 0
+    for index in rng.permutation(len(pieces)):
+        if held >= HELD_OUT * painted:
+            break
+        if held + len(pieces[index][1]) <= painted / 2:  # at least half stays for training, however uneven the pieces
+            chosen.append(pieces[index])
+            held += len(pieces[index][1])
+    return chosen
+
+
+def _pieces(mask: np.ndarray) -> list[np.ndarray]:
+    """Cut strokes into pieces, components within coarse squares; return their flat indices."""
+    flat = np.flatnonzero(mask)
+    if not len(flat):
+        return []
+    strokes = ndimage.label(mask)[0].ravel()[flat]
+    square = np.zeros(len(flat), np.int64)
+    for position in np.unravel_index(flat, mask.shape):
+        square = square * 65536 + position // _PIECE
+    keys = np.unique(np.stack([strokes, square]), axis=1, return_inverse=True)[1].ravel()
+    order = np.argsort(keys, kind="stable")
+    return np.split(flat[order], np.flatnonzero(np.diff(keys[order])) + 1)
