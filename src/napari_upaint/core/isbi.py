@@ -43,6 +43,8 @@ class IsbiScores:
 def isbi_scores(cells: np.ndarray, truth: np.ndarray, thresholds: Sequence[float] = THRESHOLDS) -> IsbiScores:
     """Score a probability map as the challenge does: each measure at the threshold that suits it best.
 
+    Look at all of them: the pixel error knows no topology, and a map without any cell splits and merges none.
+
     Parameters
     ----------
     cells : numpy.ndarray
