@@ -80,6 +80,7 @@ def new_weight_map(image: ImageSource) -> NewLayer:
         "colormap": _clear_at_zero("magma"),
         "blending": "translucent",
         "rgb": False,
+        "opacity": 0.8,
         "contrast_limits": (0, 1),
     }
     return _zeros(image, image.shape, np.float32), options | image.placement.options(), "image"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import WeightSettings
 from napari_upaint.widgets._form import Form
@@ -14,6 +14,10 @@ from napari_upaint.widgets._sources import ImageSource
 _TIP = (
     "Show how much each painted pixel counts in training, as an image layer that follows what you paint.\n"
     "It is the map that the training uses, with the settings below."
+)
+_GALLERY_TIP = (
+    "Show what the network would learn from now: parts of the image, turned and bent as the settings say,\n"
+    "with what is painted on them and how much it counts."
 )
 # The sliders end here; their boxes go further.
 _USUAL = {"w0": 50.0, "sigma": 20.0}
@@ -29,6 +33,7 @@ class WeightsSection(QWidget):
     """
 
     live_changed = Signal(bool)
+    gallery_wanted = Signal()
 
     def __init__(self, form: Form, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +41,8 @@ class WeightsSection(QWidget):
         self.live = QCheckBox("Show the weight map while I paint")
         self.live.toggled.connect(self.live_changed)
         self.sliders = {name: SliderBox(WeightSettings, name, usual) for name, usual in _USUAL.items()}
+        self.gallery_button = QPushButton("Show training tiles…")
+        self.gallery_button.clicked.connect(self.gallery_wanted)
         rows = QFormLayout()
         for name, slider in self.sliders.items():
             rows.addRow(WeightSettings.__dataclass_fields__[name].metadata["label"], slider)
@@ -44,14 +51,22 @@ class WeightsSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.live)
         column.addLayout(rows)
+        column.addWidget(self.gallery_button)
         form.valueChanged.connect(self._show)
         self._show()
-        self.allow("")
+        self.allow("", "")
 
-    def allow(self, why: str) -> None:
-        """Enable the check box, or say why it is not (empty: enabled). One that is ticked can always be cleared."""
-        self.live.setEnabled(not why or self.live.isChecked())
+    def allow(self, why: str, gallery_why: str) -> None:
+        """Enable the check box and the button, or say why they are not (empty: enabled)."""
+        self.live.setEnabled(not why or self.live.isChecked())  # one that is ticked can always be cleared
         self.live.setToolTip(why or _TIP)
+        self._gallery_why = gallery_why
+        self.gallery_button.setEnabled(not gallery_why)
+        self.gallery_button.setToolTip(gallery_why or _GALLERY_TIP)
+
+    def why_no_gallery(self) -> str:
+        """Return why no tiles can be shown now, empty if they can."""
+        return self._gallery_why
 
     def show_image(self, image: ImageSource | None) -> None:
         """Show widths in the unit of the image, px where it has none."""

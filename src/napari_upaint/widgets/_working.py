@@ -126,7 +126,7 @@ class Working(QObject):
         segment = self._sections.segment
         segment.table_name = f"{image.name} objects" if image is not None else "objects"
         segment.allow(reasons.why_not_segment(situation))
-        self._sections.weights.allow(reasons.why_not_weigh(situation))
+        self._sections.weights.allow(reasons.why_not_weigh(situation), reasons.why_not_train(situation))
         segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
         self.situation_changed.emit(situation)
 

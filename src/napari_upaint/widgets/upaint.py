@@ -16,6 +16,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._column_scroll import ColumnScroll
+from napari_upaint.widgets._gallery import Gallery
 from napari_upaint.widgets._help import HelpSheet
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
@@ -80,6 +81,7 @@ class UPaintDock(QWidget):
         self.regions.failed.connect(partial(self.working.fail, kind="warning"))
         self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
         self.live_weights.failed.connect(self.working.fail)
+        self.gallery = Gallery(self.choosing, self.sections, self.working, self.bridge, self)
         self.keys = Keys(viewer, self._actions())
         self._compose()
         self._acquire()
@@ -177,6 +179,7 @@ class UPaintDock(QWidget):
         self.table_window.close()
         self.linking.close()
         self.live_weights.close()
+        self.gallery.close()
         self.autosaving.close()
         self.keeping.close()
         self.working.close()

@@ -1,0 +1,161 @@
+"""Shows what the network learns from: tiles drawn by the engine with the settings and the paint of now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QWidget
+
+from napari_upaint.engine.progress import TilesResult
+from napari_upaint.session.protocol import TilesRequest
+from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._gallery_window import GalleryWindow
+from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import PaintedRegion
+from napari_upaint.widgets._tile_pictures import mosaic
+from napari_upaint.widgets._training import TrainPlan
+from napari_upaint.widgets._volumes import gather_for
+from napari_upaint.widgets._working import Working
+
+COUNT = 9
+_EDGE = 240  # pixels of a tile in the picture
+_PAUSE = 300  # milliseconds: a number that is being typed
+
+
+class Gallery(QObject):
+    """Gathers samples in a thread, draws in the engine, makes the picture in a thread; never two at a time."""
+
+    def __init__(
+        self, choosing: Choosing, sections: Sections, working: Working, bridge: JobBridge, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._choosing, self._sections, self._working, self._bridge = choosing, sections, working, bridge
+        self.window: GalleryWindow | None = None
+        self._first = 0
+        self._plan: TrainPlan | None = None
+        self._scale = 0.0  # that was found for the start and the image; found again for others
+        self._result: TilesResult | None = None
+        self._job: GuiJob | None = None
+        self._gathering, self._drawing = Work(self), Work(self)
+        self._gathering.done.connect(self._ask_engine)
+        self._drawing.done.connect(self._show)
+        for work in (self._gathering, self._drawing):
+            work.failed.connect(self._fail)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE)
+        self._pause.timeout.connect(self._draw)
+        sections.weights.gallery_wanted.connect(self.open)
+        for wanted in (sections.train.train_wanted, sections.segment.wanted):
+            wanted.connect(self._give_way)
+        for form in (sections.settings.augment, sections.settings.weights, sections.settings.train):
+            form.valueChanged.connect(self._settings_changed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether tiles are on their way."""
+        working = self._gathering.busy or self._job is not None or self._drawing.busy
+        return working or self._pause.isActive()
+
+    def open(self) -> None:
+        """Open the window with the first tiles."""
+        if self.window is None:
+            parent = self.parent()
+            self.window = GalleryWindow(parent if isinstance(parent, QWidget) else None)
+            self.window.others_wanted.connect(self._others)
+            self.window.finished.connect(self._rest)
+        self.window.show()
+        self.window.raise_()
+        self._draw()
+
+    def close(self) -> None:
+        """Close the window with the dock."""
+        self._rest()
+        if self.window is not None:
+            window, self.window = self.window, None
+            window.close()
+            window.deleteLater()
+
+    def _others(self) -> None:
+        self._first += COUNT
+        self._draw()
+
+    def _settings_changed(self, *_: object) -> None:
+        if self.window is not None and self.window.isVisible():
+            self._pause.start()
+
+    def _draw(self) -> None:
+        window, image, annotation = self.window, self._choosing.image(), self._choosing.annotation()
+        if window is None:
+            return
+        why = self._sections.weights.why_no_gallery()
+        if why or image is None or annotation is None:
+            window.show_problem(why or "Open an image first.")
+            return
+        self._give_up()
+        s = self._sections.settings
+        settings = s.train.value(seconds=float(self._sections.train.seconds.value()))
+        start = self._sections.model.choice().path
+        rest = settings, s.weights.value(), s.augment.value()
+        before, self._plan = self._plan, TrainPlan(image, annotation, self._choosing.kind(), start, *rest)
+        if before is None or (before.image.key, before.start) != (image.key, start):
+            self._scale = 0.0
+        window.show_drawing(searching=start is not None and not (settings.scale or self._scale))
+        measured = self._working.measured.of
+        self._gathering.start(gather_for, start, settings, image, annotation, self._plan.kind, measured)
+
+    def _ask_engine(self, regions: list[PaintedRegion]) -> None:
+        plan = self._plan
+        assert plan is not None
+        samples = tuple(region.sample for region in regions)
+        settings = replace(plan.settings, scale=plan.settings.scale or self._scale)
+        request = TilesRequest(
+            samples, plan.kind, plan.start, settings, plan.weights, plan.augment, first=self._first, count=COUNT
+        )
+        self._result, self._job = None, self._bridge.job()
+        self._job.payload.connect(self._hear)
+        self._job.finished.connect(self._finish)
+        self._job.failed.connect(self._fail)
+        self._bridge.begin(self._job, request)
+
+    def _hear(self, payload: object) -> None:
+        if isinstance(payload, TilesResult):
+            self._result = payload
+
+    def _finish(self) -> None:
+        self._job = None
+        if self._result is not None:
+            self._scale = self._result.scale
+            self._drawing.start(mosaic, self._result.tiles, _EDGE)
+
+    def _show(self, pixels: np.ndarray) -> None:
+        if self.window is not None and self._result is not None:
+            self.window.show_tiles(self._result, pixels)
+
+    def _fail(self, sentence: str, _details: str) -> None:
+        self._job = None
+        if self.window is not None:
+            self.window.show_problem(sentence)
+
+    def _rest(self, *_: object) -> None:
+        """Nobody looks: begin with the first tiles the next time."""
+        self._pause.stop()
+        self._give_up()
+        self._first = 0
+
+    def _give_way(self, *_: object) -> None:
+        """Let a training or a segmentation begin at once."""
+        if self.window is not None and self.busy:
+            self._give_up()
+            self.window.show_problem("Interrupted; press 'Other tiles' afterwards.")
+
+    def _give_up(self) -> None:
+        for work in (self._gathering, self._drawing):
+            work.forget()
+        job, self._job = self._job, None
+        if job is not None:
+            job.abandon()

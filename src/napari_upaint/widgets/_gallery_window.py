@@ -1,0 +1,91 @@
+"""The window of the gallery: nine tiles, what they are, a button for others."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QRect, QSize, Qt, Signal
+from qtpy.QtGui import QImage, QPainter, QPaintEvent
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_upaint.engine.progress import TilesResult
+
+_DRAWING = "Drawing tiles…"
+_WORDS = (
+    "Left: what the network sees, with what is painted; it only looks at the dark frame and learns nothing there.\n"
+    "Right: how much each pixel counts, the brighter the more. What is held out for validation is not learnt here."
+)
+
+
+class Picture(QWidget):
+    """A picture as large as there is room for."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pixels = np.zeros((0, 0, 3), np.uint8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(QSize(360, 180))
+
+    def pixels(self) -> np.ndarray:
+        """Return what is shown, uint8 (Y, X, RGB)."""
+        return self._pixels
+
+    def show_pixels(self, pixels: np.ndarray) -> None:
+        """Show uint8 (Y, X, RGB)."""
+        self._pixels = np.ascontiguousarray(pixels)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Draw the picture in the middle."""
+        height, width = self._pixels.shape[:2]
+        if not height:
+            return
+        image = QImage(self._pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        factor = min(self.width() / width, self.height() / height)
+        w, h = round(width * factor), round(height * factor)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(QRect((self.width() - w) // 2, (self.height() - h) // 2, w, h), image)
+        painter.end()
+
+
+class GalleryWindow(QDialog):
+    """A window of its own beside the work: it does not wait for an answer."""
+
+    others_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("U-Paint: what the network learns from")
+        self.picture = Picture()
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+        self.button = QPushButton("Other tiles")
+        self.button.setToolTip("Draw the next nine tiles of the training.")
+        self.button.clicked.connect(self.others_wanted)
+        legend = QLabel(_WORDS)
+        legend.setWordWrap(True)
+        row = QHBoxLayout()
+        row.addWidget(self.words, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout(self)
+        column.addWidget(self.picture, 1)
+        column.addLayout(row)
+        column.addWidget(legend)
+        self.resize(1040, 640)
+
+    def show_drawing(self, searching: bool) -> None:
+        """Say that tiles are being drawn, and whether the scale is looked for before; those that are shown stay."""
+        self.words.setText("Finding the scale, as a training does, and drawing tiles…" if searching else _DRAWING)
+        self.button.setEnabled(False)
+
+    def show_tiles(self, result: TilesResult, pixels: np.ndarray) -> None:
+        """Show tiles and say which."""
+        first, last = result.first + 1, result.first + len(result.tiles)
+        self.words.setText(f"Tiles {first} to {last} of a training, the image at {result.scale:.2g} times its size.")
+        self.button.setEnabled(True)
+        self.picture.show_pixels(pixels)
+
+    def show_problem(self, sentence: str) -> None:
+        """Say why there are no tiles."""
+        self.words.setText(sentence)
+        self.button.setEnabled(True)
