@@ -61,7 +61,7 @@ def test_reasons(viewer, dock, settle, segment):
 def test_features_and_file_in_physical_units(viewer, dock, settle, segment, tmp_path, monkeypatch):
     labels = segment(blobs(), scale=(0.5, 0.5), units=("um", "um"))
     measure(dock, settle)
-    assert dock.sections.message.text().startswith("Measured 2 objects; they are features of the layer 'cells labels'")
+    assert dock.sections.message.text().startswith("Measured 2 objects of cells labels; 'Table'")
     assert np.isnan(labels.features["area_um2"][0])  # the number of a row is its label
     assert list(labels.features["area_um2"][1:]) == [100, 37.5]
     assert list(labels.features["intensity_mean"][1:]) == [90, 80]

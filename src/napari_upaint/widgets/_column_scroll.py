@@ -20,7 +20,9 @@ class ColumnScroll(QScrollArea):
         """Return the smallest size."""
         column, bar = self.widget(), self.verticalScrollBar()
         assert column is not None and bar is not None
-        return QSize(column.minimumSizeHint().width() + bar.sizeHint().width(), super().minimumSizeHint().height())
+        # napari's style draws a frame where none is asked for.
+        beside = bar.sizeHint().width() + 2 * self.frameWidth()
+        return QSize(column.minimumSizeHint().width() + beside, super().minimumSizeHint().height())
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
         """Ask for another width when a row has become wider."""

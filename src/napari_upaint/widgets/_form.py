@@ -23,6 +23,8 @@ from qtpy.QtWidgets import (
 # Makes the columns of all forms stand in line.
 _LONGEST_LABEL = "Elastic deformation"
 _MOST_INT = 2**31 - 1
+# How units are said in a tooltip.
+_UNITS = {"px": "pixels (px)", "s": "seconds (s)", "µm": "micrometres (µm)", "nm": "nanometres (nm)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,22 @@ class Form(QWidget):
 
     def _add(self, layout: QFormLayout, one: Field[Any], zero: str) -> None:
         control = _control(one, zero, self._changed)
-        control.widget.setToolTip(one.metadata["tip"])
+        tip = with_unit(one.metadata["tip"], one.metadata["unit"])
+        control.widget.setToolTip(tip)
         control.widget.setAccessibleName(one.metadata["label"])
         self._controls[one.name] = control
         label = QLabel(one.metadata["label"])
-        label.setToolTip(one.metadata["tip"])
+        label.setToolTip(tip)
         label.setMinimumWidth(label.fontMetrics().horizontalAdvance(_LONGEST_LABEL))
         layout.addRow(label, control.widget)
 
     def _changed(self, *_: Any) -> None:
         self.valueChanged.emit(self)
+
+
+def with_unit(tip: str, unit: str) -> str:
+    """Return a tip that says what its number is in."""
+    return f"{tip} In {_UNITS.get(unit, unit)}." if unit else tip
 
 
 def _control(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control:

@@ -38,7 +38,7 @@ KEY_ACTIONS = (
     KeyAction("segment", ("Shift-P",), "Segment the plane in view"),
     KeyAction("background", ("Shift-B",), "Take the brush for the background"),
     KeyAction("next", ("N", "Shift-N"), "Take the brush for the next object or class"),
-    KeyAction("where", ("U", "Shift-U"), "Go to the most uncertain place that is not painted; again: to the next"),
+    KeyAction("where", ("U", "Shift-U"), "Go to the most uncertain place without paint; again: the next"),
     KeyAction("region", ("Shift-R",), "Draw a rectangle in which everything is annotated"),
     KeyAction("validation", ("Shift-V",), "Turn the selected region into 'validation only', or back"),
     KeyAction("preview", ("Shift-L",), "Switch the live preview on or off"),
@@ -65,8 +65,8 @@ GESTURES = (
     Gesture("Space + drag", "Move the view while painting"),
     Gesture("Wheel", "Closer or further away"),
     Gesture("Ctrl+Z, Ctrl+Shift+Z", "Undo and redo strokes"),
-    Gesture("Click on a row of the table", "Go to its object"),
-    Gesture("Click on an object of the labels", "Select its row in the table, with the hand (6) in hand"),
+    Gesture("Click a row of the table", "Go to its object"),
+    Gesture("Click an object", "Select its row in the table (labels layer selected, view being moved: 6 or Z)"),
     Gesture("Tab, Shift+Tab", "Next or previous control of the dock, top to bottom"),
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from napari.settings import get_settings
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
@@ -43,7 +42,7 @@ class HelpSheet(QDialog):
         column.addWidget(scroll)
         # As large as it needs, and never larger than a small screen.
         size = inner.sizeHint()
-        self.resize(min(760, size.width() + 60), min(560, size.height() + 40))
+        self.resize(min(780, size.width() + 60), min(560, size.height() + 40))
 
     def words(self) -> list[str]:
         """Return all texts of the sheet."""
@@ -57,10 +56,8 @@ class HelpSheet(QDialog):
         self._grid.addWidget(heading, self._grid.rowCount(), 0, 1, 2)
         for how, text in rows:
             row = self._grid.rowCount()
-            what = QLabel(text)
-            what.setWordWrap(True)
-            self._grid.addWidget(QLabel(how), row, 0, Qt.AlignmentFlag.AlignTop)
-            self._grid.addWidget(what, row, 1)
+            self._grid.addWidget(QLabel(how), row, 0)
+            self._grid.addWidget(QLabel(text), row, 1)
 
 
 def dock_rows(bound: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -74,6 +74,8 @@ class HistorySection(QCollapsible):
                 ("command", "Copy as command"),
             )
         }
+        self.toggleButton().setToolTip("Show or hide your earlier trainings.")
+        self.list.setAccessibleName("Earlier trainings")
         self.list.setToolTip(
             "Your trainings, the newest first: date, loss on held-out paint before → after (lower is better),\n"
             "painted pixels, time. Double-click one to use its model."

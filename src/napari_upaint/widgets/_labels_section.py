@@ -42,6 +42,7 @@ class LabelsSection(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.combo = LayerCombo("none yet")
+        self.combo.setAccessibleName("Labels layer that is painted on")
         self.combo.keyChanged.connect(self.chosen)
         self.new_button = QPushButton("New labels")
         self.new_button.clicked.connect(self.new_wanted)

@@ -26,6 +26,7 @@ class ModelSection(QWidget):
         super().__init__(parent)
         self._opened: list[ModelChoice] = []
         self.combo = ElidingCombo()
+        self.combo.setAccessibleName("Model")
         self.save_button = QPushButton("Save as…")
         self.save_button.clicked.connect(self._ask_where)
         self._summary = QLabel()

@@ -109,8 +109,8 @@ def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) ->
         "size": 2 * radius + 1,
         "symbol": "disc",
         "face_color": "transparent",
-        "border_color": "white",
-        "border_width": 0.08,
+        "border_color": "magenta",  # seen on black, on white and on inferno
+        "border_width": 0.05,
         "antialiasing": 1,
     }
     return np.array([at], float), options | image.placement.options(), "points"

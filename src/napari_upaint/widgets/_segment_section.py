@@ -20,8 +20,7 @@ _TIPS: dict[Extent, str] = {
 _TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
 _MEASURE_TIP = (
     "Measure size, shape and gray values of each object, in the unit of the image.\n"
-    "The rows of the plane in view become features of the labels layer:\n"
-    "see them with Layers > Metadata > Features table widget."
+    "'Table' shows them; those of the plane in view become features of the labels layer, too."
 )
 _TABLE_TIP = "Show the measurements as a table below the image; a click on a row goes to its object."
 

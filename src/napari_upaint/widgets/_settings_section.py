@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
@@ -30,18 +30,37 @@ class SettingsSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         self.sections: dict[str, QCollapsible] = {}
-        for title, form in (
-            ("Training", self.train),
-            ("Augmentation", self.augment),
-            ("Weight map", self.weights),
-            ("Prediction", self.predict),
-            ("Objects", self.objects),
+        for title, form, tip in (
+            ("Training", self.train, "How the network learns."),
+            ("Augmentation", self.augment, "How the painted parts are varied while it learns."),
+            ("Weight map", self.weights, "How much the painted pixels count."),
+            ("Prediction", self.predict, "How the network is applied to an image."),
+            ("Objects", self.objects, "How objects are made of what the network says."),
         ):
             section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
+            section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
+            _tighten(section)
             if form is self.objects:
                 section.addWidget(QLabel("What was segmented follows at once."))
             section.addWidget(form)
             section.collapse(animate=False)
             self.sections[title] = section
             column.addWidget(section)
+        self.restore_button = QPushButton("Restore all defaults")
+        self.restore_button.setToolTip("Set all fields of these five sections to what the program starts with.")
+        self.restore_button.clicked.connect(self.restore)
+        column.addWidget(self.restore_button)
+
+    def restore(self) -> None:
+        """Go back to the defaults everywhere."""
+        for form in (self.train, self.augment, self.weights, self.predict, self.objects):
+            form.restore()
+
+
+def _tighten(section: QCollapsible) -> None:
+    """Leave no room below the title of a collapsed section."""
+    layout = section.layout()
+    if layout is not None:
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)

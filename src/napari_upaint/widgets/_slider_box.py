@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QSlider, QWidget
 
-from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._form import never_by_wheel, with_unit
 
 _STEPS = 200
 
@@ -64,7 +64,7 @@ class SliderBox(QWidget):
 
     def set_unit(self, factor: float, unit: str) -> None:
         """Show the value in another unit, of which the declared one has ``factor``."""
-        self._factor = factor
+        self._factor, self._shown_unit = factor, unit
         self.box.blockSignals(True)
         self.box.setDecimals(max(1, (factor != 1) - _exponent(self._step * factor)))
         self.box.setRange(self._low * factor, self._high * factor)
@@ -81,7 +81,8 @@ class SliderBox(QWidget):
             widget.setValue(value)
             widget.blockSignals(False)
         own = "" if self._factor == 1 else f"\n{self._value:.3g} {self._unit}"
-        self.setToolTip(self._tip + own)
+        for widget in (self, self.slider, self.box):
+            widget.setToolTip(with_unit(self._tip, self._shown_unit) + own)
 
     def _position(self) -> int:
         return round(_STEPS * (self._value - self._low) / (self._usual - self._low))

@@ -16,6 +16,8 @@ from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._object_table import ObjectTable
 from napari_upaint.widgets._tables import Tables
 
+_ROOM = 760  # pixels
+
 
 class TableWindow(QObject):
     """Opens and closes the table, and keeps it, the layers and what was measured together."""
@@ -40,6 +42,8 @@ class TableWindow(QObject):
             self.table = ObjectTable()
             self.table.chosen.connect(self._go_to)
             self._dock = self._viewer.window.add_dock_widget(self.table, name="U-Paint objects", area="bottom")
+            # Below the image there is no room on a small screen: the window would grow out of it.
+            self._dock.setFloating(self._dock.window().height() < _ROOM)
             self._dock.installEventFilter(self)
             self._shown = None
             self.follow()

@@ -34,7 +34,10 @@ class TrainSection(QWidget):
         self.seconds.setRange(1, 24 * 3600)
         self.seconds.setValue(round(seconds))
         self.seconds.setSuffix(" s")
-        self.seconds.setToolTip("How long to train. One minute is enough for most images; press Train again to go on.")
+        self.seconds.setToolTip(
+            "How long to train, in seconds (s). One minute is enough for most images; press Train again to go on."
+        )
+        self.seconds.setAccessibleName("Training time")
         never_by_wheel(self.seconds)
         self.offer = ResumeOffer()
         self.live = LiveSection()

@@ -145,7 +145,7 @@ class WhereNext(QObject):
         memory.visited.append((found.index, place.at, search.cache.turns.get(found.index, 0)))
         self._ring = search.image, at, found.radius
         self._row.say(
-            f"Place {len(memory.visited)}: uncertainty {place.uncertainty:.2f}. Paint here, or U for the next."
+            f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}. U: the next one"
         )
 
     def _say(self, sentence: str, kind: MessageKind) -> None:

@@ -46,7 +46,6 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
 
 
 def after_measuring(measured: Measured) -> str:
-    """Say what was measured and where it is to be seen."""
+    """Say what was measured, and where it is to be seen."""
     objects = "1 object" if measured.objects == 1 else f"{measured.objects} objects"
-    where = "Layers > Metadata > Features table widget"
-    return f"Measured {objects}; they are features of the layer '{measured.plan.labels.name}' ({where})."
+    return f"Measured {objects} of {measured.plan.labels.name}; 'Table' shows them all."

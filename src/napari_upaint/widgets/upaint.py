@@ -17,6 +17,7 @@ from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._column_scroll import ColumnScroll
 from napari_upaint.widgets._gallery import Gallery
+from napari_upaint.widgets._focus import focus_in_order
 from napari_upaint.widgets._help import HelpSheet
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
@@ -60,19 +61,7 @@ class UPaintDock(QWidget):
         self.autosaving.failed.connect(self.working.fail)
         self.sections.train.train_wanted.connect(self.autosaving.save_now)
         self.keeping = Keeping(self.layers, self.choosing, self.working, self.sections, self.bridge, self)
-        self.uncertainty = Uncertainty(self.layers, self.sections.segment.guide, self)
-        self.uncertainty.failed.connect(self.working.fail)
-        self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
-        self.where_next.failed.connect(self.working.fail)
-        self.table_window = TableWindow(viewer, self.layers, self.choosing, self.working.tables, self)
-        self.sections.segment.show_button.toggled.connect(self.table_window.toggle)
-        self.table_window.opened.connect(self.sections.segment.show_button.setChecked)
-        self.working.relabelling.relabelled.connect(self.table_window.follow)
-        self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, self.working.labelling, self)
-        self.linking.failed.connect(self.working.fail)
-        self.linking.linked.connect(self.working.tables.changed)
-        self.working.relabelling.before = self.linking.before
-        self.working.relabelling.relabelled.connect(self.linking.ask)
+        self._guide()
         here = (self.layers, self.choosing, self.sections, self.working)
         self.preview = Preview(*here, self.bridge, self)
         self.preview.failed.connect(partial(self.working.fail, kind="warning"))
@@ -84,12 +73,29 @@ class UPaintDock(QWidget):
         self.gallery = Gallery(self.choosing, self.sections, self.working, self.bridge, self)
         self.keys = Keys(viewer, self._actions())
         self._compose()
+        focus_in_order(self)
         self._acquire()
         read_units()
         self._warming = Work(self)
         self._warming.start(warm_up)
         # Whatever way the dock goes, the engine goes with it.
         self.destroyed.connect(partial(JobBridge.close, self.bridge))
+
+    def _guide(self) -> None:
+        """Make what leads from the results back to the paint, and to single objects."""
+        self.uncertainty = Uncertainty(self.layers, self.sections.segment.guide, self)
+        self.uncertainty.failed.connect(self.working.fail)
+        self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
+        self.where_next.failed.connect(self.working.fail)
+        self.table_window = TableWindow(self._viewer, self.layers, self.choosing, self.working.tables, self)
+        self.sections.segment.show_button.toggled.connect(self.table_window.toggle)
+        self.table_window.opened.connect(self.sections.segment.show_button.setChecked)
+        self.working.relabelling.relabelled.connect(self.table_window.follow)
+        self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, self.working.labelling, self)
+        self.linking.failed.connect(self.working.fail)
+        self.linking.linked.connect(self.working.tables.changed)
+        self.working.relabelling.before = self.linking.before
+        self.working.relabelling.relabelled.connect(self.linking.ask)
 
     def _actions(self) -> dict[str, Callable[[], None]]:
         return {  # for the keys in `KEY_ACTIONS`

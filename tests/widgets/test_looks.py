@@ -1,0 +1,172 @@
+"""Looks and accessibility: every control says what it is, Tab goes down, nothing jumps, small windows scroll."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollArea,
+    QScrollBar,
+    QWidget,
+)
+
+from napari_upaint.widgets._focus import in_order
+
+CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
+UNITS = {"px": "pixel", "s": "second", "%": "%"}
+
+
+@pytest.fixture
+def shown(make_napari_viewer, qtbot):
+    """A dock in a window that is on the screen, with an image and paint."""
+    from napari_upaint.widgets.upaint import UPaintDock
+
+    viewer = make_napari_viewer(show=True)
+    image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
+    image[10:30, 10:30] += 60
+    viewer.add_image(image, name="cells")
+    dock = UPaintDock(viewer, "upaint_dock_tasks")
+    viewer.window.add_dock_widget(dock, name="U-Paint", area="right")
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.paint((50, 60), 1)
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    for section in (*dock.sections.settings.sections.values(), dock.sections.history):
+        section.expand(animate=False)
+    QApplication.processEvents()
+    yield dock
+    dock.bridge.close()
+
+
+def controls(dock):
+    """All controls of the dock, hidden ones too, without parts of others (the buttons in a spin box)."""
+    parts = (QComboBox, QAbstractSpinBox, QAbstractItemView)
+    for widget in dock.findChildren(QWidget):
+        inside = widget.parentWidget()
+        while inside is not None and not isinstance(inside, parts):
+            inside = inside.parentWidget()
+        if isinstance(widget, CONTROLS) and not isinstance(widget, QScrollBar) and inside is None:
+            yield widget
+
+
+def described(widget):
+    text = widget.text() if hasattr(widget, "text") else ""
+    return f"{type(widget).__name__} {text!r} {widget.accessibleName()!r} in {type(widget.parentWidget()).__name__}"
+
+
+def test_every_control_has_a_tooltip(shown):
+    every = list(controls(shown))
+    assert len(every) > 50
+    assert [described(widget) for widget in every if not widget.toolTip().strip()] == []
+
+
+def test_tooltips_of_numbers_name_their_unit(shown):
+    boxes = [box for box in controls(shown) if isinstance(box, QAbstractSpinBox) and box.suffix().strip()]
+    assert len(boxes) >= 4
+    assert [described(box) for box in boxes if UNITS[box.suffix().strip()] not in box.toolTip()] == []
+
+
+def test_a_control_without_words_has_a_name_for_those_who_listen(shown):
+    wordless = []
+    for widget in controls(shown):
+        words = widget.text() if isinstance(widget, QAbstractButton) else ""
+        if not any(letter.isalpha() for letter in words) and not isinstance(widget, QPlainTextEdit):
+            wordless.append(widget)
+    assert len(wordless) > 20
+    assert [described(widget) for widget in wordless if not widget.accessibleName()] == []
+
+
+def test_tab_goes_from_top_to_bottom(shown):
+    area = shown.findChild(QScrollArea)
+    inner = area.widget()
+    order = list(in_focus_chain_from(inner))
+    assert len(order) > 40
+    for one, following in pairwise(order):
+        here, there = (widget.mapTo(inner, QPoint(0, 0)) for widget in (one, following))
+        same_row = abs(there.y() - here.y()) <= 10  # a box is lower than a button
+        assert same_row or there.y() > here.y(), (described(one), described(following))
+        assert not same_row or there.x() >= here.x(), (described(one), described(following))
+
+
+def in_focus_chain_from(inner):
+    """The controls that Tab visits, in order: once around, beginning with the topmost."""
+    first = next(one for one in in_order(inner) if takes_tab(one))
+    one = first
+    while True:
+        if takes_tab(one) and inner.isAncestorOf(one):
+            yield one
+        one = one.nextInFocusChain()
+        if one is first:
+            return
+
+
+def takes_tab(widget):
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.isVisible() and isinstance(widget, CONTROLS)
+
+
+def test_nothing_jumps_while_a_training_tells_its_progress(shown, qtbot, settle):
+    s = shown.sections
+    s.train.seconds.setValue(2)
+    seen, widths, numbers = {}, {}, set()
+
+    def measure(*_):
+        QApplication.processEvents()
+        parts = {name: part for name, part in vars(s).items() if isinstance(part, QWidget) and part is not s.message}
+        numbers.add(sum(label.isVisible() for part in parts.values() for label in part.findChildren(QLabel)))
+        for name, part in parts.items():
+            seen.setdefault(name, set()).add((part.y(), part.height()))
+            for label in part.findChildren(QLabel):
+                if label.isVisible():
+                    place = label.mapTo(part, QPoint(0, 0))
+                    widths.setdefault((name, place.x(), place.y()), set()).add((label.width(), label.height()))
+
+    shown.working.training.progress.connect(measure)
+    s.train.button.click()
+    qtbot.waitUntil(lambda: len(s.train.plot.loss) > 20, timeout=10000)
+    settle(shown)
+    assert len(seen) > 5
+    assert {name: places for name, places in seen.items() if len(places) > 1} == {}
+    assert {label: some for label, some in widths.items() if len(some) > 1} == {}
+    assert numbers == {len(widths)}  # none at another place
+
+
+def test_a_small_window_scrolls_and_nothing_is_cut_off_at_the_side(shown, qtbot):
+    window = shown.window()
+    window.resize(800, 600)
+    qtbot.waitUntil(lambda: window.height() <= 620, timeout=2000)
+    area = shown.findChild(QScrollArea)
+    assert area.verticalScrollBar().maximum() > 0
+    inner = area.widget()
+    assert inner.width() <= area.viewport().width()
+    wide = [one for one in controls(shown) if one.isVisible() and inner.isAncestorOf(one)]
+    assert len(wide) > 40
+    assert [described(one) for one in wide if one.mapTo(inner, QPoint(one.width(), 0)).x() > inner.width()] == []
+    last = wide[-1]
+    area.ensureWidgetVisible(last)
+    assert area.viewport().rect().contains(last.mapTo(area.viewport(), QPoint(2, 2)))
+
+
+def test_all_settings_go_back_to_their_defaults(shown):
+    settings = shown.sections.settings
+    forms = (settings.train, settings.augment, settings.weights, settings.predict, settings.objects)
+    before = [form.value() for form in forms]
+    settings.train.control("steps").setValue(77)
+    settings.augment.control("rotate").setChecked(False)
+    settings.weights.control("w0").setValue(3)
+    settings.predict.control("rotations").setValue(8)
+    settings.objects.control("smallest").setValue(0)
+    assert all(form.value() != one for form, one in zip(forms, before, strict=True))
+    settings.restore_button.click()
+    assert [form.value() for form in forms] == before
+    assert shown.sections.weights.sliders["w0"].value() == before[2].w0
