@@ -12,7 +12,7 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.outlines import outlined
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.predict import cached_network, predict_scores
-from napari_upaint.engine.preview_share import PreviewShare
+from napari_upaint.engine.preview_share import GUESS, PreviewShare
 from napari_upaint.engine.progress import (
     NewSamples,
     PredictProgress,
@@ -66,7 +66,7 @@ def with_preview(
             told = None
             for one in said:
                 told = _heard(share, (yield one)) or told
-            if told is None and payload.step and share.due(payload.step, _effort(run.network)):
+            if told is None and payload.step and share.due(payload.step, _effort(run.network, run.scale, share.view)):
                 told = yield from _show(run, share, payload.step)
     finally:
         training.close()
@@ -80,9 +80,11 @@ def _heard(share: PreviewShare, told: Told | None) -> Told | None:
     return told
 
 
-def _effort(network: UNet) -> float:
-    """Return about how much more a pixel costs than with the bundled network."""
-    return (network.classify.in_channels / _BUNDLED_WIDTH) ** 2
+def _effort(network: UNet, scale: float, view: PreviewView | None) -> float:
+    """Return about how much more a pixel sent costs than with the bundled network at full size."""
+    if view is None:
+        return 1.0
+    return float((network.classify.in_channels / _BUNDLED_WIDTH * _scale(scale, view)) ** 2)
 
 
 def _show(
@@ -91,7 +93,7 @@ def _show(
     """Predict the view; return what was told meanwhile. It is given up for a stop and for another view."""
     view, told = share.view, None
     assert view is not None
-    making = _make(run, view, _tile(run.network, view, share.cost(_effort(run.network))))
+    making = _make(run, view, _tile(run.network, view, share.cost(_effort(run.network, run.scale, view))))
     share.begin()
     try:
         while True:
@@ -155,7 +157,9 @@ def preview_view(
     network = cached_network(model, len(view.image), str(choose(device)))
     _check(view.image, network)
     normal, at = view.normalization.apply(view.image), _scale(model.header.scale, view)
-    scores = yield from predict_scores(network, normal, at)
+    guessed = GUESS * _effort(network, model.header.scale, view) * math.prod(view.image.shape[1:])
+    settings = PredictSettings(tile=_tile(network, view, guessed))
+    scores = yield from predict_scores(network, normal, at, settings)
     if scores is not None:
         yield _picture(scores, model.header, model.header.scale, view)
 

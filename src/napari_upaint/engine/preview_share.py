@@ -13,7 +13,7 @@ SHARE = 0.15
 # Nobody sees a difference sooner, seconds of training.
 PAUSE = 1.0
 # Before anything was measured: seconds per pixel, a network of the bundled kind on one thread.
-_GUESS = 1.5e-6
+GUESS = 0.8e-6
 
 
 class PreviewShare:
@@ -39,7 +39,7 @@ class PreviewShare:
         self._new = False  # whether the view was not shown yet
         self._step = -1  # of the weights that were shown last
         self._at = 0.0  # seconds of training when they were
-        self._per_pixel = _GUESS
+        self._per_pixel = GUESS
         self.view: PreviewView | None = None
         self.spent = 0.0
 
@@ -62,7 +62,7 @@ class PreviewShare:
             How much more a pixel costs than with the bundled network, for the guess.
         """
         assert self.view is not None and self.view.image is not None
-        per_pixel = self._per_pixel * (scale if self._per_pixel == _GUESS else 1)
+        per_pixel = self._per_pixel * (scale if self._per_pixel == GUESS else 1)
         return per_pixel * math.prod(self.view.image.shape[1:])
 
     def due(self, step: int, scale: float = 1.0) -> bool:
