@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.viewer import Viewer
 
 from napari_upaint.core.colours import CLASS_COLOURS, rgb
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._new_layers import mark
+from napari_upaint.widgets._new_layers import MARK, mark
 from napari_upaint.widgets._open_layers import find
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import ImageSource
 
 # Orange and blue: the two that differ most, also in brightness.
 _COLOURS = (CLASS_COLOURS[0], CLASS_COLOURS[5])
-_THICK = 2  # px on the image
+_THICK = (3, 1)  # px on the image: where both agree, both are seen
 
 
 class ComparedLayers:
@@ -39,12 +39,18 @@ class ComparedLayers:
             data: Any = np.zeros(image.shape, np.int32)
             data[index] = result.labels
             layer = Layer.create(data, self._options(image, about, number, name), "labels")
-            layer.contour = _THICK
-            self._results.add_below_annotations(layer)
+            layer.contour = _THICK[number]
+            self._results.add(layer, self._place())
         else:
             layer.data[index] = result.labels
             layer.visible = True
             layer.refresh()
+
+    def _place(self) -> int:
+        """Return the place above all results and below what is painted."""
+        layers = self._viewer.layers
+        painted = (i for i, one in enumerate(layers) if isinstance(one, Labels) and MARK not in one.metadata)
+        return next(painted, len(layers))
 
     def _options(self, image: ImageSource, about: dict[str, Any], number: int, name: str) -> dict[str, Any]:
         # Cyclic with one colour: other kinds of maps are compiled for seconds when they are first drawn.

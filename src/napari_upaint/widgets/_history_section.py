@@ -62,6 +62,7 @@ class HistorySection(QCollapsible):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setFixedHeight(_HEIGHT)
+        self.list.setSpacing(2)  # two lines each: where does one end?
         self.plot = LossPlot()
         self.buttons: dict[str, QPushButton] = {
             what: QPushButton(text)
@@ -99,6 +100,9 @@ class HistorySection(QCollapsible):
             grid.addWidget(button, i // 2, i % 2)
         column.addLayout(grid)
         self.addWidget(inner)
+        for layout in (self.layout(), self.content().layout()):  # in line with the sections above and below
+            if layout is not None:
+                layout.setContentsMargins(0, 0, 0, 0)
 
     def _connect(self) -> None:
         self.buttons["use"].clicked.connect(lambda: self.use_wanted.emit(self.selected()[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from napari_upaint.io.folders import data_folder
 
@@ -26,8 +26,7 @@ class ProjectRow(QWidget):
         super().__init__(parent)
         self.folder: Path | None = None
         self.suggestion = "my project"
-        self.button = QToolButton(text="Project")
-        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.button = QPushButton("Project")
         self.menu = QMenu(self.button)
         self.menu.setToolTipsVisible(True)
         self.actions_ = {
