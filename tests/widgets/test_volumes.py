@@ -169,6 +169,45 @@ def test_every_time_point_is_a_volume(viewer, trained, settle):
     assert all((one[:, 18, 18] == one[0, 18, 18]).all() and one[0, 18, 18] > 0 for one in labels)
 
 
+def test_what_hangs_on_scores_works_for_volumes(viewer, trained, settle, qtbot):
+    dock = trained()
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    numbers = viewer.layers["cells labels"].data.copy()
+    dock.sections.segment.guide.show_box.click()
+    qtbot.waitUntil(lambda: not dock.uncertainty.busy and "cells uncertainty (margin)" in viewer.layers, timeout=10000)
+    shown = viewer.layers["cells uncertainty (margin)"].data
+    assert shown.shape == SHAPE and shown.reshape(len(shown), -1).any(axis=1).all()
+    dock.sections.segment.link_box.click()  # they have one number through all slices already
+    settle(dock)
+    np.testing.assert_array_equal(viewer.layers["cells labels"].data, numbers)
+    viewer.dims.set_current_step(0, 2)
+    dock.where_next.search()
+    qtbot.waitUntil(lambda: not dock.where_next.busy, timeout=10000)
+
+
+def test_new_paint_reaches_a_running_training_as_volumes(viewer, open_dock, qtbot):
+    dock = open_dock("upaint_live_tasks")
+    viewer.add_image(volume(), name="cells")
+    dock.sections.settings.train.control("ndim").setCurrentIndex(1)
+    dock.sections.model.choose(None)
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    paint(layer, (10,))
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.seconds.setValue(600)
+    dock.sections.train.button.click()
+    qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=20000)
+    with qtbot.waitSignal(dock.working.training.samples_heard, timeout=10000) as heard:
+        paint(layer, (30,))
+    assert heard.args[0].problem == ""
+    [sample] = dock.working.training._sent.samples
+    np.testing.assert_array_equal(sample.annotation, layer.data)
+    dock.sections.train.button.click()
+    qtbot.waitUntil(lambda: not dock.working.busy, timeout=10000)
+
+
 def test_a_3d_network_on_a_plane_is_refused_in_words(viewer, dock, qtbot):
     viewer.add_image(volume()[0], name="flat")
     dock.sections.labels.new_button.click()
