@@ -18,7 +18,6 @@ class ImageSection(QWidget):
         super().__init__(parent)
         self.combo = LayerCombo("no image is open")
         self.combo.setAccessibleName("Image layer")
-        self.combo.setAccessibleName("Image layer")
         self.combo.keyChanged.connect(self.chosen)
         self._facts = QLabel()
         self._facts.setWordWrap(True)

@@ -23,10 +23,14 @@ class MessageLine(QFrame):
         self._text = QLabel(wordWrap=True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._more = QToolButton(text="Details", checkable=True, toolTip="Show or hide what the program noted about it.")
+        self._more = QToolButton(
+            text="Details", checkable=True, toolTip="Show or hide what the program noted about it."
+        )
         self._dismiss = QToolButton(text="✕", toolTip="Put this message away.", autoRaise=True)
         self._dismiss.setAccessibleName("Put this message away")
-        self._details = QPlainTextEdit(readOnly=True, visible=False, toolTip="For a report to the authors: copy it all.")
+        self._details = QPlainTextEdit(
+            readOnly=True, visible=False, toolTip="For a report to the authors: copy it all."
+        )
         self._details.setAccessibleName("Details")
         self._details.setMaximumHeight(120)
         self._compose()

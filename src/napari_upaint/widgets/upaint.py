@@ -16,8 +16,8 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._column_scroll import ColumnScroll
-from napari_upaint.widgets._gallery import Gallery
 from napari_upaint.widgets._focus import focus_in_order
+from napari_upaint.widgets._gallery import Gallery
 from napari_upaint.widgets._help import HelpSheet
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._keeping import Keeping
@@ -117,6 +117,7 @@ class UPaintDock(QWidget):
         column.setSpacing(6)
         s = self.sections
         for title, section in (
+            ("", s.project),
             ("Image", s.image),
             ("Paint", s.labels),
             ("Model", s.model),
@@ -141,7 +142,6 @@ class UPaintDock(QWidget):
         button.clicked.connect(self.show_help)
         return button
 
-            ("", s.project),
     def show_help(self) -> None:
         """Show the sheet of keys and gestures, or close it."""
         if self.help is not None and self.help.isVisible():
