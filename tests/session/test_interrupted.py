@@ -5,11 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
+from napari_upaint.io.folders import data_folder
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model, save_model
+from napari_upaint.io.samples import open_sample
 from napari_upaint.session.interrupted import (
     Asked,
     begin_training,
@@ -120,3 +123,25 @@ def test_the_whole_run():
     whole = whole_run(run, found()[0])
     assert (whole.steps, whole.seconds, whole.settings) == (27, 59.5, SETTINGS)
     assert whole.curve == (CurvePoint(8, 13.0, 0.3, None),)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_kill_9_of_the_window_costs_seconds(tmp_path):
+    program = Path(__file__).with_name("upaint_killed_training.py")
+    shape = open_sample("nuclei_fluorescence").image.data.shape
+    with subprocess.Popen([sys.executable, str(program), str(tmp_path / "seconds")]) as user:
+        try:
+            end = time.monotonic() + 120
+            while not list((data_folder() / "trainings").glob("*.safetensors")):
+                assert user.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            time.sleep(1.5)
+            assert found(shape=shape) == []  # it lives
+        finally:
+            user.kill()
+    (one,) = found(shape=shape)
+    partial = load_model(one.model)
+    assert one.steps > 0
+    assert partial.header.border
+    assert float((tmp_path / "seconds").read_text()) - one.seconds < 5  # of a machine that may be busy

@@ -63,6 +63,7 @@ class ModelSection(QWidget):
         """Read the folders again; the chosen model stays chosen."""
         before = self.combo.currentData()
         bundled, own = model_choices()
+        self._opened = [choice for choice in self._opened if choice.path is not None and choice.path.is_file()]
         known = {choice.path for choice in own}
         own = [*(choice for choice in self._opened if choice.path not in known), *own]
         self.combo.blockSignals(True)
