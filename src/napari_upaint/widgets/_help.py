@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from napari.settings import get_settings
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
@@ -32,17 +33,24 @@ class HelpSheet(QDialog):
         self._add("Mouse and others", ((one.how, one.text) for one in GESTURES))
         inner = QWidget()
         rows = QVBoxLayout(inner)
+        # Rows as high as their words: napari's style hints at less.
+        rows.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         rows.addLayout(self._grid)
         rows.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(inner)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setWidget(inner)
         column = QVBoxLayout(self)
-        column.addWidget(scroll)
-        # As large as it needs, and never larger than a small screen.
-        size = inner.sizeHint()
-        self.resize(min(780, size.width() + 60), min(560, size.height() + 40))
+        column.addWidget(self._scroll)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Come as large as it needs, and never larger than a small screen: the style is known only now."""
+        super().showEvent(event)
+        inner = self._scroll.widget()
+        if inner is not None:
+            size = inner.minimumSizeHint()
+            self.resize(min(790, size.width() + 60), min(590, size.height() + 60))
 
     def words(self) -> list[str]:
         """Return all texts of the sheet."""
@@ -53,11 +61,14 @@ class HelpSheet(QDialog):
     def _add(self, title: str, rows: Iterator[tuple[str, str]]) -> None:
         heading = QLabel(f"<b>{title}</b>")
         heading.setContentsMargins(0, 8, 0, 2)
+        heading.setMinimumHeight(heading.fontMetrics().lineSpacing() + 14)
         self._grid.addWidget(heading, self._grid.rowCount(), 0, 1, 2)
         for how, text in rows:
             row = self._grid.rowCount()
-            self._grid.addWidget(QLabel(how), row, 0)
-            self._grid.addWidget(QLabel(text), row, 1)
+            for column, words in enumerate((how, text)):
+                label = QLabel(words)
+                label.setMinimumHeight(label.fontMetrics().lineSpacing() + 5)
+                self._grid.addWidget(label, row, column)
 
 
 def dock_rows(bound: Collection[str]) -> Iterator[tuple[str, str]]:
