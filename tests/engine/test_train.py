@@ -169,7 +169,7 @@ def test_new_paint_is_taken_up(sample, start):
     assert result.steps == 12 and result.model.header.provenance["images"] == ["discs", "other"]
     # Paint that says the contrary leads to the contrary.
     for given, brighter in ((sample, True), (inverse, False)):
-        _, result = run([sample], None, commands={5: NewSamples((given,))}, steps=80, learning_rate=6e-3)
+        _, result = run([sample], None, commands={5: NewSamples((given,))}, steps=120, learning_rate=6e-3)
         scores = whole(to_network(result.model).eval(), sample.normalization.apply(sample.image))
         inside = scores[1][sample.annotation > 1].mean()
         assert (inside > 0.5) == brighter

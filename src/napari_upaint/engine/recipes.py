@@ -38,8 +38,8 @@ class Plan:
 
 
 # Chosen by measurement, see docs/design.md.
-FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.3)
-FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.3)
+FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.1)
+FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.1)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
 PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)
 # Of volumes tiles are small along each axis, and judging one costs as much as learning it does of a plane.

@@ -15,17 +15,17 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
-from napari_upaint.engine.device import autocast, choose
+from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import drawing
-from napari_upaint.engine.losses import painted_cross_entropy
+from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.predict import tile_scores, whole
-from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.preparing import Prepared, prepare
+from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
-from napari_upaint.engine.sampling import Sampler, ValidationTile, validation_tiles
+from napari_upaint.engine.sampling import Sampler, validation_tiles
 from napari_upaint.engine.start import start_header, start_network
-from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question, channels_last
+from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
@@ -90,14 +90,16 @@ class Trainer:
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
         )
         self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
-        loss = self.judge_network()
+        now = self._judged(self.average)
         # New paint is a new question: the start, and what was best, are judged again.
-        self.before = loss if first else self._judge_start()
-        self.best = loss
+        start = now if first or self.start is None else self._judged(self._start_network())
+        if first or self.start is not None:
+            self.before = self._total(start)
+        self.best = self._total(now)
         self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
-        self.hold = self.settings.hold * trust(self.before) if self.start is not None else 0.0
+        self.hold = self.settings.hold * trust(start.pixels) if self.start is not None else 0.0
         if isinstance(self.averaging, AnchoredAverage):
-            self.averaging.reach = reach(self.before, self.settings.hold)
+            self.averaging.reach = reach(start.pixels, self.settings.hold)
         scores = self._start_scores(prepared) if self.hold else None
         sampler = Sampler(
             prepared,
@@ -119,11 +121,6 @@ class Trainer:
         assert self.start is not None
         return start_network(self.header, self.start, self.network.in_channels).to(self.device).eval()
 
-    def _judge_start(self) -> float:
-        if self.start is None:
-            return self.before
-        return _validation_loss(self._start_network(), self.validation, self.border, self.device)
-
     def train_step(self, fraction: float) -> None:
         """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
         for group in self.optimizer.param_groups:
@@ -143,9 +140,14 @@ class Trainer:
         self.averaging.move(1 - keep)
 
     def judge_network(self) -> float:
-        """Return the class-balanced loss of the averaged network on held-out paint."""
-        self.average.eval()
-        return _validation_loss(self.average, self.validation, self.border, self.device)
+        """Return the loss of the averaged network on held-out paint, classes alike, objects that run together added."""
+        return self._total(self._judged(self.average))
+
+    def _judged(self, network: UNet) -> Judgement:
+        return judge(network.eval(), self.validation, self.device, border=self.border)
+
+    def _total(self, judgement: Judgement) -> float:
+        return judgement.pixels + self.plan.apart * judgement.together
 
     def judge(self) -> float:
         """Judge the averaged network; remember its weights where they are the best so far."""
@@ -202,27 +204,6 @@ def trust(loss: float) -> float:
     strokes do not show.
     """
     return float(np.exp(-loss))
-
-
-def _validation_loss(network: UNet, tiles: Sequence[ValidationTile], border: bool, device: torch.device) -> float:
-    """Return the mean over classes of the mean loss of their held-out pixels."""
-    sums: dict[int, list[float]] = {}
-    for tile in tiles:
-        image = torch.from_numpy(tile.image)[None].to(device)
-        image = image.contiguous(memory_format=channels_last(network.ndim))
-        target = torch.from_numpy(tile.target)[None].to(device)
-        with torch.inference_mode(), autocast(device):
-            logits = network(image)
-            for value in np.unique(tile.target[tile.target >= 0]).tolist():
-                weights = (target == value).float()
-                count = float(weights.sum())
-                loss = float(painted_cross_entropy(logits, target, weights, border=border))
-                entry = sums.setdefault(value, [0.0, 0.0])
-                entry[0] += loss * count
-                entry[1] += count
-    if not sums:
-        return float("inf")
-    return float(np.mean([total / count for total, count in sums.values()]))
 
 
 def _message(before: float, after: float, pretrained: bool, steps: int) -> str:

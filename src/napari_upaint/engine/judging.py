@@ -1,0 +1,66 @@
+"""How well a network does on paint that was held back: whose pixels it knows, and whether it keeps objects apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from napari_upaint.engine.device import autocast
+from napari_upaint.engine.losses import keep_apart, painted_cross_entropy
+from napari_upaint.engine.sampling import ValidationTile
+from napari_upaint.engine.step import channels_last
+from napari_upaint.engine.unet import UNet
+
+
+class Judgement(NamedTuple):
+    """What a network was found to do.
+
+    Attributes
+    ----------
+    pixels : float
+        Mean over classes of the mean loss of their held-out pixels; infinity where there are none.
+    together : float
+        Mean over tiles of how far painted objects run together, see `losses.keep_apart`.
+    """
+
+    pixels: float
+    together: float
+
+
+def judge(network: UNet, tiles: Sequence[ValidationTile], device: torch.device, *, border: bool) -> Judgement:
+    """Judge a network on tiles.
+
+    Both figures are needed: by its pixels alone a network would be best that calls everything between two objects
+    object, since strokes lie inside.
+
+    Parameters
+    ----------
+    network : UNet
+        In evaluation mode, on `device`.
+    tiles : sequence of ValidationTile
+    device : torch.device
+    border : bool
+        Whether the last output is the border between objects.
+    """
+    sums: dict[int, list[float]] = {}
+    together = list[float]()
+    for tile in tiles:
+        image = torch.from_numpy(tile.image)[None].to(device)
+        image = image.contiguous(memory_format=channels_last(network.ndim))
+        target = torch.from_numpy(tile.target)[None].to(device)
+        with torch.inference_mode(), autocast(device):
+            logits = network(image)
+            for value in np.unique(tile.target[tile.target >= 0]).tolist():
+                weights = (target == value).float()
+                count = float(weights.sum())
+                loss = float(painted_cross_entropy(logits, target, weights, border=border))
+                entry = sums.setdefault(value, [0.0, 0.0])
+                entry[0] += loss * count
+                entry[1] += count
+            if tile.objects is not None and len(np.unique(tile.objects[tile.objects > 0])) > 1:
+                together.append(float(keep_apart(logits, torch.from_numpy(tile.objects)[None], border=border)))
+    pixels = float(np.mean([total / count for total, count in sums.values()])) if sums else float("inf")
+    return Judgement(pixels, float(np.mean(together)) if together else 0.0)
