@@ -193,6 +193,7 @@ class Training(QObject):
             give_up(self.checkpoint)
 
     def _rest(self) -> None:
+        self._sent = None
         self._plan = self._job = self._result = self._request = self.checkpoint = None
 
 
