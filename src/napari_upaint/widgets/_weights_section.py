@@ -13,7 +13,7 @@ from napari_upaint.widgets._sources import ImageSource
 
 _TIP = (
     "Show how much each painted pixel counts in training, as an image layer that follows what you paint.\n"
-    "It is the map that the training uses, with the settings below."
+    "It is the map that the training uses, with the settings below (of a 3D network: as if the slice were alone)."
 )
 _GALLERY_TIP = (
     "Show what the network would learn from now: parts of the image, turned and bent as the settings say,\n"
