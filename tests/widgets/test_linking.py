@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.widgets._new_layers import MARK
 
 
@@ -98,3 +99,27 @@ def test_what_cannot_be_linked_says_so(viewer, dock):
     viewer.add_image(moving(), name="stack")
     dock.sections.image.combo.setCurrentIndex(dock.sections.image.combo.findText("stack"))
     assert box.isEnabled()
+
+
+def test_volumes_are_linked_through_time_and_whole(viewer, dock, qtbot):
+    """An object that leans so far that its slices do not overlap stays one object."""
+    image = np.zeros((2, 4, 40, 60), np.float32)
+    labels = np.zeros(image.shape, np.int32)
+    for t in range(2):
+        for z in range(4):
+            labels[t, z, 10 * z : 10 * z + 10, 5 + t : 15 + t] = 2 - t
+            labels[t, z, 5:15, 40:50] = 1 + t
+    layer = viewer.add_image(image, name="movie")
+    source = dock.layers.image(layer.unique_id)
+    for t in range(2):
+        scores = np.stack([labels[t] == 0, labels[t] > 0]).astype(np.float16)
+        result = PlaneResult(labels[t], scores, ("background", "object"))
+        dock.layers.put_labels(source, (t,), result, "objects")
+        dock.layers.put_scores(source, (t,), result, "objects", dock.sections.settings.objects.value())
+    dock.sections.segment.link_box.click()
+    qtbot.waitUntil(lambda: not dock.working.busy and not dock.linking.busy, timeout=10000)
+    linked = viewer.layers["movie labels"].data
+    for t in range(2):
+        assert len(np.unique(linked[t][labels[t] == 2 - t])) == 1
+        assert len(np.unique(linked[t])) == 3
+    assert linked[0, 0, 5, 10] == linked[1, 0, 5, 10] != linked[0, 0, 10, 45] == linked[1, 0, 10, 45]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 # Okabe & Ito (2008): told apart with every common colour blindness. Background is the calm sky blue, the first object
-# the striking orange. Their black, which no dark image shows, is replaced by Tol's wine (2012): gray would look like the
-# purple and the green to those who see no green.
+# the striking orange. Their black, which no dark image shows, is replaced by Tol's wine (2012); gray would look like
+# the purple and the green to those who see no green.
 BACKGROUND_COLOUR = "#56b4e9"
 CLASS_COLOURS = ("#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#0072b2", "#882255")
 # What the model sees while it learns: brighter than all of them, on dark fluorescence and on stained tissue.

@@ -21,7 +21,7 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPlanes:
-    """The segmented planes of a layer of objects; `version` says which labels those are."""
+    """The segmented planes (or volumes) of a layer of objects; `version` says which labels those are."""
 
     image: ImageSource
     key: Hashable
@@ -36,12 +36,14 @@ class LinkLayers:
         self._viewer, self._results = viewer, results
 
     def all(self) -> list[LabelledPlanes]:
-        """Return what there is to link: objects in more than one segmented plane of an image."""
+        """Return what there is to link: objects in more than one segmented plane (volume) of an image."""
         found = []
         for image, cache in self._caches():
             labels = self._results.labels_of(image, "objects")
-            if labels is not None and len(cache.planes) > 1 and not cache.volumes:
-                planes = {index: labels.data[index] for index in cache.planes}
+            # Objects of volumes have one number through their slices already; volumes are linked through time.
+            indices = cache.volumes if cache.deep else set() if cache.volumes else set(cache.planes)
+            if labels is not None and len(indices) > 1:
+                planes = {index: labels.data[index] for index in indices}
                 source = image_source(find(self._viewer, image))
                 found.append(LabelledPlanes(source, labels.unique_id, planes, tables.changes(labels)))
         return found
