@@ -127,6 +127,8 @@ def describe_device(device: str) -> Generator[DeviceLine, object, None]:
     from napari_upaint.engine.device import describe
 
     yield DeviceLine(describe(device))
+    # What nearly every request needs, loaded before somebody waits for it: a second for the first preview.
+    import napari_upaint.engine.preview  # noqa: F401
 
 
 TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
