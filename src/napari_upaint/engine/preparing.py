@@ -104,17 +104,20 @@ def _prepare(
     # At the image's own resolution: it is the map that the user sees.
     weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
-    source = _sources(target != IGNORED, shape)
-    target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
-    objects = _object_ids(sample.annotation).ravel()[source] if kind == "objects" else None
+    objects = _object_ids(sample.annotation) if kind == "objects" else None
+    if shape != sample.annotation.shape:
+        source = _sources(target != IGNORED, shape)
+        target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
+        objects = None if objects is None else objects.ravel()[source]
     return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
 
 
 def _object_ids(annotation: np.ndarray) -> np.ndarray:
     """Return objects 1, 2, ..., -1 for background, 0 for unlabelled pixels; ids may be huge, so they are numbered."""
-    values, numbers = np.unique(annotation, return_inverse=True)
-    ids = np.where(values >= FIRST, np.arange(1, len(values) + 1), np.where(values == BACKGROUND, -1, 0))
-    return ids.astype(np.int32)[numbers.reshape(annotation.shape)]
+    ids, painted = np.zeros(annotation.shape, np.int32), annotation > 0
+    values, numbers = np.unique(annotation[painted], return_inverse=True)
+    ids[painted] = np.where(values >= FIRST, np.arange(1, len(values) + 1), -1)[numbers]
+    return ids
 
 
 def _scaled_spacing(sample: Sample, shape: tuple[int, ...]) -> tuple[float, ...] | None:
