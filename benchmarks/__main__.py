@@ -41,6 +41,10 @@ def main() -> int:
     """Run the chosen comparisons."""
     if sys.argv[1:2] == ["paper"]:  # takes hours, resumes, and has a page of its own
         return int(importlib.import_module("benchmarks.paper").main(sys.argv[2:]))
+    if sys.argv[1:2] == ["strokes"] and "--data" in sys.argv:  # takes hours, resumes, and then makes the page
+        if failed := importlib.import_module("benchmarks.strokes.__main__").main(sys.argv[2:]):
+            return int(failed)
+        del sys.argv[2:]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compare speed and exactness.")
     parser.add_argument("part", nargs="*", help=f"{', '.join(SPEED + ACCURACY)}; the first {len(SPEED)} if not given")
     parser.add_argument("--print", action="store_true", help="print only, leave the page alone")

@@ -11,7 +11,7 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 
 
 def tables() -> Iterator[Table]:
-    """Yield the tables of the results that `python -m benchmarks.strokes` has left; running it takes hours."""
+    """Yield the tables of what `python -m benchmarks strokes --data DIR` has left; running it takes hours."""
     from benchmarks.strokes.report import draw, report
 
     yield from report(RESULTS)

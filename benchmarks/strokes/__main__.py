@@ -1,4 +1,4 @@
-"""Run the contest: ``python -m benchmarks.strokes --data DIR``; what the results have already is not repeated."""
+"""Run the contest: ``python -m benchmarks strokes --data DIR``; what the results have already is not repeated."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,9 +26,9 @@ IN_ROUNDS["anywhere"] = IN_ROUNDS["unsure"]
 ROUND_SECONDS = 30.0
 
 
-def main() -> int:
-    """Run what the options choose and is not there yet."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the options choose and is not there yet; None: those of the command."""
+    options = _options(arguments)
     warnings.simplefilter("ignore")
     wanted = jobs(options)
     done = {line["key"] for line in read_lines(options.results)}
@@ -49,8 +50,8 @@ def main() -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.strokes", description=(__doc__ or "").splitlines()[0])
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks strokes", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, type=Path, help="folder with one folder for each set")
     parser.add_argument("--sets", nargs="+", default=[one.name for one in SETS], choices=[one.name for one in SETS])
     parser.add_argument("--contenders", nargs="+", default=list(NAMES), choices=NAMES)
@@ -62,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON lines; appended to")
     for name, default in asdict(Brush()).items():
         parser.add_argument(f"--brush-{name}", type=int, default=default, help="strokes, or px")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def jobs(options: argparse.Namespace) -> list[Job]:

@@ -52,8 +52,8 @@ def run(job: Job) -> list[dict[str, Any]]:
     annotation = first_paint(truth, rng, job.brush, one.kind, job.mode)
     lines, spent = list[dict[str, Any]](), 0.0
     _warm_up()
+    learner = contender(job.contender, job.seconds, job.steps)
     for number in range(ROUNDS[job.mode]):
-        learner = contender(job.contender, job.seconds, job.steps)
         began = time.perf_counter()
         notes = learner.fit(image, annotation, one.kind)
         spent += time.perf_counter() - began

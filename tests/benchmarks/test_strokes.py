@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.strokes import __main__ as command
 from benchmarks.strokes import report
 from benchmarks.strokes.__main__ import jobs, read_lines
 from benchmarks.strokes.annotator import Brush, first_paint, more_paint, visit
@@ -163,6 +164,24 @@ def test_jobs_pair_budgets_with_those_who_have_one() -> None:
 
 def test_a_job_is_the_same_wherever_the_data_is() -> None:
     assert Job("a", "epfl6", "forest").key == Job("b", "epfl6", "forest").key != Job("a", "epfl6", "apoc").key
+
+
+def test_what_was_run_before_is_not_run_again_and_what_failed_is_tried_again(tmp_path, monkeypatch) -> None:
+    ran = []
+
+    def alone(_, text: str, *, threads: int) -> list[dict[str, object]] | None:
+        job = json.loads(text)
+        ran.append((job["set"], job["contender"], threads))
+        key = Job(**{**job, "brush": Brush(**job["brush"])}).key
+        return None if job["contender"] == "apoc" else [{"key": key, "split": False, "iou": 0.5, "ap50": 0.25}]
+
+    monkeypatch.setattr(command, "apart", alone)
+    arguments = ["--data", "DIR", "--sets", "epfl6", "gbm40_he", "--contenders", "forest", "apoc", "--modes", "once"]
+    arguments += ["--results", str(tmp_path / "results.jsonl"), "--threads", "1"]
+    assert command.main(arguments) == command.main(arguments) == 0
+    assert ran[:4] == [(name, who, 1) for name in ("epfl6", "gbm40_he") for who in ("forest", "apoc")]
+    assert ran[4:] == [("epfl6", "apoc", 1), ("gbm40_he", "apoc", 1)]
+    assert len(read_lines(tmp_path / "results.jsonl")) == 2
 
 
 def _line(name: str, split: bool, score: float, budget: float = 0.0) -> dict[str, object]:
