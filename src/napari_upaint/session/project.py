@@ -21,6 +21,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import file_name
 from napari_upaint.io.folders import data_folder
 
 # So many sessions of an image are kept; nobody brings back what he left alone ten times.
@@ -144,10 +145,9 @@ def _folder(folder: str | Path | None) -> Path:
 
 
 def _stem(image: str, shape: Sequence[int]) -> str:
-    kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in Path(image).name).strip(" .")[:60].strip(" .")
     # Names that differ only in what cannot stand in a file name must not share a file.
     unique = hashlib.sha256(f"{image} {tuple(int(n) for n in shape)}".encode()).hexdigest()[:8]
-    return f"{kept or 'annotation'} {unique}"
+    return f"{file_name(Path(image).name, 'annotation')} {unique}"
 
 
 def _escaped(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from napari_upaint.io.file_names import file_name
 from napari_upaint.io.models import bundled_models, read_header
 from napari_upaint.session.run import Run
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from napari_upaint.commands.samples import load_samples
 from napari_upaint.engine.train import train
+from napari_upaint.io.file_names import file_name
 from napari_upaint.io.models import load_model, save_model
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
@@ -55,8 +57,7 @@ class Repeat:
     @property
     def output(self) -> str:
         """Name of the model's file."""
-        kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in self.run.name).strip(" .")
-        return f"{kept or 'model'}.safetensors"
+        return f"{file_name(self.run.name, 'model')}.safetensors"
 
     @property
     def ndim(self) -> int:

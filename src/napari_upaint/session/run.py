@@ -16,6 +16,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import file_name
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.session.protocol import TrainRequest
@@ -199,8 +200,7 @@ def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
 
 def new_id(run: Run, folder: Path) -> str:
     """Return a name for the files of a run that is free in a folder: "nuclei 2026-01-31 12.00.00"."""
-    kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in run.name).strip(" .")[:40].strip(" .") or "model"
-    first = f"{kept} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}"
+    first = f"{file_name(run.name, 'model', 40)} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}"
     name, number = first, 1
     while any((folder / f"{name}{ending}").exists() for ending in (ENDING, ".safetensors")):
         number += 1

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_upaint._writer import as_image
 from napari_upaint.errors import UserError
+from napari_upaint.io.file_names import file_name
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.images import read_image, write_image, write_labels
 from napari_upaint.session.history import find_start
@@ -84,12 +85,12 @@ class Copying(QObject):
 def _text(plan: CopyPlan) -> tuple[str, str]:
     """Return the text for the clipboard and what to say about it."""
     same_shape(plan.image, plan.annotation)
-    folder = data_folder() / "copied"
+    folder, name = data_folder() / "copied", file_name(plan.image.name, "image")
     image = plan.file if plan.file is not None and _is_file_of(plan.file, plan.image) else None
     if image is None:
-        image = write_image(folder / f"{_name(plan.image.name)}.tif", _writable(plan.image))
+        image = write_image(folder / f"{name}.tif", _writable(plan.image))
     like = replace(as_image(plan.image.data, _meta(plan.image)), data=np.empty(plan.image.data.shape, np.uint8))
-    painted = write_labels(folder / f"{_name(plan.image.name)} painted.tif", plan.annotation.part(), like)
+    painted = write_labels(folder / f"{name} painted.tif", plan.annotation.part(), like)
     repeat = Repeat(plan.run, image, painted, find_start(plan.run.start), plan.device)
     text = as_python(repeat) if plan.what == "python" else as_command(repeat)
     words = f"Copied. {_WHERE[plan.what]}: it repeats the training '{plan.run.name}' on the paint of now, {painted}."
@@ -125,7 +126,3 @@ def _meta(image: ImageSource) -> dict[str, Any]:
         "units": place.units,
         "axis_labels": place.axis_labels,
     }
-
-
-def _name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in " ._-" else "_" for c in text).strip(" .")[:60].strip(" .") or "image"
