@@ -10,6 +10,7 @@ from test_upaint import paint, picture, press
 
 from napari_upaint.core.regions import fill_background, learnt
 from napari_upaint.core.weight_map import weight_map
+from napari_upaint.engine.progress import NewSamples
 from napari_upaint.io.models import load_model
 
 
@@ -171,3 +172,26 @@ def test_regions_come_back_with_what_was_painted(viewer, painted, open_dock, qtb
     qtbot.waitUntil(lambda: "cells regions" in viewer.layers, timeout=5000)
     assert dock.choosing.annotation().regions == before
     assert viewer.layers.selection.active is viewer.layers["cells annotation"]
+
+
+def test_a_running_training_learns_of_regions(viewer, open_dock, qtbot, monkeypatch):
+    dock = open_dock("upaint_live_tasks")
+    viewer.add_image(picture(), name="cells")
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["cells annotation"])
+    viewer.layers["cells annotation"].paint((8, 65), 1)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    sent, send = [], dock.working.training.send
+    monkeypatch.setattr(dock.working.training, "send", lambda message: (sent.append(message), send(message)))
+    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.seconds.setValue(600)
+    dock.sections.train.button.click()
+    qtbot.waitUntil(lambda: dock.working.training.listening, timeout=20000)
+    draw(viewer, dock, (40, 50), (58, 78))
+
+    def last():
+        return [one.samples[0] for one in sent if isinstance(one, NewSamples)][-1:]
+
+    qtbot.waitUntil(lambda: any((one.annotation == 1).sum() > 300 for one in last()), timeout=20000)
+    dock.regions.turn()
+    qtbot.waitUntil(lambda: any(one.validation is not None for one in last()), timeout=20000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 
 from qtpy.QtCore import QObject, Signal
 
@@ -64,7 +63,7 @@ class Choosing(QObject):
         key, image = self._sections.labels.combo.key(), self._sections.image.combo.key()
         if key is None:
             return None
-        return replace(self._layers.annotation(key), regions=self._layers.regions.of(image))
+        return self._layers.annotation(key, image)
 
     def image_of(self, annotation: Hashable) -> Hashable | None:
         """Return the image that labels lie on: called like it, or chosen with it, or at least of the same shape."""

@@ -6,7 +6,7 @@ Everything goes in and comes out as frozen values; main thread only.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -150,9 +150,9 @@ class Layers(QObject):
         """Return an image layer as a frozen value; no pixel is read."""
         return image_source(self._find(key))
 
-    def annotation(self, key: Hashable) -> AnnotationSource:
-        """Return a labels layer as a frozen value; no pixel is read."""
-        return annotation_source(self._find(key))
+    def annotation(self, key: Hashable, image: Hashable | None = None) -> AnnotationSource:
+        """Return a labels layer as a frozen value, with the regions of an image; no pixel is read."""
+        return replace(annotation_source(self._find(key)), regions=self.regions.of(image))
 
     def index_in_view(self, image: Hashable) -> tuple[int, ...]:
         """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""

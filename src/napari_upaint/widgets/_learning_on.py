@@ -85,7 +85,7 @@ class LearningOn(QObject):
             return
         try:
             # As it is now: the array may be another one, and regions may have come.
-            annotation = self._layers.annotation(plan.annotation.key)
+            annotation = self._layers.annotation(plan.annotation.key, plan.image.key)
         except UserError:  # it was closed: there is nothing new to be learnt
             self.close()
             return
