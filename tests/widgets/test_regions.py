@@ -128,6 +128,8 @@ def test_regions_are_told_apart_by_colour_and_text(viewer, painted):
     painted.regions.turn()
     assert [str(words) for words in layer.text.values] == ["fully annotated", "validation only"]
     assert not np.allclose(layer.edge_color[0], layer.edge_color[1])
+    text = layer.text.color._values
+    np.testing.assert_allclose(text, layer.edge_color, atol=0.01)
     draw(viewer, painted, (35, 50), (50, 70))  # the next one is an ordinary one again
     assert list(layer.features["purpose"]) == ["fully annotated", "validation only", "fully annotated"]
     np.testing.assert_allclose(layer.edge_color[2], layer.edge_color[0])

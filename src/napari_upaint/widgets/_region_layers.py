@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Layer
+from napari.layers.utils.color_encoding import NominalColorEncoding
+from napari.utils.colormaps.categorical_colormap import CategoricalColormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.core.regions import Purpose, Region
+from napari_upaint.core.regions import PURPOSES, Purpose, Region
 from napari_upaint.widgets._new_layers import MARK, mark
 from napari_upaint.widgets._open_layers import find, image_source
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -77,7 +79,6 @@ class RegionLayers(QObject):
             colours[index] = _rgba(other)
         layer.features = layer.features.assign(purpose=words)
         layer.edge_color = colours
-        layer.text.color = "white"
         layer.refresh_text()
         self.changed.emit()
         return len(chosen)
@@ -107,13 +108,20 @@ class RegionLayers(QObject):
 
 def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:
     """Return an empty layer of regions as napari's layer data."""
+    by_words = {WORDS[purpose]: COLOURS[purpose] for purpose in PURPOSES}
     options = {
         "name": f"{image.name} regions",
         "metadata": mark(image, "regions"),
         "ndim": len(image.shape),
         "features": {"purpose": np.array([], dtype=object)},
         "feature_defaults": {"purpose": WORDS["annotated"]},
-        "text": {"string": "{purpose}", "size": 9, "color": "white", "anchor": "upper_left"},
+        "text": {
+            "string": "{purpose}",
+            "size": 9,
+            "anchor": "upper_left",
+            # As the edges: white would not be seen on a bright image.
+            "color": NominalColorEncoding(feature="purpose", colormap=CategoricalColormap(colormap=by_words)),
+        },
         "face_color": "transparent",
         "edge_color": COLOURS["annotated"],
         "edge_width": max(1.0, min(image.shape[-2:]) / 250),

@@ -109,6 +109,8 @@ class WhereNext(QObject):
         return _NOTHING_SEGMENTED if self._layers.guide.cache(image.key) is None else ""
 
     def _allow(self) -> None:
+        if self._ring is not None and all(choice.key != self._ring[0].key for choice in self._layers.images()):
+            self._take_ring()  # its image was closed
         self._row.allow(self._why_not())
 
     def _start(self, image: ImageSource, cache: ScoreCache, method: Method) -> None:
@@ -144,9 +146,7 @@ class WhereNext(QObject):
             return
         memory.visited.append((found.index, place.at, search.cache.turns.get(found.index, 0)))
         self._ring = search.image, at, found.radius
-        self._row.say(
-            f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}. U: the next one"
-        )
+        self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}. U: the next one")
 
     def _say(self, sentence: str, kind: MessageKind) -> None:
         self._row.say("")
@@ -186,7 +186,7 @@ def _find(search: _Search) -> _Found:
     def in_plane(index: Index) -> Place | None:
         values = measured(cache, index, method)
         annotation = search.annotation
-        painted = np.asarray(annotation.data[index]) if annotation is not None else np.zeros(values.shape, bool)
+        painted = annotation.part(index) if annotation is not None else np.zeros(values.shape, bool)
         return where_next(values, painted, [at for plane, at in search.visited if plane == index], radius)
 
     found = where_next_of(bounds, in_plane)
