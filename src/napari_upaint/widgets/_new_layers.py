@@ -77,10 +77,9 @@ def new_weight_map(image: ImageSource) -> NewLayer:
     options = {
         "name": f"{image.name} weight map",
         "metadata": mark(image, "weight map"),
-        "colormap": _clear_at_zero("magma"),
+        "colormap": _clear_at_zero("magma", least=0.2),  # what counts little hides little of the paint below
         "blending": "translucent",
         "rgb": False,
-        "opacity": 0.8,
         "contrast_limits": (0, 1),
     }
     return _zeros(image, image.shape, np.float32), options | image.placement.options(), "image"
@@ -137,9 +136,11 @@ def mark(image: ImageSource, what: str, kind: str = "") -> dict[str, Any]:
     return {MARK: {"of": image.key, "what": what, "kind": kind}}
 
 
-def _clear_at_zero(name: str) -> Colormap:
+def _clear_at_zero(name: str, least: float = 1.0) -> Colormap:
+    """Return a colour map that is transparent at 0, and beyond as opaque as `least` at first, growing to opaque."""
     known = ensure_colormap(name)
     colours = np.array(known.colors)
+    colours[:, 3] = np.linspace(least, 1, len(colours))
     colours[0, 3] = 0
     return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
 
