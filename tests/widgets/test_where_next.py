@@ -175,3 +175,12 @@ def test_where_an_object_would_be_tiny_the_view_comes_closer(viewer, dock, segme
     before = viewer.scene.camera.zoom
     press()
     assert viewer.scene.camera.zoom == before
+
+
+def test_the_ring_goes_with_its_image(viewer, dock, segment, press):
+    image = viewer.add_image(doubtful(), name="cells")
+    segment()
+    press()
+    assert results(viewer, "next place")
+    viewer.layers.remove(image)
+    assert not results(viewer, "next place")

@@ -103,7 +103,10 @@ class GuideLayers:
         world = layer.data_to_world(at)
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         first = dims.ndim - len(world)
-        dims.set_point(range(first, dims.ndim), world)
+        # Not the axes in view: napari would read every layer again.
+        hidden = [axis for axis in dims.not_displayed if axis >= first]
+        if hidden:
+            dims.set_point(hidden, [world[axis - first] for axis in hidden])
         shown = [float(world[axis - first]) if axis >= first else 0.0 for axis in dims.displayed]
         camera.center = tuple([0.0] * (3 - len(shown)) + shown)
         size = (2 * radius + 1) * float(abs(np.asarray(layer.scale)[-2:]).mean())

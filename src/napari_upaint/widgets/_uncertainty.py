@@ -86,4 +86,4 @@ def measured(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.nd
 
 
 def _uncertainty_of(plane: ScoredPlane) -> np.ndarray:
-    return measured(plane.cache, plane.index, plane.method).astype(np.float16)
+    return measured(plane.cache, plane.index, plane.method).astype(np.float32)
