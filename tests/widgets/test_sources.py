@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_upaint.core.regions import box_region
 from napari_upaint.errors import AnnotationError, ImageError, UserError
 from napari_upaint.widgets._memory import physical_memory, results_fit
 from napari_upaint.widgets._sources import (
@@ -148,3 +149,28 @@ def test_a_channel_in_front_keeps_the_place():
     assert moved.scale == (1, 0.5, 0.5)
     assert moved.affine.shape == (4, 4)
     np.testing.assert_array_equal(moved.rotate, np.eye(3))
+
+
+def test_samples_know_the_regions_of_their_plane():
+    labels = painted((3, 60, 70), (1, np.s_[1, 5:9, 5:9]), (2, np.s_[1, 20:24, 20:24]), (2, np.s_[1, 50:54, 60:64]))
+    regions = (
+        box_region("annotated", 0, 0, 30, 30, (1,)),
+        box_region("validation", 45, 55, 60, 70, (1,)),
+        box_region("annotated", 10, 10, 20, 20, (2,)),  # nothing is painted there: all is background
+    )
+    known = AnnotationSource("labels", "strokes", labels, regions)
+    before = labels.copy()
+    first, second = (one.sample for one in gather(source(noise((3, 60, 70))), known, "objects"))
+    assert (first.annotation == 1).sum() == 30 * 30 - 16
+    np.testing.assert_array_equal(np.argwhere(first.validation)[[0, -1]], [(45, 55), (59, 69)])
+    assert (second.annotation == 1).sum() == 100
+    assert second.validation is None
+    np.testing.assert_array_equal(labels, before)
+    assert count_painted(known) == {1: 900 - 16 + 100, 2: 32}
+
+
+def test_paint_that_only_judges_is_not_enough():
+    labels = painted((60, 70), (1, np.s_[5:9, 5:9]), (2, np.s_[20:24, 20:24]))
+    known = AnnotationSource("labels", "strokes", labels, (box_region("validation", 15, 15, 40, 40),))
+    with pytest.raises(AnnotationError, match="painted on strokes outside validation regions"):
+        gather(source(noise((60, 70))), known, "objects")

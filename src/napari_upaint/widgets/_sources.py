@@ -200,7 +200,7 @@ def gather(
     cuts = [np.array(annotation.part(index)[region]) for index, region in regions]
     judging = [_cut(annotation.validation(index), region) for index, region in regions]
     labels = [np.unique(learnt(cut, mask)) for cut, mask in zip(cuts, judging, strict=True)]
-    two_classes_painted(np.unique(np.concatenate(labels)), annotation.name, kind)
+    two_classes_painted(np.unique(np.concatenate(labels)), learnt_of(annotation), kind)
     normalization = measure_it(image)
     gathered = []
     for (index, region), cut, mask in zip(regions, cuts, judging, strict=True):
@@ -216,6 +216,12 @@ def gather(
 
 def _cut(mask: np.ndarray | None, region: tuple[slice, slice]) -> np.ndarray | None:
     return None if mask is None else mask[region]
+
+
+def learnt_of(annotation: AnnotationSource) -> str:
+    """Return what a message calls the paint that is learnt from."""
+    judging = any(region.purpose == "validation" for region in annotation.regions)
+    return f"{annotation.name} outside validation regions" if judging else annotation.name
 
 
 def two_classes_painted(labels: np.ndarray, name: str, kind: Kind) -> None:

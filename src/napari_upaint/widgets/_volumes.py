@@ -24,6 +24,7 @@ from napari_upaint.widgets._sources import (
     ImageSource,
     PaintedRegion,
     gather,
+    learnt_of,
     same_shape,
     two_classes_painted,
 )
@@ -122,7 +123,7 @@ def gather_volumes(
         )
     painted = [_painted(annotation, index, box) for index, box in places]
     labels = [np.unique(learnt(cut, judging)) for cut, judging in painted]
-    two_classes_painted(np.unique(np.concatenate(labels)), annotation.name, kind)
+    two_classes_painted(np.unique(np.concatenate(labels)), learnt_of(annotation), kind)
     normalization, voxel = measure_it(image), spacing(image)
     gathered = []
     for (index, box), (cut, judging) in zip(places, painted, strict=True):
