@@ -77,9 +77,9 @@ def run(job: Job) -> list[dict[str, Any]]:
 
 def _warm_up() -> None:
     """Load compiled functions: that is once for an installation, or once for an engine process that stays."""
-    from napari_upaint.core.deformation import prefilter
+    from napari_upaint.core.compiled import compile_ahead
 
-    prefilter(np.zeros((1, 32, 32), np.float32))
+    compile_ahead()
 
 
 def score(learner: Contender, tests: list[tuple[np.ndarray, np.ndarray]], one: BenchSet) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ def compile_ahead(ndim: int = 2) -> None:
     import numpy as np
 
     from napari_upaint.core.deformation import Warp, prefilter, warp_image, warp_labels
+    from napari_upaint.core.leaks import leaks
     from napari_upaint.core.weight_map import weight_map
 
     shape = (4,) * ndim
@@ -41,3 +42,4 @@ def compile_ahead(ndim: int = 2) -> None:
     warp_image(prefilter(np.zeros((1, *shape), np.float32)), warp, prefiltered=True)
     warp_labels(np.zeros(shape, np.uint8), warp)
     weight_map(np.ones(shape, np.uint8), "objects")
+    leaks(np.ones(shape, np.float32), np.zeros(shape, np.int32))
