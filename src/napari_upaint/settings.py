@@ -170,7 +170,8 @@ class TrainSettings(Checked):
     norm: Norm = parameter(
         "none",
         label="Normalisation",
-        tip="From scratch only. Between convolution and ReLU; none: as in the paper.",
+        tip="From scratch only. Between convolution and ReLU; none: as in the paper; batch, group: learns in fewer"
+        " steps; with group and instance tiles do not meet exactly.",
         choices=get_args(Norm),
     )
     dropout: float = parameter(

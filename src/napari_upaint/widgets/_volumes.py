@@ -31,7 +31,7 @@ from napari_upaint.widgets._sources import (
 
 Index = tuple[int, ...]
 # A volume is in the memory of two processes: gray values, normalised ones, scores, labels.
-_BYTES_PER_VOXEL = 60
+_BYTES_PER_VOXEL = 80
 _MOST = 0.7
 
 
