@@ -91,9 +91,8 @@ def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:
     options = {
         "name": f"{image.name} uncertainty ({method})",
         "metadata": mark(image, "uncertainty", method),
-        "colormap": _clear_at_zero("inferno"),
+        "colormap": _glowing("inferno"),
         "blending": "translucent",
-        "opacity": 0.7,
         "rgb": False,
         "contrast_limits": (0, 1),
     }
@@ -143,6 +142,14 @@ def _clear_at_zero(name: str, least: float = 1.0) -> Colormap:
     colours[:, 3] = np.linspace(least, 1, len(colours))
     colours[0, 3] = 0
     return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
+
+
+def _glowing(name: str) -> Colormap:
+    """Return a colour map that is clear at 0 and opaque at 1: the image stays to be seen where there is no doubt."""
+    steps = np.linspace(0, 1, 256)
+    colours = np.array(ensure_colormap(name).map(0.35 + 0.65 * steps))  # its dark end would blacken bright images
+    colours[:, 3] = 0.9 * steps**0.7
+    return Colormap(colours, name=f"{name}, clear at 0, opaque at 1")
 
 
 def scores_mark(image: ImageSource, names: tuple[str, ...]) -> dict[str, Any]:
