@@ -120,7 +120,8 @@ def test_every_setting_is_declared_in_full(declared: type) -> None:
         assert label[0].isupper()
         assert tip.endswith("."), f"{one.name}: {tip}"
         number = isinstance(one.default, int | float) and not isinstance(one.default, bool)
-        assert not number or one.metadata["low"] is not None, f"{one.name} has no lower limit"
+        limited = one.metadata["low"] is not None or one.metadata["choices"] is not None
+        assert not number or limited, f"{one.name} has no lower limit"
 
 
 def test_labels_of_settings_are_unique() -> None:
