@@ -10,14 +10,18 @@ import argparse
 import os
 import tempfile
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 from screenshots import IMAGES, Session
 
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
 WIDTH = 840  # px: what a page shows
-COLOURS = 96
+COLOURS = 224
 SAMPLE = "nuclei_fluorescence"
 
 
@@ -39,20 +43,29 @@ class Film:
 
     def write(self, name: str) -> None:
         """Write docs/images/NAME.gif with one palette for all frames: it does not flicker."""
-        palette = self.frames[-1].quantize(COLOURS)
+        palette = self._together(4).quantize(COLOURS)
         still = Image.Dither.NONE  # dithering would change every pixel of every frame
         first, *others = [frame.quantize(palette=palette, dither=still) for frame in self.frames]
         path = IMAGES / f"{name}.gif"
         first.save(path, save_all=True, append_images=others, duration=self.milliseconds, loop=0, optimize=True)
         print(f"{path}: {len(self.frames)} frames, {path.stat().st_size / 1e6:.1f} MB")
 
+    def _together(self, count: int) -> Image.Image:
+        """Return `count` frames from first to last in one picture: their colours stand for all."""
+        width, height = self.frames[0].size
+        whole = Image.new("RGB", (width, count * height))
+        for number in range(count):
+            frame = self.frames[number * (len(self.frames) - 1) // (count - 1)]
+            whole.paste(frame, (0, number * height))
+        return whole
+
 
 def record(seconds: int) -> None:
     """Paint, train, look at the preview, segment."""
     session = Session(SAMPLE)
     film = Film(session)
-    annotation = session.viewer.layers[session.layer("annotation")]
-    strokes = np.asarray(annotation.data).copy()
+    annotation = session.viewer.layers[session.layer("strokes")]
+    strokes = annotation.data
     annotation.data = np.zeros_like(strokes)
     session.viewer.reset_view()
     film.take(1200)
@@ -60,21 +73,24 @@ def record(seconds: int) -> None:
     film.take(800)
     train(film, seconds)
     session.settle()
+    session.dock.sections.train.live.preview.setChecked(False)
     session.viewer.layers[session.layer("scores")].visible = False
     film.take(3000)
     film.write("loop")
     session.close()
 
 
-def paint(film: Film, annotation: object, strokes: np.ndarray) -> None:
-    """Paint the strokes one after the other, two frames each, as a user does: through the layer."""
+def paint(film: Film, annotation: Labels, strokes: np.ndarray) -> None:
+    """Paint the strokes one after the other, two frames each."""
     for label in np.unique(strokes[strokes > 0]):
         parts, count = ndimage.label(strokes == label, np.ones((3, 3)))
-        annotation.selected_label = int(label)  # type: ignore[attr-defined]
+        annotation.selected_label = int(label)
         for part in range(1, count + 1):
             places = np.argwhere(parts == part)
             for some in np.array_split(places, 2):
-                annotation.data_setitem(tuple(some.T), int(label))  # type: ignore[attr-defined]
+                painted = annotation.data.copy()
+                painted[tuple(some.T)] = label
+                annotation.data = painted
                 film.take(70)
 
 
@@ -84,7 +100,7 @@ def train(film: Film, seconds: int) -> None:
     session.dock.sections.train.live.preview.setChecked(True)
     session.train(seconds)
     end = time.monotonic() + seconds + 60
-    while session.dock.working.training.running and time.monotonic() < end:
+    while session.dock.working.busy and time.monotonic() < end:
         film.take(160)
         session.rest(0.6)
 

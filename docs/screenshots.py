@@ -105,6 +105,70 @@ def first_steps(seconds: int) -> None:
     session.close()
 
 
+def loop(seconds: int) -> None:
+    """Write live.png, where_next.png, regions.png and gallery.png."""
+    session = Session("nuclei_fluorescence")
+    dock = session.dock
+    dock.sections.train.live.preview.click()
+    session.train(seconds)
+    end = time.monotonic() + 0.7 * seconds
+    session.wait(lambda: time.monotonic() > end and any(one.name.endswith("preview") for one in session.viewer.layers))
+    session.shoot("live")
+    session.settle()
+    dock.sections.train.live.preview.click()
+    for layer in session.viewer.layers:
+        layer.visible = not layer.name.endswith(("scores", "preview"))
+    dock.where_next.search()
+    session.wait(lambda: not dock.where_next.busy)
+    session.shoot("where_next")
+    regions(session)
+    gallery(session)
+    session.close()
+
+
+def regions(session: Session) -> None:
+    """Write regions.png: two rectangles, the second one judges."""
+    labels = session.dock.sections.labels.regions
+    labels.draw_button.click()
+    layer = session.viewer.layers[session.layer("regions")]
+    box = (slice(212, 292), slice(196, 280))
+    paint_all(session, box)
+    layer.add_rectangles([[one.start for one in box], [one.stop for one in box]])
+    layer.add_rectangles([[380, 10], [505, 135]])
+    layer.selected_data = {1}
+    labels.turn_button.click()
+    layer.selected_data = set()
+    for one in session.viewer.layers:
+        one.visible = one.name.endswith(("strokes", "regions", "nuclei_fluorescence"))
+    session.viewer.reset_view()
+    session.shoot("regions")
+
+
+def paint_all(session: Session, box: tuple[slice, slice]) -> None:
+    """Paint every nucleus in a box, from the ground truth: fully annotated means that nothing is left out."""
+    import numpy as np
+
+    from napari_upaint.io.samples import open_sample
+
+    truth = np.asarray(open_sample("nuclei_fluorescence").truth)[box]
+    annotation = session.viewer.layers[session.layer("strokes")]
+    painted = annotation.data.copy()
+    for number, nucleus in enumerate(np.unique(truth[truth > 0])):
+        painted[box][truth == nucleus] = 20 + number
+    annotation.data = painted
+
+
+def gallery(session: Session) -> None:
+    """Write gallery.png: the window of training tiles."""
+    session.dock.sections.weights.gallery_button.click()
+    session.wait(lambda: not session.dock.gallery.busy)
+    session.rest(0.5)
+    window = session.dock.gallery.window
+    assert window is not None
+    window.grab().save(str(IMAGES / "gallery.png"))
+    print(f"{IMAGES / 'gallery'}.png")
+
+
 def stained(seconds: int) -> None:
     """Write segmented.png: a stained section, RGB."""
     session = Session("nuclei_he")
@@ -115,7 +179,7 @@ def stained(seconds: int) -> None:
     session.close()
 
 
-PICTURES = {"first_steps": first_steps, "stained": stained}
+PICTURES = {"first_steps": first_steps, "loop": loop, "stained": stained}
 
 
 def main() -> None:
