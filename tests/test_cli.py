@@ -56,7 +56,8 @@ def test_every_parameter_is_an_option_and_none_is_typed_twice(start: str, declar
         else:
             value = one.metadata["choices"][-1] if one.metadata["choices"] else type(one.default)(2)
             args = cli.build_parser().parse_args([*start.split(), option, str(value)])
-        found = settings_from(declared, args) if one.name not in ("threshold", "learning_rate", "gray", "dropout") else args
+        below_1 = one.name in ("threshold", "learning_rate", "gray", "dropout")
+        found = args if below_1 else settings_from(declared, args)
         assert getattr(found, one.name) == value
     assert settings_from(declared, cli.build_parser().parse_args(start.split())) == declared()
 

@@ -9,7 +9,7 @@ import pytest
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import tasks
-from napari_upaint.engine.progress import DeviceLine, PlaneResult, Stop, TrainProgress, TrainResult, WeightMapResult
+from napari_upaint.engine.progress import DeviceLine, PlaneResult, Stop, TrainProgress, TrainResult
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.session.in_process import InProcess
 from napari_upaint.session.job import EngineProcess
@@ -18,7 +18,6 @@ from napari_upaint.session.protocol import (
     Request,
     SegmentRequest,
     TrainRequest,
-    WeightMapRequest,
 )
 from napari_upaint.settings import TrainSettings
 
@@ -81,9 +80,6 @@ def test_train_segment_weights_and_device_in_the_process():
         assert isinstance(plane, PlaneResult)
         assert plane.labels.shape == truth.shape
         assert plane.labels.dtype == np.int32
-        weights = engine.submit(WeightMapRequest(annotation)).wait(60)
-        assert isinstance(weights, WeightMapResult)
-        assert ((weights.weights > 0) == (annotation > 0)).all()
     same = InProcess().submit(SegmentRequest(image, normalization, trained.model)).wait()
     np.testing.assert_array_equal(same.labels, plane.labels)
 

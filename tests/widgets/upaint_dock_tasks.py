@@ -14,7 +14,6 @@ from napari_upaint.engine.progress import (
     Stop,
     TrainProgress,
     TrainResult,
-    WeightMapResult,
 )
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model
 
@@ -63,12 +62,8 @@ def segment(image, normalization, model, objects, **_):
     yield PlaneResult(labels, scores, header.classes)
 
 
-def weight_map(annotation, kind, settings, spacing):
-    yield WeightMapResult((annotation > 0).astype(np.float32) * 2)
-
-
 def device(device):
     yield DeviceLine("a fake device" if device == "auto" else f"a fake device ({device})")
 
 
-TASKS = {"train": train, "segment": segment, "weight_map": weight_map, "device": device}
+TASKS = {"train": train, "segment": segment, "device": device}

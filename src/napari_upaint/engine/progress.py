@@ -227,13 +227,6 @@ class TilesResult:
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WeightMapResult:
-    """The weight map of an annotation: float32, axes ([Z,] Y, X), 0 where unlabelled."""
-
-    weights: np.ndarray
-
-
 @dataclass(frozen=True, slots=True)
 class DeviceLine:
     """What the engine computes on, as one line for the window."""

@@ -25,12 +25,11 @@ from napari_upaint.engine.progress import (
     Told,
     TrainProgress,
     TrainResult,
-    WeightMapResult,
 )
 from napari_upaint.io.models import ModelFile, find_model, load_model
 from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
-# torch is imported inside the functions: a weight map is there before torch would be loaded.
+# torch is imported inside the functions: the table can be read without it.
 
 
 def train(
@@ -113,15 +112,6 @@ def tiles(
     yield from draw_tiles(samples, kind, model, settings, weights, augment, device, first, count)
 
 
-def weight_map(
-    annotation: np.ndarray, kind: Kind, settings: WeightSettings, spacing: tuple[float, ...] | None
-) -> Generator[WeightMapResult, object, None]:
-    """Compute the weight map of an annotation; see `napari_upaint.core.weight_map.weight_map`."""
-    from napari_upaint.core.weight_map import weight_map as compute
-
-    yield WeightMapResult(compute(annotation, kind, settings, spacing=spacing))
-
-
 def describe_device(device: str) -> Generator[DeviceLine, object, None]:
     """Say what the engine computes on."""
     from napari_upaint.engine.device import describe
@@ -136,7 +126,6 @@ TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "segment": segment,
     "preview": preview,
     "tiles": tiles,
-    "weight_map": weight_map,
     "device": describe_device,
 }
 

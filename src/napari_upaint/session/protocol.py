@@ -21,7 +21,6 @@ from napari_upaint.engine.progress import (
     Told,
     TrainProgress,
     TrainResult,
-    WeightMapResult,
 )
 from napari_upaint.io.models import DEFAULT_MODEL, ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
@@ -35,7 +34,6 @@ Payload = (
     | PlaneResult
     | PreviewResult
     | TilesResult
-    | WeightMapResult
     | DeviceLine
 )
 
@@ -129,17 +127,6 @@ class TilesRequest(Request):
     device: str = "auto"
     first: int = 0
     count: int = 9
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WeightMapRequest(Request):
-    """Compute the weight map of an annotation, axes ([Z,] Y, X); answered by a `WeightMapResult`."""
-
-    task: ClassVar[str] = "weight_map"
-    annotation: np.ndarray
-    kind: Kind = "objects"
-    settings: WeightSettings = field(default_factory=WeightSettings)
-    spacing: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
