@@ -46,7 +46,7 @@ def main() -> int:
             return int(failed)
         del sys.argv[2:]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compare speed and exactness.")
-    parser.add_argument("part", nargs="*", help=f"{', '.join(SPEED + ACCURACY)}; all but {' and '.join(ACCURACY)} if not given")
+    parser.add_argument("part", nargs="*", help=f"{', '.join(SPEED)}: all of these if none is given; or {ACCURACY[-1]}")
     parser.add_argument("--print", action="store_true", help="print only, leave the page alone")
     asked = parser.parse_args()
     chosen = asked.part or SPEED
