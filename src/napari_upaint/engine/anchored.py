@@ -1,4 +1,4 @@
-"""The average of a fine-tuning's weights, drawn half-way back to where it started."""
+"""The average of a fine-tuning's weights, drawn back towards where it started."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import nn
 from napari_upaint.engine.step import Average
 
 # Of the way back, at the most.
-_BACK = 0.5
+_BACK = 0.25
 
 
 class AnchoredAverage(Average):
     """A moving average of weights on the line from the start to the network.
 
-    Half-way between the start and what a fine-tuning made of it lies a network that has most of what both know: the
+    Between the start and what a fine-tuning made of it lies a network that has most of what both know: the
     strokes' classes, and how objects come apart in images that nobody painted (Wortsman et al. 2022 found so for large
     image classifiers).
 
@@ -38,7 +38,7 @@ class AnchoredAverage(Average):
 
 
 def reach(loss: float, hold: float) -> float:
-    """Return how far from the start a fine-tuning may end, 0.5..1 of the way of its weights.
+    """Return how far from the start a fine-tuning may end, 0.75..1 of the way of its weights.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class _Looks(NamedTuple):
 
 _LOOKS = {2: _Looks(700_000, 416, 48), 3: _Looks(1_100_000, 80, 16)}
 # Scales that disagree by so much more than the best one agree about as well: strokes are few. Relative, since where
-# the network is sure a small difference says much.
+# the network is sure a small difference says much; below the second figure there is nothing left to tell.
 _TOLERANCE, _LEAST = 1.5, 0.01
 # Microscopists enlarge objects more than a network needs: on most images it does best at about half their size.
 USUAL = 0.5
@@ -92,7 +92,7 @@ def best_scale(found: Sequence[tuple[float, float]], usual: float = USUAL) -> fl
         What is right more often than other scales; of a network that has learnt at a scale, that one.
     """
     least = min((loss for _, loss in found), default=0.0)
-    fit = [scale for scale, loss in found if loss <= _TOLERANCE * least + _LEAST]
+    fit = [scale for scale, loss in found if loss <= max(_TOLERANCE * least, _LEAST)]
     return min(fit, key=lambda scale: abs(math.log(scale / usual)), default=1.0)
 
 

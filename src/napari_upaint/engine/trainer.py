@@ -56,7 +56,7 @@ class Trainer:
         self.scale = settings.scale or self.header.scale
         self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
-        # Half-way back to the start is no place where that answered another question.
+        # On the way back to the start is no place where that answered another question.
         same = start is not None and start.header.output_names == self.header.output_names
         self.averaging = (AnchoredAverage if same else Average)(self.network, self.average)
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
