@@ -16,7 +16,7 @@ from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.run import list_runs
 
-SECONDS = 15
+SECONDS = 8
 PATIENCE = 180
 
 
