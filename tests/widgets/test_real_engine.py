@@ -78,6 +78,7 @@ def test_a_colour_image(viewer, loop, settle):
     assert iou(viewer.layers["cells labels"].data, sample.truth) > 0.5
 
 
+@pytest.mark.slow
 def test_a_stack_with_paint_on_one_slice(viewer, loop, settle, nuclei):
     image, truth = np.asarray(nuclei.image.data), nuclei.truth
     stack = np.stack([image[::-1], image, image[:, ::-1]])
@@ -92,6 +93,7 @@ def test_a_stack_with_paint_on_one_slice(viewer, loop, settle, nuclei):
     assert viewer.layers["cells scores"].data.shape == stack.shape
 
 
+@pytest.mark.slow
 def test_two_open_images(viewer, loop, settle, nuclei):
     dock = loop(nuclei.image.data, nuclei.strokes)
     settle(dock, PATIENCE)
