@@ -26,14 +26,13 @@ SPEED += ("sliding_window",)
 ACCURACY = ("strokes", "recipes")
 INTRODUCTION = """# Benchmarks
 
-Speed is measured in one run of `python -m benchmarks`, which `tox -e benchmarks` starts in an environment of its own;
-peers that are not installed there are left out. Accuracy takes longer and has runs of its own: `python -m benchmarks
-recipes`, `python -m benchmarks strokes --data DIR`. The contestants of a table take turns. A part alone (`python -m
-benchmarks tiles`) replaces its section, and so the sections here were measured one by one, on the same machine. Times are
-medians: of
-processor time on one thread where nothing else is said (other programs do not count then), else of time on the clock in
-processes of their own. Ratios travel better to other machines than times do. Compiling (once per installation, some
-seconds) is not counted.
+Speed is measured by `python -m benchmarks`, which `tox -e benchmarks` starts in an environment of its own; peers that
+are not installed there are left out. A part alone (`python -m benchmarks tiles`) replaces its section, and so the
+sections here were measured one by one, on the same machine. Accuracy takes longer and has runs of its own: `python -m
+benchmarks recipes`, `python -m benchmarks strokes --data DIR`. The contestants of a table take turns. Times are
+medians: of processor time on one thread where nothing else is said (other programs do not count then), else of time on the
+clock in processes of their own. Ratios travel better to other machines than times do. Compiling (once per
+installation, some seconds) is not counted.
 
 {machine}
 """
