@@ -30,8 +30,8 @@ Speed is measured by `python -m benchmarks`, which `tox -e benchmarks` starts in
 are not installed there are left out. A part alone (`python -m benchmarks tiles`) replaces its section, and so the
 sections here were measured one by one, on the same machine. Accuracy takes longer and has runs of its own: `python -m
 benchmarks recipes`, `python -m benchmarks strokes --data DIR`. The contestants of a table take turns. Times are
-medians: of processor time on one thread where nothing else is said (other programs do not count then), else of time on the
-clock in processes of their own. Ratios travel better to other machines than times do. Compiling (once per
+medians: of processor time on one thread where nothing else is said (other programs do not count then), else of time on
+the clock in processes of their own. Ratios travel better to other machines than times do. Compiling (once per
 installation, some seconds) is not counted.
 
 {machine}
