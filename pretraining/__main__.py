@@ -1,4 +1,7 @@
-"""``python -m pretraining --data DIR -o DIR``: train the bundled weights, or go on where a run was interrupted."""
+"""``python -m pretraining --data DIR -o DIR``: train the bundled weights, or go on where a run was interrupted.
+
+The models are trained one after the other, each in a folder of its own, most of them beginning with what another learnt.
+"""
 
 from __future__ import annotations
 
@@ -10,46 +13,39 @@ from typing import Any
 from pretraining.logs import differences
 from pretraining.run import pretrain
 
+CONFIG = Path(__file__).with_name("config.toml")
+
 
 def read_config(path: Path, model: str) -> dict[str, Any]:
     """Return everything that the pretraining of a model depends on: what all share, and its own."""
     config = tomllib.loads(path.read_text())
-    models = config.pop("models")
-    if model not in models:
-        raise SystemExit(f"{path.name} has no model {model}; choose one of {', '.join(models)}.")
-    return {**config, **models[model], "name": model}
+    own = config.pop("models")[model]
+    return {**config, **own, "name": model}
 
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
+    models = list(tomllib.loads(CONFIG.read_text())["models"])
+    parser = argparse.ArgumentParser(prog="python -m pretraining", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, each with images/ and labels/")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of checkpoints, log and model")
-    parser.add_argument("--model", default="generalist-fast", help="a model of the configuration")
-    parser.add_argument("--config", type=Path, default=Path(__file__).with_name("config.toml"))
-    parser.add_argument("--widen", type=Path, help="checkpoint.pt of a network of half the width to begin with")
-    parser.add_argument("--inflate", type=Path, help="checkpoint.pt of a network of planes to begin volumes with")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of a folder for each model")
+    parser.add_argument("--models", nargs="+", choices=models, default=models, help="these alone, in their order")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, help="length of the schedule, instead of the configuration's")
     parser.add_argument("--until", type=int, help="stop after so many steps of the schedule")
-    parser.add_argument("--compare", type=Path, help="log of another run; says how far the losses lie apart")
-    arguments = parser.parse_args()
-    config = read_config(arguments.config, arguments.model)
-    if arguments.steps:
-        config["steps"] = arguments.steps
-    pretrain(
-        arguments.data,
-        arguments.output,
-        config,
-        threads=arguments.threads,
-        widen=arguments.widen,
-        inflate=arguments.inflate,
-        until=arguments.until,
-    )
-    if arguments.compare:
-        apart = differences(arguments.output / "log.jsonl", arguments.compare)
-        worst = max(apart, key=apart.__getitem__)
-        print(f"{len(apart)} steps compared; the losses lie at most {apart[worst]:.2%} apart (step {worst}).")
+    parser.add_argument("--compare", type=Path, help="log of another run of one model; says how far losses lie apart")
+    options = parser.parse_args()
+    for model in options.models:
+        config = read_config(CONFIG, model)
+        config["steps"] = options.steps or config["steps"]
+        begin = options.output / config["begin"] / f"{config['begin']}.safetensors" if config["begin"] else None
+        pretrain(
+            options.data, options.output / model, config, threads=options.threads, begin=begin, until=options.until
+        )
+        if options.compare:
+            apart = differences(options.output / model / "log.jsonl", options.compare)
+            worst = max(apart, key=apart.__getitem__)
+            print(f"{len(apart)} steps compared; the losses lie at most {apart[worst]:.2%} apart (step {worst}).")
 
 
 if __name__ == "__main__":

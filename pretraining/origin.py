@@ -20,7 +20,7 @@ def origin(config: dict[str, Any], seconds: float) -> dict[str, Any]:
     low, high = config["diameter"]["low"], config["diameter"]["high"]
     return {
         "date": today(),
-        "command": f"python -m pretraining --data DIR -o DIR --model {config['name']} {config['begin']}".strip(),
+        "command": f"python -m pretraining --data DIR -o DIR --models {config['name']}",
         "seed": config["seed"],
         "hours": round(seconds / 3600, 2),
         "processor": platform.processor() or platform.machine(),

@@ -18,6 +18,7 @@ from napari_upaint.core.labels import borders
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import border_term
 from pretraining.data import Record
+from pretraining.simulate import picture, shapes
 
 BACKGROUND, OBJECT, BORDER, IGNORED = 0, 1, 2, -1
 
@@ -32,19 +33,27 @@ class TrainingTile:
 
 
 def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> TrainingTile:
-    """Draw one tile of a record."""
-    depth, padded = int(config["depth"]), config["padding"] == "same"
-    size = input_size(int(config["output"]), depth, padded=padded)
+    """Draw one tile of a record, or of an invented image in its place: of new shapes, or of its own."""
+    size = input_size(int(config["output"]), int(config["depth"]), padded=config["padding"] == "same")
+    invented = rng.random() if config["simulated"] else 1.0
+    if invented < config["simulated"] / 2:
+        labels = shapes(rng, size, config["diameter"]["low"], config["diameter"]["high"])
+        return _tile(_vary(picture(rng, labels)[None], rng), labels, config)
     zoom = _zoom(record, rng, config["diameter"])
     image, labels = _region(record, rng, size / zoom)
     image = _mix_channels(image, rng)
     if zoom < 0.7:  # as a real microscope of lower resolution: blur before sampling
         image = ndimage.gaussian_filter(image, (0, *(0.45 / zoom,) * labels.ndim))
     warp = (_warp if labels.ndim == 2 else _warp_volume)(labels.shape, rng, size, zoom)
-    image = _vary(warp_image(image, warp, order=1), rng)
-    labels = warp_labels(labels, warp)
-    if not padded:
-        margin = halo(depth)
+    labels, pixels = warp_labels(labels, warp), warp_image(image, warp, order=1)
+    if invented < config["simulated"] and (labels > 0).any():
+        pixels = picture(rng, labels)[None]
+    return _tile(_vary(pixels, rng), labels, config)
+
+
+def _tile(image: np.ndarray, labels: np.ndarray, config: dict[str, Any]) -> TrainingTile:
+    if config["padding"] != "same":
+        margin = halo(int(config["depth"]))
         labels = np.ascontiguousarray(labels[(slice(margin, -margin),) * labels.ndim])
     return TrainingTile(image, *question(labels, config))
 

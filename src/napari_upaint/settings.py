@@ -208,7 +208,12 @@ class ObjectSettings(Checked):
         0.5, label="Threshold", tip="Score from which on a pixel counts.", low=0, high=1, step=0.05
     )
     smallest: int = parameter(
-        20, label="Smallest object", tip="Smaller objects are left out.", unit="px", low=0, high=10**9
+        -1,
+        label="Smallest object",
+        tip="Smaller objects are left out. -1: those below a tenth of the usual size of the objects that were painted.",
+        unit="px",
+        low=-1,
+        high=10**9,
     )
     fill_holes: bool = parameter(True, label="Fill holes", tip="Close holes inside objects.")
     split: bool = parameter(False, label="Split touching", tip="Cut objects at their necks (watershed).")

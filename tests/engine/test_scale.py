@@ -12,7 +12,8 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.scale import SCALES, USUAL, best_scale, find_scale, painted_regions, usual_scale
-from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.engine.unet import build
+from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
 
 
@@ -34,20 +35,51 @@ def sample_of(image, annotation):
     return Sample(image, annotation, measure(image))
 
 
-@pytest.mark.parametrize("wanted", SCALES)
-def test_the_scale_that_the_network_understands_is_found(wanted, nuclei, monkeypatch):
+def painted_over(image, strokes):
+    return np.where(strokes > 0, 1 + (measure(image).apply(image)[0] > 0.5), 0)
+
+
+def seen(small, wanted, strokes):
     """In place of a network: somebody who recognises objects at one size only."""
+    inside = np.clip(small, 0, 1) if small.shape[1:] == scaled_shape(strokes.shape, wanted) else small * 0 + 0.25
+    return np.concatenate([1 - inside, inside])
+
+
+@pytest.mark.parametrize("wanted", SCALES)
+def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei, monkeypatch):
     image, strokes = nuclei
-
-    def sees(_, small):
-        inside = np.clip(small, 0, 1) if small.shape[1:] == scaled_shape(strokes.shape, wanted) else small * 0 + 0.25
-        return np.concatenate([1 - inside, inside])
-
-    monkeypatch.setattr(scales, "whole", sees)
+    network = torch.nn.Identity()
+    network.ndim = 3
+    monkeypatch.setattr(scales, "whole", lambda _, small: seen(small, wanted, strokes))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
-    painted = np.where(strokes > 0, 1 + (measure(image).apply(image)[0] > 0.5), 0)
-    found = list(find_scale(torch.nn.Identity(), [sample_of(image, painted)], border=False))
+    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], border=False))
     assert best_scale(found) == wanted
+
+
+@pytest.mark.parametrize("wanted", SCALES)
+def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei, monkeypatch):
+    """Filters say nothing here, and the classifier knows what the network says."""
+    image, strokes = nuclei
+    network = build(Architecture(width=2, depth=2))
+    monkeypatch.setattr(
+        scales, "whole_features", lambda _, small: (np.zeros_like(small), seen(small, wanted, strokes))
+    )
+    monkeypatch.setattr(scales, "pixel_features", lambda small: np.zeros_like(small))
+    monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
+    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], border=False))
+    assert min(found, key=lambda pair: pair[1])[0] == wanted
+
+
+def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(network):
+    """Which half of the image: no network knows, filters of the painted places do."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(100, 10, (1, 160, 160))
+    image[0, :, 80:] += np.indices((160, 80)).sum(0) % 2 * 60 - 30  # a checkerboard, as bright on average
+    annotation = np.zeros((160, 160), np.uint8)
+    for y in range(10, 150, 20):
+        annotation[y, 10:30], annotation[y, 120:140] = 1, 2
+    losses = dict(find_scale(network, [sample_of(image, annotation)], border=True))
+    assert losses[1.0] < 0.2 < 0.5 < losses[0.35]  # shrunk, the checkerboard is gone
 
 
 def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
@@ -60,9 +92,9 @@ def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
 
 def test_of_scales_that_agree_about_as_well_the_usual_one_is_taken():
     assert best_scale([]) == 1.0
-    assert best_scale([(1.0, 0.5), (0.5, 0.6), (2.0, 0.45), (0.25, 0.6)]) == 0.5
-    assert best_scale([(1.0, 0.03), (0.5, 0.06)]) == 1.0
-    assert best_scale([(1.0, 0.3), (0.7, 0.4), (0.25, 0.4)]) == 0.7
+    assert best_scale([(1.0, 0.5), (0.7, 0.6), (2.0, 0.45), (0.25, 0.6)]) == 0.7
+    assert best_scale([(1.0, 0.03), (0.7, 0.06)]) == 1.0
+    assert best_scale([(1.4, 0.3), (0.7, 0.4), (0.25, 0.4)]) == 0.7
     assert best_scale([(0.25, 0.3)]) == 0.25
 
 

@@ -14,7 +14,7 @@ from pretraining import tiles
 
 RECIPE = tomllib.loads((Path(tiles.__file__).with_name("config.toml")).read_text())
 INNER = 60
-CONFIG = RECIPE | {"output": INNER, "depth": 3}
+CONFIG = RECIPE | {"output": INNER, "depth": 3, "simulated": 0.0}
 
 
 def record_of(channels=1, objects=True, seed=0):

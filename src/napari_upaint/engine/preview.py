@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_upaint.core.objects import label_scores
+from napari_upaint.core.objects import label_scores, smallest_object
 from napari_upaint.core.outlines import outlined
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.predict import cached_network, predict_scores
@@ -27,7 +27,7 @@ from napari_upaint.engine.trainer import Trainer
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ImageError, ModelError, UserError
 from napari_upaint.io.models import ModelFile, ModelHeader
-from napari_upaint.settings import ObjectSettings, PredictSettings
+from napari_upaint.settings import PredictSettings
 
 # Pixels that the network sees at the most: where an image has to be enlarged for it, a preview may be coarse.
 _MOST_PIXELS = 1_300_000
@@ -171,15 +171,13 @@ def _scale(scale: float, view: PreviewView) -> float:
 
 
 def _picture(scores: np.ndarray, header: ModelHeader, scale: float, view: PreviewView) -> PreviewResult:
-    # The smallest object is given in pixels of the whole image.
-    labels = label_scores(scores, kind=header.kind, border=header.border, settings=_shrunk(view))
+    # Sizes are given in pixels of the whole image.
+    smallest = smallest_object(view.objects, header.object_size)
+    shrunk = replace(view.objects, smallest=round(smallest / view.shrunk**2))
+    labels = label_scores(scores, kind=header.kind, border=header.border, settings=shrunk)
     names = header.classes[1:] if header.kind == "classes" else ("object",)
     picture = outlined(labels, header.kind, len(names))[view.inside]
     return PreviewResult(view.id, np.ascontiguousarray(picture), names, header.kind, scale)
-
-
-def _shrunk(view: PreviewView) -> ObjectSettings:
-    return replace(view.objects, smallest=round(view.objects.smallest / view.shrunk**2))
 
 
 def _check(image: np.ndarray, network: UNet) -> None:

@@ -88,12 +88,15 @@ class PlaneResult:
         ("background", class names ..., and "border" where the model knows borders).
     spread : numpy.ndarray or None
         float16, axes (Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
+    object_size : float
+        Usual size of an object, px, as the model knows it; 0: unknown.
     """
 
     labels: np.ndarray
     scores: np.ndarray
     names: tuple[str, ...]
     spread: np.ndarray | None = None
+    object_size: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

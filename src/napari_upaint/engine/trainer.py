@@ -11,12 +11,14 @@ from functools import partial
 import numpy as np
 import torch
 
+from napari_upaint.core.objects import label_scores, usual_size
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import drawing
+from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.preparing import Prepared, prepare
@@ -30,7 +32,7 @@ from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
 from napari_upaint.io.provenance import provenance
-from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
+from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, TrainSettings, WeightSettings
 
 
 class Trainer:
@@ -69,6 +71,7 @@ class Trainer:
         self.tiles = 0  # learnt so far
         self.before = self.best = float("inf")
         self.best_state: dict[str, torch.Tensor] | None = None
+        self.prepared: list[Prepared] = []
 
     def takes(self, samples: Sequence[Sample]) -> bool:
         """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
@@ -86,7 +89,7 @@ class Trainer:
         """Prepare tiles for training and validation, and judge the network on the latter."""
         first = self.step == 0
         border = len(self.header.classes) if self.border else None
-        prepared = prepare(
+        prepared = self.prepared = prepare(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
         )
         self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
@@ -97,10 +100,9 @@ class Trainer:
             self.before = self._total(start)
         self.best = self._total(now)
         self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
-        self.hold = self.settings.hold * trust(start.pixels) if self.start is not None else 0.0
         if isinstance(self.averaging, AnchoredAverage):
             self.averaging.reach = reach(start.pixels, self.settings.hold)
-        scores = self._start_scores(prepared) if self.hold else None
+        scores = self._held_scores(prepared, start.pixels)
         sampler = Sampler(
             prepared,
             self.augment,
@@ -111,11 +113,21 @@ class Trainer:
         )
         self.draw = drawing(sampler, self.device)
 
-    def _start_scores(self, prepared: list[Prepared]) -> list[np.ndarray] | Callable[[np.ndarray], np.ndarray]:
+    def _held_scores(
+        self, prepared: list[Prepared], loss: float
+    ) -> list[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None:
+        """Return what unlabelled pixels are held to, and set how strongly; `loss` is the start's on held-out paint."""
+        self.hold = 0.0
+        if self.start is None or not self.settings.hold:
+            return None
         teacher = self._start_network()
         if teacher.ndim == 3:  # a tile at a time: what was painted in a volume may have wide surroundings
+            self.hold = self.settings.hold * trust(loss)
             return partial(tile_scores, teacher)
-        return [whole(teacher, one.image) for one in prepared]
+        starts = [whole(teacher, one.image) for one in prepared]
+        guess = first_guess(prepared, teacher, starts, border=self.border, seed=self.settings.seed)
+        self.hold = self.settings.hold * trust(guess.loss)
+        return guess.scores
 
     def _start_network(self) -> UNet:
         assert self.start is not None
@@ -166,6 +178,17 @@ class Trainer:
         seconds, granted = self.budget.spent, self.budget.seconds
         return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)
 
+    def _object_size(self) -> float:
+        """Return the usual size of the painted objects as the network finds them, in pixels of the images."""
+        found = [] if self.header.kind == "classes" or self.network.ndim == 3 else self.prepared
+        sizes = []
+        for one in found:
+            scores = whole(self.average.eval(), one.image)
+            labels = label_scores(scores, kind="objects", border=self.border, settings=ObjectSettings(smallest=0))
+            assert one.objects is not None
+            sizes.append(usual_size(labels, one.objects) / self.scale**2)
+        return float(np.median(sizes)) if sizes else 0.0
+
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
         if self.best_state is not None:
@@ -189,6 +212,7 @@ class Trainer:
             self.header,
             name=name,
             scale=self.scale,
+            object_size=self._object_size(),
             training=training,
             provenance=origin,
         )

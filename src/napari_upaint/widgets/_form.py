@@ -46,7 +46,7 @@ class Form(QWidget):
     without : iterable of str
         Fields that have their control elsewhere in the window.
     zero : mapping of str to str
-        What to show instead of 0, where 0 means a choice made by the program.
+        What to show instead of the lowest value, where that means a choice made by the program.
     """
 
     valueChanged = Signal(object)  # noqa: N815 (Qt's style)

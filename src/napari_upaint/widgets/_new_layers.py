@@ -58,7 +58,7 @@ def new_scores(
     Of one class the scores have the axes of the image: a channel axis would be one slider more for nothing.
     """
     cache = ScoreCache(_zeros(image, (len(result.names), *image.shape), np.float16), result.names, kind)
-    cache.put(index, result.scores, objects, result.spread)
+    cache.put(index, result, objects)
     several = len(cache.classes) > 1
     options = {
         "name": f"{image.name} scores",

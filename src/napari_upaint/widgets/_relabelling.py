@@ -73,5 +73,8 @@ class Relabelling(QObject):
 
 def _label(plane: SegmentedPlane, settings: ObjectSettings, before: np.ndarray | None) -> np.ndarray:
     cache = plane.cache
-    labels = label_scores(cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings)
+    usual = cache.sizes.get(plane.index, 0.0)
+    labels = label_scores(
+        cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings, usual=usual
+    )
     return adopt(labels, before) if before is not None and cache.kind == "objects" else labels

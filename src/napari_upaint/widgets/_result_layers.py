@@ -65,7 +65,7 @@ class ResultLayers:
         if layer is None:
             self.add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
         else:
-            layer.metadata[CACHE].put(index, result.scores, objects, result.spread)
+            layer.metadata[CACHE].put(index, result, objects)
             self.refresh(layer, image, index)
 
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:

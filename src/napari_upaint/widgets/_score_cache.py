@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind, ObjectSettings
 
 
@@ -26,6 +27,8 @@ class ScoreCache:
         How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
     turns : dict
         How often each plane was predicted.
+    sizes : dict
+        Usual size of an object, px, as the model knew it that predicted a plane or volume.
     volumes : set
         Indices of the volumes that were segmented at once; each of their slices is a plane, too.
     """
@@ -36,6 +39,7 @@ class ScoreCache:
     planes: dict[tuple[int, ...], ObjectSettings] = field(default_factory=dict)
     spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
     turns: dict[tuple[int, ...], int] = field(default_factory=dict)
+    sizes: dict[tuple[int, ...], float] = field(default_factory=dict)
     volumes: set[tuple[int, ...]] = field(default_factory=set)
 
     @property
@@ -57,11 +61,11 @@ class ScoreCache:
         """Return the scores of what was looked for, without a copy: a channel axis only where there are several."""
         return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
 
-    def put(
-        self, index: tuple[int, ...], scores: np.ndarray, objects: ObjectSettings, spread: np.ndarray | None = None
-    ) -> None:
-        """Keep the scores of a plane or volume, axes (C, [Z,] Y, X), and the spread of its rotations ([Z,] Y, X)."""
+    def put(self, index: tuple[int, ...], result: PlaneResult, objects: ObjectSettings) -> None:
+        """Keep what was predicted of a plane or volume, and the settings that its labels were made with."""
+        scores, spread = result.scores, result.spread
         self.plane(index)[...] = scores
+        self.sizes[index] = result.object_size
         if scores.ndim == 4:
             self.volumes.add(index)
             for z in range(scores.shape[1]):

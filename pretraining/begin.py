@@ -9,6 +9,16 @@ State = dict[str, torch.Tensor]
 _SPREAD = 0.5  # of the shares that two copies of a channel get: equal copies would learn the same for ever
 
 
+def begun(known: State, fresh: State, seed: int) -> State:
+    """Return weights of the shapes of `fresh` with what `known` holds: the same, widened, or inflated."""
+    first = "down.0.0.weight"
+    if known[first].ndim < fresh[first].ndim:
+        return inflated(known, fresh)
+    if known[first].shape != fresh[first].shape:
+        return widened(known, fresh, torch.Generator().manual_seed(seed))
+    return known
+
+
 def widened(narrow: State, wide: State, generator: torch.Generator) -> State:
     """Return weights of the shapes of `wide` that compute what those of `narrow` compute (Net2Net, Chen et al. 2016).
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pretraining.widen import inflated, widened
+from pretraining.begin import inflated, widened
 
 from napari_upaint.engine.unet import UNet
 

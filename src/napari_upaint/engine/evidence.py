@@ -1,0 +1,131 @@
+"""What is known of painted pixels: what filters and the network see there, and what a classifier makes of that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from napari_upaint.core import tiling
+from napari_upaint.engine.device import autocast
+from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
+from napari_upaint.engine.unet import UNet
+
+_LEAST_SCORE = 1e-3
+_TILE = 1000  # px, of the network's input
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Painted pixels.
+
+    Attributes
+    ----------
+    features : numpy.ndarray
+        float32, (N, F).
+    classes : numpy.ndarray
+        int64, (N,): what is painted, 0 background.
+    strokes : numpy.ndarray
+        int, (N,): which stroke a pixel belongs to; pixels of one stroke look alike.
+    known : numpy.ndarray
+        float32, (N, K): scores of the network; background is what is no class.
+    """
+
+    features: np.ndarray
+    classes: np.ndarray
+    strokes: np.ndarray
+    known: np.ndarray
+
+    @classmethod
+    def gathered(cls, parts: Iterable[Evidence], most: int, seed: int) -> Evidence:
+        """Join parts; of classes with more than their share of `most` pixels some are left out, at random."""
+        parts = list(parts)
+        joined = cls(*(np.concatenate([getattr(one, field.name) for one in parts]) for field in fields(cls)))
+        rng, values = np.random.default_rng(seed), np.unique(joined.classes)
+        each, kept = most // max(1, len(values)), []
+        for value in values:
+            places = np.flatnonzero(joined.classes == value)
+            kept.append(places if len(places) <= each else rng.choice(places, each, replace=False))
+        order = np.sort(np.concatenate(kept)) if kept else np.zeros(0, np.intp)
+        return cls(*(getattr(joined, field.name)[order] for field in fields(cls)))
+
+    def unseen(self, folds: int, seed: int) -> np.ndarray:
+        """Return the scores, (N, K), that pixels get from classifiers that have not seen their strokes."""
+        count = self.known.shape[1]
+        fold = np.zeros(int(self.strokes.max(initial=0)) + 1, int)
+        for value in np.unique(self.classes):
+            names, sizes = np.unique(self.strokes[self.classes == value], return_counts=True)
+            fold[names[np.argsort(-sizes, kind="stable")]] = np.arange(len(names)) % folds
+        here, everything = fold[self.strokes], len(np.unique(self.classes))
+        # Who has not seen a class at all says nothing.
+        scores = np.full((len(self.classes), count), 1 / count, np.float32)
+        for number in np.unique(here):
+            seen = here != number
+            if len(np.unique(self.classes[seen])) == everything:
+                learnt = PixelClassifier(self.features[seen], self.classes[seen], count, seed, QUICK)
+                scores[~seen] = learnt.scores(self.features[~seen])
+        return scores
+
+    def loss(self, scores: np.ndarray) -> float:
+        """Return the mean over classes of the mean of -log(score of what is painted)."""
+        picked = np.clip(scores[np.arange(len(self.classes)), self.classes], _LEAST_SCORE, 1)
+        return float(np.mean([-np.log(picked[self.classes == value]).mean() for value in np.unique(self.classes)]))
+
+    def share(self, unseen: np.ndarray) -> float:
+        """Return how much the classifier counts beside the network, 0..1, by how well both do on unseen strokes."""
+        network, classifier = self.loss(self.known) ** 2, self.loss(unseen) ** 2
+        return math.sqrt(network / max(network + classifier, 1e-9))
+
+
+def pooled(theirs: np.ndarray, ours: np.ndarray, share: float, axis: int) -> np.ndarray:
+    """Return the weighted geometric mean of two sets of scores, which sum to 1 along an axis: who is sure counts more."""
+    log_p = (1 - share) * np.log(np.maximum(theirs, _LEAST_SCORE)) + share * np.log(np.maximum(ours, _LEAST_SCORE))
+    p = np.exp(log_p - log_p.max(axis, keepdims=True))
+    return p / p.sum(axis, keepdims=True)
+
+
+def label_strokes(classes: np.ndarray) -> np.ndarray:
+    """Number the strokes of a map of classes (Y, X), 0 unpainted, from 1 on; pieces of a class that touch are one."""
+    numbers, last = np.zeros(classes.shape, np.int32), 0
+    for value in np.unique(classes[classes > 0]):
+        labels, count = ndimage.label(classes == value)
+        numbers[labels > 0] = labels[labels > 0] + last
+        last += count
+    return numbers
+
+
+def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
+    """Return scores (K, ...) without border: who paints background does not say whether a border runs there."""
+    known = scores[: len(scores) - border].copy()
+    if border:
+        known[0] += scores[-1]
+    return known
+
+
+def network_features(network: UNet, tile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the last layer sees, float16, (width, y, x), and what it says, float32, (K, y, x), of one tile."""
+    device = next(network.parameters()).device
+    batch = torch.from_numpy(np.ascontiguousarray(tile, np.float32))[None].to(device)
+    with torch.inference_mode(), autocast(device):
+        features = network.features(batch.contiguous(memory_format=torch.channels_last))
+        scores = torch.softmax(network.classify(features).float(), 1)
+        return features[0].half().cpu().numpy(), scores[0].cpu().numpy()
+
+
+def whole_features(network: UNet, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `network_features` at every pixel of a normalised image (C, Y, X), mirrored at its edges."""
+    plan = tiling.plan(image.shape[1:], network.depth, _TILE, padded=network.padding == "same")
+    seen = said = None
+    for tile in plan:
+        kept = (slice(None), *(slice(n) for n in tile.keep))
+        parts = [part[kept] for part in network_features(network, tiling.cut(image, plan, tile))]
+        if seen is None or said is None:
+            seen, said = (np.empty((len(part), *image.shape[1:]), part.dtype) for part in parts)
+        for whole, part in zip((seen, said), parts, strict=True):
+            whole[(slice(None), *tile.region)] = part
+    assert seen is not None and said is not None
+    return seen, said

@@ -1,0 +1,146 @@
+"""A first answer from strokes: a small classifier of pixels, learnt in a second or two, mixed with what the start knows.
+
+It sees what classical filters and the pretrained network's own features say of a pixel. Of questions that the network
+was never asked it knows more than the network; where strokes are few the network knows more. How well each does on
+strokes that it has not seen says how they are mixed. What comes of it tells a training what to make of unlabelled
+pixels, where the scores of the start alone would hold it to the start's mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_upaint.core import tiling
+from napari_upaint.core.filters import pixel_features
+from napari_upaint.core.labels import IGNORED
+from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_features, pooled
+from napari_upaint.engine.pixel_classifier import PixelClassifier
+from napari_upaint.engine.preparing import Prepared
+from napari_upaint.engine.unet import UNet
+
+_TILE = 1000  # px, of the network's input
+_MOST_PIXELS = 1_500_000  # around the paint; what lies further away is left to the start
+_MOST_PAINTED = 4000  # of which it learns
+_FOLDS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FirstGuess:
+    """What unlabelled pixels are taken for.
+
+    Attributes
+    ----------
+    scores : list of numpy.ndarray
+        float32, (K, Y, X), one for each prepared sample: outputs of the network.
+    loss : float
+        Mean loss of the mixture on strokes that it had not seen, classes alike.
+    """
+
+    scores: list[np.ndarray]
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A tile of a sample: where it lies, and its features, float16, (F, y, x)."""
+
+    number: int
+    region: tuple[slice, ...]
+    features: np.ndarray
+
+
+def first_guess(
+    prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], *, border: bool, seed: int
+) -> FirstGuess:
+    """Learn from the paint that is not held out, and mix with the start.
+
+    Parameters
+    ----------
+    prepared : sequence of Prepared
+        Planes, at the network's scale.
+    network : UNet
+        The start.
+    starts : sequence of numpy.ndarray
+        Its scores, (K, Y, X), one for each sample.
+    border : bool
+        Whether its last output is the border between objects.
+    seed : int
+    """
+    parts, strokes = list(_parts(prepared, network)), _strokes(prepared)
+    evidence = Evidence.gathered((_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed)
+    if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
+        return FirstGuess(list(starts), evidence.loss(evidence.known))
+    unseen = evidence.unseen(_FOLDS, seed)
+    share, count = evidence.share(unseen), network.n_classes - border
+    learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
+    scores = [start.copy() for start in starts]
+    for part in parts:
+        own = learnt.scores(part.features.reshape(len(part.features), -1).T)
+        target = scores[part.number][(slice(None), *part.region)]
+        target[...] = mixed(target, own.T.reshape(count, *target.shape[1:]), share, border=border)
+    return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)))
+
+
+def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> np.ndarray:
+    """Mix scores of the start (K, Y, X) and of a classifier that knows no borders (K - border, Y, X).
+
+    Both say what is background; how much of the rest is border is known to the start alone.
+    """
+    result = np.empty_like(start)
+    rest = pooled(np.stack([start[0], 1 - start[0]]), np.stack([own[0], 1 - own[0]]), share, axis=0)[1]
+    result[0] = 1 - rest
+    if border:
+        result[-1] = rest * start[-1] / np.maximum(1 - start[0], 1e-6)
+        rest = rest - result[-1]
+    classes = slice(1, -1) if border else slice(1, None)
+    theirs, ours = (one / np.maximum(one.sum(0), 1e-6) for one in (start[classes], own[1:]))
+    result[classes] = rest * ((1 - share) * theirs + share * ours)
+    return result
+
+
+def _parts(prepared: Sequence[Prepared], network: UNet) -> Iterator[_Part]:
+    """Yield the tiles that hold most paint."""
+    found = []
+    for number, one in enumerate(prepared):
+        plan = tiling.plan(one.target.shape, network.depth, _TILE, padded=network.padding == "same")
+        for tile in plan:
+            painted = int((one.target[tile.region] != IGNORED).sum())
+            if painted:
+                found.append((painted, number, plan, tile))
+    pixels = 0
+    for rank, (_, number, plan, tile) in enumerate(sorted(found, key=lambda entry: -entry[0])):
+        pixels += int(np.prod(tile.keep))
+        if rank and pixels > _MOST_PIXELS:
+            return
+        image = tiling.cut(prepared[number].image, plan, tile)
+        y, x = tile.keep
+        filters = pixel_features(image)[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
+        seen, said = network_features(network, image)
+        yield _Part(number, tile.region, np.concatenate([filters, seen[:, :y, :x], said[:, :y, :x].astype(np.float16)]))
+
+
+def _evidence(
+    part: _Part, prepared: Sequence[Prepared], starts: Sequence[np.ndarray], strokes: list[np.ndarray], border: bool
+) -> Evidence:
+    here = strokes[part.number][part.region]
+    painted = here > 0
+    start = starts[part.number][(slice(None), *part.region)][:, painted]
+    return Evidence(
+        part.features[:, painted].T.astype(np.float32),
+        prepared[part.number].target[part.region][painted].astype(np.int64),
+        here[painted],
+        known_scores(start, border=border).T,
+    )
+
+
+def _strokes(prepared: Sequence[Prepared]) -> list[np.ndarray]:
+    """Number the strokes that are not held out, from 1 on over all samples."""
+    found, last = [], 0
+    for one in prepared:
+        numbers = label_strokes(np.where(one.held_out, 0, one.target + 1))
+        found.append(np.where(numbers > 0, numbers + last, 0))
+        last += int(numbers.max(initial=0))
+    return found

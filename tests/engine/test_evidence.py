@@ -1,0 +1,103 @@
+"""Laws of evidence: strokes are judged by who has not seen them, and who is right more often counts more."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_upaint.engine import evidence as module
+from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_features, pooled, whole_features
+from napari_upaint.engine.unet import build
+from napari_upaint.io.models import Architecture
+
+
+def evidence_of(features, classes, strokes, known=None):
+    classes = np.asarray(classes)
+    known = np.full((len(classes), int(classes.max()) + 1), 0.5, np.float32) if known is None else known
+    return Evidence(np.asarray(features, np.float32), classes, np.asarray(strokes), known)
+
+
+def two_clouds(n=120, strokes=6, seed=0):
+    rng = np.random.default_rng(seed)
+    classes = np.repeat([0, 1], n)
+    features = rng.normal(0, 1, (2 * n, 4)) + 2 * classes[:, None]
+    return evidence_of(features, classes, 1 + np.arange(2 * n) * 2 * strokes // (2 * n))
+
+
+def test_what_is_alike_is_known_before_it_was_seen():
+    evidence = two_clouds()
+    assert evidence.loss(evidence.unseen(3, 0)) < 0.3 < evidence.loss(evidence.known)
+
+
+def test_no_stroke_is_judged_by_who_has_seen_it():
+    """Every stroke looks like itself alone: by those seen, one cannot tell the others."""
+    rng = np.random.default_rng(1)
+    looks = rng.normal(0, 3, (12, 30))
+    strokes = np.repeat(np.arange(12), 20)
+    evidence = evidence_of(looks[strokes] + rng.normal(0, 0.1, (240, 30)), strokes % 2, strokes)
+    assert evidence.loss(evidence.unseen(4, 0)) > 0.5
+
+
+def test_a_class_with_one_stroke_is_not_judged_by_who_never_saw_it():
+    evidence = evidence_of(np.random.default_rng(0).normal(0, 1, (90, 3)), [0] * 60 + [1] * 30, [1, 2] * 30 + [3] * 30)
+    np.testing.assert_array_equal(evidence.unseen(3, 0)[60:], 0.5)
+
+
+def test_who_is_right_more_often_counts_more():
+    evidence = two_clouds()
+    right = np.eye(2, dtype=np.float32)[evidence.classes] * 0.9 + 0.05
+    assert evidence.share(right) > 0.9
+    certain = Evidence(evidence.features, evidence.classes, evidence.strokes, right)
+    assert certain.share(evidence.known) < 0.2
+    assert evidence.share(evidence.known) == pytest.approx(0.5**0.5)
+
+
+@given(st.integers(0, 100), st.floats(0, 1))
+def test_pooled_scores_are_scores_and_lie_between_both(seed, share):
+    rng = np.random.default_rng(seed)
+    a, b = rng.dirichlet([1, 1], (2, 50)).astype(np.float32)
+    both = pooled(a, b, share, axis=1)
+    np.testing.assert_allclose(both.sum(1), 1, atol=1e-5)
+    assert (both[:, 0] >= np.minimum(a, b)[:, 0] - 2e-3).all() and (both[:, 0] <= np.maximum(a, b)[:, 0] + 2e-3).all()
+
+
+def test_classes_with_more_than_their_share_are_thinned_out():
+    parts = [two_clouds(seed=seed) for seed in range(3)]
+    few = Evidence.gathered(parts, 100, 0)
+    assert np.bincount(few.classes).tolist() == [50, 50] and few.features.shape == (100, 4)
+    assert len(Evidence.gathered(parts, 10_000, 0).classes) == 720
+    rare = evidence_of(np.zeros((50, 2)), [0] * 45 + [1] * 5, [1] * 50)
+    assert np.bincount(Evidence.gathered([rare], 20, 0).classes).tolist() == [10, 5]
+
+
+def test_strokes_of_a_class_that_touch_are_one():
+    painted = np.array([[1, 1, 0, 2, 2], [0, 0, 0, 0, 2], [1, 0, 2, 1, 1]])
+    numbers = label_strokes(painted)
+    assert (numbers > 0).tolist() == (painted > 0).tolist()
+    assert len(np.unique(numbers[painted == 1])) == 3 and len(np.unique(numbers[painted == 2])) == 2
+    assert not set(np.unique(numbers[painted == 1])) & set(np.unique(numbers[painted == 2]))
+
+
+def test_who_paints_background_does_not_deny_borders():
+    scores = np.array([[0.2], [0.5], [0.3]], np.float32)
+    np.testing.assert_allclose(known_scores(scores, border=True), [[0.5], [0.5]])
+    np.testing.assert_array_equal(known_scores(scores, border=False), scores)
+    assert scores[0, 0] == np.float32(0.2)
+
+
+@pytest.mark.parametrize(("padding", "out"), [("valid", 12), ("same", 28)])
+def test_features_of_a_tile_are_those_of_the_network(padding, out):
+    network = build(Architecture(width=4, depth=2, padding=padding, in_channels=2)).eval()
+    seen, said = network_features(network, np.random.default_rng(0).normal(0, 1, (2, 28, 28)))
+    assert seen.shape == (4, out, out) and said.shape == (2, out, out)
+    np.testing.assert_allclose(said.sum(0), 1, atol=1e-5)
+
+
+def test_features_of_a_whole_image_do_not_depend_on_its_tiles(monkeypatch):
+    network = build(Architecture(width=4, depth=2)).eval()
+    image = np.random.default_rng(0).normal(0, 1, (1, 61, 90)).astype(np.float32)
+    whole = whole_features(network, image)
+    monkeypatch.setattr(module, "_TILE", 40)
+    for one, other in zip(whole, whole_features(network, image), strict=True):
+        assert one.shape[1:] == (61, 90)
+        np.testing.assert_allclose(one, other, atol=0.02)  # bfloat16 where the processor has it

@@ -1,0 +1,105 @@
+"""Laws of the first guess: with a few strokes it knows more than the start where that was never asked."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_upaint.core.metrics import iou
+from napari_upaint.core.normalize import measure
+from napari_upaint.core.sample import Sample
+from napari_upaint.engine import first_guess as module
+from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.first_guess import first_guess, mixed
+from napari_upaint.engine.predict import whole
+from napari_upaint.engine.preparing import prepare
+from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.io.samples import open_sample
+from napari_upaint.settings import WeightSettings
+
+
+@pytest.fixture(scope="module")
+def network():
+    return to_network(load_model(DEFAULT_MODEL)).eval()
+
+
+@pytest.fixture(scope="module")
+def sample():
+    found = open_sample("nuclei_fluorescence")
+    part = (slice(100, 420), slice(60, 360))
+    image = np.asarray(found.image.data)[part][None]
+    return Sample(image, np.asarray(found.strokes)[part], measure(image)), np.asarray(found.truth)[part] > 0
+
+
+def prepared_of(sample, scale=1.0):
+    return prepare([sample], "objects", scale=scale, border=2, weights=WeightSettings(), seed=0)
+
+
+def guess_of(network, prepared):
+    starts = [whole(network, one.image) for one in prepared]
+    return first_guess(prepared, network, starts, border=True, seed=0), starts
+
+
+def test_scores_are_scores_at_every_pixel(network, sample):
+    prepared = prepared_of(sample[0])
+    guess, starts = guess_of(network, prepared)
+    [scores] = guess.scores
+    assert scores.shape == starts[0].shape and scores.dtype == np.float32
+    np.testing.assert_allclose(scores.sum(0), 1, atol=1e-4)
+    assert scores.min() >= 0 and np.isfinite(guess.loss)
+
+
+def test_where_the_network_answers_another_question_strokes_go_before_it(network, sample):
+    """Background and objects are exchanged: the start is wrong everywhere."""
+    one, truth = sample
+    flipped = np.where(one.annotation > 1, 1, np.where(one.annotation == 1, 2, 0)).astype(one.annotation.dtype)
+    guess, starts = guess_of(network, prepared_of(Sample(one.image, flipped, one.normalization)))
+    before, after = (iou(scores[0] < 0.5, ~truth) for scores in (starts[0], guess.scores[0]))
+    assert before < 0.4 and after > 0.85
+    assert guess.loss < 0.3
+
+
+def test_where_the_network_is_right_it_stays_right(network, sample):
+    one, truth = sample
+    guess, starts = guess_of(network, prepared_of(one))
+    before, after = (iou(scores[1] > 0.5, truth) for scores in (starts[0], guess.scores[0]))
+    assert after > before - 0.02 and guess.loss < 0.3
+
+
+def test_what_lies_far_from_the_paint_is_left_to_the_start(network, sample, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_PIXELS", 1)
+    monkeypatch.setattr(module, "_TILE", 250)
+    guess, starts = guess_of(network, prepared_of(sample[0]))
+    same = (guess.scores[0] == starts[0]).all(0)
+    assert same.any() and not same.all()
+
+
+def test_paint_that_judges_is_not_learnt_from(network, sample):
+    """What is held out may say anything."""
+    prepared = prepared_of(sample[0])
+    assert prepared[0].held_out.any()
+    guess, _ = guess_of(network, prepared)
+    prepared[0].target[prepared[0].held_out] = 1 - prepared[0].target[prepared[0].held_out].clip(0, 1)
+    again, _ = guess_of(network, prepared)
+    np.testing.assert_array_equal(guess.scores[0], again.scores[0])
+
+
+def test_the_border_keeps_its_share_of_what_is_no_background():
+    start = np.array([[0.2], [0.6], [0.2]], np.float32)[..., None]
+    own = np.array([[0.8], [0.2]], np.float32)[..., None]
+    both = mixed(start, own, 0.5, border=True)[..., 0, 0]
+    assert both.sum() == pytest.approx(1, abs=1e-5) and 0.2 < both[0] < 0.8
+    assert both[2] / (both[1] + both[2]) == pytest.approx(0.25, abs=1e-3)
+    np.testing.assert_allclose(mixed(start, own, 0, border=True), start, atol=1e-3)
+
+
+def test_classes_are_told_apart_by_the_strokes():
+    start = np.full((3, 1, 1), 1 / 3, np.float32)
+    own = np.array([0.1, 0.1, 0.8], np.float32)[:, None, None]
+    both = mixed(start, own, 1.0, border=False)[:, 0, 0]
+    np.testing.assert_allclose(both, [0.1, 0.1, 0.8], atol=1e-4)
+
+
+def test_the_network_is_left_as_it_was(network, sample):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    guess_of(network, prepared_of(sample[0], 0.5))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
