@@ -1,16 +1,18 @@
-"""What the program declares itself, put where a page says ``<!-- settings -->`` or ``<!-- command -->``."""
+"""What the program says itself, put where a page says ``<!-- settings -->``, ``<!-- command -->`` or ``<!-- models -->``."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what is generated; called by mkdocs for every page."""
-    for mark, make in {"<!-- settings -->": settings_tables, "<!-- command -->": command_help}.items():
+    marks = {"<!-- settings -->": settings_tables, "<!-- command -->": command_help, "<!-- models -->": model_cards}
+    for mark, make in marks.items():
         if mark in markdown:
             markdown = markdown.replace(mark, make())
     return markdown
@@ -56,3 +58,26 @@ def command_help() -> str:
     # argparse has no public way to its subparsers.
     (commands,) = [one for one in build_parser()._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
     return "\n\n".join(f"## upaint {name}\n\n```text\n{one.format_help()}```" for name, one in commands.choices.items())
+
+
+def model_cards() -> str:
+    """Return the cards of the bundled models, a heading lower, their pictures from the folder of images."""
+    from napari_upaint.io.models import bundled_models
+
+    cards = []
+    for path in bundled_models():
+        text = path.with_suffix(".md").read_text(encoding="utf-8")
+        cards.append(re.sub(r"^(#+ )", r"#\1", text, flags=re.M).replace(f"({path.stem}.png)", f"(../images/{path.stem}.png)"))
+    return "\n\n".join(cards)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pictures of the models, which lie beside them in the package, to the site."""
+    from mkdocs.structure.files import File
+
+    from napari_upaint.io.models import bundled_models
+
+    for path in bundled_models():
+        picture = path.with_suffix(".png")
+        files.append(File.generated(config, f"images/{picture.name}", content=picture.read_bytes()))
+    return files

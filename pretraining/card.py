@@ -29,15 +29,17 @@ CARD = """# {name}
 
 {summary}
 
+![Above images, below what the model finds in them without any training]({name}.png)
+
+*Samples of the package, which it has not learnt from; strokes only told the scale.*
+
 * **Asks**: background, object, or border between objects, for any kind of microscopy; one channel (colours and other
   channels are averaged at first, training tells them apart).
-* **Network**: the unpadded U-Net of Ronneberger et al. 2015, {depth} levels, {width} channels on the first, float16.
-* **Good at**: single objects of about {low:.0f} to {high:.0f} px at the scale that is found from the strokes; bright
-  or dark objects; cells that touch in phase contrast and fluorescence.
-* **Bad at**: thin processes, objects that only colour tells apart, very dense bacteria; stained tissue before it has
-  seen strokes. It is provisional: {hours:.1f} hours of one processor thread.
-* **Made by** `{command}`, {steps} steps, seed {seed}, torch {torch}, {processor}.
-  The samples of the package and their neighbouring slices were left out.
+* **Network**: the U-Net of Ronneberger et al. 2015, {ndim}D, {padding}, {depth} levels, {width} channels on the first,
+  float16.
+{hints}
+* **Made by** `{command}`: {steps} steps, seed {seed}, {hours:.1f} hours of one processor thread ({processor}, torch
+  {torch}){begin}. The samples of the package and their neighbouring slices were left out.
 
 ## Trained on
 
@@ -48,7 +50,8 @@ CARD = """# {name}
 ## Scores
 
 Intersection over union of objects and of borders on held-out images, tiles varied as in training (zoomed, deformed,
-noisy, in part inverted), without any strokes.
+noisy, in part inverted), without any strokes. What it does on published images of other laboratories, before and after a
+minute of strokes, is in the benchmarks.
 
 | set | object | border |
 |---|---|---|
@@ -61,13 +64,16 @@ def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], l
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     last = next(entry for entry in reversed(entries) if "validation" in entry)
     sets = [f"| {name} | {what} | {terms} |" for name, (what, terms) in SETS.items() if name in config["sets"]]
+    if config["simulated"]:
+        sets.append(f"| invented | {config['simulated']:.0%} of the tiles, see `pretraining/simulate.py` | none |")
     scores = [f"| {name} | {one['object']:.2f} | {one['border']:.2f} |" for name, one in last["validation"].items()]
     path.write_text(
         CARD.format(
-            **{key: config[key] for key in ("name", "summary", "depth", "width", "seed")},
+            **{key: config[key] for key in ("name", "summary", "ndim", "depth", "width", "seed")},
             **{key: provenance[key] for key in ("hours", "command", "torch", "processor")},
-            low=config["diameter"]["low"],
-            high=config["diameter"]["high"],
+            padding="unpadded" if config["padding"] == "valid" else "padded",
+            hints="\n".join(f"* **{word}**: {text}" for word, text in config["hints"].items()),
+            begin=f", begun with `{config['begin']}`" if config["begin"] else "",
             steps=last["step"] + 1,
             sets="\n".join(sets),
             scores="\n".join(scores),

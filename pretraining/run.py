@@ -26,6 +26,7 @@ from pretraining.card import write_card
 from pretraining.data import Record, read_sets
 from pretraining.logs import thinned
 from pretraining.origin import origin
+from pretraining.picture import draw_picture
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
 
 _VALIDATION_SEED = 7
@@ -195,11 +196,11 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
         training={key: value for key, value in config.items() if key != "name"} | {"steps_done": state.step},
         provenance=origin(config, state.seconds),
     )
-    save_model(
-        from_network(fold_batch_norm(network), header, dtype=np.float16), output / f"{config['name']}.safetensors"
-    )
+    model = from_network(fold_batch_norm(network), header, dtype=np.float16)
+    save_model(model, output / f"{config['name']}.safetensors")
     (output / f"{config['name']}.jsonl").write_text(thinned(output / "log.jsonl"))
     write_card(output / f"{config['name']}.md", config, header.provenance, output / "log.jsonl")
+    draw_picture(output / f"{config['name']}.png", model)
 
 
 def _log(output: Path, entry: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_upaint.core.labels import FIRST
 from napari_upaint.core.normalize import measure
-from napari_upaint.core.objects import label_scores
+from napari_upaint.core.objects import label_scores, usual_size
 from napari_upaint.settings import Kind, ObjectSettings, TrainSettings
 
 THREADS = 2
@@ -101,12 +101,20 @@ class UPaint:
 
 
 class _PixelClassifier:
-    """What the classifiers of pixels share: the same threshold, components and smallest size as U-Paint's."""
+    """What the classifiers of pixels share: the same threshold and components as U-Paint's.
+
+    `sized`: whether they get U-Paint's rule for the smallest object, too, which their own programs do not have.
+    """
+
+    sized, usual = False, 0.0
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
         # Objects are one class to them: which stroke belongs to which object is nothing they could use.
         classes = np.minimum(annotation, FIRST) if kind == "objects" else annotation
         self.learn(_gray(image), classes.astype(np.uint8))
+        if self.sized and kind == "objects":
+            found = label_scores(self.scores(image), kind=kind, border=False, settings=ObjectSettings(smallest=0))
+            self.usual = usual_size(found, np.where(annotation >= FIRST, annotation, 0))
         return {}
 
     def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
@@ -120,7 +128,8 @@ class _PixelClassifier:
         return self.predict(_gray(image))
 
     def labels(self, image: np.ndarray, kind: Kind, *, split: bool) -> np.ndarray:
-        return label_scores(self.scores(image), kind=kind, border=False, settings=ObjectSettings(split=split))
+        settings = ObjectSettings(split=split)
+        return label_scores(self.scores(image), kind=kind, border=False, settings=settings, usual=self.usual)
 
 
 def _threads() -> int:
@@ -134,6 +143,9 @@ def _gray(image: np.ndarray) -> np.ndarray:
 
 class Forest(_PixelClassifier):
     """The workflow of ilastik with scikit-image's filters: intensity, edges, texture at several scales, 100 trees."""
+
+    def __init__(self, *, sized: bool = False) -> None:
+        self.sized = sized
 
     def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
         from sklearn.ensemble import RandomForestClassifier
@@ -240,6 +252,7 @@ FITTED: dict[str, Callable[[], Contender]] = {
     "zero-shot": lambda: UPaint("generalist-fast", 0),
     "zero-shot-wide": lambda: UPaint("generalist", 0),
     "forest": Forest,
+    "forest-sized": lambda: Forest(sized=True),
     "convpaint-gaussian": lambda: Convpaint("gaussian"),
     "convpaint-gaussian-pyramid": lambda: Convpaint("gaussian", [1, 2, 4, 8]),
     "convpaint-vgg16": lambda: Convpaint("vgg16"),
@@ -254,6 +267,7 @@ WORDS = {
     "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",
     "zero-shot-wide": "U-Paint, generalist, zero-shot at the scale found",
     "forest": "random forest on filters (as ilastik)",
+    "forest-sized": "the same, and U-Paint's rule for the smallest object",
     "convpaint-gaussian": "Convpaint, gaussian",
     "convpaint-gaussian-pyramid": "Convpaint, gaussian at four scales",
     "convpaint-vgg16": "Convpaint, VGG16",

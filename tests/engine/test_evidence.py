@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_upaint.engine import evidence as module
-from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_features, pooled, whole_features
+from napari_upaint.engine.evidence import (
+    Evidence,
+    known_scores,
+    label_strokes,
+    network_features,
+    pooled,
+    whole_features,
+)
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import Architecture
 

@@ -1,12 +1,14 @@
 """Laws of pretraining: it resumes to the bit, logs what it does, and leaves a model behind."""
 
 import json
-from pathlib import Path
+import sys
+import tomllib
 
 import numpy as np
 import pytest
 import torch
-from pretraining.__main__ import read_config
+from pretraining.__main__ import CONFIG as RECIPES
+from pretraining.__main__ import main, read_config
 from pretraining.origin import origin
 from pretraining.run import pretrain
 from skimage import io as skimage_io
@@ -16,7 +18,7 @@ from napari_upaint.engine.predict import whole
 from napari_upaint.io.models import load_model
 from pretraining import run as module
 
-RECIPE = read_config(Path(module.__file__).with_name("config.toml"), "generalist-fast")
+RECIPE = read_config(RECIPES, "beginner")
 # The recipe itself, made small enough for a test.
 CONFIG = RECIPE | {
     "name": "tiny",
@@ -154,3 +156,36 @@ def test_shipped_models_name_the_terms_of_their_data():
     assert told["terms"]["dsb2018_train_colour"].endswith("CC0")
     assert "9 to 70 px" in told["pixel_size"] and "fib25_3d 0.01 micrometer" in told["pixel_size"]
     assert json.loads(json.dumps(told)) == told
+
+
+def test_another_model_begins_with_what_the_first_has_learnt(data, finished, tmp_path):
+    wider = CONFIG | {"name": "wide", "begin": "tiny", "width": 8, "steps": 1, "learning_rate": 0.0, "simulated": 0.5}
+    pretrain(data, tmp_path, wider, begin=finished / "tiny.safetensors")
+    image = np.random.default_rng(0).random((1, 30, 40), np.float32)
+    scores = [
+        whole(to_network(load_model(path)).eval(), image)
+        for path in (*finished.glob("*.safetensors"), tmp_path / "wide.safetensors")
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], atol=0.03)  # float16 in between, and bfloat16
+    assert not any("running" in name for name in torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"])
+
+
+def test_the_command_trains_one_model_after_the_other(data, tmp_path, monkeypatch, capsys):
+    small = {
+        key: CONFIG[key] for key in ("width", "depth", "output", "batch", "warmup", "validate_every", "save_every")
+    }
+    recipes = tomllib.loads(RECIPES.read_text())
+    models = {
+        name: recipes["models"][name] | small | {"sets": CONFIG["sets"]} for name in ("beginner", "generalist-fast")
+    }
+    monkeypatch.setattr("pretraining.__main__.tomllib.loads", lambda _: recipes | {"models": dict(models)})
+    command = ["pretraining", "--data", str(data), "-o", str(tmp_path), "--steps", "2"]
+    monkeypatch.setattr(sys, "argv", command)
+    main()
+    for name in models:
+        assert load_model(tmp_path / name / f"{name}.safetensors").header.name == name
+        assert list(losses_of(tmp_path / name)) == [0, 1]
+    log = tmp_path / "beginner" / "log.jsonl"
+    monkeypatch.setattr(sys, "argv", [*command, "--models", "beginner", "--compare", str(log)])
+    main()
+    assert "2 steps compared; the losses lie at most 0.00% apart" in capsys.readouterr().out

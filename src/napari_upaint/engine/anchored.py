@@ -37,7 +37,7 @@ class AnchoredAverage(Average):
         torch._foreach_lerp_(self._ours, [start.lerp(there, self.reach) for start, there in pairs], share)
 
 
-def reach(loss: float, hold: float) -> float:
+def reach(loss: float, hold: float, share: float = 0.0) -> float:
     """Return how far from the start a fine-tuning may end, 0.75..1 of the way of its weights.
 
     Parameters
@@ -46,5 +46,7 @@ def reach(loss: float, hold: float) -> float:
         Of the start, on held-out paint: who knows nothing of this question need not be gone back to.
     hold : float
         How strongly the model is to keep to what it knew, 1 as usual.
+    share : float
+        How much less the start knows than a classifier of pixels, see `first_guess.FirstGuess`.
     """
-    return 1 - _BACK * min(1.0, hold) * math.exp(-loss / 2)
+    return 1 - _BACK * min(1.0, hold) * math.exp(-loss / 2) * (1 - share)

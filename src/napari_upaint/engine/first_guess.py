@@ -37,10 +37,13 @@ class FirstGuess:
         float32, (K, Y, X), one for each prepared sample: outputs of the network.
     loss : float
         Mean loss of the mixture on strokes that it had not seen, classes alike.
+    share : float
+        How much the classifier counts in it, 0..1: much where the start was never asked this question.
     """
 
     scores: list[np.ndarray]
     loss: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +73,11 @@ def first_guess(
     seed : int
     """
     parts, strokes = list(_parts(prepared, network)), _strokes(prepared)
-    evidence = Evidence.gathered((_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed)
+    evidence = Evidence.gathered(
+        (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
+    )
     if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
-        return FirstGuess(list(starts), evidence.loss(evidence.known))
+        return FirstGuess(list(starts), evidence.loss(evidence.known), 0.0)
     unseen = evidence.unseen(_FOLDS, seed)
     share, count = evidence.share(unseen), network.n_classes - border
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
@@ -81,7 +86,7 @@ def first_guess(
         own = learnt.scores(part.features.reshape(len(part.features), -1).T)
         target = scores[part.number][(slice(None), *part.region)]
         target[...] = mixed(target, own.T.reshape(count, *target.shape[1:]), share, border=border)
-    return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)))
+    return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)), share)
 
 
 def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> np.ndarray:

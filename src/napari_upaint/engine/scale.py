@@ -47,7 +47,7 @@ class _Looks(NamedTuple):
 _LOOKS = {2: _Looks(700_000, 416, 48), 3: _Looks(1_100_000, 80, 16)}
 # Scales that disagree by so much more than the best one agree about as well: strokes are few. Relative, since where
 # the network is sure a small difference says much; below the second figure there is nothing left to tell.
-_TOLERANCE, _LEAST = 1.35, 0.02
+_TOLERANCE, _LEAST = 1.5, 0.02
 # Of the classifiers that scales are compared by; each costs a tenth of a second.
 _MOST_PAINTED, _FOLDS = 1500, 3
 # Microscopists enlarge objects more than a network needs: on most images it does best at about half their size.
@@ -83,7 +83,9 @@ def _disagreement(
         annotation = samples[number].annotation[region]
         scores = resize_image(whole(network, _scaled(samples[number], region, shape)), annotation.shape)
         background = scores[0] + scores[-1] if border else scores[0]
-        for index, (mask, p) in enumerate(((annotation == BACKGROUND, background), (annotation >= FIRST, 1 - background))):
+        for index, (mask, p) in enumerate(
+            ((annotation == BACKGROUND, background), (annotation >= FIRST, 1 - background))
+        ):
             losses[index] -= np.log(np.clip(p[mask], 1e-3, 1)).sum()
             counts[index] += mask.sum()
     return float((losses / counts).mean()) if counts.all() else None
