@@ -1,4 +1,4 @@
-"""What the program says itself, put where a page says ``<!-- settings -->``, ``<!-- command -->`` or ``<!-- models -->``."""
+"""What the program says itself, put where a page has a mark: ``<!-- settings -->``, ``command`` or ``models``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def model_cards() -> str:
     cards = []
     for path in bundled_models():
         text = path.with_suffix(".md").read_text(encoding="utf-8")
-        cards.append(re.sub(r"^(#+ )", r"#\1", text, flags=re.M).replace(f"({path.stem}.png)", f"(../images/{path.stem}.png)"))
+        cards.append(
+            re.sub(r"^(#+ )", r"#\1", text, flags=re.M).replace(f"({path.stem}.png)", f"(../images/{path.stem}.png)")
+        )
     return "\n\n".join(cards)
 
 

@@ -1,6 +1,6 @@
 """``python -m pretraining --data DIR -o DIR``: train the bundled weights, or go on where a run was interrupted.
 
-The models are trained one after the other, each in a folder of its own, most of them beginning with what another learnt.
+The models are trained one after the other, each in a folder of its own; most begin with what another has learnt.
 """
 
 from __future__ import annotations

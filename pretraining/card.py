@@ -50,8 +50,8 @@ CARD = """# {name}
 ## Scores
 
 Intersection over union of objects and of borders on held-out images, tiles varied as in training (zoomed, deformed,
-noisy, in part inverted), without any strokes. What it does on published images of other laboratories, before and after a
-minute of strokes, is in the benchmarks.
+noisy, in part inverted), without any strokes. The benchmarks have published images of other laboratories, before and
+after a minute of training on strokes.
 
 | set | object | border |
 |---|---|---|

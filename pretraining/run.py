@@ -162,7 +162,7 @@ def _tiles(
 
 
 def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the IoU of objects and of borders per set, on fixed tiles of the held-out images, none of them invented."""
+    """Return the IoU of objects and of borders per set, on fixed tiles of the held-out images, none invented."""
     network.eval()
     config = config | {"simulated": 0.0}
     scores: dict[str, dict[str, float]] = {}

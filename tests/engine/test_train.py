@@ -209,6 +209,45 @@ def test_the_model_says_how_it_was_made(sample, start, tmp_path):
     assert {"version", "torch"} <= set(header.provenance)
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_the_model_knows_how_large_the_painted_objects_are(sample, truth, start, scale):
+    usual = float(np.median(np.bincount(truth.ravel())[1:]))
+    _, result = run([sample], start, steps=30, scale=scale)
+    assert usual / 2 < result.model.header.object_size < 2 * usual
+
+
+def test_the_size_of_classes_is_no_size_of_objects(classes, start):
+    assert run([classes], start, "classes", steps=2)[1].model.header.object_size == 0
+
+
+def test_specks_are_left_out_by_the_size_that_was_learnt(sample, start):
+    _, result = run([sample], start, steps=2)
+    header = replace(result.model.header, object_size=1e7)
+    *_, found = segment_plane(sample.image, sample.normalization, replace(result.model, header=header), device="cpu")
+    assert not found.labels.any() and found.object_size == 1e7
+
+
+def test_a_start_that_was_never_asked_is_led_by_the_first_guess(sample, start, monkeypatch):
+    """Unlabelled pixels are held to it, more than to a start that is right."""
+    held = {}
+    for name, annotation in {
+        "known": sample.annotation,
+        "new": np.where(sample.annotation > 1, 1, 2 * sample.annotation),
+    }.items():
+        trained = Trainer(
+            [replace(sample, annotation=annotation)],
+            "objects",
+            start,
+            QUICK,
+            WeightSettings(),
+            AugmentSettings(),
+            "cpu",
+        )
+        trained.look_at_samples()
+        held[name] = trained.hold, trained.averaging.reach
+    assert held["new"][0] > held["known"][0] and held["new"][1] > held["known"][1]
+
+
 def test_from_scratch_the_settings_give_the_network(sample):
     _, result = run([sample], width=6, depth=2)
     architecture = result.model.header.architecture

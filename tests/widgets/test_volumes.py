@@ -335,12 +335,16 @@ def test_volumes_that_do_not_fit_are_refused():
 def test_scores_of_volumes_and_planes_are_kept_apart():
     a, b = ObjectSettings(), ObjectSettings(smallest=5)
     cache = ScoreCache(np.zeros((2, 2, 3, 4, 5), np.float16), ("background", "object"), "objects")
-    cache.put((1,), np.ones((2, 3, 4, 5), np.float16), a, np.ones((3, 4, 5), np.float16))
+    nothing = np.zeros((3, 4, 5), np.int32)
+    cache.put(
+        (1,), PlaneResult(nothing, np.ones((2, 3, 4, 5), np.float16), cache.names, nothing.astype(np.float16), 70.0), a
+    )
     assert set(cache.planes) == set(cache.spreads) == {(1, 0), (1, 1), (1, 2)}
     assert cache.stale(b) == [(1,)] and cache.stale(a) == [] and cache.made_with((1,)) is a
     cache.remade((1,), b)
     assert cache.stale(b) == []
-    cache.put((1, 1), np.zeros((2, 4, 5), np.float16), a)
+    assert cache.sizes[(1,)] == 70.0
+    cache.put((1, 1), PlaneResult(nothing[0], np.zeros((2, 4, 5), np.float16), cache.names), a)
     assert cache.stale(b) == [(1, 1)]
     assert sorted(cache.stale(ObjectSettings(smallest=7))) == [(1, 0), (1, 1), (1, 2)]
     assert cache.made_with((0,)) is None

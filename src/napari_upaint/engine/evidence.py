@@ -82,14 +82,14 @@ class Evidence:
 
 
 def pooled(theirs: np.ndarray, ours: np.ndarray, share: float, axis: int) -> np.ndarray:
-    """Return the weighted geometric mean of two sets of scores, which sum to 1 along an axis: who is sure counts more."""
+    """Return the weighted geometric mean of scores that sum to 1 along an axis: who is sure counts more."""
     log_p = (1 - share) * np.log(np.maximum(theirs, _LEAST_SCORE)) + share * np.log(np.maximum(ours, _LEAST_SCORE))
     p = np.exp(log_p - log_p.max(axis, keepdims=True))
-    return p / p.sum(axis, keepdims=True)
+    return np.asarray(p / p.sum(axis, keepdims=True))
 
 
 def label_strokes(classes: np.ndarray) -> np.ndarray:
-    """Number the strokes of a map of classes (Y, X), 0 unpainted, from 1 on; pieces of a class that touch are one."""
+    """Return the strokes of a map of classes (Y, X), 0 unpainted, numbered from 1 on; pieces that touch are one."""
     numbers, last = np.zeros(classes.shape, np.int32), 0
     for value in np.unique(classes[classes > 0]):
         labels, count = ndimage.label(classes == value)

@@ -1,4 +1,4 @@
-"""A first answer from strokes: a small classifier of pixels, learnt in a second or two, mixed with what the start knows.
+"""A first answer from strokes: a small classifier of pixels, learnt in a second, mixed with what the start knows.
 
 It sees what classical filters and the pretrained network's own features say of a pixel. Of questions that the network
 was never asked it knows more than the network; where strokes are few the network knows more. How well each does on
@@ -142,7 +142,7 @@ def _evidence(
 
 
 def _strokes(prepared: Sequence[Prepared]) -> list[np.ndarray]:
-    """Number the strokes that are not held out, from 1 on over all samples."""
+    """Return the strokes that are not held out, numbered from 1 on over all samples."""
     found, last = [], 0
     for one in prepared:
         numbers = label_strokes(np.where(one.held_out, 0, one.target + 1))

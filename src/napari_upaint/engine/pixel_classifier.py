@@ -71,8 +71,8 @@ class PixelClassifier:
             optimizer.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / steps))
             kept = torch.rand(committee, 1, x.shape[1], generator=generator) > _DROP
             log_p = torch.log_softmax(self._logits(x * kept), 2)
-            loss = -(log_p.gather(2, picked)[..., 0] * share).sum(1).mean()
-            loss = loss + decay * sum((one**2).sum() for one in self._weights[::2])
+            loss: torch.Tensor = -(log_p.gather(2, picked)[..., 0] * share).sum(1).mean()
+            loss = loss + decay * torch.stack([(one**2).sum() for one in self._weights[::2]]).sum()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -85,7 +85,8 @@ class PixelClassifier:
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         """Return (committee, N, classes) of standardised features, (N, F) or (committee, N, F)."""
         first, first_bias, second, second_bias = self._weights
-        return torch.relu(x @ first + first_bias) @ second + second_bias
+        logits: torch.Tensor = torch.relu(x @ first + first_bias) @ second + second_bias
+        return logits
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Return float32 scores (N, classes) of pixels (N, F); they sum to 1."""

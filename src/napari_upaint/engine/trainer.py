@@ -34,7 +34,6 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, TrainSettings, WeightSettings
 
-
 # Where the first guess is not what the start knew, the network has to be moved there: chosen by measurement, see
 # docs/design.md.
 _FURTHER_HOLD = 2.0
