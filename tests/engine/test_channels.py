@@ -41,7 +41,7 @@ def fine_tuned(sample: Sample, steps: int) -> tuple[list[float], TrainResult]:
 
 @pytest.fixture(scope="module")
 def coloured(tissue: Sample) -> tuple[list[float], TrainResult]:
-    return fine_tuned(tissue, 12)
+    return fine_tuned(tissue, 24)
 
 
 def test_colours_are_learnt_from_one_channel_weights(coloured):

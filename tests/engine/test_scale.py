@@ -72,7 +72,7 @@ def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(n
     """Which half of the image: no network knows, filters of the painted places do."""
     rng = np.random.default_rng(0)
     image = rng.normal(100, 10, (1, 160, 160))
-    image[0, :, 80:] += np.indices((160, 80)).sum(0) % 2 * 60 - 30  # a checkerboard, as bright on average
+    image[0, :, 80:] += (np.indices((160, 80)) // 2).sum(0) % 2 * 60 - 30  # a checkerboard, as bright on average
     annotation = np.zeros((160, 160), np.uint8)
     for y in range(10, 150, 20):
         annotation[y, 10:30], annotation[y, 120:140] = 1, 2

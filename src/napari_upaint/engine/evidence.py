@@ -16,6 +16,7 @@ from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
+_ERROR = 0.05  # of a loss that few strokes tell: of two that are small none is much better
 _TILE = 1000  # px, of the network's input
 
 
@@ -77,13 +78,19 @@ class Evidence:
 
     def share(self, unseen: np.ndarray) -> float:
         """Return how much the classifier counts beside the network, 0..1, by how well both do on unseen strokes."""
-        network, classifier = self.loss(self.known) ** 2, self.loss(unseen) ** 2
-        return math.sqrt(network / max(network + classifier, 1e-9))
+        network, classifier = ((self.loss(scores) + _ERROR) ** 2 for scores in (self.known, unseen))
+        return network / (network + classifier)
 
 
-def pooled(theirs: np.ndarray, ours: np.ndarray, share: float, axis: int) -> np.ndarray:
-    """Return the weighted geometric mean of scores that sum to 1 along an axis: who is sure counts more."""
-    log_p = (1 - share) * np.log(np.maximum(theirs, _LEAST_SCORE)) + share * np.log(np.maximum(ours, _LEAST_SCORE))
+def pooled(network: np.ndarray, classifier: np.ndarray, share: float, axis: int) -> np.ndarray:
+    """Return a weighted geometric mean of scores that sum to 1 along an axis: who is sure counts more.
+
+    The classifier's weight is the root of its share: it is what was made for this question, and is judged by fewer
+    strokes than it has learnt from.
+    """
+    weight = math.sqrt(share)
+    log_p = (1 - weight) * np.log(np.maximum(network, _LEAST_SCORE))
+    log_p = log_p + weight * np.log(np.maximum(classifier, _LEAST_SCORE))
     p = np.exp(log_p - log_p.max(axis, keepdims=True))
     return np.asarray(p / p.sum(axis, keepdims=True))
 

@@ -131,7 +131,7 @@ class Trainer:
         starts = [whole(teacher, one.image) for one in prepared]
         guess = first_guess(prepared, teacher, starts, border=self.border, seed=self.settings.seed)
         self._go_back(loss, guess.share)
-        self.hold = hold * trust(guess.loss) * (1 + _FURTHER_HOLD * guess.share**2)
+        self.hold = hold * trust(guess.loss) * (1 + _FURTHER_HOLD * guess.share)
         return guess.scores
 
     def _go_back(self, loss: float, share: float) -> None:
