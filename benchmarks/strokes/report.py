@@ -25,6 +25,9 @@ _IN_ROUNDS = (
     (("corrective",), "Correcting", _CORRECTING),
     (("unsure", "anywhere"), "Where to paint next", _CHOOSING),
 )
+_PICTURE = f"""![Mean IoU and AP50 against time on the clock](images/{CURVES.name})
+
+Measured with `python -m benchmarks strokes --data DIR`."""
 Line = dict[str, Any]
 Entry = tuple[str, float]  # contender and budget
 
@@ -93,9 +96,8 @@ def _means(lines: Sequence[Line]) -> Table:
         cells = [f"{np.mean(list(time.values())):.1f}" for time in times]
         scores = [f"{np.mean(list(by_set(lines, entry, name).values())):.3f}" for name in MEASURES]
         rows.append([_words(entry, split), str(len(times[0])), *cells, *scores])
-    return Table(
-        "After a few strokes", _conditions(lines), ("", "sets", "s to learn", "s an image", *MEASURES.values()), rows
-    )
+    note = f"{_PICTURE}\n\n{_conditions(lines)}"
+    return Table("After a few strokes", note, ("", "sets", "s to learn", "s an image", *MEASURES.values()), rows)
 
 
 def _conditions(lines: Sequence[Line]) -> str:

@@ -22,7 +22,7 @@ from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.unet import UNet
 
 _TILE = 1000  # px, of the network's input
-_MOST_PIXELS = 1_500_000  # around the paint; what lies further away is left to the start
+_MOST_PIXELS = 1_000_000  # around the paint; what lies further away is left to the start
 _MOST_PAINTED = 4000  # of which it learns
 _FOLDS = 6
 
