@@ -51,5 +51,6 @@ def _column(gray: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _fitted(plane: np.ndarray) -> np.ndarray:
-    part = plane[:_EDGE, :_EDGE]
+    larger = max(1, _EDGE // max(plane.shape))
+    part = plane.repeat(larger, 0).repeat(larger, 1)[:_EDGE, :_EDGE]
     return np.pad(part, [(0, _EDGE - n) for n in part.shape])
