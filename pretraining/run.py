@@ -19,7 +19,7 @@ from napari_upaint.engine.checkpoint import fold_batch_norm, from_network, to_ne
 from napari_upaint.engine.device import autocast
 from napari_upaint.engine.step import Average, channels_last
 from napari_upaint.engine.unet import UNet
-from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.begin import begun
 from pretraining.card import write_card
@@ -68,7 +68,9 @@ def pretrain(
             state.save()
         if (step + 1) % config["validate_every"] == 0 or step + 1 == last:
             _log(output, {"step": step, "validation": validate(state.average, validation, config)})
-            save_model_file(state.average, config, output, state)
+            model = save_model_file(state.average, config, output, state)
+            if step + 1 == last:
+                draw_picture(output / f"{config['name']}.png", model)
 
 
 class _State:
@@ -184,7 +186,7 @@ def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> di
     return scores
 
 
-def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: _State) -> None:
+def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: _State) -> ModelFile:
     """Write the averaged weights, batch normalisation folded away, as a model file in float16, and its card."""
     sizes = {key: config[key] for key in ("ndim", "width", "depth", "padding", "dropout")}
     architecture = Architecture(n_outputs=3, **sizes)
@@ -200,7 +202,7 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
     save_model(model, output / f"{config['name']}.safetensors")
     (output / f"{config['name']}.jsonl").write_text(thinned(output / "log.jsonl"))
     write_card(output / f"{config['name']}.md", config, header.provenance, output / "log.jsonl")
-    draw_picture(output / f"{config['name']}.png", model)
+    return model
 
 
 def _log(output: Path, entry: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def test_bundled_models_bring_a_card_with_data_and_terms(name: str, capsys: pyte
     assert main(["models", name]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"# {name}\n")
-    for wanted in ("## Trained on", "CC0", "## Scores", "## The file", "seed"):
+    for wanted in ("## Trained on", "CC BY 4.0", "## Scores", "## The file", "seed"):
         assert wanted in said
 
 

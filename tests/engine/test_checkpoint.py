@@ -170,5 +170,6 @@ def test_bundled_models_load_and_are_the_papers_kind_of_network(path):
     model = load_model(path)
     net = to_network(model)
     assert model.header.border and model.header.output_names == ("background", "object", "border")
-    assert model.header.architecture.norm is None and net.halo > 0
+    # Of volumes nine tenths of an unpadded tile would be halo.
+    assert model.header.architecture.norm is None and (net.halo > 0) == (net.ndim == 2)
     assert all(np.isfinite(value).all() for value in model.weights.values())

@@ -17,7 +17,7 @@ from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model
 from napari_upaint.settings import TrainSettings
 
-STEPS = TrainSettings(steps=12, width=4, depth=3)
+STEPS = TrainSettings(steps=12, width=4, depth=3, hold=0.02)  # the start knows nothing to hold on to
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import torch
 from pretraining.__main__ import CONFIG as RECIPES
 from pretraining.__main__ import main, read_config
 from pretraining.origin import origin
+from pretraining.picture import draw_picture
 from pretraining.run import pretrain
 from skimage import io as skimage_io
 
@@ -66,6 +67,15 @@ def log_of(folder):
 
 def losses_of(folder):
     return {entry["step"]: entry["loss"] for entry in log_of(folder) if "loss" in entry}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pictures():
+    """Drawing takes longer than these trainings; one test draws."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(module, "draw_picture", lambda path, model: path.touch())
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +199,10 @@ def test_the_command_trains_one_model_after_the_other(data, tmp_path, monkeypatc
     monkeypatch.setattr(sys, "argv", [*command, "--models", "beginner", "--compare", str(log)])
     main()
     assert "2 steps compared; the losses lie at most 0.00% apart" in capsys.readouterr().out
+
+
+def test_the_picture_shows_images_and_what_was_found(finished, tmp_path, monkeypatch):
+    assert (finished / "tiny.png").exists()
+    monkeypatch.setattr("pretraining.picture.SAMPLES", {2: ("nuclei_he", "membranes_em")})
+    draw_picture(tmp_path / "tiny.png", load_model(finished / "tiny.safetensors"))
+    assert skimage_io.imread(tmp_path / "tiny.png").shape[:2] == (512, 512)
