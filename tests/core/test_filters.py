@@ -22,7 +22,7 @@ def test_they_are_those_of_scikit_image(image):
     for index, sigma in enumerate(SIGMAS):
         for feature in range(4):
             a, b = ours[index, feature][inner].ravel(), theirs[index, feature][inner].ravel()
-            assert np.corrcoef(a, b)[0, 1] > 0.93, (sigma, feature)
+            assert np.corrcoef(a, b)[0, 1] > (0.99 if sigma <= 2 else 0.88), (sigma, feature)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 30), (3, 5, 7), (1, 33, 64)])
