@@ -26,7 +26,7 @@ def pixel_features(image: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray
         float16, (24 C, Y, X): of each channel at each of `SIGMAS` the smoothed image, the strength of its edges, and
-        the two eigenvalues of its second derivatives, the larger one first. A fifth of the time of scikit-image's
+        the two eigenvalues of its second derivatives, the larger one first. A quarter of the time of scikit-image's
         `multiscale_basic_features`, which computes the same at full size.
     """
     features = np.empty((len(image), PER_CHANNEL, *image.shape[1:]), np.float16)

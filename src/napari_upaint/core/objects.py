@@ -10,8 +10,6 @@ from napari_upaint.settings import Kind, ObjectSettings
 
 # Borders are drawn about so wide on each object; objects grow back over them.
 _BORDER = 2
-
-
 # Objects of a model that knows no usual size are left out below so many pixels; of another one below this share of it.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
 
