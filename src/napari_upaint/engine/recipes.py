@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,6 +26,9 @@ class Plan:
         How often the held-out paint is judged during a training.
     apart : float
         Weight of keeping painted objects apart, see `losses.keep_apart`.
+    all_paint : float
+        Used share of the budget, or of what is left of it when new paint comes, from which on held-out paint is
+        learnt from, too.
     """
 
     optimizer: Literal["adamw", "sgd"]
@@ -35,11 +39,12 @@ class Plan:
     warmup: int
     decays: bool
     apart: float = 0.0
+    all_paint: float = math.inf
 
 
 # Chosen by measurement, see docs/design.md.
-FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.1)
-FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.1)
+FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.1, all_paint=0.5)
+FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.1, all_paint=0.5)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
 PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)
 # Of volumes tiles are small along each axis, and judging one costs as much as learning it does of a plane.

@@ -93,7 +93,7 @@ def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
         stopped = yield from _find_scale(run)
     run.look_at_samples()
     if not stopped:
-        command = yield run.progress("training", run.before)
+        command = yield run.progress("training", run.kept.before)
         if isinstance(command, NewSamples) and run.takes(command.samples):
             run.look_at_samples()
         stopped = isinstance(command, Stop)
@@ -126,6 +126,7 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
     judged = 0
     # One step at least, even where getting ready took all of a short budget.
     while (fraction := run.fraction()) < 1 or not run.step:
+        run.learn_everything(fraction)
         run.train_step(fraction)
         validation = None
         if run.fraction() * run.plan.validations >= judged + 1:
@@ -137,7 +138,7 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
         if isinstance(command, NewSamples) and run.takes(command.samples):
             run.look_at_samples()
             judged = int(run.fraction() * run.plan.validations)  # the budget has grown
-    if validation is None:  # what the last steps learnt has not been judged yet
+    if run.judged < run.step:  # what the last steps learnt has not been judged yet
         run.judge()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -20,6 +19,7 @@ from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import drawing
 from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
+from napari_upaint.engine.keeping import Kept
 from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.preparing import Prepared, prepare
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -73,9 +73,11 @@ class Trainer:
         self.tile = training_tile(self.network, self.plan.output, samples, self.device)
         self.step, self.loss = 0, None  # type: int, float | None
         self.tiles = 0  # learnt so far
-        self.before = self.best = float("inf")
-        self.best_state: dict[str, torch.Tensor] | None = None
+        self.judged = 0  # the last step after which the network was judged
+        self.kept = Kept()
         self.prepared: list[Prepared] = []
+        self.everything = False  # whether held-out paint is learnt from, too
+        self.looked = 0.0  # how much of the budget was used when samples were looked at
 
     def takes(self, samples: Sequence[Sample]) -> bool:
         """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
@@ -100,20 +102,37 @@ class Trainer:
         now = self._judged(self.average)
         # New paint is a new question: the start, and what was best, are judged again.
         start = now if first or self.start is None else self._judged(self._start_network())
-        if first or self.start is not None:
-            self.before = self._total(start)
-        self.best = self._total(now)
-        self.best_state = copy.deepcopy(self.average.state_dict()) if not first or self.start is not None else None
-        scores = self._held_scores(prepared, start.pixels)
+        before = self._total(start) if first or self.start is not None else self.kept.before
+        loss, best = self._total(now), self.average
+        if self.start is not None and before < loss:
+            loss, best = before, self._start_network()
+        self.kept.begin(before, loss, best if not first or self.start is not None else None)
+        self._draw_from(prepared, start.pixels)
+        self.everything, self.looked = False, self.fraction()
+
+    def _draw_from(self, prepared: list[Prepared], loss: float) -> None:
+        """Draw tiles from samples from now on; `loss` is the start's on held-out paint."""
+        self.start_loss = loss  # on paint that the network had not seen
         sampler = Sampler(
             prepared,
             self.augment,
             tile=self.tile,
             halo=self.network.halo,
             seed=self.settings.seed,
-            start=scores,
+            start=self._held_scores(prepared, loss),
         )
         self.draw = drawing(sampler, self.device)
+
+    def learn_everything(self, fraction: float) -> None:
+        """Learn from all paint, once the held-out part of it has told that learning helps.
+
+        A fifth of a few strokes is much to do without. Validation regions are never learnt from.
+        """
+        due = fraction - self.looked >= self.plan.all_paint * (1 - self.looked) and self.kept.better
+        if due and not self.everything and all(sample.validation is None for sample in self.samples):
+            self.everything = True
+            everything = [replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared]
+            self._draw_from(everything, self.start_loss)
 
     def _held_scores(
         self, prepared: list[Prepared], loss: float
@@ -160,22 +179,23 @@ class Trainer:
         keep = min(self.plan.average, (self.step + 1) / (self.step + 4))
         self.averaging.move(1 - keep)
 
-    def judge_network(self) -> float:
-        """Return the loss of the averaged network on held-out paint, classes alike, objects that run together added."""
-        return self._total(self._judged(self.average))
-
     def _judged(self, network: UNet) -> Judgement:
         return judge(network.eval(), self.validation, self.device, border=self.border)
 
     def _total(self, judgement: Judgement) -> float:
         return judgement.pixels + self.plan.apart * judgement.together
 
-    def judge(self) -> float:
-        """Judge the averaged network; remember its weights where they are the best so far."""
-        loss = self.judge_network()
-        if math.isfinite(loss) and (self.best_state is None or loss < self.best - 1e-4):
-            self.best = loss
-            self.best_state = copy.deepcopy(self.average.state_dict())
+    def judge(self) -> float | None:
+        """Judge the averaged network, and keep it if it deserves that.
+
+        Returns its loss on held-out paint: classes alike, objects that run together added; None where that paint is
+        no longer held out.
+        """
+        loss, self.judged = self._total(self._judged(self.average)), self.step
+        if self.everything:
+            self.kept.offer_knowing(loss, self.average)
+            return None
+        self.kept.offer(loss, self.average)
         return loss
 
     def fraction(self) -> float:
@@ -189,6 +209,8 @@ class Trainer:
 
     def _object_size(self) -> float:
         """Return the usual size of the painted objects as the network finds them, in pixels of the images."""
+        if not self.step:  # nothing was learnt; who pressed Stop does not wait for what is known
+            return self.header.object_size
         found = [] if self.header.kind == "classes" or self.network.ndim == 3 else self.prepared
         sizes = []
         for one in found:
@@ -200,16 +222,17 @@ class Trainer:
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
-        if self.best_state is not None:
-            self.average.load_state_dict(self.best_state)
-        improved = self.best < self.before - 1e-4 if self.start is not None else self.best_state is not None
+        kept = self.kept
+        if kept.state is not None:
+            self.average.load_state_dict(kept.state)
+        improved = kept.better if self.start is not None else kept.state is not None
         training = {
             **asdict(self.settings),
             "weights": asdict(self.weights),
             "augment": asdict(self.augment),
             "steps_done": self.step,
-            "validation_before": self.before,
-            "validation_after": self.best,
+            "validation_before": kept.before,
+            "validation_after": kept.loss,
         }
         origin = provenance(
             start=self.start.header.name if self.start else "from scratch",
@@ -225,9 +248,9 @@ class Trainer:
             training=training,
             provenance=origin,
         )
-        message = _message(self.before, self.best, self.start is not None, self.step)
+        message = _message(kept, self.start is not None, self.step)
         model = from_network(self.average, header)
-        return TrainResult(model, improved, self.before, self.best, self.step, self.budget.spent, message)
+        return TrainResult(model, improved, kept.before, kept.loss, self.step, self.budget.spent, message)
 
 
 def trust(loss: float) -> float:
@@ -239,11 +262,13 @@ def trust(loss: float) -> float:
     return float(np.exp(-loss))
 
 
-def _message(before: float, after: float, pretrained: bool, steps: int) -> str:
+def _message(kept: Kept, pretrained: bool, steps: int) -> str:
     if not steps:
         return "Stopped before the first step; nothing was learnt."
     if not pretrained:
-        return f"Trained from scratch; loss on held-out paint {after:.3f}."
-    if after < before - 1e-4:
-        return f"Better than before: loss on held-out paint {before:.3f} -> {after:.3f}."
-    return f"Kept the model as it was (loss on held-out paint {before:.3f}), nothing was better; paint more strokes."
+        return f"Trained from scratch; loss on held-out paint {kept.loss:.3f}."
+    if kept.better:
+        return f"Better than before: loss on held-out paint {kept.before:.3f} -> {kept.loss:.3f}."
+    return (
+        f"Kept the model as it was (loss on held-out paint {kept.before:.3f}), nothing was better; paint more strokes."
+    )

@@ -25,7 +25,7 @@ class LossPlot(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
             "How wrong the model is: lower is better.\n"
-            "Line: on the paint it learns from. Dots: on held-out paint, which decides what is kept."
+            "Line: on the paint it learns from. Dots: on held-out paint, which decides whether learning helps."
         )
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
