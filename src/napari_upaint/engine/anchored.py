@@ -9,8 +9,9 @@ from torch import nn
 
 from napari_upaint.engine.step import Average
 
-# Of the way back, at the most.
-_BACK = 0.25
+# Of the way back, at the most, where the start knows the paint; at this loss a third of that. Chosen by measurement, see
+# docs/design.md.
+_BACK, _DOUBTFUL = 0.5, 0.4
 
 
 class AnchoredAverage(Average):
@@ -38,7 +39,7 @@ class AnchoredAverage(Average):
 
 
 def reach(loss: float, hold: float, share: float = 0.0) -> float:
-    """Return how far from the start a fine-tuning may end, 0.75..1 of the way of its weights.
+    """Return how far from the start a fine-tuning may end, 0.5..1 of the way of its weights.
 
     Parameters
     ----------
@@ -49,4 +50,4 @@ def reach(loss: float, hold: float, share: float = 0.0) -> float:
     share : float
         How much less the start knows than a classifier of pixels, see `first_guess.FirstGuess`.
     """
-    return 1 - _BACK * min(1.0, hold) * math.exp(-loss / 2) * (1 - share)
+    return 1 - _BACK * min(1.0, hold) * math.exp(-loss / _DOUBTFUL) * (1 - share**2)
