@@ -48,7 +48,7 @@ class TrainResult:
     Attributes
     ----------
     model : ModelFile
-        The best weights met, the start's own where nothing was better.
+        What is kept, see `engine.keeping`; the start where nothing was better.
     improved : bool
         Whether the model is better than its start on held-out paint.
     before, after : float

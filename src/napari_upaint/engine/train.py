@@ -49,9 +49,10 @@ def train(
 ) -> Training:
     """Train on painted samples; the last value yielded is the `TrainResult`.
 
-    The best weights on held-out paint are kept, those of the start among them. Send `Stop` to end early with the
-    best so far, `NewSamples` to go on with other paint (answered by `SamplesHeard`), `PreviewView` to see now and then
-    what the newest weights make of a region (`PreviewResult`).
+    Held-out paint judges what is kept, the start among it, until it is clear that learning helps; then all paint is
+    learnt, see `engine.keeping`. Send `Stop` to end early with the best so far, `NewSamples` to go on with other paint
+    (answered by `SamplesHeard`), `PreviewView` to see now and then what the newest weights make of a region
+    (`PreviewResult`).
 
     Parameters
     ----------
