@@ -102,7 +102,8 @@ def start(sample):
 
 
 def test_balls_painted_on_two_slices_are_found_in_all(sample, truth, tmp_path):
-    progress, result = run([sample], steps=90, learning_rate=5e-3)
+    # What is told was judged in the first half; afterwards all paint is learnt.
+    progress, result = run([sample], steps=160, learning_rate=5e-3)
     assert result.improved and result.after < 0.4 < result.before
     assert losses(progress)[-1] < losses(progress)[0]
     assert result.model.header.architecture.ndim == 3

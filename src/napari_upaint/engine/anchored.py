@@ -9,8 +9,8 @@ from torch import nn
 
 from napari_upaint.engine.step import Average
 
-# Of the way back, at the most, where the start knows the paint; at this loss a third of that. Chosen by measurement, see
-# docs/design.md.
+# Of the way back, at the most, where the start knows the paint; and the loss at which it is a third of that. Chosen by
+# measurement, see docs/design.md.
 _BACK, _DOUBTFUL = 0.5, 0.4
 
 
