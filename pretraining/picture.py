@@ -26,7 +26,7 @@ def draw_picture(path: Path, model: ModelFile) -> None:
     ndim = model.header.architecture.ndim
     columns = [column for name in SAMPLES[ndim] for column in _columns(name, model)]
     strip = Image.fromarray(np.concatenate(columns, axis=1))
-    # A quarter of the bytes, and they are in every installation.
+    # Less than a third of the bytes, and they are in every installation.
     strip.quantize(128, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -101,11 +101,11 @@ class Trainer:
         self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
         now = self._judged(self.average)
         # New paint is a new question: the start, and what was best, are judged again.
-        start = now if first or self.start is None else self._judged(self._start_network())
+        start = now if first or self.start is None else self._judged(self._teacher)
         before = self._total(start) if first or self.start is not None else self.kept.before
         loss, best = self._total(now), self.average
         if self.start is not None and before < loss:
-            loss, best = before, self._start_network()
+            loss, best = before, self._teacher
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
         self._draw_from(prepared, start.pixels)
         self.everything, self.looked = False, self.fraction()
@@ -141,7 +141,7 @@ class Trainer:
         self.hold, hold = 0.0, self.settings.hold
         if self.start is None:
             return None
-        teacher = self._start_network()
+        teacher = self._teacher
         if not hold or teacher.ndim == 3:
             self._go_back(loss, 0.0)
             self.hold = hold * trust(loss)
@@ -157,7 +157,9 @@ class Trainer:
         if isinstance(self.averaging, AnchoredAverage):
             self.averaging.reach = reach(loss, self.settings.hold, share)
 
-    def _start_network(self) -> UNet:
+    @cached_property
+    def _teacher(self) -> UNet:
+        """The start's network, which never changes."""
         assert self.start is not None
         return start_network(self.header, self.start, self.network.in_channels).to(self.device).eval()
 
