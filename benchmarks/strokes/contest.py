@@ -76,10 +76,11 @@ def run(job: Job) -> list[dict[str, Any]]:
 
 
 def _warm_up() -> None:
-    """Load compiled functions: that is once for an installation, or once for an engine process that stays."""
-    from napari_upaint.core.compiled import compile_ahead
+    """Load what an engine process has loaded by the time that somebody has painted; it stays for all trainings."""
+    import napari_upaint.engine.train  # noqa: F401
+    from napari_upaint.engine.tasks import load_ahead
 
-    compile_ahead()
+    load_ahead()
 
 
 def score(learner: Contender, tests: list[tuple[np.ndarray, np.ndarray]], one: BenchSet) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import first_guess as module
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.first_guess import first_guess, mixed
+from napari_upaint.engine.first_guess import first_guess, less_border, mixed
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.preparing import prepare
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
@@ -103,3 +103,32 @@ def test_the_network_is_left_as_it_was(network, sample):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     guess_of(network, prepared_of(sample[0], 0.5))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_border_that_is_seen_in_painted_objects_is_none():
+    scores = np.random.default_rng(0).dirichlet(np.ones(4), (9, 9)).transpose(2, 0, 1)
+    share = scores[-1] / (1 - scores[0])
+    less = less_border(scores, 0.3)
+    np.testing.assert_allclose(less.sum(0), 1)
+    np.testing.assert_array_equal(less[0], scores[0])
+    assert (less[-1][share <= 0.3] == 0).all() and (less[-1] <= scores[-1] + 1e-9).all()
+    np.testing.assert_allclose(less[1] * scores[2], less[2] * scores[1])  # classes keep their proportions
+    np.testing.assert_allclose(less_border(scores, 0.0), scores)
+
+
+def test_a_start_that_sees_borders_everywhere_does_not_hide_what_was_painted(network, sample):
+    one, truth = sample
+    prepared = prepared_of(one)
+    starts = [whole(network, part.image) for part in prepared]
+    for start in starts:  # half of what is no background is border now
+        start[-1] += start[1] / 2
+        start[1] /= 2
+    guess = first_guess(prepared, network, starts, border=True, seed=0)
+    before, after = (iou(scores[1] > 0.5, truth) for scores in (starts[0], guess.scores[0]))
+    assert before < 0.5 and after > 0.8
+
+
+def test_scores_of_nought_are_no_trouble():
+    start = np.array([[1.0], [0.0], [0.0], [0.0]], np.float32)[..., None]
+    own = np.array([[1.0], [0.0], [0.0]], np.float32)[..., None]
+    np.testing.assert_allclose(mixed(start, own, 0.5, border=True).sum(0), 1, atol=1e-5)

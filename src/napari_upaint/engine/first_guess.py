@@ -25,6 +25,8 @@ _TILE = 1000  # px, of the network's input
 _MOST_PIXELS = 1_000_000  # around the paint; what lies further away is left to the start
 _MOST_PAINTED = 4000  # of which it learns
 _FOLDS = 6
+_LEAST = 1e-4  # of a score that is divided by
+_MOST_FALSE = 0.9  # of the border: some of it always remains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,10 +84,12 @@ def first_guess(
     share, count = evidence.share(unseen), network.n_classes - border
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
     scores = [start.copy() for start in starts]
+    false = _false_border(prepared, starts) if border else 0.0
     for part in parts:
         own = learnt.scores(part.features.reshape(len(part.features), -1).T)
         target = scores[part.number][(slice(None), *part.region)]
-        target[...] = mixed(target, own.T.reshape(count, *target.shape[1:]), share, border=border)
+        known = less_border(target, false) if border else target
+        target[...] = mixed(known, own.T.reshape(count, *target.shape[1:]), share, border=border)
     return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)), share)
 
 
@@ -101,9 +105,41 @@ def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> 
         result[-1] = rest * start[-1] / np.maximum(1 - start[0], 1e-6)
         rest = rest - result[-1]
     classes = slice(1, -1) if border else slice(1, None)
-    theirs, ours = (one / np.maximum(one.sum(0), 1e-6) for one in (start[classes], own[1:]))
+    # Trees say 0 of what no stroke speaks for.
+    theirs, ours = ((one + _LEAST) / (one + _LEAST).sum(0) for one in (start[classes], own[1:]))
     result[classes] = rest * ((1 - share) * theirs + share * ours)
     return result
+
+
+def less_border(scores: np.ndarray, false: float) -> np.ndarray:
+    """Return scores (K, Y, X) whose border has lost what the start sees of it where none is.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        (K, Y, X), the border last.
+    false : float
+        The border's share of what is no background, 0..1, that counts as none at all.
+    """
+    share = _border_share(scores)
+    left = np.clip((share - false) / (1 - false), 0, 1)
+    result = scores * ((1 - left) / np.maximum(1 - share, 1e-6))
+    result[0], result[-1] = scores[0], left * (1 - scores[0])
+    return np.asarray(result)
+
+
+def _border_share(scores: np.ndarray) -> np.ndarray:
+    return np.asarray(scores[-1] / np.maximum(1 - scores[0], 1e-6))
+
+
+def _false_border(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> float:
+    """Return how much border the start usually sees in painted objects; who paints an object paints its inside."""
+    found = []
+    for one, start in zip(prepared, starts, strict=True):
+        inside = (one.target > 0) & (one.target < len(start) - 1) & ~one.held_out
+        found.append(_border_share(start)[inside])
+    every = np.concatenate(found)
+    return min(_MOST_FALSE, float(np.median(every))) if len(every) else 0.0
 
 
 def _parts(prepared: Sequence[Prepared], network: UNet) -> Iterator[_Part]:

@@ -52,7 +52,7 @@ def train(
     told = yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)  # at once: loading torch takes a while
     if isinstance(told, Stop):
         return
-    Thread(target=compile_ahead, daemon=True).start()  # seconds on the first time, while torch loads
+    Thread(target=load_ahead, daemon=True).start()  # while torch loads
     from napari_upaint.engine.train import train as run
 
     yield from run(
@@ -119,6 +119,12 @@ def describe_device(device: str) -> Generator[DeviceLine, object, None]:
     yield DeviceLine(describe(device))
     # What nearly every request needs, loaded before somebody waits for it: a second for the first preview.
     import napari_upaint.engine.preview  # noqa: F401
+
+
+def load_ahead() -> None:
+    """Load and compile what the first training would wait for: two seconds, some more the first time on a machine."""
+    compile_ahead()
+    import sklearn.ensemble  # noqa: F401
 
 
 TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {

@@ -107,19 +107,19 @@ class Trainer:
         if self.start is not None and before < loss:
             loss, best = before, self._teacher
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
-        self._draw_from(prepared, start.pixels)
+        self.held = self._held_scores(prepared, start.pixels)
+        self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
-    def _draw_from(self, prepared: list[Prepared], loss: float) -> None:
-        """Draw tiles from samples from now on; `loss` is the start's on held-out paint."""
-        self.start_loss = loss  # on paint that the network had not seen
+    def _draw_from(self, prepared: list[Prepared]) -> None:
+        """Draw tiles from samples from now on."""
         sampler = Sampler(
             prepared,
             self.augment,
             tile=self.tile,
             halo=self.network.halo,
             seed=self.settings.seed,
-            start=self._held_scores(prepared, loss),
+            start=self.held,
         )
         self.draw = drawing(sampler, self.device)
 
@@ -131,8 +131,7 @@ class Trainer:
         due = fraction - self.looked >= self.plan.all_paint * (1 - self.looked) and self.kept.better
         if due and not self.everything and all(sample.validation is None for sample in self.samples):
             self.everything = True
-            everything = [replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared]
-            self._draw_from(everything, self.start_loss)
+            self._draw_from([replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared])
 
     def _held_scores(
         self, prepared: list[Prepared], loss: float
