@@ -261,10 +261,12 @@ def test_tiles_are_valid_and_as_thick_as_the_volume_needs(sample, depth, padding
         assert min(n, wanted // edge) <= output < min(n, wanted // edge) + 2 ** (depth - 1) + 4
 
 
-def test_tiles_shrink_to_the_memory(sample, monkeypatch):
+@pytest.mark.parametrize("half", [False, True])  # whether the processor computes in bfloat16
+def test_tiles_shrink_to_the_memory(sample, half, monkeypatch):
     network = network_of()
+    monkeypatch.setattr(tile_size, "has_bfloat16", lambda _: half)
     large = training_tile(network, 44, [sample], choose("cpu"))
-    monkeypatch.setattr(tile_size, "available", lambda: 30e6)
+    monkeypatch.setattr(tile_size, "available", lambda: 30e6 if half else 60e6)
     small = training_tile(network, 44, [sample], choose("cpu"))
     assert all(a <= b for a, b in zip(small, large, strict=True)) and small != large
     monkeypatch.setattr(tile_size, "available", lambda: 1e6)

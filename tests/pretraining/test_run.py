@@ -185,9 +185,7 @@ def test_the_command_trains_one_model_after_the_other(data, tmp_path, monkeypatc
         key: CONFIG[key] for key in ("width", "depth", "output", "batch", "warmup", "validate_every", "save_every")
     }
     recipes = tomllib.loads(RECIPES.read_text())
-    models = {
-        name: recipes["models"][name] | small | {"sets": CONFIG["sets"]} for name in ("beginner", "generalist-fast")
-    }
+    models = {name: recipes["models"][name] | small | {"sets": CONFIG["sets"]} for name in ("beginner", "improver")}
     monkeypatch.setattr("pretraining.__main__.tomllib.loads", lambda _: recipes | {"models": dict(models)})
     command = ["pretraining", "--data", str(data), "-o", str(tmp_path), "--steps", "2"]
     monkeypatch.setattr(sys, "argv", command)
