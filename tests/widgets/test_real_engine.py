@@ -230,6 +230,14 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     timer = Lateness()
     qtbot.wait(4000)
     idle = timer.take()
+    for _ in range(2):  # at the first time napari compiles its shaders
+        layers = [viewer.add_image(nuclei.image.data), viewer.add_labels(nuclei.strokes)]
+        qtbot.wait(1500)
+        alone = timer.take()  # what two more layers take napari, without anything of ours
+        for layer in layers:
+            viewer.layers.remove(layer)
+        qtbot.wait(500)
+        timer.take()
     loop(nuclei.image.data, nuclei.strokes, seconds=2, dock=dock)
     qtbot.wait(100)
     timer.take()  # opening an image is napari's own
@@ -257,13 +265,13 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     learning = timer.take()
     settle(dock, PATIENCE)
     timer.stop()
-    measured = f"95 % and maximum in ms: idle {idle}, first {first}, training {training}, segmenting {segmenting}"
-    measured += f", painting {painted}, painting while it learns and shows {learning}"
+    measured = f"95 % and maximum in ms: idle {idle}, alone {alone}, first {first}, training {training}"
+    measured += f", segmenting {segmenting}, painting {painted}, painting while it learns and shows {learning}"
     record_property("lateness", measured)
     print(measured)
     # The first layers of results take napari a tenth of a second, several times that where others want the processor.
     for (p95, most), limit in ((first, 250), (training, 250), (segmenting, 250)):
         assert p95 - idle[0] < 50, measured
-        assert most - idle[1] < limit, measured
+        assert most - max(idle[1], alone[1]) < limit, measured
     assert learning[0] - painted[0] < 50, measured
     assert learning[1] - max(painted[1], idle[1]) < 250, measured

@@ -120,6 +120,8 @@ def describe_device(device: str) -> Generator[DeviceLine, object, None]:
     # What nearly every request needs, loaded before somebody waits for it: a second for the first preview.
     import napari_upaint.engine.preview  # noqa: F401
 
+    load_ahead()
+
 
 def load_ahead() -> None:
     """Load and compile what the first training would wait for: two seconds, some more the first time on a machine."""

@@ -27,11 +27,6 @@ def begin(request: Request, tasks: str = TASKS) -> Steps:
     return table[request.task](**request.arguments())
 
 
-def load_ahead(tasks: str = TASKS) -> None:
-    """Load what the first of the tasks would wait for, if their module has a function of this name."""
-    getattr(importlib.import_module(tasks), "load_ahead", lambda: None)()
-
-
 class Inbox:
     """What a running generator is to be told at its next step; filled from any thread."""
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from napari_upaint.engine.memory import give_back, keep_blocks
 from napari_upaint.engine.progress import Stop, Told
-from napari_upaint.session.drive import Inbox, begin, drive, load_ahead
+from napari_upaint.session.drive import Inbox, begin, drive
 from napari_upaint.session.faults import describe
 from napari_upaint.session.protocol import Begun, Event, Failed, Finished, Order, Ready, Shutdown, Stopping, Tell
 from napari_upaint.session.shared import Channel, sweep
@@ -23,8 +23,7 @@ from napari_upaint.session.shared import Channel, sweep
 NICENESS = 3
 # Seconds between two looks for the parent. Needed where somebody else holds a copy of our pipe (a fork of the parent).
 WATCH = 2.0
-# Seconds without work after which memory is given back, and what a training needs is loaded; the next plane of a series
-# comes sooner.
+# Seconds without work after which memory is given back; the next plane of a series comes sooner.
 IDLE = 5.0
 
 
@@ -49,7 +48,7 @@ def main(tasks: str, prefix: str, parent: int) -> NoReturn:
     try:
         channel.send(Ready(os.getpid()))
         while True:
-            order, inbox = _next(orders, tasks)
+            order, inbox = _next(orders)
             _work(channel, order, inbox, tasks)
             del order, inbox  # or the arrays of this job stay in memory until the next one
     except BrokenPipeError:
@@ -81,12 +80,11 @@ def _stand_back() -> None:
                 score.write("500")
 
 
-def _next(orders: SimpleQueue[tuple[Order, Inbox]], tasks: str) -> tuple[Order, Inbox]:
+def _next(orders: SimpleQueue[tuple[Order, Inbox]]) -> tuple[Order, Inbox]:
     try:
         return orders.get(timeout=IDLE)
     except Empty:
         give_back()
-        load_ahead(tasks)
         return orders.get()
 
 
