@@ -27,7 +27,8 @@ def tissue() -> Sample:
 
 def fine_tuned(sample: Sample, steps: int) -> tuple[list[float], TrainResult]:
     """Train the bundled model for some steps; return the training's losses and its result."""
-    settings = TrainSettings(steps=steps, scale=1)
+    # Of this seed's held-out strokes the start does not know all.
+    settings = TrainSettings(steps=steps, scale=1, seed=2)
     start = load_model(DEFAULT_MODEL)
     assert start.header.architecture.in_channels == 1
     losses = []
@@ -47,7 +48,8 @@ def coloured(tissue: Sample) -> tuple[list[float], TrainResult]:
 def test_colours_are_learnt_from_one_channel_weights(coloured):
     losses, result = coloured
     assert losses[-1] < 0.7 * losses[0]
-    assert result.improved  # on held-out paint; the start knows this tissue, so that there is not much to win
+    assert result.improved
+    assert result.after < 0.9 * result.before
     assert result.model.header.architecture.in_channels == 3
 
 

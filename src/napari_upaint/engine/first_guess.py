@@ -102,7 +102,7 @@ def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> 
     rest = pooled(np.stack([start[0], 1 - start[0]]), np.stack([own[0], 1 - own[0]]), share, axis=0)[1]
     result[0] = 1 - rest
     if border:
-        result[-1] = rest * start[-1] / np.maximum(1 - start[0], 1e-6)
+        result[-1] = rest * _border_share(start)
         rest = rest - result[-1]
     classes = slice(1, -1) if border else slice(1, None)
     # Trees say 0 of what no stroke speaks for.
@@ -129,6 +129,7 @@ def less_border(scores: np.ndarray, false: float) -> np.ndarray:
 
 
 def _border_share(scores: np.ndarray) -> np.ndarray:
+    """Return how much of what is no background is border, (Y, X)."""
     return np.asarray(scores[-1] / np.maximum(1 - scores[0], 1e-6))
 
 
