@@ -19,6 +19,7 @@ from napari_upaint.core.labels import IGNORED
 from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_features, pooled
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
+from napari_upaint.engine.prior import background_shift, shifted
 from napari_upaint.engine.unet import UNet
 
 _TILE = 1000  # px, of the network's input
@@ -36,9 +37,9 @@ class FirstGuess:
     Attributes
     ----------
     scores : list of numpy.ndarray
-        float32, (K, Y, X), one for each prepared sample: outputs of the network.
+        float32, (K, Y, X), one for each prepared sample: outputs of the network; background as common as it seems.
     loss : float
-        Mean loss of the mixture on strokes that it had not seen, classes alike.
+        Mean loss of the mixture on strokes that it had not seen, classes alike and taken for equally common.
     share : float
         How much the classifier counts in it, 0..1: much where the start was never asked this question.
     """
@@ -90,6 +91,8 @@ def first_guess(
         target = scores[part.number][(slice(None), *part.region)]
         known = less_border(target, false) if border else target
         target[...] = mixed(known, own.T.reshape(count, *target.shape[1:]), share, border=border)
+    shift = background_shift(scores)
+    scores = [shifted(one, shift) for one in scores]
     return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)), share)
 
 

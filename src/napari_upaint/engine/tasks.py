@@ -124,9 +124,12 @@ def describe_device(device: str) -> Generator[DeviceLine, object, None]:
 
 
 def load_ahead() -> None:
-    """Load and compile what the first training would wait for: two seconds, some more the first time on a machine."""
+    """Load and compile what the first training would wait for: four seconds, some more the first time on a machine."""
     compile_ahead()
     import sklearn.ensemble  # noqa: F401
+    import torch
+
+    torch.optim.AdamW([torch.zeros(1)])  # the first optimiser loads eight hundred modules, a second and a half
 
 
 TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
