@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -65,15 +64,11 @@ class Evidence:
         here, everything = fold[self.strokes], len(np.unique(self.classes))
         # Who has not seen a class at all says nothing.
         scores = np.full((len(self.classes), count), 1 / count, np.float32)
-
-        def leave_out(number: int) -> None:
+        for number in np.unique(here):
             seen = here != number
             if len(np.unique(self.classes[seen])) == everything:
                 learnt = PixelClassifier(self.features[seen], self.classes[seen], count, seed, QUICK)
                 scores[~seen] = learnt.scores(self.features[~seen])
-
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # trees grow without the interpreter
-            list(pool.map(leave_out, np.unique(here)))
         return scores
 
     def loss(self, scores: np.ndarray) -> float:
