@@ -5,15 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.engine import evidence as module
-from napari_upaint.engine.evidence import (
-    Evidence,
-    known_scores,
-    label_strokes,
-    network_features,
-    pooled,
-    whole_features,
-)
+from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_says, pooled
+from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import Architecture
 
@@ -93,19 +86,14 @@ def test_who_paints_background_does_not_deny_borders():
     assert scores[0, 0] == np.float32(0.2)
 
 
-@pytest.mark.parametrize(("padding", "out"), [("valid", 12), ("same", 28)])
-def test_features_of_a_tile_are_those_of_the_network(padding, out):
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("shape", [(61, 90), (1, 1), (7, 30)])
+def test_the_network_says_what_it_sees_here_and_at_half_the_size(padding, shape):
     network = build(Architecture(width=4, depth=2, padding=padding, in_channels=2)).eval()
-    seen, said = network_features(network, np.random.default_rng(0).normal(0, 1, (2, 28, 28)))
-    assert seen.shape == (4, out, out) and said.shape == (2, out, out)
-    np.testing.assert_allclose(said.sum(0), 1, atol=1e-5)
-
-
-def test_features_of_a_whole_image_do_not_depend_on_its_tiles(monkeypatch):
-    network = build(Architecture(width=4, depth=2)).eval()
-    image = np.random.default_rng(0).normal(0, 1, (1, 61, 90)).astype(np.float32)
-    whole = whole_features(network, image)
-    monkeypatch.setattr(module, "_TILE", 40)
-    for one, other in zip(whole, whole_features(network, image), strict=True):
-        assert one.shape[1:] == (61, 90)
-        np.testing.assert_allclose(one, other, atol=0.02)  # bfloat16 where the processor has it
+    image = np.random.default_rng(0).normal(0, 1, (2, *shape)).astype(np.float32)
+    scores = whole(network, image)
+    said = network_says(network, image, scores)
+    assert said.shape == (4, *shape) and said.dtype == np.float16
+    np.testing.assert_array_equal(said[:2], scores.astype(np.float16))
+    np.testing.assert_allclose(said[2:].astype(np.float32).sum(0), 1, atol=2e-3)
+    assert shape == (1, 1) or not np.allclose(said[:2], said[2:], atol=1e-3)

@@ -72,15 +72,6 @@ def test_any_depth(variant, depth):
 
 
 @everyone
-def test_the_last_convolution_sees_the_features(variant, ndim):
-    network = lively(variant, ndim, depth=2)
-    x = torch.rand(1, 2, *(tiling.input_size(2, 2),) * ndim)
-    features = network.features(x)
-    assert features.shape[1] == network.classify.in_channels
-    torch.testing.assert_close(network.classify(features), network(x))
-
-
-@everyone
 def test_weights_are_drawn_as_he_et_al(variant, ndim):
     """Standard deviation sqrt(2 / N), N the incoming connections of one neuron (paper, sec. 3)."""
     torch.manual_seed(0)

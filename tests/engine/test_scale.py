@@ -61,7 +61,8 @@ def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei,
     """Filters say nothing here, and the classifier knows what the network says."""
     image, strokes = nuclei
     network = build(Architecture(width=2, depth=2))
-    monkeypatch.setattr(scales, "whole_features", lambda _, small: (np.zeros_like(small), seen(small, wanted, strokes)))
+    monkeypatch.setattr(scales, "whole", lambda _, small: seen(small, wanted, strokes))
+    monkeypatch.setattr(scales, "network_says", lambda _, small, scores: scores.astype(np.float16))
     monkeypatch.setattr(scales, "pixel_features", lambda small: np.zeros_like(small))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
     found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], border=False))

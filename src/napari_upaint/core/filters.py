@@ -7,7 +7,8 @@ from scipy import ndimage
 
 from napari_upaint.core.resize import resize_image
 
-SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # px
+# px; what lies further apart tells more of the places that were painted than of what was painted there.
+SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 PER_CHANNEL = 4 * len(SIGMAS)
 # Coarse filters are computed on smaller images: what is smooth needs fewer pixels.
 _FINEST = 2.0
@@ -25,7 +26,7 @@ def pixel_features(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float16, (24 C, Y, X): of each channel at each of `SIGMAS` the smoothed image, the strength of its edges, and
+        float16, (20 C, Y, X): of each channel at each of `SIGMAS` the smoothed image, the strength of its edges, and
         the two eigenvalues of its second derivatives, the larger one first. A quarter of the time of scikit-image's
         `multiscale_basic_features`, which computes the same at full size.
     """

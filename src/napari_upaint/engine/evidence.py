@@ -7,17 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from scipy import ndimage
 
-from napari_upaint.core import tiling
-from napari_upaint.engine.device import autocast
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
+from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
 _ERROR = 0.05  # of a loss that few strokes tell: of two that are small none is much better
-_TILE = 1000  # px, of the network's input
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,26 +110,22 @@ def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
     return known
 
 
-def network_features(network: UNet, tile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the last layer sees, float16, (width, y, x), and what it says, float32, (K, y, x), of one tile."""
-    device = next(network.parameters()).device
-    batch = torch.from_numpy(np.ascontiguousarray(tile, np.float32))[None].to(device)
-    with torch.inference_mode(), autocast(device):
-        features = network.features(batch.contiguous(memory_format=torch.channels_last))
-        scores = torch.softmax(network.classify(features).float(), 1)
-        return features[0].half().cpu().numpy(), scores[0].cpu().numpy()
+def network_says(network: UNet, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return what a classifier may know of the network: its scores of an image, and of the image at half the size.
 
+    Its scores alone, not the features that they are made of: of sixteen such features a few strokes cannot tell which
+    ones matter. At half the size it sees twice as far, and whether both agree tells how sure it is.
 
-def whole_features(network: UNet, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `network_features` at every pixel of a normalised image (C, Y, X), mirrored at its edges."""
-    plan = tiling.plan(image.shape[1:], network.depth, _TILE, padded=network.padding == "same")
-    seen = said = None
-    for tile in plan:
-        kept = (slice(None), *(slice(n) for n in tile.keep))
-        parts = [part[kept] for part in network_features(network, tiling.cut(image, plan, tile))]
-        if seen is None or said is None:
-            seen, said = (np.empty((len(part), *image.shape[1:]), part.dtype) for part in parts)
-        for whole, part in zip((seen, said), parts, strict=True):
-            whole[(slice(None), *tile.region)] = part
-    assert seen is not None and said is not None
-    return seen, said
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Normalised, (C, Y, X).
+    scores : numpy.ndarray
+        Of that image, (K, Y, X).
+
+    Returns
+    -------
+    numpy.ndarray
+        float16, (2 K, Y, X).
+    """
+    return np.concatenate([scores, whole(network, image, 0.5)]).astype(np.float16)

@@ -1,9 +1,9 @@
 """A first answer from strokes: a small classifier of pixels, learnt in a second, mixed with what the start knows.
 
-It sees what classical filters and the pretrained network's own features say of a pixel. Of questions that the network
-was never asked it knows more than the network; where strokes are few the network knows more. How well each does on
-strokes that it has not seen says how they are mixed. What comes of it tells a training what to make of unlabelled
-pixels, where the scores of the start alone would hold it to the start's mistakes.
+It sees what classical filters and the pretrained network itself, at two sizes of the image, say of a pixel. Of
+questions that the network was never asked it knows more than the network; where strokes are few the network knows more.
+How well each does on strokes that it has not seen says how they are mixed. What comes of it tells a training what to
+make of unlabelled pixels, where the scores of the start alone would hold it to the start's mistakes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from napari_upaint.core import tiling
 from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import IGNORED
-from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_features, pooled
+from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_says, pooled
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
@@ -75,7 +75,7 @@ def first_guess(
         Whether its last output is the border between objects.
     seed : int
     """
-    parts, strokes = list(_parts(prepared, network)), _strokes(prepared)
+    parts, strokes = list(_parts(prepared, network, starts)), _strokes(prepared)
     evidence = Evidence.gathered(
         (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
     )
@@ -146,7 +146,7 @@ def _false_border(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) ->
     return min(_MOST_FALSE, float(np.median(every))) if len(every) else 0.0
 
 
-def _parts(prepared: Sequence[Prepared], network: UNet) -> Iterator[_Part]:
+def _parts(prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray]) -> Iterator[_Part]:
     """Yield the tiles that hold most paint."""
     found = []
     for number, one in enumerate(prepared):
@@ -156,15 +156,17 @@ def _parts(prepared: Sequence[Prepared], network: UNet) -> Iterator[_Part]:
             if painted:
                 found.append((painted, number, plan, tile))
     pixels = 0
+    said: dict[int, np.ndarray] = {}
     for rank, (_, number, plan, tile) in enumerate(sorted(found, key=lambda entry: -entry[0])):
         pixels += int(np.prod(tile.keep))
         if rank and pixels > _MOST_PIXELS:
             return
-        image = tiling.cut(prepared[number].image, plan, tile)
+        image = prepared[number].image
+        if number not in said:
+            said[number] = network_says(network, image, starts[number])
         y, x = tile.keep
-        filters = pixel_features(image)[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
-        seen, said = network_features(network, image)
-        yield _Part(number, tile.region, np.concatenate([filters, seen[:, :y, :x], said[:, :y, :x].astype(np.float16)]))
+        filters = pixel_features(tiling.cut(image, plan, tile))[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
+        yield _Part(number, tile.region, np.concatenate([filters, said[number][(slice(None), *tile.region)]]))
 
 
 def _evidence(

@@ -9,7 +9,7 @@ import torch
 
 THOROUGH, QUICK = 50, 20  # trees: to answer, to compare
 # Of the weight of all painted pixels, classes alike: fewer would tell of single strokes.
-_LEAST_LEAF = 0.02
+_LEAST_LEAF = 0.01
 _AT_ONCE = 16384  # pixels
 
 

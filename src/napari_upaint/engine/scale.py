@@ -17,7 +17,7 @@ from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, pooled, whole_features
+from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_says, pooled
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelHeader
@@ -103,13 +103,13 @@ def _mixed_disagreement(
         annotation = samples[number].annotation[region]
         strokes = label_strokes(np.minimum(annotation, FIRST) if network.n_classes - border == 2 else annotation)
         image = _scaled(samples[number], region, shape)
-        seen, said = whole_features(network, image)
+        scores = whole(network, image)
         painted = np.nonzero(annotation)
         there = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
         at = (slice(None), *there)
-        features = np.concatenate([pixel_features(image)[at], seen[at], said[at].astype(np.float16)])
+        features = np.concatenate([pixel_features(image)[at], network_says(network, image, scores)[at]])
         classes = np.minimum(annotation[painted].astype(np.int64) - BACKGROUND, network.n_classes - border - 1)
-        known = known_scores(said[at], border=border)
+        known = known_scores(scores[at], border=border)
         parts.append(Evidence(features.T.astype(np.float32), classes, strokes[painted] + last, known.T))
         last += int(strokes.max(initial=0))
     evidence = Evidence.gathered(parts, _MOST_PAINTED, seed=0)

@@ -84,10 +84,6 @@ class UNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits, (B, n_classes, [Z,] Y, X), smaller by `halo` on each side."""
-        return cast(torch.Tensor, self.classify(self.features(x)))
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what the last 1x1 convolution sees, (B, width, [Z,] Y, X)."""
         skips: list[torch.Tensor] = []
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else self._descend(level, x))
@@ -95,7 +91,7 @@ class UNet(nn.Module):
         x = self.dropout(skips.pop())
         for level in reversed(range(self.depth - 1)):
             x = self._join(level, skips[level], x)
-        return x
+        return cast(torch.Tensor, self.classify(x))
 
     def _descend(self, level: int, x: torch.Tensor) -> torch.Tensor:
         """Bring `x` of the level above down to `level`."""
