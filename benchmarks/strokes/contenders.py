@@ -12,7 +12,8 @@ import numpy as np
 
 from napari_upaint.core.labels import FIRST
 from napari_upaint.core.normalize import measure
-from napari_upaint.core.objects import label_scores, usual_size
+from napari_upaint.core.objects import label_scores
+from napari_upaint.core.usual_object import UNKNOWN, usual_object
 from napari_upaint.settings import Kind, ObjectSettings, TrainSettings
 
 THREADS = 2
@@ -103,18 +104,19 @@ class UPaint:
 class _PixelClassifier:
     """What the classifiers of pixels share: the same threshold and components as U-Paint's.
 
-    `sized`: whether they get U-Paint's rule for the smallest object, too, which their own programs do not have.
+    `ruled`: whether they get U-Paint's rules for what is left out, too, which their own programs do not have.
     """
 
-    sized, usual = False, 0.0
+    ruled, usual = False, UNKNOWN
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
         # Objects are one class to them: which stroke belongs to which object is nothing they could use.
         classes = np.minimum(annotation, FIRST) if kind == "objects" else annotation
         self.learn(_gray(image), classes.astype(np.uint8))
-        if self.sized and kind == "objects":
-            found = label_scores(self.scores(image), kind=kind, border=False, settings=ObjectSettings(smallest=0))
-            self.usual = usual_size(found, np.where(annotation >= FIRST, annotation, 0))
+        if self.ruled and kind == "objects":
+            scores, settings = self.scores(image), ObjectSettings(smallest=0, least_sure=0)
+            found = label_scores(scores, kind=kind, border=False, settings=settings)
+            self.usual = usual_object(found, scores, np.where(annotation >= FIRST, annotation, 0))
         return {}
 
     def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
@@ -144,8 +146,8 @@ def _gray(image: np.ndarray) -> np.ndarray:
 class Forest(_PixelClassifier):
     """The workflow of ilastik with scikit-image's filters: intensity, edges, texture at several scales, 100 trees."""
 
-    def __init__(self, *, sized: bool = False) -> None:
-        self.sized = sized
+    def __init__(self, *, ruled: bool = False) -> None:
+        self.ruled = ruled
 
     def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:
         from sklearn.ensemble import RandomForestClassifier
@@ -252,7 +254,7 @@ FITTED: dict[str, Callable[[], Contender]] = {
     "zero-shot": lambda: UPaint("generalist-fast", 0),
     "zero-shot-wide": lambda: UPaint("generalist", 0),
     "forest": Forest,
-    "forest-sized": lambda: Forest(sized=True),
+    "forest-ruled": lambda: Forest(ruled=True),
     "convpaint-gaussian": lambda: Convpaint("gaussian"),
     "convpaint-gaussian-pyramid": lambda: Convpaint("gaussian", [1, 2, 4, 8]),
     "convpaint-vgg16": lambda: Convpaint("vgg16"),
@@ -267,7 +269,7 @@ WORDS = {
     "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",
     "zero-shot-wide": "U-Paint, generalist, zero-shot at the scale found",
     "forest": "random forest on filters (as ilastik)",
-    "forest-sized": "the same, and U-Paint's rule for the smallest object",
+    "forest-ruled": "the same, and U-Paint's rules for what is left out",
     "convpaint-gaussian": "Convpaint, gaussian",
     "convpaint-gaussian-pyramid": "Convpaint, gaussian at four scales",
     "convpaint-vgg16": "Convpaint, VGG16",

@@ -215,6 +215,17 @@ class ObjectSettings(Checked):
         low=-1,
         high=10**9,
     )
+    least_sure: int = parameter(
+        -1,
+        label="Least sure object",
+        tip=(
+            "Objects that the model is less sure of (their mean score) are left out. -1: those below four fifths of the"
+            " usual one of the objects that were painted."
+        ),
+        unit="%",
+        low=-1,
+        high=100,
+    )
     fill_holes: bool = parameter(True, label="Fill holes", tip="Close holes inside objects.")
     split: bool = parameter(False, label="Split touching", tip="Cut objects at their necks (watershed).")
 

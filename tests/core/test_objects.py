@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_upaint.core.objects import label_scores, smallest_object, usual_size
+from napari_upaint.core.objects import label_scores
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import ObjectSettings
 
@@ -185,28 +185,3 @@ def test_scores_are_never_changed():
     for kind in ("objects", "classes"):
         label_scores(scores, kind=kind, border=True, settings=ObjectSettings(split=True))
     np.testing.assert_array_equal(scores, before)
-
-
-def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise():
-    assert smallest_object(ObjectSettings(), 1000) == 100
-    assert smallest_object(ObjectSettings(), 0) == smallest_object(ObjectSettings(), 50) == 20
-    assert smallest_object(ObjectSettings(smallest=7), 1000) == 7
-    mask = np.zeros((40, 60), bool)
-    mask[2:32, 2:32], mask[10:18, 40:50] = True, True  # 900 and 80 px
-    found = [
-        label_scores(scores_of(mask), kind="objects", border=False, settings=ObjectSettings(), usual=usual).max()
-        for usual in (0, 700, 900)
-    ]
-    assert found == [2, 2, 1]
-
-
-def test_the_usual_size_is_that_of_what_was_painted():
-    labels = np.zeros((50, 50), int)
-    labels[:20, :20], labels[30:40, :10], labels[:4, 45:] = 1, 2, 3  # 400, 100, 20 px
-    painted = np.zeros_like(labels)
-    painted[5, 2:30], painted[35, 3:6] = 9, 4  # partly beside the object
-    assert usual_size(labels, painted) == 250
-    painted[8, 4:8] = 5  # two painted ones that run together are one
-    assert usual_size(labels, painted) == 250
-    painted[:] = -1
-    assert usual_size(labels, painted) == 0.0

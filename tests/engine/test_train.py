@@ -9,6 +9,7 @@ import torch
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
+from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine import trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.predict import segment_plane, whole
@@ -251,15 +252,24 @@ def test_the_model_knows_how_large_the_painted_objects_are(sample, truth, scale)
     assert usual / 2 < result.model.header.object_size < 2 * usual
 
 
-def test_the_size_of_classes_is_no_size_of_objects(classes, start):
-    assert run([classes], start, "classes", steps=2)[1].model.header.object_size == 0
+def test_the_model_knows_how_sure_it_is_of_the_painted_objects(sample):
+    _, result = run([sample], steps=100, scale=1.0, learning_rate=6e-3)
+    usual = result.model.header.usual_object
+    assert 0.5 < usual.score < 1
+    *_, found = segment_plane(sample.image, sample.normalization, result.model, device="cpu")
+    kept = found.labels > 0
+    assert found.usual == usual and 1 - found.scores[0][kept].mean() > 0.8 * usual.score
+
+
+def test_classes_are_not_like_a_usual_object(classes, start):
+    assert run([classes], start, "classes", steps=2)[1].model.header.usual_object == UNKNOWN
 
 
 def test_specks_are_left_out_by_the_size_that_was_learnt(sample, start):
     _, result = run([sample], start, steps=2)
     header = replace(result.model.header, object_size=1e7)
     *_, found = segment_plane(sample.image, sample.normalization, replace(result.model, header=header), device="cpu")
-    assert not found.labels.any() and found.object_size == 1e7
+    assert not found.labels.any() and found.usual.size == 1e7
 
 
 def test_a_start_that_was_never_asked_is_led_by_the_first_guess(sample, bundled):

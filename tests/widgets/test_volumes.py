@@ -8,6 +8,7 @@ import pytest
 
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import box_region
+from napari_upaint.core.usual_object import Usual
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import AnnotationError, UserError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
@@ -336,14 +337,13 @@ def test_scores_of_volumes_and_planes_are_kept_apart():
     a, b = ObjectSettings(), ObjectSettings(smallest=5)
     cache = ScoreCache(np.zeros((2, 2, 3, 4, 5), np.float16), ("background", "object"), "objects")
     nothing = np.zeros((3, 4, 5), np.int32)
-    cache.put(
-        (1,), PlaneResult(nothing, np.ones((2, 3, 4, 5), np.float16), cache.names, nothing.astype(np.float16), 70.0), a
-    )
+    ones, spread, usual = np.ones((2, 3, 4, 5), np.float16), nothing.astype(np.float16), Usual(70.0, 0.9)
+    cache.put((1,), PlaneResult(nothing, ones, cache.names, spread, usual), a)
     assert set(cache.planes) == set(cache.spreads) == {(1, 0), (1, 1), (1, 2)}
     assert cache.stale(b) == [(1,)] and cache.stale(a) == [] and cache.made_with((1,)) is a
     cache.remade((1,), b)
     assert cache.stale(b) == []
-    assert cache.sizes[(1,)] == 70.0
+    assert cache.usual[(1,)] == usual
     cache.put((1, 1), PlaneResult(nothing[0], np.zeros((2, 4, 5), np.float16), cache.names), a)
     assert cache.stale(b) == [(1, 1)]
     assert sorted(cache.stale(ObjectSettings(smallest=7))) == [(1, 0), (1, 1), (1, 2)]

@@ -6,44 +6,15 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_upaint.core.usual_object import UNKNOWN, Usual, least_score, object_scores, smallest_object
 from napari_upaint.settings import Kind, ObjectSettings
 
 # Borders are drawn about so wide on each object; objects grow back over them.
 _BORDER = 2
-# Objects of a model that knows no usual size are left out below so many pixels; of another one below this share of it.
-_SMALLEST, _SMALLEST_SHARE = 20, 0.1
-
-
-def smallest_object(settings: ObjectSettings, usual: float) -> int:
-    """Return below how many pixels objects are left out: as the settings say, or by the usual size (0: unknown)."""
-    if settings.smallest >= 0:
-        return settings.smallest
-    return max(_SMALLEST, round(_SMALLEST_SHARE * usual))
-
-
-def usual_size(labels: np.ndarray, painted: np.ndarray) -> float:
-    """Return the median size of the objects that were painted, as they were found; 0 where none was.
-
-    Specks that a model finds beside them are seldom painted, so that this tells one from the other.
-
-    Parameters
-    ----------
-    labels : numpy.ndarray
-        Objects found, ([Z,] Y, X), 0 background.
-    painted : numpy.ndarray
-        Integers, same shape: above 0 painted as that object.
-    """
-    sizes = np.bincount(labels.ravel())
-    where = (painted > 0) & (labels > 0)
-    pairs, counts = np.unique(np.stack([painted[where], labels[where]]), axis=1, return_counts=True)
-    most: dict[int, int] = {}
-    for index in np.argsort(counts):  # of each painted object the one found that holds most of its paint
-        most[int(pairs[0, index])] = int(pairs[1, index])
-    return float(np.median(sizes[sorted(set(most.values()))])) if most else 0.0
 
 
 def label_scores(
-    scores: np.ndarray, *, kind: Kind, border: bool, settings: ObjectSettings, usual: float = 0.0
+    scores: np.ndarray, *, kind: Kind, border: bool, settings: ObjectSettings, usual: Usual = UNKNOWN
 ) -> np.ndarray:
     """Turn scores into labels.
 
@@ -54,8 +25,8 @@ def label_scores(
     kind : {"objects", "classes"}
     border : bool
     settings : ObjectSettings
-    usual : float
-        Usual size of an object, px, for settings that leave the smallest one to it; 0: unknown.
+    usual : Usual
+        An object as usual, for settings that leave it to that which objects are left out.
 
     Returns
     -------
@@ -64,7 +35,7 @@ def label_scores(
     """
     scores, smallest = np.asarray(scores, np.float32), smallest_object(settings, usual)
     if kind == "objects":
-        return _objects(scores, border, settings, smallest)
+        return _objects(scores, border, settings, smallest, least_score(settings, usual))
     classes = scores[1:-1] if border else scores[1:]
     best = classes.argmax(0).astype(np.int32) + 1
     # Any class against background first: with many classes none of them need reach the threshold alone.
@@ -75,7 +46,7 @@ def label_scores(
     return best
 
 
-def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smallest: int) -> np.ndarray:
+def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smallest: int, least: float) -> np.ndarray:
     inside = scores[1:-1].sum(0) if border else scores[1:].sum(0)
     labels = ndimage.label(inside >= settings.threshold)[0].astype(np.int32)
     if settings.split:
@@ -85,6 +56,8 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smalles
         _grow(labels, scores[0] < 1 - settings.threshold, _BORDER)
     if settings.fill_holes:
         _fill(labels)
+    if least > 0:
+        labels[(object_scores(labels, scores) < least)[labels]] = 0
     return _renumbered(labels, smallest)
 
 

@@ -71,8 +71,8 @@ def segment_plane(
     if found is None:
         return
     scores, apart = found
-    labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=header.object_size)
-    yield PlaneResult(labels, scores.astype(np.float16), header.output_names, apart, header.object_size)
+    labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=header.usual_object)
+    yield PlaneResult(labels, scores.astype(np.float16), header.output_names, apart, header.usual_object)
 
 
 def _check(image: np.ndarray, header: ModelHeader) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
+from napari_upaint.core.usual_object import UNKNOWN, Usual
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import Kind, ObjectSettings
 
@@ -88,15 +89,15 @@ class PlaneResult:
         ("background", class names ..., and "border" where the model knows borders).
     spread : numpy.ndarray or None
         float16, axes (Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
-    object_size : float
-        Usual size of an object, px, as the model knows it; 0: unknown.
+    usual : Usual
+        What the model knows of the objects that it was painted with.
     """
 
     labels: np.ndarray
     scores: np.ndarray
     names: tuple[str, ...]
     spread: np.ndarray | None = None
-    object_size: float = 0.0
+    usual: Usual = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

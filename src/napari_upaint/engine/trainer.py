@@ -10,8 +10,9 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from napari_upaint.core.objects import label_scores, usual_size
+from napari_upaint.core.objects import label_scores
 from napari_upaint.core.sample import Sample
+from napari_upaint.core.usual_object import UNKNOWN, Usual, usual_object
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
@@ -208,18 +209,21 @@ class Trainer:
         seconds, granted = self.budget.spent, self.budget.seconds
         return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)
 
-    def _object_size(self) -> float:
-        """Return the usual size of the painted objects as the network finds them, in pixels of the images."""
+    def _usual_object(self) -> Usual:
+        """Return what the painted objects are like as the network finds them, sizes in pixels of the images."""
         if not self.step:  # nothing was learnt; who pressed Stop does not wait for what is known
-            return self.header.object_size
-        found = [] if self.header.kind == "classes" or self.network.ndim == 3 else self.prepared
-        sizes = []
-        for one in found:
+            return self.header.usual_object
+        found = []
+        for one in [] if self.header.kind == "classes" or self.network.ndim == 3 else self.prepared:
             scores = whole(self.average.eval(), one.image)
-            labels = label_scores(scores, kind="objects", border=self.border, settings=ObjectSettings(smallest=0))
+            settings = ObjectSettings(smallest=0, least_sure=0)
+            labels = label_scores(scores, kind="objects", border=self.border, settings=settings)
             assert one.objects is not None
-            sizes.append(usual_size(labels, one.objects) / self.scale**2)
-        return float(np.median(sizes)) if sizes else 0.0
+            found.append(usual_object(labels, scores, one.objects))
+        if not found:
+            return UNKNOWN
+        size, score = (float(np.median([getattr(one, name) for one in found])) for name in ("size", "score"))
+        return Usual(size / self.scale**2, score)
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
@@ -227,6 +231,7 @@ class Trainer:
         if kept.state is not None:
             self.average.load_state_dict(kept.state)
         improved = kept.better if self.start is not None else kept.state is not None
+        usual = self._usual_object()
         training = {
             **asdict(self.settings),
             "weights": asdict(self.weights),
@@ -245,7 +250,8 @@ class Trainer:
             self.header,
             name=name,
             scale=self.scale,
-            object_size=self._object_size(),
+            object_size=usual.size,
+            object_score=usual.score,
             training=training,
             provenance=origin,
         )

@@ -24,7 +24,13 @@ from qtpy.QtWidgets import (
 _LONGEST_LABEL = "Elastic deformation"
 _MOST_INT = 2**31 - 1
 # How units are said in a tooltip.
-_UNITS = {"px": "pixels (px)", "s": "seconds (s)", "µm": "micrometres (µm)", "nm": "nanometres (nm)"}
+_UNITS = {
+    "px": "pixels (px)",
+    "s": "seconds (s)",
+    "µm": "micrometres (µm)",
+    "nm": "nanometres (nm)",
+    "%": "per cent (%)",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.linking import adopt
 from napari_upaint.core.objects import label_scores
+from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.errors import UserError
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
@@ -73,7 +74,7 @@ class Relabelling(QObject):
 
 def _label(plane: SegmentedPlane, settings: ObjectSettings, before: np.ndarray | None) -> np.ndarray:
     cache = plane.cache
-    usual = cache.sizes.get(plane.index, 0.0)
+    usual = cache.usual.get(plane.index, UNKNOWN)
     labels = label_scores(
         cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings, usual=usual
     )

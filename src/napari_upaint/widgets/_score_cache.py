@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_upaint.core.usual_object import Usual
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind, ObjectSettings
 
@@ -27,8 +28,8 @@ class ScoreCache:
         How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
     turns : dict
         How often each plane was predicted.
-    sizes : dict
-        Usual size of an object, px, as the model knew it that predicted a plane or volume.
+    usual : dict
+        What the model that predicted a plane or volume knew of the objects that it was painted with.
     volumes : set
         Indices of the volumes that were segmented at once; each of their slices is a plane, too.
     """
@@ -39,7 +40,7 @@ class ScoreCache:
     planes: dict[tuple[int, ...], ObjectSettings] = field(default_factory=dict)
     spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
     turns: dict[tuple[int, ...], int] = field(default_factory=dict)
-    sizes: dict[tuple[int, ...], float] = field(default_factory=dict)
+    usual: dict[tuple[int, ...], Usual] = field(default_factory=dict)
     volumes: set[tuple[int, ...]] = field(default_factory=set)
 
     @property
@@ -65,7 +66,7 @@ class ScoreCache:
         """Keep what was predicted of a plane or volume, and the settings that its labels were made with."""
         scores, spread = result.scores, result.spread
         self.plane(index)[...] = scores
-        self.sizes[index] = result.object_size
+        self.usual[index] = result.usual
         if scores.ndim == 4:
             self.volumes.add(index)
             for z in range(scores.shape[1]):

@@ -1,0 +1,84 @@
+"""What painted objects are like, as a model finds them, and what is left out because it is unlike them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_upaint.settings import ObjectSettings
+
+# Smaller objects are left out where nothing is known; else below this share of the usual size. Of the usual score, too:
+# all shares chosen by measurement, see docs/design.md.
+_SMALLEST, _SMALLEST_SHARE, _LEAST_SURE_SHARE = 20, 0.1, 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """An object as usual.
+
+    Attributes
+    ----------
+    size : float
+        Median size, px; 0: unknown.
+    score : float
+        Median of the objects' mean scores of being no background, 0..1; 0: unknown.
+    """
+
+    size: float = 0.0
+    score: float = 0.0
+
+
+UNKNOWN = Usual()
+
+
+def smallest_object(settings: ObjectSettings, usual: Usual) -> int:
+    """Return below how many pixels objects are left out: as the settings say, or by the usual size."""
+    if settings.smallest >= 0:
+        return settings.smallest
+    return max(_SMALLEST, round(_SMALLEST_SHARE * usual.size))
+
+
+def least_score(settings: ObjectSettings, usual: Usual) -> float:
+    """Return below which mean score objects are left out: as the settings say, or by the usual score; 0: none are."""
+    return settings.least_sure / 100 if settings.least_sure >= 0 else _LEAST_SURE_SHARE * usual.score
+
+
+def object_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return each label's mean score of being no background, float64, (highest label + 1,); of missing ones 1.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Objects, ([Z,] Y, X), 0 background.
+    scores : numpy.ndarray
+        (K, [Z,] Y, X), background first.
+    """
+    flat = labels.ravel()
+    return 1 - np.bincount(flat, weights=scores[0].ravel()) / np.maximum(1, np.bincount(flat))
+
+
+def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) -> Usual:
+    """Return what the objects that were painted are like, as they were found; `UNKNOWN` where none was.
+
+    Specks and doubtful objects that a model finds beside them are seldom painted: this tells one from the other.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Objects found, ([Z,] Y, X), 0 background.
+    scores : numpy.ndarray
+        That they were made of, (K, [Z,] Y, X), background first.
+    painted : numpy.ndarray
+        Integers, shape of `labels`: above 0 painted as that object.
+    """
+    where = (painted > 0) & (labels > 0)
+    pairs, counts = np.unique(np.stack([painted[where], labels[where]]), axis=1, return_counts=True)
+    most: dict[int, int] = {}
+    for index in np.argsort(counts):  # of each painted object the one found that holds most of its paint
+        most[int(pairs[0, index])] = int(pairs[1, index])
+    if not most:
+        return UNKNOWN
+    found = sorted(set(most.values()))
+    sizes, means = np.bincount(labels.ravel())[found], object_scores(labels, scores)[found]
+    return Usual(float(np.median(sizes)), float(np.median(means)))
