@@ -219,8 +219,8 @@ class ObjectSettings(Checked):
         -1,
         label="Least sure object",
         tip=(
-            "Objects that the model is less sure of (their mean score) are left out. -1: those below four fifths of the"
-            " usual one of the objects that were painted."
+            "Objects that the model is less sure of (their mean score) are left out. -1: those below four fifths of"
+            " what is usual for painted objects, but none like those."
         ),
         unit="%",
         low=-1,

@@ -10,7 +10,7 @@ from napari_upaint.core.usual_object import (
     UNKNOWN,
     Usual,
     least_score,
-    object_scores,
+    mean_scores,
     smallest_object,
     usual_object,
 )
@@ -35,15 +35,16 @@ def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise
     assert [count(scores_of(mask), ObjectSettings(), Usual(size)) for size in (0, 700, 900)] == [2, 2, 1]
 
 
-def test_doubtful_objects_are_left_out_by_the_usual_score_unless_the_settings_say_otherwise():
-    assert least_score(ObjectSettings(), Usual(score=0.9)) == pytest.approx(0.72)
-    assert least_score(ObjectSettings(), UNKNOWN) == least_score(ObjectSettings(least_sure=0), Usual(score=0.9)) == 0
-    assert least_score(ObjectSettings(least_sure=65), Usual(score=0.9)) == 0.65
+def test_doubtful_objects_are_left_out_unless_the_settings_say_otherwise():
+    assert least_score(ObjectSettings(), Usual(least_score=0.7)) == 0.7
+    assert least_score(ObjectSettings(), UNKNOWN) == 0
+    assert least_score(ObjectSettings(least_sure=0), Usual(least_score=0.7)) == 0
+    assert least_score(ObjectSettings(least_sure=65), Usual(least_score=0.7)) == 0.65
     sure = np.zeros((40, 60))
     sure[2:22, 2:22], sure[2:22, 30:50] = 0.9, 0.7
     scores = scores_of(sure > 0, sure)
-    for usual, least, left in ((0, -1, 2), (0.9, -1, 1), (0.85, -1, 2), (0.9, 0, 2), (0, 71, 1), (0, 91, 0)):
-        assert count(scores, ObjectSettings(least_sure=least), Usual(score=usual)) == left
+    for usual, least, left in ((0, -1, 2), (0.72, -1, 1), (0.68, -1, 2), (0.72, 0, 2), (0, 71, 1), (0, 91, 0)):
+        assert count(scores, ObjectSettings(least_sure=least), Usual(least_score=usual)) == left
 
 
 def test_classes_are_no_objects():
@@ -73,18 +74,28 @@ def test_what_is_left_is_as_sure_as_asked_and_all_of_that_is_left(seed, percent)
 def test_the_score_of_an_object_is_its_mean():
     labels = np.array([[0, 1, 1], [3, 3, 0]])
     scores = np.array([[[0.9, 0.1, 0.3], [0.5, 0.7, 1.0]]])
-    np.testing.assert_allclose(object_scores(labels, scores), [0.05, 0.8, 1, 0.4])
+    np.testing.assert_allclose(mean_scores(labels, scores), [0.05, 0.8, 1, 0.4])
 
 
 def test_the_usual_object_is_that_of_what_was_painted():
     labels = np.zeros((50, 50), int)
     labels[:20, :20], labels[30:40, :10], labels[:4, 45:] = 1, 2, 3  # 400, 100, 20 px
-    scores = scores_of(labels > 0, np.choose(labels, [0, 0.9, 0.7, 0.5]))
+    scores = scores_of(labels > 0, np.choose(labels, [0, 0.9, 0.8, 0.5]))
     painted = np.zeros_like(labels)
     painted[5, 2:30], painted[35, 3:6] = 9, 4  # partly beside the object
     usual = usual_object(labels, scores, painted)
-    assert usual.size == 250 and usual.score == pytest.approx(0.8)
+    assert usual.size == 250 and usual.least_score == pytest.approx(0.8 * 0.85)
     painted[8, 4:8] = 5  # two painted ones that run together are one
     assert usual_object(labels, scores, painted) == usual
     painted[:] = -1
     assert usual_object(labels, scores, painted) == UNKNOWN
+
+
+@given(st.lists(st.floats(0.5, 1), min_size=1, max_size=9))
+def test_no_painted_object_is_left_out(sure):
+    labels = np.repeat(np.arange(2 * len(sure) + 1), 30).reshape(-1, 5) // 2
+    labels[::12] = 0
+    scores = scores_of(labels > 0, np.array([0, *sure])[labels])
+    usual = usual_object(labels, scores, labels)
+    assert 0 < usual.least_score <= 0.8 * np.median(sure) + 1e-6
+    assert count(scores, ObjectSettings(smallest=0), usual) == count(scores, ObjectSettings(smallest=0))

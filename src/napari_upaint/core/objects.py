@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_upaint.core.usual_object import UNKNOWN, Usual, least_score, object_scores, smallest_object
+from napari_upaint.core.usual_object import UNKNOWN, Usual, least_score, mean_scores, smallest_object
 from napari_upaint.settings import Kind, ObjectSettings
 
 # Borders are drawn about so wide on each object; objects grow back over them.
@@ -57,7 +57,7 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smalles
     if settings.fill_holes:
         _fill(labels)
     if least > 0:
-        labels[(object_scores(labels, scores) < least)[labels]] = 0
+        labels[(mean_scores(labels, scores) < least)[labels]] = 0
     return _renumbered(labels, smallest)
 
 

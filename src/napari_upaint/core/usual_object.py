@@ -8,9 +8,12 @@ import numpy as np
 
 from napari_upaint.settings import ObjectSettings
 
-# Smaller objects are left out where nothing is known; else below this share of the usual size. Of the usual score, too:
-# all shares chosen by measurement, see docs/design.md.
-_SMALLEST, _SMALLEST_SHARE, _LEAST_SURE_SHARE = 20, 0.1, 0.8
+# Smaller objects are left out where nothing is known; else below this share of the usual size. Both shares were chosen
+# by measurement, see docs/design.md.
+_SMALLEST, _SMALLEST_SHARE = 20, 0.1
+# Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
+# wants to paint an object and see it vanish.
+_SURE_SHARE, _LOWEST_SHARE = 0.8, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,12 @@ class Usual:
     ----------
     size : float
         Median size, px; 0: unknown.
-    score : float
-        Median of the objects' mean scores of being no background, 0..1; 0: unknown.
+    least_score : float
+        Objects below this mean score of being no background, 0..1, are unlike it; 0: unknown.
     """
 
     size: float = 0.0
-    score: float = 0.0
+    least_score: float = 0.0
 
 
 UNKNOWN = Usual()
@@ -40,11 +43,11 @@ def smallest_object(settings: ObjectSettings, usual: Usual) -> int:
 
 
 def least_score(settings: ObjectSettings, usual: Usual) -> float:
-    """Return below which mean score objects are left out: as the settings say, or by the usual score; 0: none are."""
-    return settings.least_sure / 100 if settings.least_sure >= 0 else _LEAST_SURE_SHARE * usual.score
+    """Return below which mean score objects are left out: as the settings say, or as usual; 0: none are."""
+    return settings.least_sure / 100 if settings.least_sure >= 0 else usual.least_score
 
 
-def object_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def mean_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return each label's mean score of being no background, float64, (highest label + 1,); of missing ones 1.
 
     Parameters
@@ -80,5 +83,6 @@ def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) ->
     if not most:
         return UNKNOWN
     found = sorted(set(most.values()))
-    sizes, means = np.bincount(labels.ravel())[found], object_scores(labels, scores)[found]
-    return Usual(float(np.median(sizes)), float(np.median(means)))
+    sizes, means = np.bincount(labels.ravel())[found], mean_scores(labels, scores)[found]
+    least = min(_SURE_SHARE * np.median(means), _LOWEST_SHARE * means.min())
+    return Usual(float(np.median(sizes)), float(least))

@@ -219,11 +219,12 @@ class Trainer:
             settings = ObjectSettings(smallest=0, least_sure=0)
             labels = label_scores(scores, kind="objects", border=self.border, settings=settings)
             assert one.objects is not None
-            found.append(usual_object(labels, scores, one.objects))
+            if (usual := usual_object(labels, scores, one.objects)) != UNKNOWN:
+                found.append(usual)
         if not found:
             return UNKNOWN
-        size, score = (float(np.median([getattr(one, name) for one in found])) for name in ("size", "score"))
-        return Usual(size / self.scale**2, score)
+        size = float(np.median([one.size for one in found])) / self.scale**2
+        return Usual(size, min(one.least_score for one in found))
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
@@ -251,7 +252,7 @@ class Trainer:
             name=name,
             scale=self.scale,
             object_size=usual.size,
-            object_score=usual.score,
+            least_score=usual.least_score,
             training=training,
             provenance=origin,
         )

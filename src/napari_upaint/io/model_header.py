@@ -45,9 +45,10 @@ class ModelHeader:
         Factor by which images are resized before the network sees them.
     spacing : tuple of float or None
         Physical size of a pixel, ([Z,] Y, X), of the images it was trained on, or None where unknown.
-    object_size, object_score : float
-        Of the painted objects as the model finds them: median size, in pixels (voxels) of the images, and median of the
-        mean scores; 0 where unknown.
+    object_size : float
+        Median size of the painted objects, in pixels (voxels) of the images; 0 where unknown.
+    least_score : float
+        Objects that have a lower mean score are unlike the painted ones, see `core.usual_object`; 0 where unknown.
     training, provenance : mapping
         Settings, hashes, versions, seed, metrics: anything that JSON holds.
     """
@@ -62,14 +63,14 @@ class ModelHeader:
     normalization: str = "percentiles 1 and 99.8 of each channel of the whole image become 0 and 1, clipped to -1..3"
     spacing: tuple[float, ...] | None = None
     object_size: float = 0.0
-    object_score: float = 0.0
+    least_score: float = 0.0
     training: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def usual_object(self) -> Usual:
         """What the painted objects are like."""
-        return Usual(self.object_size, self.object_score)
+        return Usual(self.object_size, self.least_score)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -134,7 +135,7 @@ def _check_header(header: ModelHeader) -> None:
     _expect(isinstance(header.border, bool), "border", header.border)
     _expect(header.kind in get_args(Kind), "kind", header.kind)
     _expect(_is_number(header.scale) and header.scale > 0, "scale", header.scale)
-    for name in ("object_size", "object_score"):
+    for name in ("object_size", "least_score"):
         _expect(_is_number(value := getattr(header, name)) and value >= 0, name, value)
     steps: Any = header.spacing
     _expect(steps is None or (isinstance(steps, tuple) and all(map(_is_number, steps))), "spacing", steps)
