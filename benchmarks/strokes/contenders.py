@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_upaint.core.labels import FIRST
 from napari_upaint.core.normalize import measure
-from napari_upaint.core.objects import label_scores
-from napari_upaint.core.usual_object import UNKNOWN, usual_object
+from napari_upaint.core.objects import find_usual, label_scores
+from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.settings import Kind, ObjectSettings, TrainSettings
 
 THREADS = 2
@@ -114,9 +114,7 @@ class _PixelClassifier:
         classes = np.minimum(annotation, FIRST) if kind == "objects" else annotation
         self.learn(_gray(image), classes.astype(np.uint8))
         if self.ruled and kind == "objects":
-            scores, settings = self.scores(image), ObjectSettings(smallest=0, least_sure=0)
-            found = label_scores(scores, kind=kind, border=False, settings=settings)
-            self.usual = usual_object(found, scores, np.where(annotation >= FIRST, annotation, 0))
+            self.usual = find_usual(self.scores(image), np.where(annotation >= FIRST, annotation, 0), border=False)
         return {}
 
     def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_upaint.core.usual_object import UNKNOWN, Usual, least_score, mean_scores, smallest_object
+from napari_upaint.core.usual_object import UNKNOWN, Usual, least_score, mean_scores, smallest_object, usual_object
 from napari_upaint.settings import Kind, ObjectSettings
 
 # Borders are drawn about so wide on each object; objects grow back over them.
@@ -44,6 +44,22 @@ def label_scores(
         mask = best == value
         best[mask & ~_cleaned(mask, smallest)] = 0
     return best
+
+
+def find_usual(scores: np.ndarray, painted: np.ndarray, *, border: bool) -> Usual:
+    """Return what the painted objects are like among all that scores hold, see `usual_object`.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        (K, [Z,] Y, X), as for `label_scores`.
+    painted : numpy.ndarray
+        Integers, ([Z,] Y, X): above 0 painted as that object.
+    border : bool
+    """
+    everything = ObjectSettings(smallest=0, least_sure=0)
+    labels = label_scores(scores, kind="objects", border=border, settings=everything)
+    return usual_object(labels, scores, painted)
 
 
 def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smallest: int, least: float) -> np.ndarray:

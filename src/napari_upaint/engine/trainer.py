@@ -10,9 +10,9 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from napari_upaint.core.objects import label_scores
+from napari_upaint.core.objects import find_usual
 from napari_upaint.core.sample import Sample
-from napari_upaint.core.usual_object import UNKNOWN, Usual, usual_object
+from napari_upaint.core.usual_object import UNKNOWN, Usual
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
@@ -33,7 +33,7 @@ from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
 from napari_upaint.io.provenance import provenance
-from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, TrainSettings, WeightSettings
+from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 # Where the first guess is not what the start knew, the network has to be moved there: chosen by measurement, see
 # docs/design.md.
@@ -213,18 +213,18 @@ class Trainer:
         """Return what the painted objects are like as the network finds them, sizes in pixels of the images."""
         if not self.step:  # nothing was learnt; who pressed Stop does not wait for what is known
             return self.header.usual_object
-        found = []
-        for one in [] if self.header.kind == "classes" or self.network.ndim == 3 else self.prepared:
-            scores = whole(self.average.eval(), one.image)
-            settings = ObjectSettings(smallest=0, least_sure=0)
-            labels = label_scores(scores, kind="objects", border=self.border, settings=settings)
-            assert one.objects is not None
-            if (usual := usual_object(labels, scores, one.objects)) != UNKNOWN:
-                found.append(usual)
+        if self.header.kind == "classes" or self.network.ndim == 3:
+            return UNKNOWN
+        every = [self._usual_of(one) for one in self.prepared]
+        found = [one for one in every if one != UNKNOWN]
         if not found:
             return UNKNOWN
         size = float(np.median([one.size for one in found])) / self.scale**2
         return Usual(size, min(one.least_score for one in found))
+
+    def _usual_of(self, prepared: Prepared) -> Usual:
+        assert prepared.objects is not None
+        return find_usual(whole(self.average.eval(), prepared.image), prepared.objects, border=self.border)
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
