@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_upaint.core.labels import FIRST
+from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.objects import find_usual, label_scores
 from napari_upaint.core.usual_object import UNKNOWN
@@ -113,8 +113,9 @@ class _PixelClassifier:
         # Objects are one class to them: which stroke belongs to which object is nothing they could use.
         classes = np.minimum(annotation, FIRST) if kind == "objects" else annotation
         self.learn(_gray(image), classes.astype(np.uint8))
-        if self.ruled and kind == "objects":
-            self.usual = find_usual(self.scores(image), np.where(annotation >= FIRST, annotation, 0), border=False)
+        if self.ruled:
+            painted = np.maximum(annotation.astype(np.int32) - BACKGROUND, 0)
+            self.usual = find_usual(self.scores(image), painted, kind=kind, border=False)
         return {}
 
     def learn(self, image: np.ndarray, annotation: np.ndarray) -> None:

@@ -166,11 +166,29 @@ def test_classes_with_a_border_leave_it_as_background():
     np.testing.assert_array_equal(found, [[0, 1]])
 
 
-def test_small_patches_of_a_class_become_background():
-    classes = disc(30, 20, 10) * 1 + disc(30, 60, 10) * 2 + disc(5, 5, 1) * 2
+def test_small_patches_of_a_class_become_what_is_around_them():
+    patches = disc(5, 5, 1) | disc(30, 20, 1)  # one in the background, one in the other class
+    classes = np.where(patches, 2, disc(30, 20, 10) * 1 + disc(30, 60, 10) * 2)
     scores = np.stack([classes == value for value in range(3)]).astype(np.float32)
     found = label_scores(scores, kind="classes", border=False, settings=ObjectSettings(smallest=20))
-    np.testing.assert_array_equal(found, np.where(disc(5, 5, 1), 0, classes))
+    np.testing.assert_array_equal(found, disc(30, 20, 10) * 1 + disc(30, 60, 10) * 2)
+
+
+@given(st.integers(0, 1000), st.integers(0, 30), st.integers(0, 1))
+def test_no_small_patch_of_a_class_is_left(seed, smallest, volume):
+    rng = np.random.default_rng(seed)
+    scores = np.moveaxis(rng.dirichlet([2, 1, 1], (4,) * volume + (12, 15)), -1, 0).astype(np.float32)
+
+    def found(least):
+        return label_scores(scores, kind="classes", border=False, settings=ObjectSettings(smallest=least))
+
+    every, kept = found(0), found(smallest)
+    for value in (1, 2):
+        assert (np.bincount(ndimage.label(kept == value)[0].ravel())[1:] >= smallest).all()
+        parts = ndimage.label(every == value)[0]
+        large = np.bincount(parts.ravel())[parts] >= smallest
+        assert (kept[large & (parts > 0)] == value).all()
+    assert (kept[every == 0] == 0).all()
 
 
 def test_objects_of_several_classes_count_together():

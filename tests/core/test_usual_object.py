@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.core.objects import label_scores
+from napari_upaint.core.objects import find_usual, label_scores
 from napari_upaint.core.usual_object import (
     UNKNOWN,
     Usual,
@@ -30,6 +30,7 @@ def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise
     assert smallest_object(ObjectSettings(), Usual(1000)) == 100
     assert smallest_object(ObjectSettings(), UNKNOWN) == smallest_object(ObjectSettings(), Usual(50)) == 20
     assert smallest_object(ObjectSettings(smallest=7), Usual(1000)) == 7
+    assert [smallest_object(ObjectSettings(smallest=n), Usual(1000), shrunk=2) for n in (-1, 400)] == [25, 100]
     mask = np.zeros((40, 60), bool)
     mask[2:32, 2:32], mask[10:18, 40:50] = True, True  # 900 and 80 px
     assert [count(scores_of(mask), ObjectSettings(), Usual(size)) for size in (0, 700, 900)] == [2, 2, 1]
@@ -47,10 +48,37 @@ def test_doubtful_objects_are_left_out_unless_the_settings_say_otherwise():
         assert count(scores, ObjectSettings(least_sure=least), Usual(least_score=usual)) == left
 
 
-def test_classes_are_no_objects():
-    scores = scores_of(np.ones((9, 9), bool), 0.6)
-    found = label_scores(scores, kind="classes", border=False, settings=ObjectSettings(least_sure=90))
-    assert (found == 1).all()
+def class_scores(sure):
+    """Two classes: a large part of each, and one of 25 px of the second inside the first, of a given score."""
+    scores = np.zeros((3, 60, 90), np.float32)
+    scores[0], scores[1, 5:45, 5:45], scores[2, 5:45, 50:85] = 0.05, 0.95, 0.95
+    scores[1:, 20:25, 20:25] = np.array([0.95 - sure, sure])[:, None, None]
+    scores[0, scores.sum(0) < 0.5] = 1
+    return scores
+
+
+def test_of_classes_what_is_small_and_doubtful_takes_the_class_around_it():
+    def speck(sure, usual, **settings):
+        settings = ObjectSettings(**settings)
+        found = label_scores(class_scores(sure), kind="classes", border=False, settings=settings, usual=usual)
+        assert set(np.unique(found)) == {0, 1, 2} and (found == 0).sum() == 60 * 90 - 40 * 75
+        return found[22, 22]
+
+    usual = Usual(1400, 0.7)
+    assert speck(0.6, usual) == 1
+    assert speck(0.8, usual) == 2  # surely so, however small
+    assert speck(0.6, Usual(200, 0.7)) == 2  # not smaller than a tenth, however doubtful
+    assert speck(0.6, UNKNOWN) == 2 and speck(0.9, UNKNOWN, smallest=26) == 1
+    assert speck(0.6, usual, smallest=0) == speck(0.6, usual, least_sure=0) == speck(0.6, UNKNOWN, least_sure=90) == 2
+    assert speck(0.8, usual, least_sure=90) == 1
+
+
+def test_the_usual_part_of_a_class_is_that_of_what_was_painted():
+    scores, painted = class_scores(0.6), np.full((60, 90), -1)
+    painted[10, 10:30], painted[30, 60:80], painted[22, 20:22] = 1, 2, 1  # the last one wrong: nothing is found there
+    usual = find_usual(scores, painted, kind="classes", border=False)
+    assert usual.size == np.median([40 * 40 - 25, 40 * 35]) and usual.least_score == pytest.approx(0.8 * 0.95)
+    assert find_usual(scores, np.full((60, 90), -1), kind="classes", border=False) == UNKNOWN
 
 
 @given(st.integers(0, 1000), st.integers(0, 100))
@@ -73,14 +101,14 @@ def test_what_is_left_is_as_sure_as_asked_and_all_of_that_is_left(seed, percent)
 
 def test_the_score_of_an_object_is_its_mean():
     labels = np.array([[0, 1, 1], [3, 3, 0]])
-    scores = np.array([[[0.9, 0.1, 0.3], [0.5, 0.7, 1.0]]])
-    np.testing.assert_allclose(mean_scores(labels, scores), [0.05, 0.8, 1, 0.4])
+    scores = np.array([[0.1, 0.9, 0.7], [0.5, 0.3, 0.0]])
+    np.testing.assert_allclose(mean_scores(labels, scores), [0.05, 0.8, 0, 0.4])
 
 
 def test_the_usual_object_is_that_of_what_was_painted():
     labels = np.zeros((50, 50), int)
     labels[:20, :20], labels[30:40, :10], labels[:4, 45:] = 1, 2, 3  # 400, 100, 20 px
-    scores = scores_of(labels > 0, np.choose(labels, [0, 0.9, 0.8, 0.5]))
+    scores = np.choose(labels, [0, 0.9, 0.8, 0.5])
     painted = np.zeros_like(labels)
     painted[5, 2:30], painted[35, 3:6] = 9, 4  # partly beside the object
     usual = usual_object(labels, scores, painted)
@@ -96,6 +124,6 @@ def test_no_painted_object_is_left_out(sure):
     labels = np.repeat(np.arange(2 * len(sure) + 1), 30).reshape(-1, 5) // 2
     labels[::12] = 0
     scores = scores_of(labels > 0, np.array([0, *sure])[labels])
-    usual = usual_object(labels, scores, labels)
+    usual = usual_object(labels, scores[1], labels)
     assert 0 < usual.least_score <= 0.8 * np.median(sure) + 1e-6
     assert count(scores, ObjectSettings(smallest=0), usual) == count(scores, ObjectSettings(smallest=0))

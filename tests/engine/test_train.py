@@ -9,7 +9,6 @@ import torch
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine import trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.predict import segment_plane, whole
@@ -261,8 +260,12 @@ def test_the_model_knows_how_sure_it_is_of_the_painted_objects(sample):
     assert found.usual == usual and 1 - found.scores[0][kept].mean() > usual.least_score
 
 
-def test_classes_are_not_like_a_usual_object(classes, start):
-    assert run([classes], start, "classes", steps=2)[1].model.header.usual_object == UNKNOWN
+def test_the_model_knows_the_usual_part_of_a_class(sample, truth):
+    usual = float(np.median(np.bincount(truth.ravel())[1:]))
+    discs = replace(sample, annotation=np.minimum(sample.annotation, 2))
+    _, result = run([discs], kind="classes", steps=100, scale=1.0, learning_rate=6e-3)
+    found = result.model.header.usual_object
+    assert usual / 2 < found.size < 4 * usual and 0.3 < found.least_score < 0.8  # touching discs are one part
 
 
 def test_specks_are_left_out_by_the_size_that_was_learnt(sample, start):

@@ -14,7 +14,13 @@ _BORDER = 2
 
 
 def label_scores(
-    scores: np.ndarray, *, kind: Kind, border: bool, settings: ObjectSettings, usual: Usual = UNKNOWN
+    scores: np.ndarray,
+    *,
+    kind: Kind,
+    border: bool,
+    settings: ObjectSettings,
+    usual: Usual = UNKNOWN,
+    shrunk: float = 1.0,
 ) -> np.ndarray:
     """Turn scores into labels.
 
@@ -27,26 +33,29 @@ def label_scores(
     settings : ObjectSettings
     usual : Usual
         An object as usual, for settings that leave it to that which objects are left out.
+    shrunk : float
+        How many times smaller than the image the scores are, whose pixels sizes are given in.
 
     Returns
     -------
     numpy.ndarray
         int32, ([Z,] Y, X): objects 1.. in order of their first pixel, or classes 1.., 0 background.
     """
-    scores, smallest = np.asarray(scores, np.float32), smallest_object(settings, usual)
+    scores = np.asarray(scores, np.float32)
+    smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     if kind == "objects":
-        return _objects(scores, border, settings, smallest, least_score(settings, usual))
-    classes = scores[1:-1] if border else scores[1:]
-    best = classes.argmax(0).astype(np.int32) + 1
-    # Any class against background first: with many classes none of them need reach the threshold alone.
-    best[classes.sum(0) < settings.threshold] = 0
-    for value in range(1, len(classes) + 1):
-        mask = best == value
-        best[mask & ~_cleaned(mask, smallest)] = 0
+        return _objects(scores, border, settings, smallest, least)
+    best, sure = _classes(scores, border, settings.threshold)
+    parts = _parts(best)
+    sizes = np.bincount(parts.ravel(), minlength=1)
+    # Regions may be of any size: what is small for a painted one must be doubtful, too, or be a speck in any image.
+    unlike = (sizes < smallest) & (mean_scores(parts, sure) < least)
+    unlike |= sizes < smallest_object(settings, UNKNOWN, shrunk)
+    _give_up(best, parts, unlike)
     return best
 
 
-def find_usual(scores: np.ndarray, painted: np.ndarray, *, border: bool) -> Usual:
+def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: bool) -> Usual:
     """Return what the painted objects are like among all that scores hold, see `usual_object`.
 
     Parameters
@@ -54,12 +63,49 @@ def find_usual(scores: np.ndarray, painted: np.ndarray, *, border: bool) -> Usua
     scores : numpy.ndarray
         (K, [Z,] Y, X), as for `label_scores`.
     painted : numpy.ndarray
-        Integers, ([Z,] Y, X): above 0 painted as that object.
+        Integers, ([Z,] Y, X): above 0 painted as that object, or as that class.
+    kind : {"objects", "classes"}
     border : bool
     """
-    everything = ObjectSettings(smallest=0, least_sure=0)
-    labels = label_scores(scores, kind="objects", border=border, settings=everything)
-    return usual_object(labels, scores, painted)
+    scores, everything = np.asarray(scores, np.float32), ObjectSettings(smallest=0, least_sure=0)
+    if kind == "objects":
+        labels = label_scores(scores, kind=kind, border=border, settings=everything)
+        return usual_object(labels, 1 - scores[0], painted)
+    best, sure = _classes(scores, border, everything.threshold)
+    return usual_object(_parts(best), sure, np.where(painted == best, _parts(painted), 0))
+
+
+def _classes(scores: np.ndarray, border: bool, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the likeliest class of each pixel, 0 background, and its score."""
+    classes = scores[1:-1] if border else scores[1:]
+    best = classes.argmax(0).astype(np.int32) + 1
+    # Any class against background first: with many classes none of them need reach the threshold alone.
+    best[classes.sum(0) < threshold] = 0
+    return best, np.take_along_axis(scores, best[None], axis=0)[0]
+
+
+def _parts(classes: np.ndarray) -> np.ndarray:
+    """Return the connected parts of every class, numbered from 1."""
+    parts, count = np.zeros(classes.shape, np.int32), 0
+    for value in range(1, int(classes.max(initial=0)) + 1):
+        found, more = ndimage.label(classes == value)
+        np.copyto(parts, found + count, where=found > 0, casting="same_kind")
+        count += more
+    return parts
+
+
+def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None:
+    """Give parts the class, or the background, that most of their edge lies at, in place; others given up not asked."""
+    unlike[0] = False
+    kinds = int(classes.max(initial=0)) + 1
+    votes = np.zeros(len(unlike) * kinds, np.intp)
+    for axis in range(classes.ndim):
+        ahead, behind = ((slice(None),) * axis + (part,) for part in (slice(1, None), slice(None, -1)))
+        for of, beside in ((ahead, behind), (behind, ahead)):
+            at = unlike[parts[of]] & ~unlike[parts[beside]]
+            votes += np.bincount(parts[of][at] * np.intp(kinds) + classes[beside][at], minlength=len(votes))
+    given = unlike[parts]
+    classes[given] = votes.reshape(-1, kinds).argmax(1)[parts[given]]
 
 
 def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smallest: int, least: float) -> np.ndarray:
@@ -73,7 +119,7 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smalles
     if settings.fill_holes:
         _fill(labels)
     if least > 0:
-        labels[(mean_scores(labels, scores) < least)[labels]] = 0
+        labels[(mean_scores(labels, 1 - scores[0]) < least)[labels]] = 0
     return _renumbered(labels, smallest)
 
 
@@ -123,14 +169,6 @@ def _fill(labels: np.ndarray) -> None:
 
 def _within(inner: tuple[slice, ...], outer: tuple[slice, ...]) -> bool:
     return all(a.start > b.start and a.stop < b.stop for a, b in zip(inner, outer, strict=True))
-
-
-def _cleaned(mask: np.ndarray, smallest: int) -> np.ndarray:
-    """Return the mask without components below `smallest` pixels."""
-    labels, count = ndimage.label(mask)
-    keep = np.bincount(labels.ravel(), minlength=count + 1) >= smallest
-    keep[0] = False
-    return np.asarray(keep[labels])
 
 
 def _renumbered(labels: np.ndarray, smallest: int) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""What painted objects are like, as a model finds them, and what is left out because it is unlike them."""
+"""What painted objects are like, as a model finds them, and what is left out because it is unlike them.
+
+Of classes an object is a connected part of one class.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ class Usual:
     size : float
         Median size, px; 0: unknown.
     least_score : float
-        Objects below this mean score of being no background, 0..1, are unlike it; 0: unknown.
+        Objects below this mean score (of being no background; of classes of their class), 0..1, are unlike it; 0:
+        unknown.
     """
 
     size: float = 0.0
@@ -35,11 +39,13 @@ class Usual:
 UNKNOWN = Usual()
 
 
-def smallest_object(settings: ObjectSettings, usual: Usual) -> int:
-    """Return below how many pixels objects are left out: as the settings say, or by the usual size."""
-    if settings.smallest >= 0:
-        return settings.smallest
-    return max(_SMALLEST, round(_SMALLEST_SHARE * usual.size))
+def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:
+    """Return below how many pixels objects are left out: as the settings say, or by the usual size.
+
+    Both are in pixels of the image; what is returned is in those of one that is `shrunk` times smaller.
+    """
+    known = max(_SMALLEST, round(_SMALLEST_SHARE * usual.size))
+    return round((settings.smallest if settings.smallest >= 0 else known) / shrunk**2)
 
 
 def least_score(settings: ObjectSettings, usual: Usual) -> float:
@@ -48,17 +54,17 @@ def least_score(settings: ObjectSettings, usual: Usual) -> float:
 
 
 def mean_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return each label's mean score of being no background, float64, (highest label + 1,); of missing ones 1.
+    """Return each label's mean score, float64, (highest label + 1,); of missing ones 0.
 
     Parameters
     ----------
     labels : numpy.ndarray
         Objects, ([Z,] Y, X), 0 background.
     scores : numpy.ndarray
-        (K, [Z,] Y, X), background first.
+        Of belonging to them, shape of `labels`.
     """
     flat = labels.ravel()
-    return 1 - np.bincount(flat, weights=scores[0].ravel()) / np.maximum(1, np.bincount(flat))
+    return np.bincount(flat, weights=scores.ravel()) / np.maximum(1, np.bincount(flat))
 
 
 def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) -> Usual:
@@ -71,7 +77,7 @@ def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) ->
     labels : numpy.ndarray
         Objects found, ([Z,] Y, X), 0 background.
     scores : numpy.ndarray
-        That they were made of, (K, [Z,] Y, X), background first.
+        Of belonging to them, shape of `labels`.
     painted : numpy.ndarray
         Integers, shape of `labels`: above 0 painted as that object.
     """

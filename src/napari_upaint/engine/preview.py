@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.outlines import outlined
-from napari_upaint.core.usual_object import smallest_object
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.predict import cached_network, predict_scores
 from napari_upaint.engine.preview_share import GUESS, PreviewShare
@@ -172,10 +171,14 @@ def _scale(scale: float, view: PreviewView) -> float:
 
 
 def _picture(scores: np.ndarray, header: ModelHeader, scale: float, view: PreviewView) -> PreviewResult:
-    # Sizes are given in pixels of the whole image.
-    smallest = smallest_object(view.objects, header.usual_object)
-    shrunk = replace(view.objects, smallest=round(smallest / view.shrunk**2))
-    labels = label_scores(scores, kind=header.kind, border=header.border, settings=shrunk, usual=header.usual_object)
+    labels = label_scores(
+        scores,
+        kind=header.kind,
+        border=header.border,
+        settings=view.objects,
+        usual=header.usual_object,
+        shrunk=view.shrunk,
+    )
     names = header.classes[1:] if header.kind == "classes" else ("object",)
     picture = outlined(labels, header.kind, len(names))[view.inside]
     return PreviewResult(view.id, np.ascontiguousarray(picture), names, header.kind, scale)

@@ -213,7 +213,7 @@ class Trainer:
         """Return what the painted objects are like as the network finds them, sizes in pixels of the images."""
         if not self.step:  # nothing was learnt; who pressed Stop does not wait for what is known
             return self.header.usual_object
-        if self.header.kind == "classes" or self.network.ndim == 3:
+        if self.network.ndim == 3:
             return UNKNOWN
         every = [self._usual_of(one) for one in self.prepared]
         found = [one for one in every if one != UNKNOWN]
@@ -223,8 +223,9 @@ class Trainer:
         return Usual(size, min(one.least_score for one in found))
 
     def _usual_of(self, prepared: Prepared) -> Usual:
-        assert prepared.objects is not None
-        return find_usual(whole(self.average.eval(), prepared.image), prepared.objects, border=self.border)
+        scores = whole(self.average.eval(), prepared.image)
+        painted = prepared.target if prepared.objects is None else prepared.objects
+        return find_usual(scores, painted, kind=self.header.kind, border=self.border)
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
