@@ -210,7 +210,10 @@ class ObjectSettings(Checked):
     smallest: int = parameter(
         -1,
         label="Smallest object",
-        tip="Smaller objects are left out. -1: those below a tenth of the usual size of the objects that were painted.",
+        tip=(
+            "Smaller objects are left out; of classes, smaller parts take the class around them. -1: those below a"
+            " tenth of the usual size of what was painted, of classes only if they are doubtful, too."
+        ),
         unit="px",
         low=-1,
         high=10**9,
@@ -219,8 +222,8 @@ class ObjectSettings(Checked):
         -1,
         label="Least sure object",
         tip=(
-            "Objects that the model is less sure of (their mean score) are left out. -1: those below four fifths of"
-            " what is usual for painted objects, but none like those."
+            "Objects that the model is less sure of (their mean score) are left out; of classes only small parts."
+            " -1: those below four fifths of what is usual for painted objects, but none like those."
         ),
         unit="%",
         low=-1,
