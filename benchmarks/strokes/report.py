@@ -44,10 +44,15 @@ def report(path: Path) -> Iterator[Table]:
     """Yield the tables of a file of results."""
     lines = lines_of(path)
     once = _best_cut([line for line in lines if line["mode"] == "once"])
-    if once:
-        yield _means(once)
+    together = _together(once)
+    if together:
+        yield _means(together)
         for measure in ("iou", "ap50"):
-            yield _sets(once, measure)
+            yield _sets(together, measure)
+    repeated = _repeated(once)
+    if repeated:
+        for measure in ("iou", "ap50"):
+            yield _sets(repeated, measure, _repetitions(repeated))
     for modes, title, note in _IN_ROUNDS:
         rounds = _best_cut([line for line in lines if line["mode"] in modes])
         if rounds:
@@ -68,9 +73,49 @@ def _best_cut(lines: Sequence[Line]) -> list[Line]:
     return [line for line in lines if line["split"] == split[line["contender"]]]
 
 
+def _seeds(lines: Sequence[Line]) -> dict[Entry, set[int]]:
+    found = defaultdict[Entry, set[int]](set)
+    for line in lines:
+        found[_entry(line)].add(line["seed"])
+    return found
+
+
+def _together(lines: Sequence[Line]) -> list[Line]:
+    """Return the results with the seeds that all contenders have run with: only these compare all of them."""
+    seeds = _seeds(lines)
+    common = set[int].intersection(*seeds.values()) if seeds else set()
+    return [line for line in lines if line["seed"] in common]
+
+
+def _repeated(lines: Sequence[Line]) -> list[Line]:
+    """Return the results of those who have run with more seeds than the others; none where nobody has."""
+    seeds = _seeds(lines)
+    most = max(seeds.values(), key=len, default=set())
+    if all(found == most for found in seeds.values()):
+        return []
+    return [line for line in lines if seeds[_entry(line)] >= most and line["seed"] in most]
+
+
+def _entry(line: Line) -> Entry:
+    return line["contender"], line["budget"] if line["contender"] in TRAINED else 0.0
+
+
+def _repetitions(lines: Sequence[Line]) -> str:
+    """Return the means over sets, seed by seed."""
+    words = []
+    for seed in sorted({line["seed"] for line in lines}):
+        here = [line for line in lines if line["seed"] == seed]
+        means = (
+            f"{_words(entry)} "
+            + " / ".join(f"{np.mean(list(by_set(here, entry, name).values())):.3f}" for name in ("iou", "ap50"))
+            for entry in _entries(here)
+        )
+        words.append(f"Seed {seed}: {', '.join(means)}.")
+    return "Each seed paints other strokes on another image. Mean IoU / AP50 of all sets. " + " ".join(words)
+
+
 def _entries(lines: Sequence[Line]) -> list[Entry]:
-    found = {(line["contender"], line["budget"] if line["contender"] in TRAINED else 0.0) for line in lines}
-    return sorted(found, key=lambda entry: (NAMES.index(entry[0]), entry[1]))
+    return sorted({_entry(line) for line in lines}, key=lambda entry: (NAMES.index(entry[0]), entry[1]))
 
 
 def _words(entry: Entry, split: bool = False) -> str:
@@ -122,13 +167,15 @@ def _conditions(lines: Sequence[Line]) -> str:
     )
 
 
-def _sets(lines: Sequence[Line], measure: str) -> Table:
+def _sets(lines: Sequence[Line], measure: str, note: str = "") -> Table:
     entries = [entry for entry in _entries(lines) if entry[1] in (0.0, SECONDS)] or _entries(lines)
     values = [by_set(lines, entry, measure) for entry in entries]
     names = [one.name for one in SETS if any(one.name in value for value in values)]
     rows = [[name, *(f"{value[name]:.3f}" if name in value else "" for value in values)] for name in names]
     rows.append(["mean", *(f"{np.mean(list(value.values())):.3f}" for value in values)])
-    return Table(f"{MEASURES[measure]} on each set", "", ("set", *(_words(entry) for entry in entries)), rows)
+    seeds = len({line["seed"] for line in lines})
+    title = f"{MEASURES[measure]} on each set" + (f", means of {seeds} seeds" if seeds > 1 else "")
+    return Table(title, note, ("set", *(_words(entry) for entry in entries)), rows)
 
 
 def _rounds(lines: Sequence[Line], title: str, note: str) -> Table:
@@ -149,7 +196,7 @@ _MODES = {"corrective": "where wrong", "unsure": "where uncertain", "anywhere": 
 
 def draw(path: Path, target: Path = CURVES) -> bool:
     """Draw mean IoU and AP50 against time on the clock; return False without results or matplotlib."""
-    lines = _best_cut([line for line in lines_of(path) if line["mode"] == "once"])
+    lines = _together(_best_cut([line for line in lines_of(path) if line["mode"] == "once"]))
     try:
         import matplotlib as mpl
     except ImportError:

@@ -185,11 +185,12 @@ def test_what_was_run_before_is_not_run_again_and_what_failed_is_tried_again(tmp
     assert len(read_lines(tmp_path / "results.jsonl")) == 2
 
 
-def _line(name: str, split: bool, score: float, budget: float = 0.0) -> dict[str, object]:
-    job = Job("d", "epfl6", name, seconds=budget)
+def _line(name: str, split: bool, score: float, budget: float = 0.0, seed: int = 0) -> dict[str, object]:
+    job = Job("d", "epfl6", name, seconds=budget, seed=seed)
     scores = {"iou": score, "ap50": score, "f1": score, "seg": score}
     times = {"fit_seconds": 2.0, "segment_seconds": 0.5, "load_before": 1.0, "threads": 2}
-    place = {"set": "epfl6", "contender": name, "mode": "once", "seed": 0, "budget": budget, "round": 0, "painted": 9}
+    place = {"set": "epfl6", "contender": name, "mode": "once", "budget": budget, "round": 0, "painted": 9}
+    place["seed"] = seed
     return {"key": job.key, "split": split, **place, **scores, **times}
 
 
@@ -203,6 +204,20 @@ def test_the_report_gives_others_their_better_cut_and_upaint_its_default(tmp_pat
     assert overlap.rows[-1] == ["mean", "0.500", "0.750"]
     assert "watershed" in means.rows[1][0]
     assert len(read_lines(path)) == 4
+
+
+def test_contenders_are_compared_with_the_seeds_that_they_share(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    lines = [_line("generalist-fast", False, 0.4, 10.0)]
+    lines += [_line("generalist-fast", False, 0.5 + 0.1 * seed, 60.0, seed) for seed in (0, 1, 2)]
+    lines += [_line("forest", split, 0.3 + 0.2 * seed, seed=seed) for seed in (0, 1, 2) for split in (False, True)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    means, *firsts, overlap, precision = report.report(path)
+    assert [row[-1] for row in means.rows] == ["0.400", "0.500", "0.300"]
+    assert [table.rows[-1] for table in firsts] == [["mean", "0.500", "0.300"]] * 2
+    for table in (overlap, precision):
+        assert table.rows[-1] == ["mean", "0.600", "0.500"] and "3 seeds" in table.title
+        assert "Seed 1: U-Paint, generalist-fast, 60 s 0.600 / 0.600, random forest" in table.note
 
 
 def test_without_results_there_are_no_tables(tmp_path: Path) -> None:

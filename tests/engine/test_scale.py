@@ -11,7 +11,7 @@ from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.scale import SCALES, USUAL, best_scale, find_scale, painted_regions, usual_scale
+from napari_upaint.engine.scale import SCALES, best_scale, find_scale, painted_regions
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
@@ -100,11 +100,12 @@ def test_of_scales_that_agree_about_as_well_the_usual_one_is_taken():
 
 
 def test_a_network_that_has_learnt_at_a_scale_stays_there_unless_the_paint_speaks_against_it():
-    assert best_scale([(1.0, 0.5), (0.5, 0.5), (2.0, 0.45)], usual=1.0) == 1.0
-    assert best_scale([(1.0, 0.5), (0.5, 0.1)], usual=1.0) == 0.5
     bundled = load_model(DEFAULT_MODEL).header
-    assert usual_scale(bundled) == USUAL
-    assert usual_scale(replace(bundled, scale=1.4, provenance={"start": "generalist-fast"})) == 1.4
+    learnt = replace(bundled, scale=1.4, provenance={"start": "generalist-fast"})
+    assert best_scale([(1.4, 0.5), (0.7, 0.13), (2.0, 0.3)], learnt) == 1.4
+    assert best_scale([(1.4, 0.5), (0.7, 0.12), (2.0, 0.3)], learnt) == 0.7
+    for start in (None, bundled):
+        assert best_scale([(1.4, 0.5), (0.7, 0.13), (2.0, 0.3)], start) == 0.7
 
 
 def test_samples_without_paint_and_tiny_ones_do_no_harm(network, nuclei, monkeypatch):

@@ -97,14 +97,16 @@ def _parts(classes: np.ndarray) -> np.ndarray:
 def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None:
     """Give parts the class, or the background, that most of their edge lies at, in place; others given up not asked."""
     unlike[0] = False
+    given = unlike[parts]
+    if not given.any():
+        return
     kinds = int(classes.max(initial=0)) + 1
     votes = np.zeros(len(unlike) * kinds, np.intp)
     for axis in range(classes.ndim):
         ahead, behind = ((slice(None),) * axis + (part,) for part in (slice(1, None), slice(None, -1)))
         for of, beside in ((ahead, behind), (behind, ahead)):
-            at = unlike[parts[of]] & ~unlike[parts[beside]]
+            at = given[of] & ~given[beside]
             votes += np.bincount(parts[of][at] * np.intp(kinds) + classes[beside][at], minlength=len(votes))
-    given = unlike[parts]
     classes[given] = votes.reshape(-1, kinds).argmax(1)[parts[given]]
 
 

@@ -120,32 +120,31 @@ def _mixed_disagreement(
     return evidence.loss(pooled(evidence.known, unseen, share, axis=1))
 
 
-def best_scale(found: Sequence[tuple[float, float]], usual: float = USUAL) -> float:
+def best_scale(found: Sequence[tuple[float, float]], start: ModelHeader | None = None) -> float:
     """Return the scale with the least disagreement times its distance from the usual one, as a factor; 1 without any.
 
     Strokes are few, and the best agreement alone chooses by chance: at fine scales a network that sees only parts of
-    objects still knows their insides, and who corrects a result paints where it is wrong, which speaks against the
-    scale of that result however good it is. Where little can be told the usual scale wins; where a scale is twice as
-    far away, it has to agree twice as well.
+    objects still knows their insides. Where little can be told the usual scale wins; where a scale is twice as far
+    away, it has to agree twice as well. Who corrects a result paints where it is wrong, which speaks against the scale
+    of that result however good it is: what is twice as far from a scale that strokes were learnt at has to agree four
+    times as well.
 
     Parameters
     ----------
     found : sequence of (float, float)
         Scales and their disagreement with the paint.
-    usual : float
-        What is right more often than other scales; of a network that has learnt at a scale, that one.
+    start : ModelHeader or None
+        The model that is trained on; None: a bundled one.
     """
+    usual, power = USUAL, 1
+    if start is not None and "start" in start.provenance:
+        usual, power = start.scale, 2
 
     def doubt(pair: tuple[float, float]) -> float:
         scale, disagreement = pair
-        return max(disagreement, _LEAST) * max(scale / usual, usual / scale)
+        return float(max(disagreement, _LEAST) * max(scale / usual, usual / scale) ** power)
 
     return min(found, key=doubt, default=(1.0, 0.0))[0]
-
-
-def usual_scale(start: ModelHeader) -> float:
-    """Return the scale that a model has learnt strokes at; of a bundled model, `USUAL`."""
-    return start.scale if "start" in start.provenance else USUAL
 
 
 def painted_regions(annotations: Sequence[np.ndarray]) -> list[tuple[int, Region]]:

@@ -21,7 +21,7 @@ from napari_upaint.engine.progress import (
     TrainProgress,
     TrainResult,
 )
-from napari_upaint.engine.scale import best_scale, find_scale, usual_scale
+from napari_upaint.engine.scale import best_scale, find_scale
 from napari_upaint.engine.threads import steady_threads
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import AnnotationError, ModelError
@@ -118,7 +118,7 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
         if _hear(run, (yield run.progress("finding the scale"))):
             return True
     assert run.start is not None
-    run.scale = best_scale(found, usual_scale(run.start.header))
+    run.scale = best_scale(found, run.start.header)
     return False
 
 
