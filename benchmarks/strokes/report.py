@@ -159,10 +159,10 @@ def _conditions(lines: Sequence[Line]) -> str:
         f"the machine before a run: {load:.1f}. AP50 = TP / (TP + FP + FN) at IoU 0.5. All have the same threshold, "
         "fill holes and leave out objects below 20 px; a model that U-Paint has trained leaves out what is below a "
         "tenth of the usual painted object, and what it is less than four fifths as sure of (of classes what is both); "
-        "in a row of its own the forest does, too. Contenders other than U-Paint have the better one of connected parts and parts cut by a "
-        "watershed. Convpaint with networks (VGG16, its default, and DINOv2) loads their weights from the internet at "
-        "first use, APOC needs a driver for OpenCL; without these they are not in the table. None of U-Paint's "
-        "networks has learnt from these sets:\n\n"
+        "in a row of its own the forest does, too. Contenders other than U-Paint have the better one of connected "
+        "parts and parts cut by a watershed. Convpaint with networks (VGG16, its default, and DINOv2) loads their "
+        "weights from the internet at first use, APOC needs a driver for OpenCL; without these they are not in the "
+        "table. None of U-Paint's networks has learnt from these sets:\n\n"
         + "\n".join(f"* `{one.name}`: {one.what}; {one.publisher}." for one in SETS)
     )
 
