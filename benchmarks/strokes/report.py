@@ -43,16 +43,16 @@ def lines_of(path: Path) -> list[Line]:
 def report(path: Path) -> Iterator[Table]:
     """Yield the tables of a file of results."""
     lines = lines_of(path)
-    once = _best_cut([line for line in lines if line["mode"] == "once"])
-    together = _together(once)
+    once = [line for line in lines if line["mode"] == "once"]
+    together = _best_cut(_together(once))
     if together:
         yield _means(together)
         for measure in ("iou", "ap50"):
             yield _sets(together, measure)
-    repeated = _repeated(once)
+    repeated = _best_cut(_repeated(once))
     if repeated:
-        for measure in ("iou", "ap50"):
-            yield _sets(repeated, measure, _repetitions(repeated))
+        yield _sets(repeated, "iou", _repetitions(repeated))
+        yield _sets(repeated, "ap50")
     for modes, title, note in _IN_ROUNDS:
         rounds = _best_cut([line for line in lines if line["mode"] in modes])
         if rounds:
@@ -196,7 +196,7 @@ _MODES = {"corrective": "where wrong", "unsure": "where uncertain", "anywhere": 
 
 def draw(path: Path, target: Path = CURVES) -> bool:
     """Draw mean IoU and AP50 against time on the clock; return False without results or matplotlib."""
-    lines = _together(_best_cut([line for line in lines_of(path) if line["mode"] == "once"]))
+    lines = _best_cut(_together([line for line in lines_of(path) if line["mode"] == "once"]))
     try:
         import matplotlib as mpl
     except ImportError:

@@ -217,7 +217,7 @@ def test_contenders_are_compared_with_the_seeds_that_they_share(tmp_path: Path) 
     assert [table.rows[-1] for table in firsts] == [["mean", "0.500", "0.300"]] * 2
     for table in (overlap, precision):
         assert table.rows[-1] == ["mean", "0.600", "0.500"] and "3 seeds" in table.title
-        assert "Seed 1: U-Paint, generalist-fast, 60 s 0.600 / 0.600, random forest" in table.note
+    assert "Seed 1: U-Paint, generalist-fast, 60 s 0.600 / 0.600, random forest" in overlap.note
 
 
 def test_without_results_there_are_no_tables(tmp_path: Path) -> None:
