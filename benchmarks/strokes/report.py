@@ -207,14 +207,15 @@ def draw(path: Path, target: Path = CURVES) -> bool:
     mpl.rcParams["svg.hashsalt"] = "upaint"
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     for axis, measure in zip(axes, ("iou", "ap50"), strict=True):
         for name in dict.fromkeys(entry[0] for entry in _entries(lines)):
             points = sorted(_point(lines, entry, measure) for entry in _entries(lines) if entry[0] == name)
             axis.plot(*zip(*points, strict=True), "o-", label=WORDS[name])
         axis.set(xscale="log", xlabel="learning and segmenting an image (s)", ylabel=f"mean {MEASURES[measure]}")
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=7)
+    # Below the axes, where it hides no point.
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, metadata={"Date": None})
     pyplot.close(figure)
