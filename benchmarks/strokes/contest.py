@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from benchmarks.strokes.annotator import ROUNDS, Brush, first_paint, more_paint
 from benchmarks.strokes.contenders import Contender, contender
 from benchmarks.strokes.sets import BenchSet, find_set, read
 from napari_upaint.core.metrics import iou, object_scores, seg_score
+from napari_upaint.core.objects import class_parts
 from napari_upaint.settings import Kind
 
 
@@ -102,16 +102,8 @@ def measures(labels: np.ndarray, truth: np.ndarray, kind: Kind) -> dict[str, flo
     if kind == "classes":
         classes = np.unique(truth[truth > 0])
         overlap = float(np.mean([iou(labels == value, truth == value) for value in classes]))
-        labels, truth = _parts(labels), _parts(truth)
+        labels, truth = class_parts(labels), class_parts(truth)
     else:
         overlap = iou(labels, truth)
     objects = object_scores(labels, truth)
     return {"iou": overlap, "ap50": objects.average_precision, "f1": objects.f1, "seg": seg_score(labels, truth)}
-
-
-def _parts(classes: np.ndarray) -> np.ndarray:
-    result = np.zeros(classes.shape, np.int32)
-    for value in np.unique(classes[classes > 0]):
-        parts = ndimage.label(classes == value)[0]
-        result += np.where(parts > 0, parts + result.max(), 0).astype(np.int32)
-    return result

@@ -16,6 +16,7 @@ from benchmarks.timing import Table
 
 CURVES = Path(__file__).parents[2] / "docs" / "images" / "strokes.svg"
 MEASURES = {"iou": "IoU", "ap50": "AP50", "f1": "F1", "seg": "SEG"}
+_TIMES = ("fit_seconds", "segment_seconds")
 # What a budget is compared at.
 SECONDS = 60.0
 _CORRECTING = "After each round strokes are painted where the prediction is most wrong."
@@ -93,7 +94,7 @@ def _repeated(lines: Sequence[Line]) -> list[Line]:
     most = max(seeds.values(), key=len, default=set())
     if all(found == most for found in seeds.values()):
         return []
-    return [line for line in lines if seeds[_entry(line)] >= most and line["seed"] in most]
+    return [line for line in lines if seeds[_entry(line)] == most]
 
 
 def _entry(line: Line) -> Entry:
@@ -106,8 +107,7 @@ def _repetitions(lines: Sequence[Line]) -> str:
     for seed in sorted({line["seed"] for line in lines}):
         here = [line for line in lines if line["seed"] == seed]
         means = (
-            f"{_words(entry)} "
-            + " / ".join(f"{np.mean(list(by_set(here, entry, name).values())):.3f}" for name in ("iou", "ap50"))
+            f"{_words(entry)} " + " / ".join(f"{_mean(here, entry, name):.3f}" for name in ("iou", "ap50"))
             for entry in _entries(here)
         )
         words.append(f"Seed {seed}: {', '.join(means)}.")
@@ -127,20 +127,24 @@ def by_set(lines: Sequence[Line], entry: Entry, measure: str) -> dict[str, float
     """Return the mean over seeds of each set that a contender has run on."""
     values = defaultdict(list)
     for line in lines:
-        if line["contender"] == entry[0] and (entry[0] not in TRAINED or line["budget"] == entry[1]):
+        if _entry(line) == entry:
             values[line["set"]].append(line[measure])
     return {one: float(np.mean(found)) for one, found in values.items()}
+
+
+def _mean(lines: Sequence[Line], entry: Entry, measure: str) -> float:
+    """Return the mean over sets, of a contender."""
+    return float(np.mean(list(by_set(lines, entry, measure).values())))
 
 
 def _means(lines: Sequence[Line]) -> Table:
     rows = []
     for entry in _entries(lines):
-        mine = [line for line in lines if (line["contender"], line["budget"]) == entry or line["contender"] == entry[0]]
-        split = any(line["split"] for line in mine)
-        times = [by_set(lines, entry, name) for name in ("fit_seconds", "segment_seconds")]
-        cells = [f"{np.mean(list(time.values())):.1f}" for time in times]
-        scores = [f"{np.mean(list(by_set(lines, entry, name).values())):.3f}" for name in MEASURES]
-        rows.append([_words(entry, split), str(len(times[0])), *cells, *scores])
+        split = any(line["split"] for line in lines if line["contender"] == entry[0])
+        sets = str(len(by_set(lines, entry, "fit_seconds")))
+        times = [f"{_mean(lines, entry, name):.1f}" for name in _TIMES]
+        scores = [f"{_mean(lines, entry, name):.3f}" for name in MEASURES]
+        rows.append([_words(entry, split), sets, *times, *scores])
     note = f"{_PICTURE}\n\n{_conditions(lines)}"
     return Table("After a few strokes", note, ("", "sets", "s to learn", "s an image", *MEASURES.values()), rows)
 
@@ -184,9 +188,9 @@ def _rounds(lines: Sequence[Line], title: str, note: str) -> Table:
         mine = [line for line in lines if (line["mode"], line["contender"]) == (mode, name)]
         for number in sorted({line["round"] for line in mine}):
             here = [line for line in mine if line["round"] == number]
-            entry = (name, here[0]["budget"] if name in TRAINED else 0.0)
+            entry = _entry(here[0])
             painted = f"{np.mean([line['painted'] for line in here]):.0f}"
-            scores = [f"{np.mean(list(by_set(here, entry, one).values())):.3f}" for one in MEASURES]
+            scores = [f"{_mean(here, entry, one):.3f}" for one in MEASURES]
             rows.append([_words(entry), _MODES[mode], str(number), painted, *scores])
     return Table(title, note, ("", "painted", "round", "px painted in all", *MEASURES.values()), rows)
 
@@ -223,5 +227,4 @@ def draw(path: Path, target: Path = CURVES) -> bool:
 
 
 def _point(lines: Sequence[Line], entry: Entry, measure: str) -> tuple[float, float]:
-    seconds = sum(np.mean(list(by_set(lines, entry, name).values())) for name in ("fit_seconds", "segment_seconds"))
-    return float(seconds), float(np.mean(list(by_set(lines, entry, measure).values())))
+    return sum(_mean(lines, entry, name) for name in _TIMES), _mean(lines, entry, measure)

@@ -188,9 +188,8 @@ def test_what_was_run_before_is_not_run_again_and_what_failed_is_tried_again(tmp
 def _line(name: str, split: bool, score: float, budget: float = 0.0, seed: int = 0) -> dict[str, object]:
     job = Job("d", "epfl6", name, seconds=budget, seed=seed)
     scores = {"iou": score, "ap50": score, "f1": score, "seg": score}
-    times = {"fit_seconds": 2.0, "segment_seconds": 0.5, "load_before": 1.0, "threads": 2}
-    place = {"set": "epfl6", "contender": name, "mode": "once", "budget": budget, "round": 0, "painted": 9}
-    place["seed"] = seed
+    times = {"fit_seconds": 2.0, "segment_seconds": 0.5, "load_before": 1.0, "threads": 2, "painted": 9}
+    place = {"set": "epfl6", "contender": name, "mode": "once", "seed": seed, "budget": budget, "round": 0}
     return {"key": job.key, "split": split, **place, **scores, **times}
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_upaint.core.objects import label_scores
+from napari_upaint.core.objects import class_parts, label_scores
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import ObjectSettings
 
@@ -189,6 +189,14 @@ def test_no_small_patch_of_a_class_is_left(seed, smallest, volume):
         large = np.bincount(parts.ravel())[parts] >= smallest
         assert (kept[large & (parts > 0)] == value).all()
     assert (kept[every == 0] == 0).all()
+
+
+def test_strokes_of_a_class_that_touch_are_one():
+    painted = np.array([[1, 1, 0, 2, 2], [0, 0, 0, 0, 2], [1, 0, 2, 1, 1]])
+    numbers = class_parts(painted)
+    assert (numbers > 0).tolist() == (painted > 0).tolist()
+    assert len(np.unique(numbers[painted == 1])) == 3 and len(np.unique(numbers[painted == 2])) == 2
+    assert not set(np.unique(numbers[painted == 1])) & set(np.unique(numbers[painted == 2]))
 
 
 def test_objects_of_several_classes_count_together():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_says, pooled
+from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import Architecture
@@ -69,14 +69,6 @@ def test_classes_with_more_than_their_share_are_thinned_out():
     assert len(Evidence.gathered(parts, 10_000, 0).classes) == 720
     rare = evidence_of(np.zeros((50, 2)), [0] * 45 + [1] * 5, [1] * 50)
     assert np.bincount(Evidence.gathered([rare], 20, 0).classes).tolist() == [10, 5]
-
-
-def test_strokes_of_a_class_that_touch_are_one():
-    painted = np.array([[1, 1, 0, 2, 2], [0, 0, 0, 0, 2], [1, 0, 2, 1, 1]])
-    numbers = label_strokes(painted)
-    assert (numbers > 0).tolist() == (painted > 0).tolist()
-    assert len(np.unique(numbers[painted == 1])) == 3 and len(np.unique(numbers[painted == 2])) == 2
-    assert not set(np.unique(numbers[painted == 1])) & set(np.unique(numbers[painted == 2]))
 
 
 def test_who_paints_background_does_not_deny_borders():

@@ -45,12 +45,13 @@ def label_scores(
     smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     if kind == "objects":
         return _objects(scores, border, settings, smallest, least)
-    best, sure = _classes(scores, border, settings.threshold)
-    parts = _parts(best)
+    best = _classes(scores, border, settings.threshold)
+    parts = class_parts(best)
     sizes = np.bincount(parts.ravel(), minlength=1)
     # Regions may be of any size: what is small for a painted one must be doubtful, too, or be a speck in any image.
-    unlike = (sizes < smallest) & (mean_scores(parts, sure) < least)
-    unlike |= sizes < smallest_object(settings, UNKNOWN, shrunk)
+    unlike = sizes < smallest_object(settings, UNKNOWN, shrunk)
+    if least > 0:
+        unlike |= (sizes < smallest) & (mean_scores(parts, _own_scores(scores, best)) < least)
     _give_up(best, parts, unlike)
     return best
 
@@ -71,27 +72,38 @@ def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: b
     if kind == "objects":
         labels = label_scores(scores, kind=kind, border=border, settings=everything)
         return usual_object(labels, 1 - scores[0], painted)
-    best, sure = _classes(scores, border, everything.threshold)
-    return usual_object(_parts(best), sure, np.where(painted == best, _parts(painted), 0))
+    best = _classes(scores, border, everything.threshold)
+    strokes = np.where(painted == best, class_parts(painted), 0)
+    return usual_object(class_parts(best), _own_scores(scores, best), strokes)
 
 
-def _classes(scores: np.ndarray, border: bool, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the likeliest class of each pixel, 0 background, and its score."""
-    classes = scores[1:-1] if border else scores[1:]
-    best = classes.argmax(0).astype(np.int32) + 1
-    # Any class against background first: with many classes none of them need reach the threshold alone.
-    best[classes.sum(0) < threshold] = 0
-    return best, np.take_along_axis(scores, best[None], axis=0)[0]
+def class_parts(classes: np.ndarray) -> np.ndarray:
+    """Return the connected parts of every class, numbered from 1, class by class; int32, shape of `classes`.
 
-
-def _parts(classes: np.ndarray) -> np.ndarray:
-    """Return the connected parts of every class, numbered from 1."""
+    Parameters
+    ----------
+    classes : numpy.ndarray
+        Integers, ([Z,] Y, X): small ones from 1, what is below is no class. Of paint the parts are its strokes.
+    """
     parts, count = np.zeros(classes.shape, np.int32), 0
     for value in range(1, int(classes.max(initial=0)) + 1):
         found, more = ndimage.label(classes == value)
         np.copyto(parts, found + count, where=found > 0, casting="same_kind")
         count += more
     return parts
+
+
+def _classes(scores: np.ndarray, border: bool, threshold: float) -> np.ndarray:
+    """Return the likeliest class of each pixel, 0 background."""
+    classes = scores[1:-1] if border else scores[1:]
+    best = classes.argmax(0).astype(np.int32) + 1
+    # Any class against background first: with many classes none of them need reach the threshold alone.
+    best[classes.sum(0) < threshold] = 0
+    return best
+
+
+def _own_scores(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    return np.asarray(np.take_along_axis(scores, classes[None], axis=0)[0])
 
 
 def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None:

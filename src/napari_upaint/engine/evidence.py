@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy import ndimage
 
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
 from napari_upaint.engine.predict import whole
@@ -90,16 +89,6 @@ def pooled(network: np.ndarray, classifier: np.ndarray, share: float, axis: int)
     log_p = log_p + weight * np.log(np.maximum(classifier, _LEAST_SCORE))
     p = np.exp(log_p - log_p.max(axis, keepdims=True))
     return np.asarray(p / p.sum(axis, keepdims=True))
-
-
-def label_strokes(classes: np.ndarray) -> np.ndarray:
-    """Return the strokes of a map of classes (Y, X), 0 unpainted, numbered from 1 on; pieces that touch are one."""
-    numbers, last = np.zeros(classes.shape, np.int32), 0
-    for value in np.unique(classes[classes > 0]):
-        labels, count = ndimage.label(classes == value)
-        numbers[labels > 0] = labels[labels > 0] + last
-        last += count
-    return numbers
 
 
 def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:

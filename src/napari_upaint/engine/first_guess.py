@@ -16,7 +16,8 @@ import numpy as np
 from napari_upaint.core import tiling
 from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import IGNORED
-from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_says, pooled
+from napari_upaint.core.objects import class_parts
+from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
@@ -187,7 +188,7 @@ def _strokes(prepared: Sequence[Prepared]) -> list[np.ndarray]:
     """Return the strokes that are not held out, numbered from 1 on over all samples."""
     found, last = [], 0
     for one in prepared:
-        numbers = label_strokes(np.where(one.held_out, 0, one.target + 1))
+        numbers = class_parts(np.where(one.held_out, 0, one.target + 1))
         found.append(np.where(numbers > 0, numbers + last, 0))
         last += int(numbers.max(initial=0))
     return found

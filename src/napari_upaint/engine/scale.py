@@ -15,9 +15,10 @@ import numpy as np
 
 from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import BACKGROUND, FIRST
+from napari_upaint.core.objects import class_parts
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine.evidence import Evidence, known_scores, label_strokes, network_says, pooled
+from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelHeader
@@ -101,7 +102,7 @@ def _mixed_disagreement(
     parts, last = [], 0
     for (number, region), shape in zip(regions, shapes, strict=True):
         annotation = samples[number].annotation[region]
-        strokes = label_strokes(np.minimum(annotation, FIRST) if network.n_classes - border == 2 else annotation)
+        strokes = class_parts(np.minimum(annotation, FIRST) if network.n_classes - border == 2 else annotation)
         image = _scaled(samples[number], region, shape)
         scores = whole(network, image)
         painted = np.nonzero(annotation)
