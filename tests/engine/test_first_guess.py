@@ -135,3 +135,14 @@ def test_scores_of_nought_are_no_trouble():
     start = np.array([[1.0], [0.0], [0.0], [0.0]], np.float32)[..., None]
     own = np.array([[1.0], [0.0], [0.0]], np.float32)[..., None]
     np.testing.assert_allclose(mixed(start, own, 0.5, border=True).sum(0), 1, atol=1e-5)
+
+
+def test_where_painted_objects_meet_is_neither_object_nor_background(network):
+    """Cells painted whole touch each other: the target of their border is the network's last output."""
+    found = open_sample("cells_phase")
+    part = (slice(0, 200), slice(0, 200))
+    image, truth = np.asarray(found.image.data)[part][None], np.asarray(found.truth)[part]
+    prepared = prepared_of(Sample(image, truth + 1, measure(image)))
+    assert (prepared[0].target == 2).any()
+    guess, _ = guess_of(network, prepared)
+    assert np.isfinite(guess.loss) and iou(guess.scores[0][0] < 0.5, truth > 0) > 0.7

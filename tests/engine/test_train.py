@@ -5,7 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from napari_upaint.core.labels import borders
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
@@ -73,8 +77,8 @@ def bundled():
 
 def run(samples, start=None, kind="objects", commands=None, **changes):
     """Train to the end; `commands`: what to send after which message. Return (progress, result)."""
-    settings = replace(QUICK, **changes)
-    generator = train(samples, kind=kind, start=start, settings=settings, device="cpu", name="mine")
+    asked = replace(QUICK, **changes)
+    generator = train(samples, kind=kind, start=start, settings=asked, device="cpu", name="mine")
     seen = []
     try:
         seen.append(next(generator))
@@ -109,8 +113,8 @@ def test_a_start_is_taken_further(sample, start):
 
 
 def test_the_same_seed_gives_the_same_model(sample, start):
-    for given in (None, start):
-        one, again, other = (run([sample], given, seed=seed, steps=15, hold=0.02)[1] for seed in (1, 1, 2))
+    for begin in (None, start):
+        one, again, other = (run([sample], begin, seed=seed, steps=15, hold=0.02)[1] for seed in (1, 1, 2))
         assert same_weights(one.model, again.model)
         assert (one.before, one.after) == (again.before, again.after)
         assert not same_weights(one.model, other.model)
@@ -203,8 +207,8 @@ def test_new_paint_is_taken_up(sample, start):
     _, result = run([sample], start, commands={6: NewSamples((sample, other))}, steps=12)
     assert result.steps == 12 and result.model.header.provenance["images"] == ["discs", "other"]
     # Paint that says the contrary leads to the contrary.
-    for given, brighter in ((sample, True), (inverse, False)):
-        _, result = run([sample], None, commands={5: NewSamples((given,))}, steps=120, learning_rate=6e-3)
+    for shown, brighter in ((sample, True), (inverse, False)):
+        _, result = run([sample], None, commands={5: NewSamples((shown,))}, steps=120, learning_rate=6e-3)
         scores = whole(to_network(result.model).eval(), sample.normalization.apply(sample.image))
         inside = scores[1][sample.annotation > 1].mean()
         assert (inside > 0.5) == brighter
@@ -337,8 +341,37 @@ def test_a_few_pixels_of_paint_on_a_tiny_image(start):
     annotation = np.zeros((5, 6), np.uint8)
     annotation[1, 1], annotation[3, 4] = 1, 2
     tiny = Sample(image, annotation, measure(image))
-    for given in (None, start):
-        assert np.isfinite(run([tiny], given, scale=0.0)[1].after)
+    for begin in (None, start):
+        assert np.isfinite(run([tiny], begin, scale=0.0)[1].after)
+
+
+@given(
+    paint=arrays(np.uint8, (6, 6), elements=st.integers(0, 4)),
+    size=st.sampled_from([3, 9]),
+    kind=st.sampled_from(["objects", "classes"]),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_paint_is_learnt_or_gets_a_sentence(start, paint, size, kind):
+    """Blocks of any labels, which touch or not; the smaller ones are nothing but border where they touch."""
+    annotation = np.zeros((64, 64), np.int32)
+    annotation[: 6 * size, : 6 * size] = np.kron(paint, np.ones((size, size), np.int32))
+    image = np.random.default_rng(0).random((1, 64, 64), np.float32)
+    try:
+        _, result = run([Sample(image, annotation, measure(image))], start, kind, steps=2)
+    except AnnotationError:
+        return
+    assert np.isfinite([result.before, result.after]).all()
+    assert all(np.isfinite(value).all() for value in result.model.weights.values())
+
+
+def test_cells_painted_whole_are_learnt(bundled):
+    """They touch each other, which strokes seldom do."""
+    part = (slice(0, 160), slice(0, 160))
+    found = open_sample("cells_phase")
+    image, truth = np.asarray(found.image.data)[part][None], np.asarray(found.truth)[part]
+    assert borders(truth).any()
+    _, result = run([Sample(image, truth + 1, measure(image))], bundled, steps=3)
+    assert result.after <= result.before
 
 
 def test_images_are_shrunk_without_losing_paint(sample, start):

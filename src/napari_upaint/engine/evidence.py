@@ -68,7 +68,9 @@ class Evidence:
         return scores
 
     def loss(self, scores: np.ndarray) -> float:
-        """Return the mean over classes of the mean of -log(score of what is painted)."""
+        """Return the mean over classes of the mean of -log(score of what is painted); 0 where nothing is."""
+        if not len(self.classes):
+            return 0.0
         picked = np.clip(scores[np.arange(len(self.classes)), self.classes], _LEAST_SCORE, 1)
         return float(np.mean([-np.log(picked[self.classes == value]).mean() for value in np.unique(self.classes)]))
 

@@ -76,14 +76,15 @@ def first_guess(
         Whether its last output is the border between objects.
     seed : int
     """
-    parts, strokes = list(_parts(prepared, network, starts)), _strokes(prepared)
+    count = network.n_classes - border
+    parts, strokes = list(_parts(prepared, network, starts)), _strokes(prepared, count)
     evidence = Evidence.gathered(
         (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
     )
     if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
         return FirstGuess(list(starts), evidence.loss(evidence.known), 0.0)
     unseen = evidence.unseen(_FOLDS, seed)
-    share, count = evidence.share(unseen), network.n_classes - border
+    share = evidence.share(unseen)
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
     scores = [start.copy() for start in starts]
     false = _false_border(prepared, starts) if border else 0.0
@@ -184,11 +185,14 @@ def _evidence(
     )
 
 
-def _strokes(prepared: Sequence[Prepared]) -> list[np.ndarray]:
-    """Return the strokes that are not held out, numbered from 1 on over all samples."""
+def _strokes(prepared: Sequence[Prepared], count: int) -> list[np.ndarray]:
+    """Return the strokes that are not held out, numbered from 1 on over all samples.
+
+    Where painted objects meet, the target is border: neither background nor one of the `count - 1` classes.
+    """
     found, last = [], 0
     for one in prepared:
-        numbers = class_parts(np.where(one.held_out, 0, one.target + 1))
+        numbers = class_parts(np.where(one.held_out | (one.target >= count), 0, one.target + 1))
         found.append(np.where(numbers > 0, numbers + last, 0))
         last += int(numbers.max(initial=0))
     return found
