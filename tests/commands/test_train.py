@@ -73,6 +73,28 @@ def test_training_goes_on_from_a_file(files: Path, trained: Path) -> None:
     assert load_model(out).header.architecture.width == 4
 
 
+def test_finished_masks_are_learnt_from(files: Path, fake: FakeTraining, trained: Path) -> None:
+    """As other programs write them: 0 background, objects from 1 on; slices without any were not looked at."""
+    masks = np.zeros((5, 40, 50), np.uint16)
+    masks[0, 5:15, 5:20], masks[0, 15:30, 5:20] = 1, 2
+    tifffile.imwrite(files / "stack.tif", np.random.default_rng(0).random(masks.shape, np.float32))
+    tifffile.imwrite(files / "masks.tif", masks)
+    arguments = (
+        files / "stack.tif",
+        "--labels",
+        files / "masks.tif",
+        "--model",
+        trained,
+        "-o",
+        files / "m.safetensors",
+    )
+    assert train(*arguments, "--masks") == 0
+    [sample] = fake.samples
+    np.testing.assert_array_equal(sample.annotation, masks[0] + 1)
+    assert train(*arguments) == 0
+    np.testing.assert_array_equal(fake.samples[0].annotation, masks[0])
+
+
 def test_options_reach_the_engine(files: Path, fake: FakeTraining, trained: Path) -> None:
     arguments = (files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", files / "m.safetensors")
     options = "--recipe paper --seed 3 --w0 7 --no-balance --no-flip --zoom 1.5 --device cpu --classes --steps 12"

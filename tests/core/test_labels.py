@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from napari_upaint.core.labels import borders, check_samples, class_names, painted_pixels, targets
+from napari_upaint.core.labels import borders, check_samples, class_names, from_masks, painted_pixels, targets
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
@@ -162,3 +162,11 @@ def test_annotations_are_never_changed():
     targets(annotation, "objects", border=2)
     borders(annotation)
     np.testing.assert_array_equal(annotation, before)
+
+
+@given(SHAPES, st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.5, 1.0]))
+def test_masks_become_paint_of_every_plane_that_holds_an_object(shape, seed, density):
+    masks = scattered(seed, shape, density)
+    painted = from_masks(masks)
+    for mask, paint in zip(masks.reshape(-1, *shape[-2:]), painted.reshape(-1, *shape[-2:]), strict=True):
+        np.testing.assert_array_equal(paint, mask + 1 if (mask > 0).any() else 0)

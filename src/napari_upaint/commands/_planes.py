@@ -55,8 +55,10 @@ def load_painted(path: Path) -> tuple[Image, np.ndarray]:
     return image, labels
 
 
-def load_samples(pairs: Sequence[tuple[Path, Path]], ndim: int = 2) -> list[Sample]:
+def load_samples(pairs: Sequence[tuple[Path, Path]], ndim: int = 2, *, masks: bool = False) -> list[Sample]:
     """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
+
+    `masks`: the labels are finished masks, see `core.labels.from_masks`.
 
     Raises
     ------
@@ -65,11 +67,12 @@ def load_samples(pairs: Sequence[tuple[Path, Path]], ndim: int = 2) -> list[Samp
     ImageError
         If an image is no volume, for `ndim` 3.
     """
-    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim)]
+    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks)]
 
 
-def _painted(image_path: Path, label_path: Path, ndim: int) -> Iterator[Sample]:
+def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool) -> Iterator[Sample]:
     from napari_upaint.commands._volumes import Stacks, painted_volumes
+    from napari_upaint.core.labels import from_masks
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import planes, read_image
 
@@ -81,6 +84,8 @@ def _painted(image_path: Path, label_path: Path, ndim: int) -> Iterator[Sample]:
             f"{label_path.name} is {shape(found)} pixels, {image_path.name} {shape(expected)};"
             " labels need the shape of their image."
         )
+    if masks:
+        labels = from_masks(labels)
     stacks = Stacks(image, image_path.name) if ndim == 3 else None
     normalization = measure_image(image, image_path.name)
     if stacks is not None:

@@ -1,6 +1,7 @@
 """Train a model from images and what was painted on them.
 
-Labels are files of the image's shape: 0 unlabelled, 1 background, from 2 on objects or classes. Of stacks
+Labels are files of the image's shape: 0 unlabelled, 1 background, from 2 on objects or classes; with --masks they are
+finished masks as other programs write them: 0 background, from 1 on objects or classes. Of stacks
 and time series every painted slice is used; a 3D model (or --model none --ndim 3) learns from volumes, of which a few
 painted slices are enough. Ctrl-C ends the training and saves the best model so far.
 """
@@ -41,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABELS",
         help="painted files, one per image, or folders",
     )
+    parser.add_argument(
+        "--masks",
+        action="store_true",
+        help="labels are finished masks: 0 is background, objects or classes begin with 1; planes without any are not"
+        " learnt",
+    )
     add_kind(parser)
     parser.add_argument(
         "--model", metavar="NAME|FILE|none", help="where to start: a bundled model, a file, or none: from scratch"
@@ -72,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.io.models import save_model
 
-    samples = load_samples(pairs, start.header.architecture.ndim if start else settings.ndim)
+    samples = load_samples(pairs, start.header.architecture.ndim if start else settings.ndim, masks=args.masks)
     kind: Kind = args.kind or (start.header.kind if start else "objects")
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(

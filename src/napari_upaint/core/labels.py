@@ -62,6 +62,24 @@ def _check_sample(sample: Sample) -> None:
         raise ImageError(f"{sample.name} has pixels that are NaN or infinite; replace them by numbers.")
 
 
+def from_masks(masks: np.ndarray) -> np.ndarray:
+    """Return the annotation that finished masks stand for, as other programs and people write them.
+
+    Parameters
+    ----------
+    masks : numpy.ndarray
+        Integers, (..., Y, X): 0 background, from 1 on objects or classes.
+
+    Returns
+    -------
+    numpy.ndarray
+        Same shape, int32: 1 background, from 2 on objects or classes. A plane without any object stays unlabelled:
+        nobody may have looked at it.
+    """
+    seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
+    return np.where(seen, masks.astype(np.int32) + (FIRST - 1), UNLABELLED).astype(np.int32)
+
+
 def painted_pixels(annotations: Sequence[np.ndarray]) -> dict[int, int]:
     """Count the painted pixels of every value; unlabelled ones are left out."""
     counts: dict[int, int] = {}
