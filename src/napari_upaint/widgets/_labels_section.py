@@ -28,13 +28,18 @@ _MEANING: dict[Kind, str] = {
     "objects": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = objects, one number for each",
     "classes": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = classes, one number for each",
 }
+_MASKS = (
+    "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
+    "make labels of it that can be learnt from. The layer itself stays as it is."
+)
 
 
 class LabelsSection(QWidget):
-    """Labels layer, *New labels*, objects or classes, brush buttons, painted pixels."""
+    """Labels layer, *New labels*, objects or classes, *From masks*, brush buttons, painted pixels."""
 
     chosen = Signal(object)  # key of the labels layer, or None
     new_wanted = Signal()
+    masks_wanted = Signal()
     background_wanted = Signal()
     next_wanted = Signal()
     kind_changed = Signal()
@@ -46,6 +51,8 @@ class LabelsSection(QWidget):
         self.combo.keyChanged.connect(self.chosen)
         self.new_button = QPushButton("New labels")
         self.new_button.clicked.connect(self.new_wanted)
+        self.masks_button = QPushButton("From masks")
+        self.masks_button.clicked.connect(self.masks_wanted)
         self.objects = QRadioButton("Objects")
         self.classes = QRadioButton("Classes")
         # napari's style puts icon and text side by side without a gap.
@@ -84,6 +91,7 @@ class LabelsSection(QWidget):
             group.addButton(button)
             kinds.addWidget(button)
         kinds.addStretch(1)
+        kinds.addWidget(self.masks_button)
         brush = QHBoxLayout()
         brush.addWidget(self.background_button)
         brush.addWidget(self.next_button)
@@ -120,10 +128,12 @@ class LabelsSection(QWidget):
         self.background_button.setIcon(swatch(colours.get(1, label_colour(1))))
         self.next_button.setIcon(swatch(colours.get(following, label_colour(following))))
 
-    def allow(self, new_why: str, brush_why: str) -> None:
+    def allow(self, new_why: str, masks_why: str, brush_why: str) -> None:
         """Enable the buttons, or say why they are not (empty: enabled)."""
         self.new_button.setEnabled(not new_why)
         self.new_button.setToolTip(new_why or "Add an empty labels layer on the image, with the brush in hand.")
+        self.masks_button.setEnabled(not masks_why)
+        self.masks_button.setToolTip(masks_why or _MASKS)
         for button in (self.background_button, self.next_button):
             button.setEnabled(not brush_why)
         self._explain()

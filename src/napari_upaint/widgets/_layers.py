@@ -190,6 +190,10 @@ class Layers(QObject):
         layer.selected_label = label
         layer.mode = "paint"
 
+    def hide(self, key: Hashable) -> None:
+        """Make a layer invisible; its eye in napari's list shows it again."""
+        self._find(key).visible = False
+
     def watch(self, key: Hashable | None) -> None:
         """Emit `edited` from now on when this annotation changes."""
         if self._watched is not None:

@@ -40,6 +40,15 @@ def why_not_new_labels(situation: Situation) -> str:
     return "" if situation.image else "Open an image first."
 
 
+def why_not_take_masks(situation: Situation) -> str:
+    """Return why there is no finished segmentation to make labels of."""
+    if not situation.image:
+        return "Open an image first."
+    if not situation.annotation:
+        return "Open a finished segmentation of this image as a labels layer first."
+    return "" if situation.fits else "The chosen labels have another size than the image."
+
+
 def why_not_paint(situation: Situation) -> str:
     """Return why there is nothing to paint on."""
     return "" if situation.annotation else "Press 'New labels' first."

@@ -121,7 +121,11 @@ class Working(QObject):
             measured=self.tables.measured() is not None,
             activity=now,
         )
-        self._sections.labels.allow(reasons.why_not_new_labels(situation), reasons.why_not_paint(situation))
+        self._sections.labels.allow(
+            reasons.why_not_new_labels(situation),
+            reasons.why_not_take_masks(situation),
+            reasons.why_not_paint(situation),
+        )
         self._sections.train.allow(reasons.why_not_train(situation))
         segment = self._sections.segment
         segment.table_name = f"{image.name} objects" if image is not None else "objects"

@@ -26,6 +26,7 @@ from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._learning_on import LearningOn
 from napari_upaint.widgets._linking import Linking
 from napari_upaint.widgets._live_weights import LiveWeights
+from napari_upaint.widgets._masks import Masks
 from napari_upaint.widgets._new_layers import read_units, warm_up
 from napari_upaint.widgets._preview import Preview
 from napari_upaint.widgets._regions import Regions
@@ -59,6 +60,8 @@ class UPaintDock(QWidget):
         self.working = Working(self.layers, self.choosing, self.sections, self.bridge, self)
         self.autosaving = Autosaving(self.layers, self.choosing, self.sections, self)
         self.autosaving.failed.connect(self.working.fail)
+        self.masks = Masks(self.layers, self.choosing, self.sections, self)
+        self.masks.failed.connect(self.working.fail)
         self.sections.train.train_wanted.connect(self.autosaving.save_now)
         self.keeping = Keeping(self.layers, self.choosing, self.working, self.sections, self.bridge, self)
         self._guide()
@@ -186,6 +189,7 @@ class UPaintDock(QWidget):
         self.linking.close()
         self.live_weights.close()
         self.gallery.close()
+        self.masks.close()
         self.autosaving.close()
         self.keeping.close()
         self.working.close()

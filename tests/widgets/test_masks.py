@@ -1,0 +1,54 @@
+"""*From masks*: a finished segmentation, in which 0 is background, becomes labels that can be learnt from."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_upaint.io.samples import open_sample
+
+
+@pytest.fixture
+def cells():
+    """A stack of real cells; the second slice holds none."""
+    found = open_sample("cells_phase")
+    image, truth = np.asarray(found.image.data)[:80, :100], np.asarray(found.truth)[:80, :100]
+    return np.stack([image, image]), np.stack([truth, np.zeros_like(truth)])
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_masks_become_labels_and_stay_as_they_are(viewer, dock, qtbot, cells, lazily):
+    image, truth = cells
+    viewer.add_image(image, name="cells", scale=(2, 0.5, 0.5))
+    masks = viewer.add_labels(da.from_array(truth) if lazily else truth.copy(), name="masks", scale=(2, 0.5, 0.5))
+    s = dock.sections
+    assert s.labels.combo.currentText() == "masks"
+    s.labels.masks_button.click()
+    qtbot.waitUntil(lambda: s.labels.combo.currentText() == "cells annotation", timeout=5000)
+    made = viewer.layers["cells annotation"]
+    np.testing.assert_array_equal(made.data[0], truth[0] + 1)
+    assert not made.data[1].any()
+    np.testing.assert_array_equal(made.scale, masks.scale)
+    np.testing.assert_array_equal(np.asarray(masks.data), truth)
+    assert made.visible and not masks.visible
+    qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=5000)
+
+
+def test_the_button_says_what_is_missing(viewer, dock, cells):
+    button = dock.sections.labels.masks_button
+    assert not button.isEnabled() and button.toolTip() == "Open an image first."
+    viewer.add_image(cells[0], name="cells")
+    assert not button.isEnabled() and "labels layer" in button.toolTip()
+    viewer.add_labels(cells[1][0], name="masks")
+    assert not button.isEnabled() and "another size" in button.toolTip()
+    viewer.add_labels(cells[1], name="more masks")
+    dock.sections.labels.combo.setCurrentText("more masks")
+    assert button.isEnabled() and "0 is background" in button.toolTip()
+
+
+def test_an_image_that_is_closed_meanwhile_gets_a_sentence(viewer, dock, qtbot, cells):
+    image = viewer.add_image(cells[0], name="cells")
+    viewer.add_labels(cells[1], name="masks")
+    dock.sections.labels.masks_button.click()
+    viewer.layers.remove(image)
+    qtbot.waitUntil(lambda: "not open any more" in dock.sections.message.text(), timeout=5000)
+    assert [layer.name for layer in viewer.layers] == ["masks"]
