@@ -201,10 +201,8 @@ def _pieces(mask: np.ndarray) -> list[np.ndarray]:
     flat = np.flatnonzero(mask)
     if not len(flat):
         return []
-    strokes = ndimage.label(mask)[0].ravel()[flat]
-    square = np.zeros(len(flat), np.int64)
-    for position in np.unravel_index(flat, mask.shape):
-        square = square * 65536 + position // _PIECE
-    keys = np.unique(np.stack([strokes, square]), axis=1, return_inverse=True)[1].ravel()
+    keys = ndimage.label(mask)[0].ravel()[flat].astype(np.int64)  # the strokes, then the squares in them
+    for position, length in zip(np.unravel_index(flat, mask.shape), mask.shape, strict=True):
+        keys = keys * (length // _PIECE + 1) + position // _PIECE
     order = np.argsort(keys, kind="stable")
     return np.split(flat[order], np.flatnonzero(np.diff(keys[order])) + 1)
