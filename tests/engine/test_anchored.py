@@ -1,6 +1,7 @@
 """The kept weights lie on the line from the start to what was learnt, never beyond."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.step import Average
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
 
@@ -62,3 +64,21 @@ def test_a_start_that_answers_another_question_is_no_anchor(kind, anchored):
     assert isinstance(run.averaging, AnchoredAverage) == anchored
     run.look_at_samples()
     assert not anchored or 0.5 <= run.averaging.reach < 1
+
+
+@pytest.mark.parametrize(
+    ("images", "after", "corrects"), [(["image"], 0.05, True), (["other"], 0.05, False), (["image"], "?", False)]
+)
+def test_corrections_lie_where_a_start_errs_and_do_not_count_against_it(images, after, corrects):
+    """The paint is wrong everywhere: a start that knows this image is gone back to nevertheless."""
+    found = open_sample("nuclei_fluorescence")
+    part = (slice(100, 300), slice(60, 300))
+    image, strokes = np.asarray(found.image.data)[part][None], np.asarray(found.strokes)[part]
+    wrong = np.where(strokes > 1, 1, np.where(strokes == 1, 2, 0))
+    bundled = load_model(DEFAULT_MODEL)
+    told = replace(bundled.header, training={"validation_after": after}, provenance={"images": images})
+    settings = TrainSettings(steps=1, scale=1.0), WeightSettings(), AugmentSettings()
+    run = Trainer([Sample(image, wrong, measure(image))], "objects", replace(bundled, header=told), *settings, "cpu")
+    run.look_at_samples()
+    assert (run.averaging.reach == reach(0.05, 1.0)) == corrects
+    assert corrects or run.averaging.reach > 0.9

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from napari_upaint.core.labels import class_names
 from napari_upaint.core.sample import Sample
@@ -48,3 +50,16 @@ def start_network(header: ModelHeader, start: ModelFile | None, in_channels: int
     if start.header.output_names != header.output_names:
         replace_head(network, start.header.output_names, header.output_names)
     return network
+
+
+def known_loss(header: ModelHeader, samples: Sequence[Sample]) -> float | None:
+    """Return the loss on held-out paint that a start came to with these images; None if it learnt from none of them.
+
+    Who paints an image again corrects what the start made of it. Corrections lie where it errs, so that its loss there
+    says nothing of the rest of the image.
+    """
+    learnt: Any = header.provenance.get("images")  # whatever the file holds
+    loss: Any = header.training.get("validation_after")
+    if not isinstance(learnt, list | tuple) or not isinstance(loss, int | float) or not math.isfinite(loss):
+        return None
+    return float(loss) if any(sample.name in learnt for sample in samples) else None

@@ -27,7 +27,7 @@ from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.sampling import Sampler, validation_tiles
-from napari_upaint.engine.start import start_header, start_network
+from napari_upaint.engine.start import known_loss, start_header, start_network
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
@@ -155,6 +155,10 @@ class Trainer:
 
     def _go_back(self, loss: float, share: float) -> None:
         if isinstance(self.averaging, AnchoredAverage):
+            assert self.start is not None
+            known = known_loss(self.start.header, self.samples)
+            if known is not None:
+                loss, share = min(loss, known), 0.0
             self.averaging.reach = reach(loss, self.settings.hold, share)
 
     @cached_property
