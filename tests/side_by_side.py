@@ -12,7 +12,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 OTHERS = ("fences", "manifest", "reader", "sample_data", "system_libraries", "writer")
-ALONE = ("test_real_engine.py", "test_live_weights.py")
+ALONE = ("test_smoothness.py", "test_live_weights.py")
 PYTEST = (sys.executable, str(TESTS / "under_xvfb.py"), sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 
 

@@ -350,7 +350,7 @@ def test_a_few_pixels_of_paint_on_a_tiny_image(start):
     size=st.sampled_from([3, 9]),
     kind=st.sampled_from(["objects", "classes"]),
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_paint_is_learnt_or_gets_a_sentence(start, paint, size, kind):
     """Blocks of any labels, which touch or not; the smaller ones are nothing but border where they touch."""
     annotation = np.zeros((64, 64), np.int32)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_upaint.io.samples import open_sample
+from napari_upaint.session.drive import TASKS
 from napari_upaint.widgets.upaint import UPaintDock
 
 sys.path.insert(0, str(Path(__file__).parent))  # for upaint_dock_tasks, also in the engine process
@@ -56,6 +57,38 @@ def settle(qtbot):
         qtbot.waitUntil(lambda: not dock.working.busy, timeout=int(seconds * 1000))
 
     return wait
+
+
+@pytest.fixture
+def paint_strokes():
+    """Return what paints strokes as a brush does: through the layer, with its history."""
+
+    def paint(layer, strokes, index=()):
+        for label in np.unique(strokes[strokes > 0]):
+            layer.selected_label = int(label)
+            where = np.nonzero(strokes == label)
+            layer.data_setitem((*(np.full_like(where[0], i) for i in index), *where), int(label))
+
+    return paint
+
+
+@pytest.fixture
+def loop(viewer, open_dock, paint_strokes, qtbot):
+    """Return what opens an image, paints strokes on it and trains, with the real engine."""
+
+    def run(image, strokes, index=(), seconds=8, dock=None, **place):
+        dock = dock or open_dock(TASKS)
+        viewer.add_image(image, name="cells", **place)
+        dock.sections.labels.new_button.click()
+        if index:
+            viewer.dims.set_current_step(0, index[0])
+        paint_strokes(viewer.layers["cells annotation"], strokes, index)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=10000)
+        dock.sections.train.seconds.setValue(seconds)
+        dock.sections.train.button.click()
+        return dock
+
+    return run
 
 
 @pytest.fixture

@@ -22,16 +22,32 @@ def often(monkeypatch):
 
 
 @pytest.fixture
-def open_and_paint(viewer, qtbot, nuclei):
-    """Return what opens a real image and paints its strokes."""
+def open_image(viewer, nuclei):
+    """Return what opens a real image."""
+    return lambda: viewer.add_image(np.asarray(nuclei.image.data), name="cells")
+
+
+@pytest.fixture
+def paint(viewer, qtbot, nuclei):
+    """Return what paints its strokes."""
 
     def run(dock):
-        viewer.add_image(np.asarray(nuclei.image.data), name="cells")
         dock.sections.labels.new_button.click()
         layer = viewer.layers["cells annotation"]
         for label in np.unique(nuclei.strokes[nuclei.strokes > 0]):
             layer.data_setitem(np.nonzero(nuclei.strokes == label), int(label))
         qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=10000)
+
+    return run
+
+
+@pytest.fixture
+def open_and_paint(open_image, paint):
+    """Return what does both."""
+
+    def run(dock):
+        open_image()
+        paint(dock)
 
     return run
 
@@ -75,9 +91,10 @@ def test_kill_9_of_the_engine_costs_seconds(viewer, open_dock, open_and_paint, q
     assert offer.words() == ""
 
 
-def test_offered_at_the_next_start(viewer, open_dock, open_and_paint, qtbot):
+def test_offered_at_the_next_start(viewer, open_dock, open_image, paint, qtbot):
     first = open_dock(TASKS)
-    open_and_paint(first)
+    open_image()
+    paint(first)
     first.sections.train.seconds.setValue(600)
     path = trained_a_while(first, qtbot)
     viewer.window.remove_dock_widget(first)  # the window is closed while it trains
@@ -88,26 +105,16 @@ def test_offered_at_the_next_start(viewer, open_dock, open_and_paint, qtbot):
     qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
     assert offer.words() == ""
     viewer.layers.clear()
-    open_and_paint(dock)
+    open_image()
     qtbot.waitUntil(lambda: offer.words() != "", timeout=5000)
+    assert not offer.accept_button.isEnabled()
+    assert offer.accept_button.toolTip() == "Press 'New labels' and paint first."
+    paint(dock)
+    qtbot.waitUntil(offer.accept_button.isEnabled, timeout=5000)
     offer.decline_button.click()
     qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
     assert offer.words() == ""
     assert not path.exists()
-
-
-def test_it_says_why_it_cannot_go_on_yet(viewer, open_dock, open_and_paint, qtbot):
-    first = open_dock(TASKS)
-    open_and_paint(first)
-    first.sections.train.seconds.setValue(600)
-    trained_a_while(first, qtbot)
-    viewer.window.remove_dock_widget(first)
-    viewer.layers.remove("cells annotation")
-    dock = open_dock()
-    offer = dock.sections.train.offer
-    qtbot.waitUntil(lambda: offer.words() != "", timeout=5000)
-    assert not offer.accept_button.isEnabled()
-    assert offer.accept_button.toolTip() == "Press 'New labels' and paint first."
 
 
 def test_an_ordinary_training_leaves_nothing(viewer, dock, open_and_paint, settle, own_home):

@@ -366,6 +366,7 @@ def test_a_slice_at_the_edge_has_neighbours_on_one_side(tmp_path):
 # -- the real engine -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_real_volume(viewer, open_dock, settle, qtbot):
     nuclei = open_sample("nuclei_3d")
     image, truth = np.asarray(nuclei.image.data), nuclei.truth
