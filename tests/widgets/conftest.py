@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,12 @@ def own_home(tmp_path, monkeypatch):
     """Runs of a test go into its own folder, and no model of the user gets into its list."""
     monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def little_garbage():
+    """Collect no garbage among what stays: napari's fixture does so three times a test, a tenth of a second each."""
+    gc.freeze()
 
 
 @pytest.fixture
