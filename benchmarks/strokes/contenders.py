@@ -63,7 +63,7 @@ class UPaint:
             return {"scale": scale, "steps": 0}
         *_, result = train([sample], kind=kind, start=self.start, settings=self.settings, device="cpu")
         self.model = result.model
-        if result.improved:  # the next round goes on from here, as the window does
+        if result.improved or result.knows_more:  # the next round goes on from here, as the window does
             self.start = result.model
         return {
             "scale": result.model.header.scale,

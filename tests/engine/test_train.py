@@ -120,13 +120,25 @@ def test_the_same_seed_gives_the_same_model(sample, start):
         assert not same_weights(one.model, other.model)
 
 
+@pytest.mark.parametrize(("scale", "more"), [(1.0, False), (0.5, True)])
+def test_a_start_that_is_kept_may_know_more_of_the_images(sample, start, scale, more):
+    """At another scale it is another model: whoever keeps it has to keep that, too."""
+    knowing = replace(start, header=replace(start.header, object_size=300.0, least_score=0.5))
+    _, result = run([sample], knowing, learning_rate=1e-9, steps=2, scale=scale)
+    assert not result.improved and same_weights(result.model, start)
+    assert result.knows_more == more and result.model.header.scale == scale
+    assert ("knows the scale" in result.message) == more
+    _, result = run([sample], None, steps=2)
+    assert not result.knows_more
+
+
 @pytest.mark.parametrize("rate", [1e-6, 1e-2, 1.0])
 def test_a_result_is_never_worse_than_its_start(sample, start, rate):
     _, result = run([sample], start, learning_rate=rate, steps=12)
     assert result.after <= result.before
     assert result.improved == (result.after < result.before - 1e-4)
     if not result.improved:
-        assert same_weights(result.model, start) and result.message.startswith("Kept the model")
+        assert same_weights(result.model, start) and result.message.startswith("Kept the ")
     judge = Trainer([sample], "objects", result.model, QUICK, WeightSettings(), AugmentSettings(), "cpu")
     judge.look_at_samples()
     # What was held out at first has been learnt since.

@@ -14,6 +14,7 @@ import pytest
 from app_model.types import KeyBinding
 from napari.layers import Labels
 
+from napari_upaint.io.models import load_model
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
 
@@ -152,6 +153,17 @@ def test_a_training_that_does_not_help_keeps_the_model(painted, settle, own_home
     settle(painted)
     assert s.model.choice().path == chosen
     assert s.message.text().startswith("Kept the model from before, because nothing was better")
+
+
+def test_a_training_that_finds_the_scale_alone_keeps_that(painted, settle):
+    """The start at another scale is another model: what is segmented with it must be what was judged."""
+    s = painted.sections
+    s.settings.train.control("seed").setValue(14)
+    s.train.button.click()
+    settle(painted)
+    assert load_model(s.model.choice().path).header.scale == 0.5
+    assert s.message.text().startswith("Kept the network from before, because nothing was better")
+    assert "knows the scale" in s.message.text() and "Saved as" in s.message.text()
 
 
 def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):

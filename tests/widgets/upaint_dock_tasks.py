@@ -21,7 +21,7 @@ STEP = 0.01
 
 
 def train(samples, kind, start, settings, name, **_):
-    """Trains for settings.seconds; a seed of 13 brings bad luck: nothing gets better."""
+    """Trains for settings.seconds; with a seed of 13 or 14 nothing gets better, with 14 the scale is found."""
     begin = time.monotonic()
     yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)
     step = 0
@@ -33,7 +33,7 @@ def train(samples, kind, start, settings, name, **_):
         told = yield TrainProgress("training", step, seconds, settings.seconds, fraction, 1.2 / step, validation)
         if isinstance(told, Stop):
             break
-    lucky = settings.seed != 13
+    lucky = settings.seed not in (13, 14)
     highest = max(int(sample.annotation.max()) for sample in samples)
     classes = (
         ("background", "object") if kind == "objects" else ("background", *(f"class {k}" for k in range(1, highest)))
@@ -43,10 +43,11 @@ def train(samples, kind, start, settings, name, **_):
         Architecture(n_outputs=len(classes), ndim=samples[0].annotation.ndim, depth=settings.depth or 5),
         classes=classes,
         kind=kind,
+        scale=0.5 if settings.seed == 14 else 1.0,
         summary=f"Learned {name} in {step} steps.",
     )
     model = ModelFile(header, {"bias": np.zeros(2, np.float32)})
-    yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, "Done.")
+    yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, "Done.", settings.seed == 14)
 
 
 def segment(image, normalization, model, objects, **_):

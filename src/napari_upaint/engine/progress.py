@@ -56,6 +56,9 @@ class TrainResult:
         Loss on held-out paint of the start and of the result.
     message : str
         One sentence for the user.
+    knows_more : bool
+        Whether the start, where it is kept, has learnt nothing but what segmenting needs as well: at which scale it
+        sees these images, or what their objects are like.
     """
 
     model: ModelFile
@@ -65,6 +68,7 @@ class TrainResult:
     steps: int
     seconds: float
     message: str
+    knows_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

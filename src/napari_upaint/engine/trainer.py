@@ -31,7 +31,7 @@ from napari_upaint.engine.start import known_loss, start_header, start_network
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
-from napari_upaint.io.models import ModelFile
+from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
@@ -261,9 +261,10 @@ class Trainer:
             training=training,
             provenance=origin,
         )
-        message = _message(kept, self.start is not None, self.step)
+        knows_more = not improved and self.step > 0 and _tells_more(header, self.start)
+        message = _message(kept, self.start is not None, self.step, knows_more)
         model = from_network(self.average, header)
-        return TrainResult(model, improved, kept.before, kept.loss, self.step, self.budget.spent, message)
+        return TrainResult(model, improved, kept.before, kept.loss, self.step, self.budget.spent, message, knows_more)
 
 
 def trust(loss: float) -> float:
@@ -275,13 +276,25 @@ def trust(loss: float) -> float:
     return float(np.exp(-loss))
 
 
-def _message(kept: Kept, pretrained: bool, steps: int) -> str:
+def _tells_more(header: ModelHeader, start: ModelFile | None) -> bool:
+    if start is None:
+        return False
+    known = start.header.usual_object != UNKNOWN or header.usual_object == UNKNOWN
+    return header.scale != start.header.scale or not known
+
+
+def _message(kept: Kept, pretrained: bool, steps: int, knows_more: bool) -> str:
     if not steps:
         return "Stopped before the first step; nothing was learnt."
     if not pretrained:
         return f"Trained from scratch; loss on held-out paint {kept.loss:.3f}."
     if kept.better:
         return f"Better than before: loss on held-out paint {kept.before:.3f} -> {kept.loss:.3f}."
+    if knows_more:
+        return (
+            f"Kept the network as it was (loss on held-out paint {kept.before:.3f}), nothing was better; now it knows"
+            " the scale of these images and the size of their objects."
+        )
     return (
         f"Kept the model as it was (loss on held-out paint {kept.before:.3f}), nothing was better; paint more strokes."
     )

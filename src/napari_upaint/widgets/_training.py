@@ -211,8 +211,8 @@ def _begin(plan: TrainPlan) -> Path | None:
 def _save(
     request: TrainRequest, heard: tuple[TrainProgress, ...], result: TrainResult, continued: Interrupted | None
 ) -> Run:
-    """Keep the record of a training and, unless the start was no worse, its model in the user's folder."""
-    model = result.model if result.improved or request.start is None else None
+    """Keep the record of a training and, unless the start was no worse in any way, its model in the user's folder."""
+    model = result.model if result.improved or result.knows_more or request.start is None else None
     run = record(request, heard, result)
     saved = save_run(run if continued is None else whole_run(run, continued), model)
     if request.checkpoint is not None:

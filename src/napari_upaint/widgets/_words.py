@@ -20,6 +20,9 @@ def after_training(trained: Trained) -> str:
         words = "Trained, but there was too little paint to say how well; paint a few strokes more"
     elif result.improved:
         words = f"Better than before: {numbers}"
+    elif result.knows_more:
+        words = f"Kept the network from before, because nothing was better: {numbers}; now it knows the scale of this"
+        words += " image and the size of its objects"
     elif trained.path is not None:
         words = f"No better than before training: {numbers}; paint more and train again"
     else:
