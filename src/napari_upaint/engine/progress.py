@@ -57,8 +57,8 @@ class TrainResult:
     message : str
         One sentence for the user.
     knows_more : bool
-        Whether the start, where it is kept, has learnt nothing but what segmenting needs as well: at which scale it
-        sees these images, or what their objects are like.
+        Whether the start was kept but knows what it did not before: at which scale it sees these images, or what
+        their objects are like.
     """
 
     model: ModelFile
