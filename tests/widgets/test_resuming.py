@@ -28,14 +28,12 @@ def open_image(viewer, nuclei):
 
 
 @pytest.fixture
-def paint(viewer, qtbot, nuclei):
+def paint(viewer, paint_strokes, qtbot, nuclei):
     """Return what paints its strokes."""
 
     def run(dock):
         dock.sections.labels.new_button.click()
-        layer = viewer.layers["cells annotation"]
-        for label in np.unique(nuclei.strokes[nuclei.strokes > 0]):
-            layer.data_setitem(np.nonzero(nuclei.strokes == label), int(label))
+        paint_strokes(viewer.layers["cells annotation"], nuclei.strokes)
         qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=10000)
 
     return run

@@ -367,7 +367,7 @@ def test_a_slice_at_the_edge_has_neighbours_on_one_side(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_real_volume(viewer, open_dock, settle, qtbot):
+def test_a_real_volume(viewer, open_dock, paint_strokes, settle, qtbot):
     nuclei = open_sample("nuclei_3d")
     image, truth = np.asarray(nuclei.image.data), nuclei.truth
     dock = open_dock(TASKS)
@@ -379,9 +379,7 @@ def test_a_real_volume(viewer, open_dock, settle, qtbot):
     dock.sections.labels.new_button.click()
     strokes = np.zeros(truth.shape, np.uint16)
     strokes[6:27:6, ::3, 4:96] = truth[6:27:6, ::3, 4:96] + 1
-    layer = viewer.layers["nuclei annotation"]
-    for label in np.unique(strokes[strokes > 0]):
-        layer.data_setitem(np.nonzero(strokes == label), int(label))
+    paint_strokes(viewer.layers["nuclei annotation"], strokes)
     qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=10000)
     dock.sections.train.seconds.setValue(15)
     results = []

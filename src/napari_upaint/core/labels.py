@@ -77,7 +77,7 @@ def from_masks(masks: np.ndarray) -> np.ndarray:
         nobody may have looked at it.
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
-    return np.where(seen, masks.astype(np.int32) + (FIRST - 1), UNLABELLED).astype(np.int32)
+    return np.where(seen, masks.astype(np.int32) + BACKGROUND, UNLABELLED)
 
 
 def painted_pixels(annotations: Sequence[np.ndarray]) -> dict[int, int]:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QWidget
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._copying import Copying
+from napari_upaint.widgets._device_words import DeviceWords
 from napari_upaint.widgets._engine_row import EngineMemory
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
@@ -33,7 +34,7 @@ class Keeping(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._working, self._sections, self._bridge = working, sections, bridge
+        self._sections, self._bridge = sections, bridge
         self.preferences = PreferenceWatch(self)
         self.preferences.failed.connect(working.fail)
         self.preferences.changed.connect(self._prefer)
@@ -46,6 +47,8 @@ class Keeping(QObject):
         working.situation_changed.connect(self.history.allow)
         sections.history.compare_wanted.connect(working.compare)
         working.training.ended.connect(self.history.refresh)
+        self.device_words = DeviceWords(bridge, sections.train.device, self)
+        self.device_words.failed.connect(working.fail)
         self.memory = EngineMemory(bridge, sections.train.engine, self)
         self.memory.failed.connect(working.fail)
         working.situation_changed.connect(self.memory.allow)
@@ -74,7 +77,7 @@ class Keeping(QObject):
         """Follow changed preferences at once; a folder is read again."""
         if now.device != before.device:
             self._bridge.device = self.copying.device = now.device
-            self._working.ask_device()
+            self.device_words.ask()
         if now.seconds != before.seconds:
             self._sections.train.seconds.setValue(now.seconds)
         if now.folder != before.folder:

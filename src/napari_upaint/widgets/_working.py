@@ -8,14 +8,12 @@ from functools import partial
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.engine.progress import DeviceLine, PlaneResult
+from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
 from napari_upaint.session.history import find_start
 from napari_upaint.session.interrupted import Interrupted
-from napari_upaint.session.protocol import DeviceRequest
 from napari_upaint.session.run import Run
 from napari_upaint.widgets import _reasons as reasons
-from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._comparing import ComparePlan, Comparing
 from napari_upaint.widgets._job_bridge import JobBridge
@@ -302,16 +300,3 @@ class Working(QObject):
     def fail(self, sentence: str, details: str = "", kind: MessageKind = "error") -> None:
         """Show a sentence in the message line."""
         self._sections.message.show_message(sentence, kind, details)
-
-    def ask_device(self) -> None:
-        """Warm the engine up, and learn what it computes on."""
-        job = self._bridge.job()
-        job.payload.connect(self._show_device)
-        try:
-            self._bridge.begin(job, DeviceRequest())
-        except Exception as error:
-            self.fail(*describe(error))
-
-    def _show_device(self, payload: object) -> None:
-        if isinstance(payload, DeviceLine):
-            self._sections.train.device.setText(f"Computes on: {payload.text}")

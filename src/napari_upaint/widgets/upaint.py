@@ -169,7 +169,7 @@ class UPaintDock(QWidget):
         self._follow_theme()
         self.layers.open()
         self.keys.bind()
-        self.working.ask_device()
+        self.keeping.device_words.ask()
 
     def _release(self) -> None:
         """Give back everything that is not this dock's own, and end the engine process."""
