@@ -13,6 +13,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 OTHERS = ("fences", "manifest", "reader", "sample_data", "system_libraries", "writer")
 ALONE = ("test_smoothness.py", "test_live_weights.py")
+COMPILE = "from napari_upaint.core.compiled import compile_ahead; compile_ahead()"
 PYTEST = (sys.executable, str(TESTS / "under_xvfb.py"), sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 
 
@@ -31,6 +32,7 @@ def main(arguments: list[str]) -> int:
     """Run, print what each half said when both are done, return the worst exit code."""
     if arguments:
         return subprocess.call([*PYTEST, *arguments])
+    subprocess.check_call([sys.executable, "-c", COMPILE])  # once, not in both halves while tests wait for it
     window = list((TESTS / "widgets").glob("test_*.py"))
     alone = [str(one) for one in window if one.name in ALONE]
     shared = [one for one in window if one.name not in ALONE] + [TESTS / f"test_{name}.py" for name in OTHERS]

@@ -33,10 +33,10 @@ def test_without_any_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatc
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_compiling_ahead_leaves_nothing_to_compile(ndim):
     compiled.compile_ahead(ndim)
-    from napari_upaint.core import leaks, nearest_objects, resampling
+    from napari_upaint.core import followed_weights, leaks, nearest_objects, resampling
 
     loop = resampling.cubic_plane if ndim == 2 else resampling.cubic_volume
-    for one in (loop, resampling.nearest, nearest_objects._last_axis, leaks._flood):
+    for one in (loop, resampling.nearest, nearest_objects._last_axis, leaks._flood, followed_weights._add_balance):
         assert len(one.signatures) == 1
 
 

@@ -56,11 +56,11 @@ def test_after_kill_9_everything_comes_back(viewer, dock, image, qtbot):
     viewer.layers.clear()  # the next start
     viewer.add_image(image.data, name="cells", scale=(0.5, 0.5))
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
     assert offer.words().startswith("Bring back what was painted on ")
     assert "cells annotation" not in viewer.layers
     offer.restore_button.click()
-    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     found, expected = viewer.layers["cells annotation"].data, Labels(np.zeros(SHAPE, np.uint16))
     for number in range(2000):
         stroke(expected, number)
@@ -75,12 +75,12 @@ def test_what_is_painted_is_saved_and_only_then(viewer, dock, image, quick, qtbo
     qtbot.wait(300)
     assert saved() == []
     layer.paint((50, 60), 1)
-    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=20000)
     first = saved()[0]
     qtbot.wait(500)
     assert saved()[0].saved == first.saved
     layer.paint((20, 20), 2)
-    qtbot.waitUntil(lambda: saved()[0].saved > first.saved, timeout=5000)
+    qtbot.waitUntil(lambda: saved()[0].saved > first.saved, timeout=20000)
     np.testing.assert_array_equal(restore(saved()[0]), layer.data)
     assert saved()[0].path == first.path
     assert dock.sections.labels.offer.offered() is None  # it is open
@@ -92,30 +92,30 @@ def test_saved_before_a_training_and_when_the_dock_closes(viewer, dock, image, q
     layer = viewer.layers["cells annotation"]
     layer.paint((50, 60), 1)
     layer.paint((20, 20), 2)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
-    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=20000)
     layer.paint((90, 90), 3)
     viewer.window.remove_dock_widget(dock)
-    qtbot.waitUntil(lambda: (restore(saved()[0]) == layer.data).all(), timeout=5000)
+    qtbot.waitUntil(lambda: (restore(saved()[0]) == layer.data).all(), timeout=20000)
 
 
 def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):
     expected = painted_before(3, "classes")
     dock.autosaving._again()  # as if it had been there when the image was opened
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
     before = saved()[0].path
     offer.restore_button.click()
-    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     layer = viewer.layers["cells annotation"]
     np.testing.assert_array_equal(layer.data, expected)
     assert layer.data.dtype == expected.dtype
     np.testing.assert_allclose(layer.scale, (0.5, 0.5))
     assert dock.sections.labels.kind() == "classes"
     assert dock.sections.labels.combo.currentText() == "cells annotation"
-    qtbot.waitUntil(lambda: not before.exists(), timeout=5000)
+    qtbot.waitUntil(lambda: not before.exists(), timeout=20000)
     assert len(saved()) == 1
     assert offer.offered() is None
 
@@ -126,22 +126,22 @@ def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot):
         os.utime(saved()[0].path, (10**9 - age, 10**9 - age))
     dock.autosaving._again()
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
     newest = offer.offered()
     assert restore(newest).max() == 5
     offer.discard_button.click()
     assert not newest.path.exists()
-    qtbot.waitUntil(lambda: offer.offered() not in (None, newest), timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() not in (None, newest), timeout=20000)
     assert restore(offer.offered()).max() == 6
 
 
 def test_a_new_annotation_does_not_replace_what_was_not_brought_back(viewer, dock, image, quick, qtbot):
     expected = painted_before(9)
     dock.autosaving._again()
-    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=20000)
     dock.sections.labels.new_button.click()
     viewer.layers["cells annotation"].paint((50, 60), 1)
-    qtbot.waitUntil(lambda: len(saved()) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(saved()) == 2, timeout=20000)
     assert any((restore(one) == expected).all() for one in saved())
 
 
@@ -154,7 +154,7 @@ def test_an_annotation_closed_by_mistake_comes_back(viewer, dock, image, qtbot):
     offer = dock.sections.labels.offer
     qtbot.waitUntil(lambda: offer.offered() is not None, timeout=8000)
     offer.restore_button.click()
-    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     np.testing.assert_array_equal(viewer.layers["cells annotation"].data, expected)
     qtbot.waitUntil(lambda: offer.offered() is None, timeout=800)  # at once, not when it has been saved anew
 
@@ -164,9 +164,9 @@ def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, q
     viewer.layers["cells annotation"].paint((50, 60), 5)
     viewer.layers.remove("cells annotation")
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
     offer.discard_button.click()
-    qtbot.waitUntil(lambda: offer.offered() is None, timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() is None, timeout=20000)
     qtbot.wait(300)
     assert saved() == []
 
@@ -179,7 +179,7 @@ def test_only_the_same_image_is_asked_about(viewer, dock, qtbot):
     assert dock.sections.labels.offer.offered() is None
     viewer.add_image(np.ones(SHAPE), name="others")
     dock.sections.image.combo.setCurrentText("others")
-    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=20000)
     dock.sections.image.combo.setCurrentText("cells")
     assert dock.sections.labels.offer.offered() is None
 
@@ -189,4 +189,4 @@ def test_a_folder_that_cannot_be_written_costs_a_sentence(viewer, dock, image, q
     (own_home / "annotations").write_text("in the way")
     dock.sections.labels.new_button.click()
     viewer.layers["cells annotation"].paint((50, 60), 1)
-    qtbot.waitUntil(lambda: "could not be saved automatically" in dock.sections.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "could not be saved automatically" in dock.sections.message.text(), timeout=20000)

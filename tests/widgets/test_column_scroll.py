@@ -15,9 +15,9 @@ def test_it_grows_with_its_widest_row(qtbot):
     outer.show()
     before = outer.minimumSizeHint().width()
     layout.addWidget(QLabel("a row that is wider than all that were there before it came, by far"))
-    qtbot.waitUntil(lambda: outer.minimumSizeHint().width() > before + 100, timeout=2000)
+    qtbot.waitUntil(lambda: outer.minimumSizeHint().width() > before + 100, timeout=20000)
     outer.resize(outer.minimumSizeHint())
-    qtbot.waitUntil(lambda: scroll.viewport().width() >= column.minimumSizeHint().width(), timeout=2000)
+    qtbot.waitUntil(lambda: scroll.viewport().width() >= column.minimumSizeHint().width(), timeout=20000)
 
 
 def test_the_dock_shows_its_rows_in_full(viewer, open_dock, qtbot):
@@ -28,5 +28,5 @@ def test_the_dock_shows_its_rows_in_full(viewer, open_dock, qtbot):
     def fits():
         return live.mapTo(dock, live.rect().topRight()).x() <= dock.width() < 500
 
-    qtbot.waitUntil(fits, timeout=5000)
+    qtbot.waitUntil(fits, timeout=20000)
     assert live.width() >= live.minimumSizeHint().width()

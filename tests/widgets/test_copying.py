@@ -25,15 +25,15 @@ def copied(dock, settle, qtbot):
         layer.brush_size = 6
         layer.paint((*(0,) * (layer.ndim - 2), 50, 60), 1)
         layer.paint((*(0,) * (layer.ndim - 2), 20, 20), 2)
-        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
         dock.sections.train.seconds.setValue(1)
         dock.sections.settings.train.control("seed").setValue(7)
         dock.sections.train.button.click()
         settle(dock)
         section = dock.sections.history
-        qtbot.waitUntil(lambda: section.buttons[what].isEnabled(), timeout=5000)
+        qtbot.waitUntil(lambda: section.buttons[what].isEnabled(), timeout=20000)
         section.buttons[what].click()
-        qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+        qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=20000)
         return QApplication.clipboard().text()
 
     return run

@@ -33,7 +33,7 @@ def test_free_memory_ends_the_engine_and_the_next_job_starts_one(viewer, dock, s
     assert row.words.text() == "Engine: not running"
     assert not row.button.isEnabled()
     assert "starts with the next training" in row.button.toolTip()
-    qtbot.waitUntil(lambda: not alive(first), timeout=5000)
+    qtbot.waitUntil(lambda: not alive(first), timeout=20000)
     image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
     image[10:30, 10:30] += 60
     viewer.add_image(image, name="cells")
@@ -50,7 +50,7 @@ def test_not_while_something_runs(viewer, dock, settle, qtbot):
     layer.brush_size = 6
     layer.paint((50, 60), 1)
     layer.paint((20, 20), 2)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     button = dock.sections.train.engine.button

@@ -16,7 +16,7 @@ def painted(viewer, open_dock, qtbot):
     viewer.add_image(picture(), name="cells")
     dock.sections.labels.new_button.click()
     paint(viewer.layers["cells annotation"])
-    qtbot.waitUntil(lambda: dock.sections.weights.gallery_button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.weights.gallery_button.isEnabled(), timeout=20000)
     return dock
 
 

@@ -30,7 +30,7 @@ def test_f1_opens_and_closes_it(viewer, dock, qtbot):
     press(viewer, "F1")
     assert dock.help.isVisible()
     press(viewer, "F1")
-    qtbot.waitUntil(lambda: dock.help is None, timeout=2000)
+    qtbot.waitUntil(lambda: dock.help is None, timeout=20000)
     press(viewer, "F1")
     assert dock.help.isVisible()
 
@@ -38,7 +38,7 @@ def test_f1_opens_and_closes_it(viewer, dock, qtbot):
 def test_it_goes_with_the_dock(viewer, dock, qtbot):
     dock.show_help()
     sheet = dock.help
-    with qtbot.waitSignal(sheet.destroyed, timeout=2000):
+    with qtbot.waitSignal(sheet.destroyed, timeout=20000):
         viewer.window.remove_dock_widget(dock)
     assert dock.help is None
     assert "F1" not in {str(key) for key in viewer.keymap}

@@ -25,7 +25,7 @@ def painted(viewer, dock, qtbot):
     layer.brush_size = 6
     layer.paint((50, 60), 1)
     layer.paint((20, 20), 2)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     return dock
 
@@ -39,7 +39,7 @@ def train(painted, settle, qtbot):
         known = len(section.runs())
         painted.sections.train.button.click()
         settle(painted)
-        qtbot.waitUntil(lambda: len(section.runs()) == known + 1, timeout=5000)
+        qtbot.waitUntil(lambda: len(section.runs()) == known + 1, timeout=20000)
         return section.runs()[0]
 
     return once
@@ -50,7 +50,7 @@ def settled(painted, settle, qtbot):
     """Return what waits until files are moved and what is in view is segmented."""
 
     def wait():
-        qtbot.waitUntil(lambda: not painted.keeping.busy, timeout=5000)
+        qtbot.waitUntil(lambda: not painted.keeping.busy, timeout=20000)
         settle(painted)
 
     return wait

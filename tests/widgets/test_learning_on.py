@@ -25,7 +25,7 @@ def training(viewer, dock, qtbot):
         layer = viewer.layers["cells annotation"]
         stroke(layer, 1, 50, 60)
         stroke(layer, 2, 20, 20)
-        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
         dock.sections.train.live.learn.setChecked(ticked)
         dock.sections.train.seconds.setValue(seconds)
         dock.sections.train.button.click()
@@ -90,7 +90,7 @@ def test_new_paint_gives_time_and_the_bar_follows(viewer, dock, training, qtbot,
     stroke(layer, 1, 50, 20)
     with qtbot.waitSignal(dock.working.training.samples_heard, timeout=10000):
         pass
-    qtbot.waitUntil(lambda: section.plot.budget > 4, timeout=5000)
+    qtbot.waitUntil(lambda: section.plot.budget > 4, timeout=20000)
     assert section.progress.fraction() < before + 0.4
     settle(dock)  # and it ends by itself
     assert dock.sections.message.text().startswith("Better than before")

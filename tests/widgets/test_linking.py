@@ -22,7 +22,7 @@ def stack(viewer, dock, settle, qtbot):
     """A stack that is segmented, and what waits until its numbers are settled."""
     viewer.add_image(moving(), name="stack")
     dock.sections.settings.objects.control("smallest").setValue(0)
-    qtbot.waitUntil(lambda: dock.sections.segment.buttons["layer"].isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.segment.buttons["layer"].isEnabled(), timeout=20000)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
     (layer,) = (one for one in viewer.layers if one.metadata.get(MARK, {}).get("what") == "labels")
@@ -83,7 +83,7 @@ def test_a_table_of_other_numbers_goes(viewer, dock, stack, qtbot):
     assert dock.sections.segment.table_button.isEnabled()
     dock.sections.segment.link_box.click()
     stack()
-    qtbot.waitUntil(lambda: not dock.sections.segment.table_button.isEnabled(), timeout=2000)
+    qtbot.waitUntil(lambda: not dock.sections.segment.table_button.isEnabled(), timeout=20000)
     dock.sections.segment.measure_button.click()
     stack()
     measured = dock.working.tables.measured()

@@ -26,12 +26,12 @@ def live(viewer, dock, qtbot):
 
 
 def tick(dock, qtbot):
-    with qtbot.waitSignal(dock.live_weights.shown):
+    with qtbot.waitSignal(dock.live_weights.shown, timeout=20000):  # the first one may compile
         dock.sections.weights.live.click()
 
 
 def shown(dock, viewer, qtbot, name="cells weight map"):
-    qtbot.waitUntil(lambda: not dock.live_weights.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.live_weights.busy, timeout=20000)
     return viewer.layers[name].data
 
 
@@ -132,7 +132,7 @@ def test_another_image_has_another_map(viewer, live, qtbot):
     live.sections.image.combo.setCurrentText("others")
     live.sections.labels.new_button.click()
     viewer.layers["others annotation"].paint((20, 20), 1)
-    qtbot.waitUntil(lambda: "others weight map" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "others weight map" in viewer.layers, timeout=20000)
     assert "cells weight map" not in viewer.layers
     viewer.layers.clear()
     assert not live.sections.weights.live.isChecked()

@@ -41,7 +41,7 @@ def shown(make_napari_viewer, qtbot):
     layer = viewer.layers["cells annotation"]
     layer.paint((50, 60), 1)
     layer.paint((20, 20), 2)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     for section in (*dock.sections.settings.sections.values(), dock.sections.history):
         section.expand(animate=False)
     QApplication.processEvents()
@@ -144,7 +144,7 @@ def test_nothing_jumps_while_a_training_tells_its_progress(shown, qtbot, settle)
 def test_a_small_window_scrolls_and_nothing_is_cut_off_at_the_side(shown, qtbot):
     window = shown.window()
     window.resize(800, 600)
-    qtbot.waitUntil(lambda: window.height() <= 620, timeout=2000)
+    qtbot.waitUntil(lambda: window.height() <= 620, timeout=20000)
     area = shown.findChild(QScrollArea)
     assert area.verticalScrollBar().maximum() > 0
     inner = area.widget()

@@ -23,14 +23,14 @@ def test_masks_become_labels_and_stay_as_they_are(viewer, dock, qtbot, cells, la
     s = dock.sections
     assert s.labels.combo.currentText() == "masks"
     s.labels.masks_button.click()
-    qtbot.waitUntil(lambda: s.labels.combo.currentText() == "cells annotation", timeout=5000)
+    qtbot.waitUntil(lambda: s.labels.combo.currentText() == "cells annotation", timeout=20000)
     made = viewer.layers["cells annotation"]
     np.testing.assert_array_equal(made.data[0], truth[0] + 1)
     assert not made.data[1].any()
     np.testing.assert_array_equal(made.scale, masks.scale)
     np.testing.assert_array_equal(np.asarray(masks.data), truth)
     assert made.visible and not masks.visible
-    qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=20000)
 
 
 def test_the_button_says_what_is_missing(viewer, dock, cells):
@@ -50,5 +50,5 @@ def test_an_image_that_is_closed_meanwhile_gets_a_sentence(viewer, dock, qtbot, 
     viewer.add_labels(cells[1], name="masks")
     dock.sections.labels.masks_button.click()
     viewer.layers.remove(image)
-    qtbot.waitUntil(lambda: "not open any more" in dock.sections.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "not open any more" in dock.sections.message.text(), timeout=20000)
     assert [layer.name for layer in viewer.layers] == ["masks"]

@@ -101,7 +101,7 @@ def test_classes_keep_their_names(viewer, dock, settle, qtbot):
     layer = viewer.layers["cells annotation"]
     for label, place in ((1, (55, 5)), (2, (20, 20)), (3, (45, 50))):
         layer.paint(place, label)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)

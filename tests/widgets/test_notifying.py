@@ -54,7 +54,7 @@ def test_after_a_long_training(window, told, clock, qtbot):
     qtbot.addWidget(message)
     run(Notifying(window, message), clock, 40)
     message.show_message("Better than before.")  # comes a moment later
-    qtbot.waitUntil(lambda: len(told) == 2, timeout=2000)
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=20000)
     assert told == [window, "The training ended: Better than before."]
 
 
@@ -73,5 +73,5 @@ def test_otherwise_not(window, told, clock, qtbot, seconds, active, activity):
 def test_in_the_dock(dock, window, told, clock, qtbot):
     dock.keeping.notifying._dock = window
     run(dock.keeping.notifying, clock, 40, "segmenting")
-    qtbot.waitUntil(lambda: bool(told), timeout=2000)
+    qtbot.waitUntil(lambda: bool(told), timeout=20000)
     assert told[-1] == "Segmenting ended."

@@ -27,7 +27,7 @@ def measured(viewer, dock, settle, qtbot):
     """A dock with a measured stack and the table open."""
     viewer.add_image(squares(), name="stack", scale=(3, 0.5, 0.5), translate=(0, 5, 7), units=("um",) * 3)
     s = dock.sections.segment
-    qtbot.waitUntil(lambda: s.buttons["layer"].isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: s.buttons["layer"].isEnabled(), timeout=20000)
     assert not s.show_button.isEnabled()
     assert s.show_button.toolTip() == "Segment the image first."
     s.buttons["layer"].click()
@@ -124,7 +124,7 @@ def test_it_closes_by_its_cross_by_the_button_and_with_the_dock(viewer, dock, me
     window = dock.table_window
     measured.view.selectRow(0)
     window._dock.close()
-    qtbot.waitUntil(lambda: not button.isChecked(), timeout=2000)
+    qtbot.waitUntil(lambda: not button.isChecked(), timeout=20000)
     assert window.table is None
     assert named(viewer, "object") is None
     labels = named(viewer, "labels")

@@ -57,7 +57,7 @@ def shown(viewer, name="cells preview"):
 def start_training(dock, viewer, qtbot, seconds=600, name="cells", index=()):
     dock.sections.labels.new_button.click()
     paint(viewer.layers[f"{name} annotation"], index)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(seconds)
     dock.sections.train.button.click()
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=20000)
@@ -204,7 +204,7 @@ def test_from_scratch_there_is_nothing_to_see_before_the_first_training(viewer, 
     viewer.add_image(picture(), name="cells")
     live()
     dock.sections.model.choose(None)
-    qtbot.waitUntil(lambda: "cells preview" not in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "cells preview" not in viewer.layers, timeout=20000)
     assert dock.preview.on
 
 
@@ -292,7 +292,7 @@ def test_closing_the_dock_while_it_is_watched(viewer, dock, live, qtbot):
     start_training(dock, viewer, qtbot)
     live()
     viewer.window.remove_dock_widget(dock)
-    qtbot.waitUntil(lambda: dock.bridge.pid is None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.bridge.pid is None, timeout=20000)
 
 
 # -- what is cut out -----------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def saved(viewer, dock, files, settled, qtbot, monkeypatch, tmp_path):
         viewer.open(str(path), plugin="napari-upaint")
     expected = {"others": paint(viewer, dock, "others", 5), "cells": paint(viewer, dock, "cells", 3)}
     s = dock.sections
-    qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=20000)
     s.train.seconds.setValue(1)
     s.settings.augment.control("flip").setChecked(False)
     s.train.button.click()
@@ -126,9 +126,9 @@ def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settle
     viewer.layers.clear()
     viewer.add_image(picture(seed=1), name="others")
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
     offer.restore_button.click()
-    qtbot.waitUntil(lambda: "others annotation" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "others annotation" in viewer.layers, timeout=20000)
     np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
 
 

@@ -51,12 +51,12 @@ def told(dock, settle):
 def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painted, settle, qtbot):
     layer = viewer.layers["cells annotation"]
     before = layer.data.copy()
-    qtbot.waitUntil(lambda: painted.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: painted.sections.train.button.isEnabled(), timeout=20000)
     draw(viewer, painted, (5.2, 5.1), (34.6, 39.7))
     filled = before.copy()
     filled[6:35, 6:40][filled[6:35, 6:40] == 0] = 1
     rows = painted.sections.labels.painted.rows
-    qtbot.waitUntil(lambda: rows()[0][1] == f"{(filled == 1).sum():,} px".replace(",", " "), timeout=5000)
+    qtbot.waitUntil(lambda: rows()[0][1] == f"{(filled == 1).sum():,} px".replace(",", " "), timeout=20000)
     [sample] = told(painted, settle)
     assert sample == {"values": [0, 1, 2], "learnt": np.bincount(filled.ravel()).tolist(), "judged": 0}
     np.testing.assert_array_equal(layer.data, before)
@@ -70,7 +70,7 @@ def test_what_is_painted_in_a_validation_region_is_not_learnt(viewer, painted, s
     assert list(regions.features["purpose"]) == ["fully annotated"]
     painted.sections.labels.regions.turn_button.click()
     assert list(regions.features["purpose"]) == ["validation only"]
-    qtbot.waitUntil(lambda: painted.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: painted.sections.train.button.isEnabled(), timeout=20000)
     [sample] = told(painted, settle)
     inside = (layer.data[1:29, 55:79] > 0).sum()
     assert sample["judged"] == inside > 0
@@ -116,7 +116,7 @@ def test_regions_of_a_stack_lie_on_their_slice(viewer, open_dock, settle, qtbot)
     np.testing.assert_allclose(layer.data_to_world((2, 5, 5)), image.data_to_world((2, 5, 5)))
     planes = [dock.choosing.annotation().part((plane,)) for plane in range(4)]
     assert [int((plane == 1).sum()) > 100 for plane in planes] == [False, False, True, False]
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     [sample] = told(dock, settle)
     assert sample["learnt"][1] == (planes[2] == 1).sum()
@@ -164,14 +164,14 @@ def test_regions_come_back_with_what_was_painted(viewer, painted, open_dock, qtb
     painted.regions.turn()
     before = painted.choosing.annotation().regions
     painted.autosaving.save_now()
-    qtbot.waitUntil(lambda: not painted.autosaving._saving.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not painted.autosaving._saving.busy, timeout=20000)
     viewer.window.remove_dock_widget(painted)
     viewer.layers.clear()
     dock = open_dock()
     viewer.add_image(picture(), name="cells")
-    qtbot.waitUntil(lambda: not dock.sections.labels.offer.isHidden(), timeout=5000)
+    qtbot.waitUntil(lambda: not dock.sections.labels.offer.isHidden(), timeout=20000)
     dock.sections.labels.offer.restore_button.click()
-    qtbot.waitUntil(lambda: "cells regions" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "cells regions" in viewer.layers, timeout=20000)
     assert dock.choosing.annotation().regions == before
     assert viewer.layers.selection.active is viewer.layers["cells annotation"]
 
@@ -182,7 +182,7 @@ def test_a_running_training_learns_of_regions(viewer, open_dock, qtbot, monkeypa
     dock.sections.labels.new_button.click()
     paint(viewer.layers["cells annotation"])
     viewer.layers["cells annotation"].paint((8, 65), 1)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     sent, send = [], dock.working.training.send
     monkeypatch.setattr(dock.working.training, "send", lambda message: (sent.append(message), send(message)))
     dock.sections.train.live.learn.setChecked(True)

@@ -67,7 +67,7 @@ def test_kill_9_of_the_engine_costs_seconds(viewer, open_dock, open_and_paint, q
     assert offer.words() == ""
     os.kill(dock.bridge.pid, signal.SIGKILL)
     settle(dock, 30)
-    qtbot.waitUntil(lambda: offer.words().startswith("A training was interrupted on"), timeout=5000)
+    qtbot.waitUntil(lambda: offer.words().startswith("A training was interrupted on"), timeout=20000)
     assert "of 10 min 0 s are saved" in offer.words()
     assert offer.accept_button.isEnabled()
     partial = load_model(path)  # it is a model like any other
@@ -80,12 +80,12 @@ def test_kill_9_of_the_engine_costs_seconds(viewer, open_dock, open_and_paint, q
     dock.sections.train.button.click()  # long enough
     settle(dock, PATIENCE)
     assert np.isfinite(results[0].result.after)
-    qtbot.waitUntil(lambda: len(list_runs()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(list_runs()) == 1, timeout=20000)
     (run,) = list_runs()
     assert run.steps > partial.header.training["steps_done"]
     assert run.settings.seconds == 600
     assert not list(path.parent.iterdir())
-    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=20000)
     assert offer.words() == ""
 
 
@@ -100,17 +100,17 @@ def test_offered_at_the_next_start(viewer, open_dock, open_image, paint, qtbot):
     dock = open_dock()
     offer = dock.sections.train.offer
     viewer.add_image(np.ones((520, 696)), name="others")
-    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=20000)
     assert offer.words() == ""
     viewer.layers.clear()
     open_image()
-    qtbot.waitUntil(lambda: offer.words() != "", timeout=5000)
+    qtbot.waitUntil(lambda: offer.words() != "", timeout=20000)
     assert not offer.accept_button.isEnabled()
     assert offer.accept_button.toolTip() == "Press 'New labels' and paint first."
     paint(dock)
-    qtbot.waitUntil(offer.accept_button.isEnabled, timeout=5000)
+    qtbot.waitUntil(offer.accept_button.isEnabled, timeout=20000)
     offer.decline_button.click()
-    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=20000)
     assert offer.words() == ""
     assert not path.exists()
 

@@ -43,7 +43,7 @@ def painted(viewer, dock, qtbot):
     dock.sections.labels.new_button.click()
     layer = viewer.layers["cells annotation"]
     paint(layer)
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     return dock
 
@@ -84,7 +84,7 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
     s = dock.sections
 
     def says(words):
-        qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=5000)
+        qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
 
     viewer.add_image(picture(), name="cells")
     says("Press 'New labels'")
@@ -109,13 +109,13 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
 def test_painted_pixels_are_listed(viewer, painted, qtbot):
     layer = viewer.layers["cells annotation"]
     rows = painted.sections.labels.painted.rows
-    qtbot.waitUntil(lambda: rows()[1][0].endswith("1 object</b>"), timeout=5000)
+    qtbot.waitUntil(lambda: rows()[1][0].endswith("1 object</b>"), timeout=20000)
     assert rows()[0] == ("Background", f"{(layer.data == 1).sum()} px")
     painted.sections.labels.next_button.click()
     assert layer.selected_label == 3
     painted.sections.labels.background_button.click()
     assert layer.selected_label == 1
-    qtbot.waitUntil(lambda: rows()[0][0] == "<b>Background</b>", timeout=5000)
+    qtbot.waitUntil(lambda: rows()[0][0] == "<b>Background</b>", timeout=20000)
     painted.sections.labels.classes.click()
     assert rows()[1][0] == "Class 2"
 
@@ -200,7 +200,7 @@ def test_results_leave_the_view_alone(viewer, dock, settle, qtbot):
     viewer.add_image(picture((3, 60, 80)), name="stack", scale=(2, 1, 1))
     dock.sections.labels.new_button.click()
     paint(viewer.layers["stack annotation"], (2,))
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     viewer.dims.set_current_step(0, 2)
     viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 20, 30), 7
     dock.sections.train.seconds.setValue(1)
@@ -228,7 +228,7 @@ def test_a_stack_is_segmented_plane_by_plane(viewer, dock, settle, qtbot):
     dock.sections.labels.new_button.click()
     viewer.dims.set_current_step(0, 1)
     paint(viewer.layers["stack annotation"], (1,))
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)
@@ -252,7 +252,7 @@ def test_lazy_and_multiscale_layers(viewer, dock, settle, qtbot):
     dock.sections.image.combo.setCurrentText("lazy")
     dock.sections.labels.new_button.click()
     paint(viewer.layers["lazy annotation"], (0,))
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)
@@ -303,7 +303,7 @@ def test_bad_images_give_one_sentence(viewer, dock, settle, qtbot):
         viewer.add_image(np.full((60, 80), value, np.float32), name="bad")
         dock.sections.labels.new_button.click()
         paint(viewer.layers["bad annotation"])
-        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
         dock.sections.train.button.click()
         settle(dock)
         assert words in dock.sections.message.text()
@@ -317,7 +317,7 @@ def test_labels_of_another_shape_are_refused(viewer, dock, qtbot):
     assert "another shape" in dock.sections.train.button.toolTip()
     viewer.add_labels(np.ones((60, 80), int), name="fits")
     dock.sections.labels.combo.setCurrentText("fits")
-    qtbot.waitUntil(lambda: "Only background" in dock.sections.train.button.toolTip(), timeout=5000)
+    qtbot.waitUntil(lambda: "Only background" in dock.sections.train.button.toolTip(), timeout=20000)
 
 
 def test_stop_in_the_middle_leaves_a_usable_model(viewer, painted, settle, qtbot):
@@ -388,7 +388,7 @@ def press(viewer, key):
 def test_keys_work_and_are_given_back(viewer, painted, settle, qtbot):
     layer = viewer.layers["cells annotation"]
     painted.sections.train.seconds.setValue(1)
-    qtbot.waitUntil(lambda: "1 object" in painted.sections.labels.painted.rows()[1][0], timeout=5000)
+    qtbot.waitUntil(lambda: "1 object" in painted.sections.labels.painted.rows()[1][0], timeout=20000)
     press(viewer, "N")
     assert layer.selected_label == 3
     press(viewer, "Shift+B")
@@ -444,7 +444,7 @@ def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_
     assert listeners() == before
     assert not any(alive(pid) for pid in pids)
     assert not viewer.keymap
-    qtbot.waitUntil(lambda: threading.active_count() <= threads, timeout=5000)
+    qtbot.waitUntil(lambda: threading.active_count() <= threads, timeout=20000)
 
 
 def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):
@@ -452,7 +452,7 @@ def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):
     pid = dock.bridge.pid
     viewer.window._qt_window.show()
     viewer.close()
-    qtbot.waitUntil(lambda: not alive(pid), timeout=5000)
+    qtbot.waitUntil(lambda: not alive(pid), timeout=20000)
 
 
 def test_follows_the_theme(viewer, dock):
@@ -477,11 +477,11 @@ def test_the_loop_through_the_proxy_that_plugins_get(make_napari_viewer_proxy, q
     viewer.add_image(picture(), name="cells", **PLACE)
     dock.sections.labels.new_button.click()
     paint(next(layer for layer in viewer.layers if layer.name == "cells annotation"))
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)
-    with qtbot.waitSignal(dock.live_weights.shown):
+    with qtbot.waitSignal(dock.live_weights.shown, timeout=20000):  # the first one may compile
         dock.sections.weights.live.click()
     names = ["cells", "cells scores", "cells labels", "cells annotation", "cells weight map"]
     assert [layer.name for layer in viewer.layers] == names

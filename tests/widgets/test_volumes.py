@@ -68,7 +68,7 @@ def deep(viewer, dock, qtbot):
         dock.sections.labels.new_button.click()
         viewer.dims.set_current_step(image.ndim - 3, 20)
         paint(viewer.layers["cells annotation"], *at)
-        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+        qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
         dock.sections.train.seconds.setValue(1)
         return dock
 
@@ -195,7 +195,7 @@ def test_new_paint_reaches_a_running_training_as_volumes(viewer, open_dock, qtbo
     dock.sections.labels.new_button.click()
     layer = viewer.layers["cells annotation"]
     paint(layer, (10,))
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.live.learn.setChecked(True)
     dock.sections.train.seconds.setValue(600)
     dock.sections.train.button.click()
@@ -214,7 +214,7 @@ def test_a_3d_network_on_a_plane_is_refused_in_words(viewer, dock, qtbot):
     dock.sections.labels.new_button.click()
     layer = viewer.layers["flat annotation"]
     paint(layer, ())
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.model.choose(None)
     dock.sections.settings.train.control("ndim").setCurrentIndex(1)
     assert not dock.sections.train.button.isEnabled()
@@ -240,7 +240,7 @@ def test_a_2d_model_still_takes_a_stack_slice_by_slice(viewer, dock, settle, qtb
     viewer.add_image(volume()[:4], name="cells")
     dock.sections.labels.new_button.click()
     paint(viewer.layers["cells annotation"], (2,))
-    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)

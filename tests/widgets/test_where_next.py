@@ -24,10 +24,10 @@ def segment(viewer, dock, settle, qtbot):
     """Return what segments the image in view, and waits until everything follows."""
 
     def go(extent="view"):
-        qtbot.waitUntil(lambda: dock.sections.segment.buttons[extent].isEnabled(), timeout=5000)
+        qtbot.waitUntil(lambda: dock.sections.segment.buttons[extent].isEnabled(), timeout=20000)
         dock.sections.segment.buttons[extent].click()
         settle(dock)
-        qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=5000)
+        qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=20000)
 
     return go
 
@@ -38,7 +38,7 @@ def press(dock, viewer, qtbot):
 
     def go(key="U"):
         viewer.keymap[next(one for one in viewer.keymap if str(one) == key)](viewer)
-        qtbot.waitUntil(lambda: not dock.where_next.busy, timeout=5000)
+        qtbot.waitUntil(lambda: not dock.where_next.busy, timeout=20000)
 
     return go
 

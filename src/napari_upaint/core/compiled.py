@@ -27,19 +27,20 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compile_ahead(ndim: int = 2) -> None:
-    """Compile what training tiles need, or load it, so that the first training does not wait for it.
+    """Compile what training tiles and the followed weight map need, or load it, so that nobody waits for it.
 
     Some seconds the first time on a machine, a fifth of a second later. Safe in a thread.
     """
     import numpy as np
 
     from napari_upaint.core.deformation import Warp, prefilter, warp_image, warp_labels
+    from napari_upaint.core.followed_weights import FollowedWeights
     from napari_upaint.core.leaks import leaks
-    from napari_upaint.core.weight_map import weight_map
+    from napari_upaint.settings import WeightSettings
 
     shape = (4,) * ndim
     warp = Warp.identity(shape)
     warp_image(prefilter(np.zeros((1, *shape), np.float32)), warp, prefiltered=True)
     warp_labels(np.zeros(shape, np.uint8), warp)
-    weight_map(np.ones(shape, np.uint8), "objects")
+    FollowedWeights("objects", WeightSettings()).follow(np.ones(shape, np.uint8))
     leaks(np.ones(shape, np.float32), np.zeros(shape, np.int32))
