@@ -85,6 +85,15 @@ def test_right_after_an_image_was_opened(viewer, dock, live):
     assert layer.colormap.map(1)[3] < layer.colormap.map(2)[3] == 1
 
 
+def test_of_one_of_several_images_it_lies_over_it(viewer, dock, live):
+    viewer.add_image(picture(), name="cells")
+    viewer.add_labels(np.zeros((60, 80), int), name="mine")
+    viewer.add_image(picture(), name="more")
+    dock.sections.image.combo.set_key(viewer.layers["more"].unique_id)
+    live()
+    assert [layer.name for layer in viewer.layers] == ["cells", "mine", "more", "more preview"]
+
+
 def test_it_goes_when_it_is_switched_off_and_the_box_follows_the_key(viewer, dock, live, qtbot):
     viewer.add_image(picture(), name="cells")
     live()

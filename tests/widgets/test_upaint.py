@@ -183,6 +183,22 @@ def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):
     assert s.message.text() == "Segmented 1 plane."
 
 
+def test_results_of_each_of_several_images_lie_over_it(viewer, painted, settle):
+    s = painted.sections
+    s.train.button.click()
+    settle(painted)
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells scores", "cells labels", "cells annotation"]
+    viewer.add_image(picture(seed=1), name="more")
+    s.image.combo.set_key(viewer.layers["more"].unique_id)
+    s.labels.new_button.click()
+    viewer.layers.remove("cells labels")
+    s.segment.buttons["all"].click()
+    settle(painted)
+    names = [layer.name for layer in viewer.layers]
+    assert names[:4] == ["cells", "cells scores", "cells labels", "cells annotation"]
+    assert names[4:] == ["more", "more scores", "more labels", "more annotation"]
+
+
 def test_several_classes_are_channels_of_the_scores(viewer, painted, settle, qtbot):
     viewer.layers["cells annotation"].paint((40, 40), 3)
     painted.sections.labels.classes.click()

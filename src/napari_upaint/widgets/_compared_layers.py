@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.viewer import Viewer
 
 from napari_upaint.core.colours import CLASS_COLOURS, rgb
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._new_layers import MARK, mark
+from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import ImageSource
@@ -40,17 +40,11 @@ class ComparedLayers:
             data[index] = result.labels
             layer = Layer.create(data, self._options(image, about, number, name), "labels")
             layer.contour = _THICK[number]
-            self._results.add(layer, self._place())
+            self._results.add_below_annotations(image, layer)
         else:
             layer.data[index] = result.labels
             layer.visible = True
             layer.refresh()
-
-    def _place(self) -> int:
-        """Return the place above all results and below what is painted."""
-        layers = self._viewer.layers
-        painted = (i for i, one in enumerate(layers) if isinstance(one, Labels) and MARK not in one.metadata)
-        return next(painted, len(layers))
 
     def _options(self, image: ImageSource, about: dict[str, Any], number: int, name: str) -> dict[str, Any]:
         # Cyclic with one colour: other kinds of maps are compiled for seconds when they are first drawn.

@@ -75,7 +75,7 @@ class GuideLayers:
             data, options, kind = new_uncertainty(image, plane.method)
             data[index] = values
             options["metadata"][_SHOWN] = {index: plane.turn}
-            self._results.add_below_annotations(Layer.create(data, options, kind))
+            self._results.add_below_labels(image, Layer.create(data, options, kind))
             return
         layer.data[index] = values
         layer.metadata[_SHOWN][index] = plane.turn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,19 @@ def find(viewer: Viewer, key: Hashable) -> Any:
         if layer.unique_id == key:
             return layer
     raise ImageError("The layer is not open any more; choose another one.")
+
+
+def place_above(viewer: Viewer, image: Hashable, below: Callable[[Any], bool]) -> int:
+    """Return the place in the list of layers for what shows something of an image: nothing that is opaque is above it.
+
+    Parameters
+    ----------
+    below : callable
+        Whether a layer must stay above: the place is below the first of those that lie over the image, else on top.
+    """
+    layers = list(viewer.layers)
+    over = range(layers.index(find(viewer, image)) + 1, len(layers))
+    return next((i for i in over if below(layers[i])), len(layers))
 
 
 def image_source(layer: Any) -> ImageSource:

@@ -7,13 +7,13 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.viewer import Viewer
 
 from napari_upaint.core.colours import PREVIEW_COLOUR, label_colour, rgb
 from napari_upaint.engine.progress import PreviewResult
-from napari_upaint.widgets._new_layers import MARK, mark
+from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import Placement
@@ -62,7 +62,7 @@ class PreviewLayer:
             self.remove()
             options = _options(result, f"{viewed.image.name} preview") | {"metadata": mark(viewed.image, "preview")}
             self._layer, self._looks = Layer.create(picture, options | place.options(), "labels"), looks
-            self._results.add(self._layer, self._below_annotations())
+            self._results.add_below_annotations(viewed.image, self._layer)
         else:
             move(self._layer, picture, place)
 
@@ -75,12 +75,6 @@ class PreviewLayer:
     def closed(self) -> bool:
         """Return whether somebody took the layer away."""
         return self._layer is not None and self._layer not in self._viewer.layers
-
-    def _below_annotations(self) -> int:
-        for place, layer in enumerate(self._viewer.layers):
-            if isinstance(layer, Labels) and MARK not in layer.metadata:
-                return place
-        return len(self._viewer.layers)
 
 
 def _corners(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:

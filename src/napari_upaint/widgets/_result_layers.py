@@ -22,7 +22,14 @@ from napari_upaint.widgets._new_layers import (
     new_scores,
     scores_mark,
 )
-from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
+from napari_upaint.widgets._open_layers import (
+    annotation_source,
+    find,
+    image_source,
+    index_in_view,
+    is_open,
+    place_above,
+)
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource
 
@@ -50,7 +57,7 @@ class ResultLayers:
         find(self._viewer, image.key)  # results of a closed layer have no place any more
         layer = self.result(mark(image, "labels", kind), image.shape)
         if layer is None:
-            self.add_below_annotations(Layer.create(*new_labels(image, index, result, kind)))
+            self.add_below_labels(image, Layer.create(*new_labels(image, index, result, kind)))
         else:
             layer.data[index] = result.labels
             tables.labels_changed(layer)
@@ -63,7 +70,7 @@ class ResultLayers:
         find(self._viewer, image.key)
         layer = self.result(scores_mark(image, result.names))
         if layer is None:
-            self.add_below_annotations(Layer.create(*new_scores(image, index, result, kind, objects)))
+            self.add_below_labels(image, Layer.create(*new_scores(image, index, result, kind, objects)))
         else:
             layer.metadata[CACHE].put(index, result, objects)
             self.refresh(layer, image, index)
@@ -149,10 +156,13 @@ class ResultLayers:
                 self._viewer.layers.remove(layer)
         return None
 
-    def add_below_annotations(self, layer: Layer) -> None:
-        """Add a layer below all labels: nothing may hide what is painted."""
-        labels = (i for i, other in enumerate(self._viewer.layers) if isinstance(other, Labels))
-        self.add(layer, next(labels, len(self._viewer.layers)))
+    def add_below_labels(self, image: ImageSource, layer: Layer) -> None:
+        """Add a layer over an image, below the labels there: nothing may hide what is painted."""
+        self.add(layer, place_above(self._viewer, image.key, lambda other: isinstance(other, Labels)))
+
+    def add_below_annotations(self, image: ImageSource, layer: Layer) -> None:
+        """Add a layer over an image and its results, below what is painted there."""
+        self.add(layer, place_above(self._viewer, image.key, _painted))
 
     def add(self, layer: Layer, place: int) -> None:
         """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
@@ -164,3 +174,7 @@ class ResultLayers:
             self._viewer.dims.set_current_step(self._viewer.dims.ndim - axis, at)
         if active is not None:
             self._viewer.layers.selection.active = active
+
+
+def _painted(layer: Layer) -> bool:
+    return isinstance(layer, Labels) and MARK not in layer.metadata
