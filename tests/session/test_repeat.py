@@ -26,12 +26,14 @@ def a_run(name="my cells", kind="objects", settings=None, weights=None, augment=
 
 @pytest.fixture
 def files(tmp_path):
-    """A small image and its strokes, in a folder whose name wants quoting."""
+    """Two small images and their strokes, in a folder whose name wants quoting."""
     sample, folder = open_sample("nuclei_fluorescence"), tmp_path / "it's a folder"
     folder.mkdir()
-    cut = slice(0, 400), slice(0, 400)
-    image = write_image(folder / "a b.tif", Image(np.ascontiguousarray(sample.image.data[cut]), "YX"))
-    return image, write_labels(folder / "a b painted.tif", sample.strokes[cut])
+    pairs = []
+    for name, cut in (("a b", np.s_[:400, :400]), ("c", np.s_[60:, 40:])):
+        image = write_image(folder / f"{name}.tif", Image(np.ascontiguousarray(sample.image.data[cut]), "YX"))
+        pairs.append((image, write_labels(folder / f"{name} painted.tif", sample.strokes[cut])))
+    return tuple(pairs)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def repeat(files):
     """A training that differs from the defaults wherever it can cheaply."""
     settings = TrainSettings(steps=2, seed=4, scale=1.0)
     run = a_run(settings=settings, weights=WeightSettings(balance=False), augment=AugmentSettings(flip=False, zoom=1.1))
-    return Repeat(run, *files, bundled_models()[0], "cpu")
+    return Repeat(run, files, bundled_models()[0], "cpu")
 
 
 def run_program(text, folder):
@@ -57,6 +59,7 @@ def test_the_program_runs(repeat, tmp_path):
     assert header.training["steps_done"] == 2
     assert header.training["seed"] == 4
     assert header.training["augment"]["zoom"] == 1.1
+    assert len(header.provenance["images"]) == 2
 
 
 def test_the_command_runs(repeat, tmp_path, monkeypatch):
@@ -78,7 +81,7 @@ def test_the_command_runs(repeat, tmp_path, monkeypatch):
     ],
 )
 def test_the_command_asks_for_the_same(run):
-    text = as_command(Repeat(run, Path("a b.tif"), Path("-p.tif"), None))
+    text = as_command(Repeat(run, ((Path("a b.tif"), Path("-p.tif")),), None))
     words = shlex.split(text.replace("-p.tif", "p.tif"))
     args = cli.build_parser().parse_args(words[1:])
     assert settings_from(TrainSettings, args) == run.settings
@@ -90,6 +93,6 @@ def test_the_command_asks_for_the_same(run):
 
 def test_odd_names_do_not_break_the_program(tmp_path):
     run = a_run('größer\n"""\'than life" \\')
-    text = as_python(Repeat(run, Path('a "b"\\c.tif'), Path("p.tif"), None))
+    text = as_python(Repeat(run, ((Path('a "b"\\c.tif'), Path("p.tif")),), None))
     compile(text, "text", "exec")
     assert "start=None" in text

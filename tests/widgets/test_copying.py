@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_upaint import cli
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import read_image, write_image
-from napari_upaint.io.models import load_model
+from napari_upaint.io.models import bundled_models, load_model
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_command_for_a_file(viewer, dock, copied, tmp_path, monkeypatch):
 def test_a_program_for_a_layer_that_is_in_no_file(viewer, copied, tmp_path, monkeypatch, capsys):
     viewer.add_image(picture(), name="a b/c", scale=(0.5, 0.5), units=("um", "um"))
     text = copied(viewer, "a b/c", "python")
-    written = Path(next(line for line in text.splitlines() if line.startswith("image = ")).split("'")[1])
+    written = Path(next(line for line in text.splitlines() if line.startswith("    (Path(")).split("'")[1])
     assert read_image(written).spacing == pytest.approx({"Y": 0.5, "X": 0.5})
     monkeypatch.chdir(tmp_path)
     exec(compile(text.replace("TrainSettings(", "TrainSettings(steps=2, "), "clipboard", "exec"), {})
@@ -88,6 +88,25 @@ def test_a_stack(viewer, copied, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
     assert cli.main(words[1:]) == 0
+
+
+def test_a_training_of_two_images(viewer, dock, copied, settle, qtbot, tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        dock.sections.model.choose(bundled_models()[0])  # the command cannot go on from what the scripted engine made
+        dock.sections.image.combo.set_key(viewer.add_image(picture(), name=name).unique_id)
+        text = copied(viewer, name, "command")
+    words = shlex.split(text)
+    labels = words.index("--labels")
+    assert [Path(one).name for one in words[2:labels]] == ["two.tif", "one.tif"]
+    assert [Path(one).name for one in words[labels + 1 : labels + 3]] == ["two painted.tif", "one painted.tif"]
+    assert "on the paint of now, 2 files in" in dock.sections.message.text()
+    monkeypatch.chdir(tmp_path)
+    words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
+    assert cli.main(words[1:]) == 0
+    assert load_model(tmp_path / "two.safetensors").header.provenance["images"] == ["two.tif", "one.tif"]
+    viewer.layers.remove("one")
+    dock.sections.history.buttons["command"].click()
+    qtbot.waitUntil(lambda: "learnt from 2 images; open 'one', too" in dock.sections.message.text(), timeout=20000)
 
 
 def test_without_the_image_it_says_so(viewer, dock, copied):

@@ -18,13 +18,7 @@ def training(viewer, dock, qtbot):
     """Return what starts a training on two strokes, with the box ticked; it returns the annotation and the answers."""
 
     def start(seconds=600, ticked=True):
-        image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
-        image[10:30, 10:30] += 60
-        viewer.add_image(image, name="cells")
-        dock.sections.labels.new_button.click()
-        layer = viewer.layers["cells annotation"]
-        stroke(layer, 1, 50, 60)
-        stroke(layer, 2, 20, 20)
+        layer = painted(viewer, dock, "cells")
         qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
         dock.sections.train.live.learn.setChecked(ticked)
         dock.sections.train.seconds.setValue(seconds)
@@ -35,6 +29,18 @@ def training(viewer, dock, qtbot):
         return layer, answers
 
     return start
+
+
+def painted(viewer, dock, name):
+    """Open an image, choose it and paint two strokes; return the annotation."""
+    image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
+    image[10:30, 10:30] += 60
+    dock.sections.image.combo.set_key(viewer.add_image(image, name=name).unique_id)
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers[f"{name} annotation"]
+    stroke(layer, 1, 50, 60)
+    stroke(layer, 2, 20, 20)
+    return layer
 
 
 def stroke(layer, label, row, column):
@@ -69,6 +75,23 @@ def test_strokes_are_taken_up_and_undone(viewer, dock, training, qtbot):
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > steps + 10, timeout=10000)
     assert [one.problem for one in answers] == ["", "", ""]
     assert dock.sections.message.text() == ""
+
+
+def test_strokes_on_another_image_that_is_learnt_are_taken_up(viewer, dock, training, qtbot):
+    first = painted(viewer, dock, "others")
+    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not dock.working.others.busy, timeout=20000)
+    layer, answers = training()
+    dock.sections.image.combo.set_key(viewer.layers["others"].unique_id)
+    assert dock.choosing.annotation().key == first.unique_id
+    stroke(first, 3, 40, 20)
+    with qtbot.waitSignal(dock.working.training.samples_heard, timeout=10000):
+        pass
+    assert answers[0].problem == ""
+    cells, others = dock.working.training._sent.samples
+    assert (cells.name, others.name) == ("cells", "others")
+    np.testing.assert_array_equal(cells.annotation, layer.data)
+    np.testing.assert_array_equal(others.annotation, first.data)
 
 
 def test_strokes_in_a_row_are_sent_once(viewer, dock, training, qtbot):

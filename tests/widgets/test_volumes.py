@@ -6,20 +6,18 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_upaint.core.normalize import Normalization
-from napari_upaint.core.regions import box_region
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import AnnotationError, UserError
+from napari_upaint.errors import UserError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import TrainRequest
-from napari_upaint.settings import ObjectSettings, TrainSettings
+from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._score_cache import ScoreCache
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
-from napari_upaint.widgets._volumes import gather_for, gather_volumes, spacing, volume_source, volumes_fit
+from napari_upaint.widgets._sources import ImageSource, Placement
+from napari_upaint.widgets._volumes import spacing, volume_source, volumes_fit
 
 SHAPE = (40, 50, 60)
 
@@ -266,58 +264,6 @@ def painted(shape, *places):
     for label, place in places:
         labels[place] = label
     return labels
-
-
-def test_only_what_is_painted_is_read_of_a_large_volume():
-    read = []
-
-    def block(block_info):
-        place = block_info[None]["array-location"]
-        read.append(place[0][0])
-        rng = np.random.default_rng(place[0][0])
-        return rng.integers(0, 200, [b - a for a, b in place]).astype(np.uint8)
-
-    lazy = da.map_blocks(block, chunks=((1,) * 400, (30,), (30,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
-    labels = painted((400, 30, 30), (1, np.s_[5, 2]), (2, np.s_[6, 9]), (3, np.s_[390, 4]))
-    one, other = gather_volumes(source(lazy), AnnotationSource("l", "strokes", labels), "objects", _measured)
-    assert (one.sample.image.shape, other.sample.image.shape) == ((1, 71, 30, 30), (1, 74, 30, 30))
-    assert other.region[0] == slice(326, 400)
-    assert len(set(read)) == 71 + 74
-    np.testing.assert_array_equal(other.sample.annotation, labels[326:])
-
-
-def _measured(_image):
-    return Normalization((0.0,), (200.0,))
-
-
-def test_regions_reach_the_samples_of_volumes():
-    labels = painted((5, 20, 20), (1, np.s_[2, 3]), (2, np.s_[2, 9]))
-    regions = (box_region("annotated", 0, 0, 20, 4, (1,)), box_region("validation", 8, 0, 10, 5, (2,)))
-    annotation = AnnotationSource("l", "strokes", labels, regions)
-    [region] = gather_volumes(source(volume((5, 20, 20))), annotation, "objects", _measured)
-    assert (region.sample.annotation[1, :, :4] == 1).all()
-    assert region.sample.validation.sum() == 10 and region.sample.validation[2, 8:10, :5].all()
-
-
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [
-        (painted((5, 20, 19)), "are 5 × 20 × 19 pixels"),
-        (painted((5, 20, 20)), "Nothing is painted on strokes"),
-        (painted((5, 20, 20), (1, np.s_[0])), "Only background"),
-    ],
-)
-def test_bad_annotations(labels, words):
-    with pytest.raises(AnnotationError, match=words):
-        gather_volumes(source(volume((5, 20, 20))), AnnotationSource("l", "strokes", labels), "objects", _measured)
-
-
-def test_planes_do_not_teach_volumes():
-    labels = AnnotationSource("l", "strokes", painted((50, 60), (1, np.s_[0]), (2, np.s_[5])))
-    settings = TrainSettings(ndim=3)
-    flat = ImageSource("image", "cells", volume()[0], False, placement(2, (1.0, 1.0), "pixel"))
-    with pytest.raises(UserError, match="cells is a plane; set Dimensions to 2"):
-        gather_for(None, settings, flat, labels, "objects", _measured)
 
 
 def test_the_shape_of_a_voxel_is_known_without_a_unit():

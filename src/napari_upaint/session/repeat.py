@@ -25,10 +25,11 @@ from napari_upaint.io.file_names import file_name
 from napari_upaint.io.models import load_model, save_model
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
-image = Path({image!r})
-painted = Path({annotation!r})
+painted = [  # an image, and what is painted on it
+{pairs}
+]
 training = train(
-    load_samples([(image, painted)]{ndim}),
+    load_samples(painted{ndim}),
     kind={kind!r},
     start={start},
     settings={settings},
@@ -46,11 +47,10 @@ print(save_model(state.model, {output!r}))
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A training and the files to repeat it on. `start` None: from scratch."""
+    """A training and the files to repeat it on, images and what is painted on each. `start` None: from scratch."""
 
     run: Run
-    image: Path
-    annotation: Path
+    pairs: tuple[tuple[Path, Path], ...]
     start: Path | None
     device: str = "auto"
 
@@ -86,8 +86,7 @@ def as_python(repeat: Repeat) -> str:
     return _PROGRAM.format(
         title=" ".join(run.name.split()),
         date=run.date[:16].replace("T", " "),
-        image=str(repeat.image),
-        annotation=str(repeat.annotation),
+        pairs="\n".join(f"    (Path({str(image)!r}), Path({str(painted)!r}))," for image, painted in repeat.pairs),
         ndim=", ndim=3" if repeat.ndim == 3 else "",
         kind=run.kind,
         start="None" if repeat.start is None else f"load_model({repeat.start_name!r})",
@@ -103,8 +102,8 @@ def as_python(repeat: Repeat) -> str:
 def as_command(repeat: Repeat) -> str:
     """Return a command that repeats a training and saves the model in the current folder."""
     run = repeat.run
-    words = ["upaint", "train", str(repeat.image), "--labels", str(repeat.annotation), f"--{run.kind}"]
-    words += ["--model", repeat.start_name]
+    images, painted = (list(map(str, files)) for files in zip(*repeat.pairs, strict=True))
+    words = ["upaint", "train", *images, "--labels", *painted, f"--{run.kind}", "--model", repeat.start_name]
     for settings in (run.settings, run.weights, run.augment):
         words += _options(settings)
     if repeat.device != "auto":

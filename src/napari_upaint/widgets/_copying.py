@@ -20,9 +20,11 @@ from napari_upaint.session.repeat import Repeat, as_command, as_python
 from napari_upaint.session.run import Run
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._gathering import PaintedImage
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._other_paint import OtherPaint
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, same_shape
+from napari_upaint.widgets._sources import ImageSource, same_shape
 
 # Larger images that are in no file are not written without being asked.
 _MOST_BYTES = 2 * 2**30
@@ -31,13 +33,12 @@ _WHERE = {"python": "Paste it into a file or a notebook", "command": "Paste it i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CopyPlan:
-    """Which training to repeat on which layers; `file`: where the image was opened from, if that is known."""
+    """Which training to repeat on which layers; `files`: where the images were opened from, if that is known."""
 
     what: str
     run: Run
-    image: ImageSource
-    annotation: AnnotationSource
-    file: Path | None
+    painted: tuple[PaintedImage, ...]
+    files: tuple[Path | None, ...]
     device: str
 
 
@@ -47,9 +48,16 @@ class Copying(QObject):
     failed = Signal(str, str)
     said = Signal(str)
 
-    def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        choosing: Choosing,
+        others: OtherPaint,
+        sections: Sections,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._layers, self._choosing = layers, choosing
+        self._layers, self._choosing, self._others = layers, choosing, others
         self.device = "auto"
         self._writing = Work(self)
         self._writing.done.connect(self._written)
@@ -67,12 +75,29 @@ class Copying(QObject):
 
     def copy(self, what: str, run: Run) -> None:
         """Put the text that repeats a training on the clipboard: "python" or "command"."""
+        painted = self._painted(run)
+        if painted:
+            files = tuple(self._layers.files.origin(one.image.key).file for one in painted)
+            self._writing.start(_text, CopyPlan(what, run, painted, files, self.device))
+
+    def _painted(self, run: Run) -> tuple[PaintedImage, ...]:
+        """Return what a training of several images learnt from, of a single one what is chosen; empty: it cannot be."""
         image, annotation = self._choosing.image(), self._choosing.annotation()
         if image is None or annotation is None:
             self.failed.emit("Open the image and the labels of this training first: the text names their files.", "")
-            return
-        file = self._layers.files.origin(image.key).file
-        self._writing.start(_text, CopyPlan(what, run, image, annotation, file, self.device))
+            return ()
+        if len(run.images) < 2:
+            return (PaintedImage(image, annotation),)
+        found = {name: self._others.named(name) for name in run.images}
+        missing = [f"'{name}'" for name, one in found.items() if one is None]
+        if missing:
+            self.failed.emit(
+                f"This training learnt from {len(run.images)} images; open {' and '.join(missing)}, too: the text names"
+                " the files of all and of their labels.",
+                "",
+            )
+            return ()
+        return tuple(one for one in found.values() if one is not None)
 
     def _written(self, outcome: tuple[str, str]) -> None:
         text, words = outcome
@@ -84,17 +109,23 @@ class Copying(QObject):
 
 def _text(plan: CopyPlan) -> tuple[str, str]:
     """Return the text for the clipboard and what to say about it."""
-    same_shape(plan.image, plan.annotation)
-    folder, name = data_folder() / "copied", file_name(plan.image.name, "image")
-    image = plan.file if plan.file is not None and _is_file_of(plan.file, plan.image) else None
-    if image is None:
-        image = write_image(folder / f"{name}.tif", _writable(plan.image))
-    like = replace(as_image(plan.image.data, _meta(plan.image)), data=np.empty(plan.image.data.shape, np.uint8))
-    painted = write_labels(folder / f"{name} painted.tif", plan.annotation.part(), like)
-    repeat = Repeat(plan.run, image, painted, find_start(plan.run.start), plan.device)
+    pairs = tuple(_files(one, file) for one, file in zip(plan.painted, plan.files, strict=True))
+    repeat = Repeat(plan.run, pairs, find_start(plan.run.start), plan.device)
     text = as_python(repeat) if plan.what == "python" else as_command(repeat)
+    painted = str(pairs[0][1]) if len(pairs) == 1 else f"{len(pairs)} files in {pairs[0][1].parent}"
     words = f"Copied. {_WHERE[plan.what]}: it repeats the training '{plan.run.name}' on the paint of now, {painted}."
     return text, words
+
+
+def _files(one: PaintedImage, file: Path | None) -> tuple[Path, Path]:
+    """Return the files of an image and its paint; what is in none is written."""
+    image = one.image
+    same_shape(image, one.annotation)
+    folder, name = data_folder() / "copied", file_name(image.name, "image")
+    if file is None or not _is_file_of(file, image):
+        file = write_image(folder / f"{name}.tif", _writable(image))
+    like = replace(as_image(image.data, _meta(image)), data=np.empty(image.data.shape, np.uint8))
+    return file, write_labels(folder / f"{name} painted.tif", one.annotation.part(), like)
 
 
 def _is_file_of(path: Path, image: ImageSource) -> bool:

@@ -13,12 +13,11 @@ from napari_upaint.session.protocol import TilesRequest
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._gallery_window import GalleryWindow
+from napari_upaint.widgets._gathering import PaintedRegion, gather_for
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import PaintedRegion
 from napari_upaint.widgets._tile_pictures import mosaic
 from napari_upaint.widgets._training import TrainPlan
-from napari_upaint.widgets._volumes import gather_for
 from napari_upaint.widgets._working import Working
 
 COUNT = 9
@@ -100,13 +99,13 @@ class Gallery(QObject):
         s = self._sections.settings
         settings = s.train.value(seconds=float(self._sections.train.seconds.value()))
         start = self._sections.model.choice().path
-        rest = settings, s.weights.value(), s.augment.value()
+        rest = settings, s.weights.value(), s.augment.value(), self._working.others.learnt()
         before, self._plan = self._plan, TrainPlan(image, annotation, self._choosing.kind(), start, *rest)
         if before is None or (before.image.key, before.start) != (image.key, start):
             self._scale = 0.0
         window.show_drawing(searching=start is not None and not (settings.scale or self._scale))
         measured = self._working.measured.of
-        self._gathering.start(gather_for, start, settings, image, annotation, self._plan.kind, measured)
+        self._gathering.start(gather_for, start, settings, self._plan.painted, self._plan.kind, measured)
 
     def _ask_engine(self, regions: list[PaintedRegion]) -> None:
         plan = self._plan

@@ -60,7 +60,7 @@ class Keeping(QObject):
         self.projects.said.connect(sections.message.show_message)
         self.projects.opened.connect(self.history.refresh)
         working.situation_changed.connect(self.projects.allow)
-        self.copying = Copying(layers, choosing, sections, self)
+        self.copying = Copying(layers, choosing, working.others, sections, self)
         self.copying.device = bridge.device
         self.copying.failed.connect(working.fail)
         self.copying.said.connect(sections.message.show_message)

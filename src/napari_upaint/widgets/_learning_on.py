@@ -8,10 +8,9 @@ from napari_upaint.engine.progress import NewSamples, SamplesHeard
 from napari_upaint.errors import UserError
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._gathering import PaintedImage, PaintedRegion, gather_for
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import PaintedRegion
-from napari_upaint.widgets._volumes import gather_for
 from napari_upaint.widgets._working import Working
 
 _PAUSE = 700  # milliseconds after the last stroke
@@ -64,7 +63,7 @@ class LearningOn(QObject):
 
     def _edited(self) -> None:
         plan, chosen = self._training.plan, self._choosing.annotation()
-        if plan is None or chosen is None or chosen.key != plan.annotation.key:
+        if plan is None or chosen is None or all(chosen.key != one.annotation.key for one in plan.painted):
             return
         self._unsent = True
         if self._section.learn.isChecked():
@@ -85,14 +84,15 @@ class LearningOn(QObject):
             return
         try:
             # As it is now: the array may be another one, and regions may have come.
-            annotation = self._layers.annotation(plan.annotation.key, plan.image.key)
+            painted = [
+                PaintedImage(one.image, self._layers.annotation(one.annotation.key, one.image.key))
+                for one in plan.painted
+            ]
         except UserError:  # it was closed: there is nothing new to be learnt
             self.close()
             return
         self._unsent = False
-        self._gathering.start(
-            gather_for, plan.start, plan.settings, plan.image, annotation, plan.kind, self._measured.of
-        )
+        self._gathering.start(gather_for, plan.start, plan.settings, painted, plan.kind, self._measured.of)
 
     def _send(self, regions: list[PaintedRegion]) -> None:
         if self._training.listening:

@@ -25,12 +25,17 @@ CACHE = "napari-upaint scores"
 _NAMED_LABELS = 255
 
 
+def annotation_name(image: str) -> str:
+    """Return what the labels are called that are painted on an image."""
+    return f"{image} annotation"
+
+
 def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = None) -> NewLayer:
     """Return an annotation on an image, empty unless something is painted already."""
     what = "object" if kind == "objects" else "class"
     names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
     options = {
-        "name": f"{image.name} annotation",
+        "name": annotation_name(image.name),
         "features": {"index": np.arange(len(names)), "label": names},
         "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
         "opacity": 0.6,

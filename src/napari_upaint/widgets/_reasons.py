@@ -16,6 +16,7 @@ class Situation:
     annotation: bool = False
     fits: bool = True
     pixels: Mapping[int, int] = field(default_factory=dict)
+    others: frozenset[int] = frozenset()  # labels on other images that are learnt, too
     counted: bool = True
     kind: Kind = "objects"
     model: bool = True
@@ -98,9 +99,9 @@ def _why_not_learn(situation: Situation) -> str:
         return "The labels have another shape than the image; press 'New labels'."
     if not situation.counted:
         return ""
-    painted = set(situation.pixels)
-    if not painted:
+    if not situation.pixels:
         return "Nothing is painted yet: paint some background (1) and some objects (2 and up)."
+    painted = {*situation.pixels, *situation.others}
     if painted == {1}:
         return "Only background is painted; paint some objects too (2 and up)."
     if 1 not in painted and (situation.kind == "objects" or len(painted) < 2):

@@ -31,6 +31,11 @@ class Sections:
         self.weights = WeightsSection(self.settings.weights)
         self.message = MessageLine()
 
+    def ndim(self) -> int:
+        """Return what the network that is chosen, or that Train would make, takes: 2 (planes) or 3 (volumes)."""
+        choice = self.model.choice()
+        return choice.ndim if choice.path is not None else self.settings.train.value().ndim
+
     def set_colours(self, colours: ThemeColours) -> None:
         """Follow the theme."""
         self.message.set_colours(colours)

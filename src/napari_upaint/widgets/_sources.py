@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -11,13 +11,8 @@ import numpy as np
 
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
-from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.session.batch import Source, measure_source
-from napari_upaint.settings import Kind
-
-# Context around the paint that a sample keeps: more than half of the largest network input.
-MARGIN = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,15 +117,6 @@ class AnnotationSource:
         return learnt(self.part(index), self.validation(index))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PaintedRegion:
-    """A sample and where it was cut from."""
-
-    sample: Sample
-    index: tuple[int, ...]
-    region: tuple[slice, ...]
-
-
 def same_shape(image: ImageSource, annotation: AnnotationSource) -> None:
     """Raise an AnnotationError unless the labels lie on the image pixel by pixel."""
     if image.shape != annotation.shape:
@@ -156,83 +142,6 @@ def batch_source(
 def measure_image(image: ImageSource) -> Normalization:
     """Measure the gray values of a whole layer on a few planes spread over it."""
     return measure_source(batch_source(image))
-
-
-def painted_regions(
-    image: ImageSource, annotation: AnnotationSource
-) -> list[tuple[tuple[int, ...], tuple[slice, slice]]]:
-    """Find the planes with paint and, in each, the painted rectangle with its context."""
-    same_shape(image, annotation)
-    found = []
-    for index in image.indices():
-        painted = annotation.part(index) != 0
-        if painted.any():
-            rows, columns = painted.any(axis=1), painted.any(axis=0)
-            found.append((index, (_with_margin(rows), _with_margin(columns))))
-    if not found:
-        raise AnnotationError(
-            f"Nothing is painted on {annotation.name}; paint some background (1) and some objects (2 and up)."
-        )
-    return found
-
-
-def _with_margin(painted: np.ndarray) -> slice:
-    where = np.flatnonzero(painted)
-    return slice(max(0, int(where[0]) - MARGIN), min(len(painted), int(where[-1]) + 1 + MARGIN))
-
-
-def gather(
-    image: ImageSource,
-    annotation: AnnotationSource,
-    kind: Kind,
-    measure_it: Callable[[ImageSource], Normalization] = measure_image,
-) -> list[PaintedRegion]:
-    """Make samples of what is painted; reads only the painted planes and those that the gray values are measured on.
-
-    Raises
-    ------
-    AnnotationError
-        If the shapes differ, nothing is painted, or only one class is.
-    ImageError
-        If the image is constant, or has NaN or infinite pixels.
-    """
-    regions = painted_regions(image, annotation)
-    cuts = [np.array(annotation.part(index)[region]) for index, region in regions]
-    judging = [_cut(annotation.validation(index), region) for index, region in regions]
-    labels = [np.unique(learnt(cut, mask)) for cut, mask in zip(cuts, judging, strict=True)]
-    two_classes_painted(np.unique(np.concatenate(labels)), learnt_of(annotation), kind)
-    normalization = measure_it(image)
-    gathered = []
-    for (index, region), cut, mask in zip(regions, cuts, judging, strict=True):
-        pixels = np.ascontiguousarray(image.plane(index, region))
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            wrong = int(pixels.size - np.isfinite(pixels).sum())
-            raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
-        painted = cut.astype(np.int32, copy=False)
-        sample = Sample(pixels, painted, normalization, image.spacing, image.name, mask)
-        gathered.append(PaintedRegion(sample, index, region))
-    return gathered
-
-
-def _cut(mask: np.ndarray | None, region: tuple[slice, slice]) -> np.ndarray | None:
-    return None if mask is None else mask[region]
-
-
-def learnt_of(annotation: AnnotationSource) -> str:
-    """Return what a message calls the paint that is learnt from."""
-    judging = any(region.purpose == "validation" for region in annotation.regions)
-    return f"{annotation.name} outside validation regions" if judging else annotation.name
-
-
-def two_classes_painted(labels: np.ndarray, name: str, kind: Kind) -> None:
-    """Raise an AnnotationError if there is nothing to tell apart."""
-    painted = {int(label) for label in labels if label > 0}
-    if painted == {1}:
-        raise AnnotationError(
-            f"Only background (label 1) is painted on {name}; paint some objects with label 2 and up."
-        )
-    if 1 not in painted and (kind == "objects" or len(painted) < 2):
-        raise AnnotationError(f"No background is painted on {name}; choose label 1 and paint some background.")
 
 
 def count_painted(annotation: AnnotationSource) -> dict[int, int]:

@@ -10,6 +10,7 @@ from napari_upaint.widgets._engine_row import EngineRow
 from napari_upaint.widgets._form import never_by_wheel
 from napari_upaint.widgets._live_section import LiveSection
 from napari_upaint.widgets._loss_plot import LossPlot
+from napari_upaint.widgets._others_box import OthersBox
 from napari_upaint.widgets._progress_line import ProgressLine, duration
 from napari_upaint.widgets._resume_offer import ResumeOffer
 
@@ -40,6 +41,7 @@ class TrainSection(QWidget):
         self.seconds.setAccessibleName("Training time")
         never_by_wheel(self.seconds)
         self.offer = ResumeOffer()
+        self.others = OthersBox()
         self.live = LiveSection()
         self.progress = ProgressLine()
         self.plot = LossPlot()
@@ -62,6 +64,7 @@ class TrainSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.offer)
         column.addLayout(row)
+        column.addWidget(self.others)
         column.addWidget(self.live)
         column.addWidget(self.progress)
         column.addWidget(self.plot)
@@ -83,6 +86,7 @@ class TrainSection(QWidget):
         self.running = running
         self.button.setText("Stop" if running else "Train")
         self.seconds.setEnabled(not running)
+        self.others.setEnabled(not running)
         if running:
             self.plot.clear(self.seconds.value())
             self.progress.show_fraction(None, "Looking at what is painted…")

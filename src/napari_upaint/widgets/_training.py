@@ -21,10 +21,10 @@ from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import Run, record, save_run
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._gathering import PaintedImage, PaintedRegion, gather_for
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, PaintedRegion
-from napari_upaint.widgets._volumes import gather_for
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 # Seconds of training that are lost at most when the engine or the window is ended by whatever it is.
 CHECKPOINT = 10.0
@@ -32,7 +32,11 @@ CHECKPOINT = 10.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainPlan:
-    """What to train on, from where, and how. `start` None: from scratch; `resume`: an interrupted one to go on with."""
+    """What to train on, from where, and how.
+
+    `start` None: from scratch; `others`: images that are learnt together with the chosen one; `resume`: an interrupted
+    training to go on with.
+    """
 
     image: ImageSource
     annotation: AnnotationSource
@@ -41,7 +45,13 @@ class TrainPlan:
     settings: TrainSettings
     weights: WeightSettings
     augment: AugmentSettings
+    others: tuple[PaintedImage, ...] = ()
     resume: Interrupted | None = None
+
+    @property
+    def painted(self) -> tuple[PaintedImage, ...]:
+        """What is learnt, the chosen image first."""
+        return PaintedImage(self.image, self.annotation), *self.others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +134,7 @@ class Training(QObject):
         self._rest()
 
     def _gather(self, plan: TrainPlan) -> tuple[list[PaintedRegion], Path | None]:
-        measure = self._measured.of
-        regions = gather_for(plan.start, plan.settings, plan.image, plan.annotation, plan.kind, measure)
-        return regions, _begin(plan)
+        return gather_for(plan.start, plan.settings, plan.painted, plan.kind, self._measured.of), _begin(plan)
 
     def _train(self, gathered: tuple[list[PaintedRegion], Path | None]) -> None:
         plan = self._plan

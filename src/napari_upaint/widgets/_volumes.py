@@ -1,33 +1,20 @@
-"""What the dock does with volumes: samples of what is painted in them, and sources for 3D models."""
+"""What the dock does with volumes: whether they suit a model, and sources for 3D models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import product
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from napari_upaint.core.normalize import Normalization
-from napari_upaint.core.regions import learnt
-from napari_upaint.core.sample import Sample
 from napari_upaint.core.tiling import halo
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import AnnotationError, ImageError, UserError
+from napari_upaint.errors import ImageError, UserError
 from napari_upaint.io.models import read_header
 from napari_upaint.session.batch import Source
-from napari_upaint.session.volumes import boxes_around_paint, read_box
-from napari_upaint.settings import Kind, TrainSettings
 from napari_upaint.widgets._memory import physical_memory
-from napari_upaint.widgets._sources import (
-    AnnotationSource,
-    ImageSource,
-    PaintedRegion,
-    gather,
-    learnt_of,
-    same_shape,
-    two_classes_painted,
-)
+from napari_upaint.widgets._sources import ImageSource
 
 Index = tuple[int, ...]
 # A volume is in the memory of two processes: gray values, normalised ones, scores, labels.
@@ -71,90 +58,6 @@ def volumes_fit(images: Iterable[ImageSource]) -> None:
                 f"A volume of {image.name} would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
                 " at once; press 'This view' for single slices, or cut the image into parts."
             )
-
-
-# -- training --------------------------------------------------------------------------------------------------------
-
-
-def gather_for(
-    start: Path | None,
-    settings: TrainSettings,
-    image: ImageSource,
-    annotation: AnnotationSource,
-    kind: Kind,
-    measure_it: Callable[[ImageSource], Normalization],
-) -> list[PaintedRegion]:
-    """Make samples as the network that is to be trained takes them: planes or volumes.
-
-    Raises
-    ------
-    UserError
-        As `gather`, or if a plane is to teach a network of volumes.
-    """
-    header = read_header(start) if start is not None else None
-    if (header.architecture.ndim if header is not None else settings.ndim) == 2:
-        return gather(image, annotation, kind, measure_it)
-    problem = misfit(3, image, header.name if header is not None else "")
-    if problem:
-        raise ImageError(problem)
-    return gather_volumes(image, annotation, kind, measure_it)
-
-
-def gather_volumes(
-    image: ImageSource,
-    annotation: AnnotationSource,
-    kind: Kind,
-    measure_it: Callable[[ImageSource], Normalization],
-) -> list[PaintedRegion]:
-    """Make samples (C, Z, Y, X) of what is painted in volumes, with its surroundings; nothing else is read.
-
-    Raises
-    ------
-    AnnotationError
-        If the shapes differ, nothing is painted, or only one class is.
-    ImageError
-        If the image is constant, or has NaN or infinite pixels.
-    """
-    same_shape(image, annotation)
-    places = list(_painted_places(image, annotation))
-    if not places:
-        raise AnnotationError(
-            f"Nothing is painted on {annotation.name}; paint some background (1) and some objects (2 and up)."
-        )
-    painted = [_painted(annotation, index, box) for index, box in places]
-    labels = [np.unique(learnt(cut, judging)) for cut, judging in painted]
-    two_classes_painted(np.unique(np.concatenate(labels)), learnt_of(annotation), kind)
-    normalization, voxel = measure_it(image), spacing(image)
-    gathered = []
-    for (index, box), (cut, judging) in zip(places, painted, strict=True):
-        pixels = np.ascontiguousarray(image.plane(index, box))
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            wrong = int(pixels.size - np.isfinite(pixels).sum())
-            raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
-        sample = Sample(pixels, cut.astype(np.int32, copy=False), normalization, voxel, image.name, judging)
-        gathered.append(PaintedRegion(sample, index, box))
-    return gathered
-
-
-def _painted_places(
-    image: ImageSource, annotation: AnnotationSource
-) -> Iterable[tuple[Index, tuple[slice, slice, slice]]]:
-    for index in product(*(range(n) for n in image.shape[:-3])):
-        boxes = boxes_around_paint(lambda z, index=index: annotation.part((*index, z)), image.shape[-3:])  # type: ignore[misc]
-        for along, rows, columns in boxes:
-            yield index, (along, rows, columns)
-
-
-def _painted(
-    annotation: AnnotationSource, index: Index, box: tuple[slice, ...]
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read what is painted in a box of a volume, and where paint judges only (None: nowhere)."""
-    cut = read_box(lambda z: annotation.part((*index, z)), box)
-    judging = annotation.validation(index) if annotation.regions else None
-    return cut, judging[box] if judging is not None else None
-
-
-# -- segmenting ------------------------------------------------------------------------------------------------------
 
 
 def volume_source(

@@ -21,6 +21,7 @@ from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._memory import results_fit
 from napari_upaint.widgets._message import MessageKind
+from napari_upaint.widgets._other_paint import OtherPaint
 from napari_upaint.widgets._relabelling import Relabelling
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
@@ -51,6 +52,8 @@ class Working(QObject):
         self.relabelling = Relabelling(layers, sections.settings, self)
         self.relabelling.failed.connect(self.fail)
         self.relabelling.relabelled.connect(self._allow)
+        self.others = OtherPaint(layers, choosing, sections, self)
+        self.others.changed.connect(self._allow)
         self.tables = Tables(layers, choosing, sections, self)
         self.tables.changed.connect(self._allow)
         choosing.changed.connect(self._allow)
@@ -97,6 +100,7 @@ class Working(QObject):
         """Stop everything and end the engine process."""
         self._turns.clear()
         self.relabelling.close()
+        self.others.close()
         for work in (self.training, self.segmenting, self.comparing, self.tables):
             work.abandon()
         self._bridge.close()
@@ -113,6 +117,7 @@ class Working(QObject):
         situation = replace(
             self._choosing.situation(),
             model=self._sections.model.choice().path is not None,
+            others=self.others.labels(),
             misfit=self._misfit(),
             segmented=self.tables.segmented(),
             measuring=self.tables.running,
@@ -134,9 +139,7 @@ class Working(QObject):
 
     def _misfit(self) -> str:
         choice = self._sections.model.choice()
-        if choice.path is not None:
-            return misfit(choice.ndim, self._choosing.image(), choice.name)
-        return misfit(self._sections.settings.train.value().ndim, self._choosing.image(), "")
+        return misfit(self._sections.ndim(), self._choosing.image(), choice.name if choice.path is not None else "")
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -152,13 +155,10 @@ class Working(QObject):
         image, annotation, s = self._choosing.image(), self._choosing.annotation(), self._sections.settings
         if image is None or annotation is None or self.training.running:
             return
-        self._sections.message.clear()
         settings = s.train.value(seconds=float(self._sections.train.seconds.value()))
         start = self._sections.model.choice().path
-        kind = self._choosing.kind()
-        self.training.start(TrainPlan(image, annotation, kind, start, settings, s.weights.value(), s.augment.value()))
-        self._sections.train.show_running(True)
-        self._allow()
+        how = settings, s.weights.value(), s.augment.value(), self.others.learnt()
+        self._begin(TrainPlan(image, annotation, self._choosing.kind(), start, *how))
 
     def continue_training(self, interrupted: Interrupted) -> None:
         """Go on with a training that was interrupted, for the time that was left."""
@@ -170,10 +170,13 @@ class Working(QObject):
         except UserError as error:
             self.fail(str(error))
             return
-        self._sections.message.clear()
         self._sections.labels.set_kind(asked.kind)
-        settings = interrupted.remaining(), asked.weights, asked.augment
-        self.training.start(TrainPlan(image, annotation, asked.kind, start, *settings, resume=interrupted))
+        how = interrupted.remaining(), asked.weights, asked.augment, self.others.learnt()
+        self._begin(TrainPlan(image, annotation, asked.kind, start, *how, resume=interrupted))
+
+    def _begin(self, plan: TrainPlan) -> None:
+        self._sections.message.clear()
+        self.training.start(plan)
         self._sections.train.show_running(True)
         self._allow()
 

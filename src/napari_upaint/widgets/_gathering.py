@@ -1,0 +1,173 @@
+"""From layers to samples: what is painted on one image or on several, with its surroundings; nothing else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.regions import learnt
+from napari_upaint.core.sample import Sample
+from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.io.models import read_header
+from napari_upaint.session.volumes import boxes_around_paint, read_box
+from napari_upaint.settings import Kind, TrainSettings
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, same_shape
+from napari_upaint.widgets._volumes import misfit, spacing
+
+# Context around the paint that a sample keeps: more than half of the largest network input.
+MARGIN = 400
+_MOST_NAMES = 3
+Index = tuple[int, ...]
+Measure = Callable[[ImageSource], Normalization]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedImage:
+    """An image, and the labels that are painted on it."""
+
+    image: ImageSource
+    annotation: AnnotationSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedRegion:
+    """A sample and where it was cut from."""
+
+    sample: Sample
+    index: Index
+    region: tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """A painted region without its image. `judging`: where paint judges and is not learnt from, None: nowhere."""
+
+    painted: PaintedImage
+    index: Index
+    region: tuple[slice, ...]
+    annotation: np.ndarray
+    judging: np.ndarray | None
+
+
+def gather_for(
+    start: Path | None, settings: TrainSettings, painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure
+) -> list[PaintedRegion]:
+    """Make samples as the network that is to be trained takes them: planes or volumes.
+
+    Raises
+    ------
+    UserError
+        As `gather`, or if a plane is to teach a network of volumes.
+    """
+    header = read_header(start) if start is not None else None
+    ndim = header.architecture.ndim if header is not None else settings.ndim
+    for one in painted:
+        problem = misfit(ndim, one.image, header.name if header is not None else "")
+        if problem:
+            raise ImageError(problem)
+    return gather(painted, kind, measure_it, ndim)
+
+
+def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndim: int = 2) -> list[PaintedRegion]:
+    """Make samples (C, [Z,] Y, X) of what is painted.
+
+    Parameters
+    ----------
+    painted : sequence of PaintedImage
+        What is said of them holds for all together: one may show background alone.
+    measure_it : callable
+        Returns the gray values of an image.
+    ndim : int
+        2: planes; 3: volumes.
+
+    Raises
+    ------
+    AnnotationError
+        If the shapes of an image and its labels differ, nothing is painted, or only one class is.
+    ImageError
+        If an image is constant, or has NaN or infinite pixels.
+    """
+    for one in painted:
+        same_shape(one.image, one.annotation)
+    cut = _planes if ndim == 2 else _volumes
+    cuts = [found for one in painted for found in cut(one)]
+    if not cuts:
+        names = _names([one.annotation.name for one in painted])
+        raise AnnotationError(f"Nothing is painted on {names}; paint some background (1) and some objects (2 and up).")
+    labels = np.concatenate([np.unique(learnt(one.annotation, one.judging)) for one in cuts])
+    _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in painted]), kind)
+    images = {one.painted.image.key: one.painted.image for one in cuts}
+    gray = {key: measure_it(image) for key, image in images.items()}
+    return [_with_image(one, gray[one.painted.image.key], ndim) for one in cuts]
+
+
+def _with_image(cut: _Cut, normalization: Normalization, ndim: int) -> PaintedRegion:
+    image = cut.painted.image
+    pixels = np.ascontiguousarray(image.plane(cut.index, cut.region))
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        wrong = int(pixels.size - np.isfinite(pixels).sum())
+        raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
+    edges = image.spacing if ndim == 2 else spacing(image)
+    sample = Sample(pixels, cut.annotation.astype(np.int32, copy=False), normalization, edges, image.name, cut.judging)
+    return PaintedRegion(sample, cut.index, cut.region)
+
+
+def _planes(painted: PaintedImage) -> Iterator[_Cut]:
+    """Find the planes with paint and, in each, the painted rectangle with its context."""
+    annotation = painted.annotation
+    for index in painted.image.indices():
+        plane = annotation.part(index)
+        here = plane != 0
+        if here.any():
+            region = _with_margin(here.any(axis=1)), _with_margin(here.any(axis=0))
+            judging = annotation.validation(index)
+            yield _Cut(
+                painted, index, region, np.array(plane[region]), judging[region] if judging is not None else None
+            )
+
+
+def _with_margin(painted: np.ndarray) -> slice:
+    where = np.flatnonzero(painted)
+    return slice(max(0, int(where[0]) - MARGIN), min(len(painted), int(where[-1]) + 1 + MARGIN))
+
+
+def _volumes(painted: PaintedImage) -> Iterator[_Cut]:
+    """Find the volumes with paint and, in each, the boxes around it."""
+    annotation, shape = painted.annotation, painted.image.shape
+    for index in product(*(range(n) for n in shape[:-3])):
+
+        def read(z: int, index: Index = index) -> np.ndarray:
+            return annotation.part((*index, z))
+
+        for box in boxes_around_paint(read, shape[-3:]):
+            judging = annotation.validation(index) if annotation.regions else None
+            yield _Cut(painted, index, box, read_box(read, box), judging[box] if judging is not None else None)
+
+
+def _learnt_of(annotation: AnnotationSource) -> str:
+    """Return what a message calls the paint that is learnt from."""
+    judging = any(region.purpose == "validation" for region in annotation.regions)
+    return f"{annotation.name} outside validation regions" if judging else annotation.name
+
+
+def _names(names: Sequence[str]) -> str:
+    """Return 'a', 'a and b', or 'a, b and 7 others'."""
+    if len(names) > _MOST_NAMES:
+        return f"{', '.join(names[: _MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} others"
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _two_classes_painted(labels: np.ndarray, name: str, kind: Kind) -> None:
+    """Raise an AnnotationError if there is nothing to tell apart."""
+    painted = {int(label) for label in labels if label > 0}
+    if painted == {1}:
+        raise AnnotationError(
+            f"Only background (label 1) is painted on {name}; paint some objects with label 2 and up."
+        )
+    if 1 not in painted and (kind == "objects" or len(painted) < 2):
+        raise AnnotationError(f"No background is painted on {name}; choose label 1 and paint some background.")

@@ -1,0 +1,136 @@
+"""What is painted on the other open images: a training learns it, too, unless the user says no."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from itertools import product
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.widgets._after_pause import AfterPause, Job
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._gathering import PaintedImage
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._new_layers import annotation_name
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import AnnotationSource
+from napari_upaint.widgets._volumes import misfit
+
+_PAUSE = 150  # milliseconds
+Labels = frozenset[int]
+
+
+class OtherPaint(QObject):
+    """Finds what is painted on other images and shows the box that says whether it is learnt.
+
+    Labels count as painted on an image if they are called as *New labels* calls them, or were painted on in this
+    window. A finished segmentation that somebody opened to compare with must never be learnt by accident.
+    """
+
+    changed = Signal()
+
+    def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._sections = layers, choosing, sections
+        self._box = sections.train.others
+        self._painted_on: dict[Hashable, Hashable] = {}  # labels -> the image that was chosen while they were painted
+        self._known: dict[Hashable, Labels] = {}
+        self._looking = AfterPause(_PAUSE, self._job, self)
+        self._looking.done.connect(self._looked)
+        layers.edited.connect(self._edited)
+        choosing.changed.connect(self._follow)
+        sections.model.chosen.connect(self._follow)
+        sections.settings.train.valueChanged.connect(self._follow)
+        self._box.toggled.connect(self._toggled)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is still looking what is painted."""
+        return self._looking.busy
+
+    def close(self) -> None:
+        """Look no more."""
+        self._looking.close()
+
+    def learnt(self) -> tuple[PaintedImage, ...]:
+        """Return the other images that a training learns from, as they are now.
+
+        Those that nobody has looked at yet are among them: where nothing is painted nothing is learnt.
+        """
+        return tuple(one for one in self._fitting() if self._labels(one) != Labels()) if self._box.isChecked() else ()
+
+    def labels(self) -> Labels:
+        """Return the labels that are known to be painted on them."""
+        return Labels().union(*(self._labels(one) or () for one in self.learnt()))
+
+    def named(self, image: str) -> PaintedImage | None:
+        """Return an open image by its name, with what is painted on it: the chosen one or another."""
+        chosen, annotation = self._choosing.image(), self._choosing.annotation()
+        if chosen is not None and annotation is not None and chosen.name == image:
+            return PaintedImage(chosen, annotation)
+        return next((one for one in self._others() if one.image.name == image), None)
+
+    def _labels(self, one: PaintedImage) -> Labels | None:
+        """Return what is painted on an image; None while it is not known."""
+        return self._known.get(one.annotation.key)
+
+    def _fitting(self) -> list[PaintedImage]:
+        """Return the painted images that the chosen one can be learnt together with."""
+        chosen, ndim = self._choosing.image(), self._sections.ndim()
+        return [
+            one
+            for one in self._others()
+            if chosen is not None and one.image.rgb == chosen.rgb and not misfit(ndim, one.image, "")
+        ]
+
+    def _others(self) -> Iterator[PaintedImage]:
+        """Yield the other images that have labels of their own."""
+        image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        taken = {image}
+        names = {annotation_name(one.name): one.key for one in self._layers.images()}
+        for labels in reversed(self._layers.annotations()):  # the newest first
+            painted = self._painted_on.get(labels.key, names.get(labels.name))
+            if labels.key == annotation or painted in taken or painted not in names.values():
+                continue
+            one = PaintedImage(self._layers.image(painted), self._layers.annotation(labels.key, painted))
+            if one.image.shape == one.annotation.shape:
+                taken.add(painted)
+                yield one
+
+    def _edited(self) -> None:
+        image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        if annotation is not None and image is not None:
+            self._painted_on[annotation] = image
+
+    def _follow(self, *_: object) -> None:
+        self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left
+        if any(one.annotation.key not in self._known for one in self._fitting()):
+            self._looking.ask()
+        self._show()
+
+    def _job(self) -> Job | None:
+        wanted = tuple(one.annotation for one in self._fitting() if one.annotation.key not in self._known)
+        return (_painted_labels, wanted) if wanted else None
+
+    def _looked(self, found: dict[Hashable, Labels]) -> None:
+        self._known |= found
+        self._follow()
+        self.changed.emit()
+
+    def _toggled(self) -> None:
+        self.changed.emit()
+
+    def _show(self) -> None:
+        self._box.show_others([one.image.name for one in self._fitting() if self._labels(one)])
+
+
+def _painted_labels(annotations: tuple[AnnotationSource, ...]) -> dict[Hashable, Labels]:
+    """Return what is painted on each, plane by plane: a stack need not fit into memory."""
+    found = {}
+    for one in annotations:
+        labels: set[int] = set()
+        for index in product(*(range(n) for n in one.shape[:-2])):
+            labels.update(np.unique(one.part(index)).tolist())
+        found[one.key] = frozenset(labels - {0})
+    return found

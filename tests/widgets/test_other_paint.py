@@ -1,0 +1,168 @@
+"""Paint on other open images is learnt, too; a segmentation that somebody opened is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_upaint.session.run import list_runs
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._others_box import OthersBox
+
+SHAPE = (60, 80)
+
+
+def picture(shape=SHAPE):
+    image = np.random.default_rng(0).normal(20, 3, shape).astype(np.float32)
+    image[..., 10:30, 10:30] += 60
+    return image
+
+
+@pytest.fixture
+def learnt(monkeypatch):
+    """Return the names of what trainings are given."""
+    asked = []
+    real = JobBridge.begin
+
+    def begin(self, job, request):
+        if hasattr(request, "samples"):
+            asked.append([one.name for one in request.samples])
+        return real(self, job, request)
+
+    monkeypatch.setattr(JobBridge, "begin", begin)
+    return asked
+
+
+@pytest.fixture
+def painted(viewer, dock, qtbot):
+    """Return what opens an image, makes labels and paints on them."""
+
+    def run(name, labels=(1, 2), image=None, **options):
+        viewer.add_image(picture() if image is None else image, name=name, **options)
+        key = viewer.layers[name].unique_id
+        qtbot.waitUntil(lambda: any(one.key == key for one in dock.layers.images()))
+        dock.sections.image.combo.set_key(key)
+        dock.sections.labels.new_button.click()
+        layer = viewer.layers[f"{name} annotation"]
+        stroke(layer, *labels)
+        return layer
+
+    return run
+
+
+def stroke(layer, *labels):
+    layer.brush_size = 6
+    for label in labels:
+        layer.paint((*(0,) * (layer.ndim - 2), 10 * label, 20), label)
+
+
+def choose(viewer, dock, name):
+    dock.sections.image.combo.set_key(viewer.layers[name].unique_id)
+
+
+def offered(dock, qtbot):
+    """Return the text of the box, once it is known what is painted; empty: it is hidden."""
+    qtbot.wait(200)  # the count begins after a pause
+    qtbot.waitUntil(lambda: not dock.working.others.busy, timeout=20000)
+    box = dock.sections.train.others
+    return "" if box.isHidden() else box.text()
+
+
+def train(dock, qtbot, settle):
+    dock.sections.train.seconds.setValue(1)
+    qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=20000)
+    dock.sections.train.button.click()
+    assert not dock.sections.train.others.isEnabled()
+    settle(dock)
+    assert dock.sections.train.others.isEnabled()
+
+
+def test_all_painted_images_are_learnt(viewer, dock, painted, learnt, qtbot, settle):
+    painted("a")
+    assert offered(dock, qtbot) == ""
+    painted("b")
+    assert offered(dock, qtbot) == "Learn 1 other image, too"
+    assert "\na.\n" in dock.sections.train.others.toolTip()
+    painted("c", labels=())
+    assert offered(dock, qtbot) == "Learn 2 other images, too"
+    choose(viewer, dock, "b")
+    assert offered(dock, qtbot) == "Learn 1 other image, too"
+    train(dock, qtbot, settle)
+    assert learnt == [["b", "a"]]
+    [run] = list_runs()
+    assert (run.name, run.images) == ("b", ("b", "a"))
+    dock.sections.train.others.click()
+    train(dock, qtbot, settle)
+    assert learnt[1:] == [["b"]]
+
+
+def test_what_is_erased_or_closed_is_not_offered(viewer, dock, painted, qtbot):
+    first = painted("a")
+    painted("b")
+    assert offered(dock, qtbot)
+    choose(viewer, dock, "a")
+    first.data = np.zeros_like(first.data)
+    choose(viewer, dock, "b")
+    assert offered(dock, qtbot) == ""
+    choose(viewer, dock, "a")
+    stroke(first, 2)
+    choose(viewer, dock, "b")
+    assert offered(dock, qtbot)
+    viewer.layers.remove(first)
+    assert offered(dock, qtbot) == ""
+
+
+def test_a_finished_segmentation_is_learnt_only_if_painted_on(viewer, dock, painted, qtbot):
+    masks = np.zeros(SHAPE, np.uint16)
+    masks[10:30, 10:30] = 1
+    viewer.add_image(picture(), name="a")
+    truth = viewer.add_labels(masks, name="a truth")
+    choose(viewer, dock, "a")
+    assert dock.sections.labels.combo.key() == truth.unique_id
+    painted("b")
+    assert offered(dock, qtbot) == ""
+    choose(viewer, dock, "a")
+    dock.sections.labels.combo.set_key(truth.unique_id)
+    stroke(truth, 3)
+    choose(viewer, dock, "b")
+    assert offered(dock, qtbot) == "Learn 1 other image, too"
+
+
+def test_only_images_of_the_same_sort_go_together(viewer, dock, painted, qtbot):
+    painted("gray")
+    painted("colour", image=np.random.default_rng(0).integers(0, 255, (*SHAPE, 3), np.uint8), rgb=True)
+    assert offered(dock, qtbot) == ""
+    painted("stack", image=picture((4, *SHAPE)))
+    assert offered(dock, qtbot) == "Learn 1 other image, too"  # the gray plane
+    dock.sections.settings.train.control("ndim").setCurrentIndex(1)
+    dock.sections.model.choose(None)
+    assert offered(dock, qtbot) == ""  # a network of volumes learns from no plane
+
+
+def test_two_classes_may_lie_on_two_images(viewer, dock, painted, learnt, qtbot, settle):
+    painted("a", labels=(2,))
+    painted("b", labels=(1,))
+    offered(dock, qtbot)
+    train(dock, qtbot, settle)
+    assert learnt == [["b", "a"]]
+    dock.sections.train.others.click()
+    qtbot.waitUntil(lambda: not dock.sections.train.button.isEnabled(), timeout=20000)
+    assert "Only background is painted" in dock.sections.train.button.toolTip()
+
+
+def test_labels_of_two_channels_are_learnt_once(viewer, dock, painted, learnt, qtbot, settle):
+    layer = painted("green")
+    viewer.add_image(picture(), name="red")
+    choose(viewer, dock, "red")
+    assert dock.sections.labels.combo.key() == layer.unique_id
+    assert offered(dock, qtbot) == ""
+    train(dock, qtbot, settle)
+    assert learnt == [["red"]]
+
+
+def test_many_names_are_cut_short(qtbot):
+    box = OthersBox()
+    qtbot.addWidget(box)
+    box.show_others([f"image {n}" for n in range(12)])
+    assert box.text() == "Learn 12 other images, too"
+    assert "image 7, and 4 more" in box.toolTip() and "image 8" not in box.toolTip()
