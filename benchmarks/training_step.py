@@ -70,7 +70,7 @@ def _ours(width: int) -> Callable[[], int]:
     samples = [Sample(image, truth, measure(image))]
     settings = TrainSettings(seconds=1e5, width=width, depth=5)
     run = Trainer(samples, "objects", None, settings, WeightSettings(), AugmentSettings(), "cpu")
-    run.look_at_samples()
+    list(run.look_at_samples())
 
     def step() -> int:
         before = run.tiles

@@ -29,6 +29,7 @@ class FakeTraining:
         self.model, self.samples, self.said = load_model(model), list[Sample](), dict[str, Any]()
         self.signal_at = -1
         self.stopped = False
+        self.learns = True
 
     def __call__(self, samples: Sequence[Sample], **said: Any) -> Generator[TrainProgress | TrainResult, Any, None]:
         self.samples, self.said = list(samples), said
@@ -39,7 +40,8 @@ class FakeTraining:
             if isinstance(told, Stop):
                 self.stopped = True
                 break
-        yield TrainResult(self.model, True, 1.0, 0.5, step, 2.0, "The model got better.")
+        step = step if self.learns else 0
+        yield TrainResult(self.model, True, 1.0, 0.5, step, 2.0, "The model got better." if step else "Nothing learnt.")
 
 
 @pytest.fixture
@@ -115,6 +117,17 @@ def test_ctrl_c_saves_the_best_so_far(files: Path, fake: FakeTraining, capsys: p
     assert load_model(out).header.name == "tiny"
     assert "best model so far is saved" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_before_the_first_step_replaces_nothing(
+    files: Path, fake: FakeTraining, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.signal_at, fake.learns = 1, False
+    out = files / "best.safetensors"
+    out.write_bytes(b"a good model")
+    assert train(files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", out, "--model", "none") == 130
+    assert out.read_bytes() == b"a good model"
+    assert capsys.readouterr().out == "Nothing learnt.\n"
 
 
 def test_every_painted_slice_is_a_sample(files: Path, fake: FakeTraining, crops: tuple[np.ndarray, ...]) -> None:

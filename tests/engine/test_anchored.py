@@ -62,7 +62,7 @@ def test_a_start_that_answers_another_question_is_no_anchor(kind, anchored):
     settings = TrainSettings(steps=1), WeightSettings(), AugmentSettings()
     run = Trainer([sample], kind, load_model(DEFAULT_MODEL), *settings, "cpu")
     assert isinstance(run.averaging, AnchoredAverage) == anchored
-    run.look_at_samples()
+    list(run.look_at_samples())
     assert not anchored or 0.5 <= run.averaging.reach < 1
 
 
@@ -79,6 +79,6 @@ def test_corrections_lie_where_a_start_errs_and_do_not_count_against_it(images, 
     told = replace(bundled.header, training={"validation_after": after}, provenance={"images": images})
     settings = TrainSettings(steps=1, scale=1.0), WeightSettings(), AugmentSettings()
     run = Trainer([Sample(image, wrong, measure(image))], "objects", replace(bundled, header=told), *settings, "cpu")
-    run.look_at_samples()
+    list(run.look_at_samples())
     assert (run.averaging.reach == reach(0.05, 1.0)) == corrects
     assert corrects or run.averaging.reach > 0.9

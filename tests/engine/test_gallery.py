@@ -34,7 +34,7 @@ def drawn(sample, first=0, count=3, settings=SETTINGS, rest=REST):
 
 def test_they_are_the_tiles_of_the_training(sample):
     run = Trainer([sample], "objects", None, SETTINGS, *REST)
-    run.look_at_samples()
+    list(run.look_at_samples())
     result = drawn(sample, first=2)
     for number, tile in enumerate(result.tiles, result.first):
         learnt = run.draw([number])

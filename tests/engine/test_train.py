@@ -140,7 +140,7 @@ def test_a_result_is_never_worse_than_its_start(sample, start, rate):
     if not result.improved:
         assert same_weights(result.model, start) and result.message.startswith("Kept the ")
     judge = Trainer([sample], "objects", result.model, QUICK, WeightSettings(), AugmentSettings(), "cpu")
-    judge.look_at_samples()
+    list(judge.look_at_samples())
     # What was held out at first has been learnt since.
     assert judge.kept.before <= result.after + 1e-3
 
@@ -211,6 +211,39 @@ def test_a_stop_gives_a_usable_model_at_any_time(sample, start, after, pretraine
     assert result.after <= result.before
     *_, plane = segment_plane(sample.image, sample.normalization, result.model, device="cpu")
     assert plane.labels.shape == (120, 130)
+
+
+def test_several_images_are_looked_at_one_by_one(sample, start):
+    three = [replace(sample, name=name) for name in ("one", "two", "three")]
+    progress, result = run(three, start, steps=2)
+    stages = [one.stage for one in progress if not one.step]
+    prepared, seen = (
+        [f"{words} {n}{of}" for n in (1, 2, 3)]
+        for words, of in (("preparing image", ""), ("looking at image", " of 3"))
+    )
+    assert stages == ["getting ready", *prepared, *seen, "training"]
+    assert result.steps == 2
+    # What is painted meanwhile is looked at instead.
+    progress, result = run(three, start, steps=2, commands={3: NewSamples((three[0],))})
+    assert [one.stage for one in progress if not one.step] == ["getting ready", *prepared[:2], "training"]
+    assert result.model.header.provenance["images"] == ["one"]
+
+
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_a_stop_while_images_are_looked_at_comes_through(sample, start, pretrained):
+    three = [replace(sample, name=name) for name in ("one", "two", "three")]
+    progress, result = run(three, start if pretrained else None, commands={3: Stop()}, steps=50)
+    assert progress[-1].stage == "preparing image 2"
+    assert not result.steps and not result.improved and not result.knows_more
+    assert "nothing was learnt" in result.message
+    assert not pretrained or same_weights(result.model, start)
+    # In the middle of a training it ends with what it had learnt by then.
+    count = len(progress)
+    progress, result = run(
+        three[:1], start if pretrained else None, commands={8: NewSamples(tuple(three)), 11: Stop()}, steps=500
+    )
+    assert progress[-1].stage.startswith("preparing image") and 0 < result.steps < 20 and count < 11
+    assert np.isfinite(result.after) and result.after <= result.before
 
 
 def test_new_paint_is_taken_up(sample, start):
@@ -300,7 +333,7 @@ def test_a_start_that_was_never_asked_is_led_by_the_first_guess(sample, bundled)
         for one in (given, sample)
     ]
     for one in runs:
-        one.look_at_samples()
+        list(one.look_at_samples())
         one.learner.close()
     new, known = runs
     assert new.hold > known.hold and new.averaging.reach > known.averaging.reach
@@ -416,7 +449,7 @@ def test_what_is_unlabelled_is_held_to_the_first_guess(monkeypatch):
     for hold in (5.0, 0.0):
         settings = TrainSettings(hold=hold, scale=1.0, steps=25)
         state = Trainer([given], "objects", bundled, settings, WeightSettings(), AugmentSettings(), "cpu")
-        state.look_at_samples()
+        list(state.look_at_samples())
         for _ in range(25):
             state.train_step(0.0)
         state.learner.close()

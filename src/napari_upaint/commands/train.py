@@ -85,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem
         )
+        if not result.steps:  # the output may hold a good model: what has learnt nothing does not replace it
+            print(result.message)
+            return 130
         written = save_model(_with_command(result.model, args.typed), output)
     print(result.message)
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,13 @@ class Prepared:
 def prepare(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
 ) -> list[Prepared]:
+    """Return all samples as `preparing` yields them."""
+    return list(preparing(samples, kind, scale=scale, border=border, weights=weights, seed=seed))
+
+
+def preparing(
+    samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
+) -> Iterator[Prepared]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
 
     Of volumes only X and Y are resized; paint that lies far apart in them becomes samples of its own.
@@ -80,9 +87,8 @@ def prepare(
     ]
     _check_room(samples)
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
-    return [
-        _prepare(sample, held, kind, scale, border, weights) for sample, held in zip(samples, held_out, strict=True)
-    ]
+    for sample, held in zip(samples, held_out, strict=True):
+        yield _prepare(sample, held, kind, scale, border, weights)
 
 
 def _check_room(samples: Sequence[Sample]) -> None:

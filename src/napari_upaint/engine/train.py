@@ -92,13 +92,12 @@ def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
     stopped = _hear(run, (yield run.progress("getting ready")))
     if run.start is not None and not run.settings.scale and not stopped:
         stopped = yield from _find_scale(run)
-    run.look_at_samples()
-    if not stopped:
-        command = yield run.progress("training", run.kept.before)
-        if isinstance(command, NewSamples) and run.takes(command.samples):
-            run.look_at_samples()
-        stopped = isinstance(command, Stop)
-    if not stopped:
+    if stopped or (yield from _look(run)):
+        return
+    command = yield run.progress("training", run.kept.before)
+    if isinstance(command, NewSamples) and run.takes(command.samples):
+        stopped = yield from _look(run)
+    if not (stopped or isinstance(command, Stop)):
         with closing(run.learner):
             yield from _steps(run)
 
@@ -122,6 +121,21 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     return False
 
 
+def _look(run: Trainer) -> Generator[TrainProgress, Command, bool]:
+    """Look at what is painted, and at what is painted meanwhile; return whether it was stopped."""
+    while True:
+        command: Command = None
+        for words in run.look_at_samples():
+            if len(run.samples) > 1:  # one is seen in a moment
+                command = yield run.progress(words)
+            if isinstance(command, Stop):
+                return True
+            if isinstance(command, NewSamples) and run.takes(command.samples):
+                break
+        else:
+            return False
+
+
 def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
     """Take steps until the budget is used."""
     judged = 0
@@ -137,7 +151,8 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
         if isinstance(command, Stop):
             break
         if isinstance(command, NewSamples) and run.takes(command.samples):
-            run.look_at_samples()
+            if (yield from _look(run)):
+                break
             judged = int(run.fraction() * run.plan.validations)  # the budget has grown
     if run.judged < run.step:  # what the last steps learnt has not been judged yet
         run.judge()

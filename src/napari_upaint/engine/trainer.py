@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 
@@ -22,7 +22,7 @@ from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
 from napari_upaint.engine.predict import tile_scores, whole
-from napari_upaint.engine.preparing import Prepared, prepare
+from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
@@ -92,13 +92,23 @@ class Trainer:
         self.samples = list(samples)
         return True
 
-    def look_at_samples(self) -> None:
-        """Prepare tiles for training and validation, and judge the network on the latter."""
+    def look_at_samples(self) -> Iterator[str]:
+        """Prepare tiles for training and validation, and judge the network on the latter.
+
+        Yields in words what it has done, after each sample: who does not go on leaves everything as it was.
+        """
         first = self.step == 0
         border = len(self.header.classes) if self.border else None
-        prepared = self.prepared = prepare(
+        prepared, starts = list[Prepared](), list[np.ndarray]()
+        for one in preparing(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
-        )
+        ):
+            prepared.append(one)
+            yield f"preparing image {len(prepared)}"
+        for one in prepared if self._asks_for_scores else ():
+            starts.append(whole(self._teacher, one.image))
+            yield f"looking at image {len(starts)} of {len(prepared)}"
+        self.prepared = prepared
         self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
         now = self._judged(self.average)
         # New paint is a new question: the start, and what was best, are judged again.
@@ -108,7 +118,7 @@ class Trainer:
         if self.start is not None and before < loss:
             loss, best = before, self._teacher
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
-        self.held = self._held_scores(prepared, start.pixels)
+        self.held = self._held_scores(prepared, starts, start.pixels)
         self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
@@ -134,20 +144,24 @@ class Trainer:
             self.everything = True
             self._draw_from([replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared])
 
+    @property
+    def _asks_for_scores(self) -> bool:
+        """Whether unlabelled pixels are held to what the start says of whole samples, planes."""
+        return self.start is not None and bool(self.settings.hold) and self.network.ndim == 2
+
     def _held_scores(
-        self, prepared: list[Prepared], loss: float
+        self, prepared: list[Prepared], starts: list[np.ndarray], loss: float
     ) -> list[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None:
         """Return what unlabelled pixels are held to, and set how strongly; `loss` is the start's on held-out paint."""
         self.hold, hold = 0.0, self.settings.hold
         if self.start is None:
             return None
         teacher = self._teacher
-        if not hold or teacher.ndim == 3:
+        if not self._asks_for_scores:
             self._go_back(loss, 0.0)
             self.hold = hold * trust(loss)
             # A tile at a time: what was painted in a volume may have wide surroundings.
             return partial(tile_scores, teacher) if hold else None
-        starts = [whole(teacher, one.image) for one in prepared]
         guess = first_guess(prepared, teacher, starts, border=self.border, seed=self.settings.seed)
         self._go_back(loss, guess.share)
         self.hold = hold * trust(guess.loss) * (1 + _FURTHER_HOLD * guess.share)

@@ -178,7 +178,7 @@ class Training(QObject):
     def _finish(self) -> None:
         assert self._plan is not None
         self._job = None
-        if self._result is None:
+        if self._result is None or not self._result.steps:
             self._give_up()
             self._rest()
             self.stopped.emit()
