@@ -6,7 +6,8 @@ import json
 import re
 
 from napari_upaint import __version__
-from napari_upaint.io.provenance import command_line, provenance
+from napari_upaint.io.models import Architecture, ModelHeader
+from napari_upaint.io.provenance import command_line, own_summary, provenance
 
 
 def test_the_record_holds_plain_values():
@@ -23,3 +24,23 @@ def test_the_record_holds_plain_values():
 def test_a_command_names_files_and_no_folders():
     said = command_line(["upaint", "train", "/home/me/my cells.tif", "--labels", "painted/", "-o", "out/m.safetensors"])
     assert said == "upaint train 'my cells.tif' --labels painted -o m.safetensors"
+
+
+def test_a_trained_model_says_in_a_sentence_where_it_comes_from():
+    def said(images, start="generalist-fast", before=0.5, after=0.2, kind="objects"):
+        training = {"validation_before": before, "validation_after": after}
+        told = {"images": images, "start": start}
+        classes = ("background", "cell", "debris")[: 2 if kind == "objects" else 3]
+        architecture = Architecture(n_outputs=len(classes))
+        return own_summary(
+            ModelHeader(
+                "m", architecture, kind=kind, classes=classes, summary="Old.", training=training, provenance=told
+            )
+        )
+
+    assert said(["a", "b", "a"]) == "Learned objects of a, b, starting from generalist-fast."
+    assert said(["a", "b", "c", "d"], kind="classes").startswith("Learned classes of a, b and 2 more, starting")
+    assert said(["a"], "from scratch", 0.3, 0.3) == "Learned objects of a, from scratch."
+    kept = "The network of generalist-fast, which no training made better, at the scale of a."
+    assert said(["a"], before=0.3, after=0.3) == kept
+    assert said([]) == "Old."

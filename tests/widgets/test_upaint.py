@@ -348,6 +348,24 @@ def test_stop_in_the_middle_leaves_a_usable_model(viewer, painted, settle, qtbot
     assert viewer.layers["cells labels"].data[20, 20] == 1
 
 
+@pytest.mark.parametrize("moment", ["gathering", "looking"])
+def test_stop_before_the_first_step_leaves_everything_as_it_was(viewer, painted, settle, qtbot, own_home, moment):
+    s = painted.sections
+    before = s.model.choice().path
+    s.train.seconds.setValue(60)
+    s.settings.train.control("seed").setValue(15)
+    s.train.button.click()
+    if moment == "looking":
+        qtbot.waitUntil(lambda: "left" in s.train.progress.words(), timeout=20000)
+    s.train.button.click()
+    settle(painted)
+    assert s.message.text() == "Stopped before the first step; the model is as it was."
+    assert s.model.choice().path == before
+    assert s.train.button.text() == "Train"
+    assert not list(own_home.rglob("*.safetensors")) and not list(own_home.rglob("*.run.json"))
+    assert len(viewer.layers) == 2
+
+
 def test_stop_while_segmenting_keeps_what_is_done(viewer, dock, painted, settle, qtbot):
     s = painted.sections
     s.train.button.click()

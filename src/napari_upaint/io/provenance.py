@@ -65,6 +65,9 @@ def own_summary(header: ModelHeader) -> str:
         return header.summary
     names = list(dict.fromkeys(images))
     which = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    told = header.training.get("validation_before"), header.training.get("validation_after")
+    if None not in told and told[0] == told[1] and start != "from scratch":
+        return f"The network of {start}, which no training made better, at the scale of {which}."
     came = "from scratch" if start == "from scratch" else f"starting from {start}"
     what = "classes" if header.kind == "classes" else "objects"
     return f"Learned {what} of {which}, {came}."
