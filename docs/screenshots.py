@@ -179,7 +179,29 @@ def stained(seconds: int) -> None:
     session.close()
 
 
-PICTURES = {"first_steps": first_steps, "loop": loop, "stained": stained}
+def several(seconds: int) -> None:
+    """Write several.png: two parts of a stained section as two images, painted on both and learnt together."""
+    session = Session("nuclei_he")
+    dock, layers = session.dock, session.viewer.layers
+    image, strokes = layers["nuclei_he"].data, layers[session.layer("strokes")].data
+    layers.clear()
+    half = image.shape[1] // 2
+    for name, columns in (("section 1", slice(0, half)), ("section 2", slice(half, None))):
+        added = session.viewer.add_image(image[:, columns], name=name, rgb=True)
+        dock.sections.image.combo.set_key(added.unique_id)
+        dock.sections.labels.new_button.click()
+        layers[f"{name} annotation"].data = strokes[:, columns].astype("uint16")
+        session.rest(1)
+    for layer in layers:
+        layer.visible = layer.name.startswith("section 2")
+    session.train(seconds)
+    session.settle()
+    layers["section 2 scores"].visible = False
+    session.shoot("several")
+    session.close()
+
+
+PICTURES = {"first_steps": first_steps, "loop": loop, "stained": stained, "several": several}
 
 
 def main() -> None:

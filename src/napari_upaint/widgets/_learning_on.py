@@ -82,17 +82,16 @@ class LearningOn(QObject):
         if self._gathering.busy or not self._training.listening:
             self._pause.start()  # soon
             return
-        try:
-            # As it is now: the array may be another one, and regions may have come.
-            painted = [
-                PaintedImage(one.image, self._layers.annotation(one.annotation.key, one.image.key))
-                for one in plan.painted
-            ]
-        except UserError:  # it was closed: there is nothing new to be learnt
-            self.close()
-            return
+        painted = tuple(self._now(one) for one in plan.painted)
         self._unsent = False
         self._gathering.start(gather_for, plan.start, plan.settings, painted, plan.kind, self._measured.of)
+
+    def _now(self, one: PaintedImage) -> PaintedImage:
+        """Return what is painted by now: the array may be another one, and regions may have come."""
+        try:
+            return PaintedImage(one.image, self._layers.annotation(one.annotation.key, one.image.key))
+        except UserError:  # closed: what was painted there stays learnt
+            return one
 
     def _send(self, regions: list[PaintedRegion]) -> None:
         if self._training.listening:

@@ -56,13 +56,13 @@ class OtherPaint(QObject):
     def learnt(self) -> tuple[PaintedImage, ...]:
         """Return the other images that a training learns from, as they are now.
 
-        Those that nobody has looked at yet are among them: where nothing is painted nothing is learnt.
+        Those without paint are among them: nothing is learnt there until somebody paints.
         """
-        return tuple(one for one in self._fitting() if self._labels(one) != Labels()) if self._box.isChecked() else ()
+        return tuple(self._fitting()) if self._box.isChecked() else ()
 
     def labels(self) -> Labels:
         """Return the labels that are known to be painted on them."""
-        return Labels().union(*(self._labels(one) or () for one in self.learnt()))
+        return Labels().union(*(self._labels(one) for one in self.learnt()))
 
     def named(self, image: str) -> PaintedImage | None:
         """Return an open image by its name, with what is painted on it: the chosen one or another."""
@@ -71,9 +71,9 @@ class OtherPaint(QObject):
             return PaintedImage(chosen, annotation)
         return next((one for one in self._others() if one.image.name == image), None)
 
-    def _labels(self, one: PaintedImage) -> Labels | None:
-        """Return what is painted on an image; None while it is not known."""
-        return self._known.get(one.annotation.key)
+    def _labels(self, one: PaintedImage) -> Labels:
+        """Return what is known to be painted on an image."""
+        return self._known.get(one.annotation.key, Labels())
 
     def _fitting(self) -> list[PaintedImage]:
         """Return the painted images that the chosen one can be learnt together with."""
