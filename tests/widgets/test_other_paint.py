@@ -160,6 +160,28 @@ def test_labels_of_two_channels_are_learnt_once(viewer, dock, painted, learnt, q
     assert learnt == [["red"]]
 
 
+def test_the_dock_goes_with_the_brush(viewer, dock, painted, qtbot, settle):
+    first, second = painted("a"), painted("b")
+    chosen = dock.sections.image.combo.key, dock.sections.labels.combo.key
+    active = viewer.layers.selection
+    active.active = first
+    assert [key() for key in chosen] == [viewer.layers["a"].unique_id, first.unique_id]
+    stroke(first, 3)
+    qtbot.waitUntil(lambda: 3 in dock.choosing.situation().pixels, timeout=20000)
+    for layer in (viewer.layers["b"], viewer.add_labels(np.zeros(SHAPE, int), name="truth")):
+        active.active = layer  # to look at it
+        assert chosen[1]() == first.unique_id
+    # Somebody else's results leave the brush and the choice alone.
+    active.active = first
+    choose(viewer, dock, "b")
+    assert chosen[1]() == second.unique_id
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    assert "b labels" in viewer.layers
+    assert active.active is first
+    assert [key() for key in chosen] == [viewer.layers["b"].unique_id, second.unique_id]
+
+
 def test_many_names_are_cut_short(qtbot):
     box = OthersBox()
     qtbot.addWidget(box)

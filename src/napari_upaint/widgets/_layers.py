@@ -50,6 +50,7 @@ class Layers(QObject):
     moved = Signal()  # another slice is in view
     panned = Signal()  # another part of it, or as another kind of view
     scored = Signal()  # a plane was segmented
+    taken = Signal(object)  # the key of a layer that somebody selected in napari's list
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +78,7 @@ class Layers(QObject):
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             self._connect(event, self._listed)
+        self._connect(self._viewer.layers.selection.events.active, self._selected)
         dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
         self._connect(dims.current_step, self._moved)
         for event in (camera.center, camera.zoom, self._viewer.canvas.events.size, dims.ndisplay, dims.order):
@@ -104,6 +106,11 @@ class Layers(QObject):
 
     def _renamed(self, *_: Any) -> None:
         self.changed.emit()
+
+    def _selected(self, *_: Any) -> None:
+        key = self.active()
+        if key is not None and not self._results.adding:  # napari selects what comes, and the brush is given back
+            self.taken.emit(key)
 
     def _moved(self, *_: Any) -> None:
         self._results.show_planes()

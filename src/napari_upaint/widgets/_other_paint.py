@@ -39,6 +39,7 @@ class OtherPaint(QObject):
         self._looking = AfterPause(_PAUSE, self._job, self)
         self._looking.done.connect(self._looked)
         layers.edited.connect(self._edited)
+        layers.taken.connect(self._taken)
         choosing.changed.connect(self._follow)
         sections.model.chosen.connect(self._follow)
         sections.settings.train.valueChanged.connect(self._follow)
@@ -102,6 +103,14 @@ class OtherPaint(QObject):
         image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
         if annotation is not None and image is not None:
             self._painted_on[annotation] = image
+
+    def _taken(self, layer: Hashable) -> None:
+        """Go with who takes the labels of another image to paint on them."""
+        for one in self._others():
+            if one.annotation.key == layer:
+                self._sections.image.combo.set_key(one.image.key)
+                self._sections.labels.combo.set_key(layer)
+                return
 
     def _follow(self, *_: object) -> None:
         self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left

@@ -49,6 +49,7 @@ class ResultLayers:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
+        self.adding = False
 
     # -- segmenting ----------------------------------------------------------------------------------------------
 
@@ -168,12 +169,16 @@ class ResultLayers:
         """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
         active, camera = self._viewer.layers.selection.active, self._viewer.scene.camera
         center, zoom, step = camera.center, camera.zoom, self._viewer.dims.current_step
-        self._viewer.layers.insert(place, layer)
-        camera.center, camera.zoom = center, zoom
-        for axis, at in enumerate(reversed(step), 1):
-            self._viewer.dims.set_current_step(self._viewer.dims.ndim - axis, at)
-        if active is not None:
-            self._viewer.layers.selection.active = active
+        self.adding = True
+        try:
+            self._viewer.layers.insert(place, layer)
+            camera.center, camera.zoom = center, zoom
+            for axis, at in enumerate(reversed(step), 1):
+                self._viewer.dims.set_current_step(self._viewer.dims.ndim - axis, at)
+            if active is not None:
+                self._viewer.layers.selection.active = active
+        finally:
+            self.adding = False
 
 
 def _painted(layer: Layer) -> bool:
