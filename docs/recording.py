@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 840  # px: what a page shows
 COLOURS = 224
-SAMPLE = "nuclei_fluorescence"
+SAMPLE = "cells_phase"
 
 
 class Film:
