@@ -192,12 +192,12 @@ def test_images_are_learnt_together():
     assert [(one.sample.name, one.index) for one in found] == [("stack", (1,)), ("stack", (2,)), ("plane", ())]
     assert measured == ["stack", "plane"]
     np.testing.assert_array_equal(found[2].sample.image[0], plane)
+    empty = PaintedImage(both[1].image, annotation(0 * objects, "empty"))
     with pytest.raises(AnnotationError, match=r"Only background .label 1. is painted on first; paint some objects"):
         gather(both[:1], "objects", measure_image)
-    with pytest.raises(AnnotationError, match="No background is painted on second and second; choose label 1"):
-        gather(both[1:] * 2, "objects", measure_image)
-    empty = PaintedImage(both[1].image, annotation(0 * objects, "third"))
-    with pytest.raises(AnnotationError, match="Nothing is painted on third, third and 3 others; paint"):
+    with pytest.raises(AnnotationError, match="No background is painted on second and third; choose label 1"):
+        gather([*both[1:], empty, PaintedImage(both[1].image, annotation(objects, "third"))], "objects", measure_image)
+    with pytest.raises(AnnotationError, match="Nothing is painted on empty, empty and 3 others; paint"):
         gather([empty] * 5, "objects", measure_image)
     assert len(gather([*both, empty], "objects", measure_image)) == 3
 

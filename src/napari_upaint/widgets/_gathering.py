@@ -100,9 +100,9 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
         names = _names([one.annotation.name for one in painted])
         raise AnnotationError(f"Nothing is painted on {names}; paint some background (1) and some objects (2 and up).")
     labels = np.concatenate([np.unique(learnt(one.annotation, one.judging)) for one in cuts])
-    _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in painted]), kind)
-    images = {one.painted.image.key: one.painted.image for one in cuts}
-    gray = {key: measure_it(image) for key, image in images.items()}
+    with_paint = {one.painted.annotation.key: one.painted for one in cuts}.values()
+    _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in with_paint]), kind)
+    gray = {one.image.key: measure_it(one.image) for one in with_paint}
     return [_with_image(one, gray[one.painted.image.key], ndim) for one in cuts]
 
 
