@@ -12,6 +12,7 @@ import pytest
 
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
+from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets.upaint import UPaintDock
 
 sys.path.insert(0, str(Path(__file__).parent))  # for upaint_dock_tasks, also in the engine process
@@ -96,6 +97,20 @@ def loop(viewer, open_dock, paint_strokes, qtbot):
         return dock
 
     return run
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """Return what the engine is asked for."""
+    asked = []
+    real = JobBridge.begin
+
+    def begin(self, job, request):
+        asked.append(request)
+        return real(self, job, request)
+
+    monkeypatch.setattr(JobBridge, "begin", begin)
+    return asked
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import list_runs
-from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._others_box import OthersBox
 
 SHAPE = (60, 80)
@@ -16,21 +16,6 @@ def picture(shape=SHAPE):
     image = np.random.default_rng(0).normal(20, 3, shape).astype(np.float32)
     image[..., 10:30, 10:30] += 60
     return image
-
-
-@pytest.fixture
-def learnt(monkeypatch):
-    """Return the names of what trainings are given."""
-    asked = []
-    real = JobBridge.begin
-
-    def begin(self, job, request):
-        if hasattr(request, "samples"):
-            asked.append([one.name for one in request.samples])
-        return real(self, job, request)
-
-    monkeypatch.setattr(JobBridge, "begin", begin)
-    return asked
 
 
 @pytest.fixture
@@ -68,6 +53,11 @@ def offered(dock, qtbot):
     return "" if box.isHidden() else box.text()
 
 
+def learnt(requests):
+    """Return the images of each training."""
+    return [[one.name for one in asked.samples] for asked in requests if isinstance(asked, TrainRequest)]
+
+
 def train(dock, qtbot, settle):
     dock.sections.train.seconds.setValue(1)
     qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=20000)
@@ -77,7 +67,7 @@ def train(dock, qtbot, settle):
     assert dock.sections.train.others.isEnabled()
 
 
-def test_all_painted_images_are_learnt(viewer, dock, painted, learnt, qtbot, settle):
+def test_all_painted_images_are_learnt(viewer, dock, painted, requests, qtbot, settle):
     painted("a")
     assert offered(dock, qtbot) == ""
     painted("b")
@@ -88,12 +78,12 @@ def test_all_painted_images_are_learnt(viewer, dock, painted, learnt, qtbot, set
     choose(viewer, dock, "b")
     assert offered(dock, qtbot) == "Learn 1 other image, too"
     train(dock, qtbot, settle)
-    assert learnt == [["b", "a"]]
+    assert learnt(requests) == [["b", "a"]]
     [run] = list_runs()
     assert (run.name, run.images) == ("b", ("b", "a"))
     dock.sections.train.others.click()
     train(dock, qtbot, settle)
-    assert learnt[1:] == [["b"]]
+    assert learnt(requests)[1:] == [["b"]]
 
 
 def test_what_is_erased_or_closed_is_not_offered(viewer, dock, painted, qtbot):
@@ -139,25 +129,25 @@ def test_only_images_of_the_same_sort_go_together(viewer, dock, painted, qtbot):
     assert offered(dock, qtbot) == ""  # a network of volumes learns from no plane
 
 
-def test_two_classes_may_lie_on_two_images(viewer, dock, painted, learnt, qtbot, settle):
+def test_two_classes_may_lie_on_two_images(viewer, dock, painted, requests, qtbot, settle):
     painted("a", labels=(2,))
     painted("b", labels=(1,))
     offered(dock, qtbot)
     train(dock, qtbot, settle)
-    assert learnt == [["b", "a"]]
+    assert learnt(requests) == [["b", "a"]]
     dock.sections.train.others.click()
     qtbot.waitUntil(lambda: not dock.sections.train.button.isEnabled(), timeout=20000)
     assert "Only background is painted" in dock.sections.train.button.toolTip()
 
 
-def test_labels_of_two_channels_are_learnt_once(viewer, dock, painted, learnt, qtbot, settle):
+def test_labels_of_two_channels_are_learnt_once(viewer, dock, painted, requests, qtbot, settle):
     layer = painted("green")
     viewer.add_image(picture(), name="red")
     choose(viewer, dock, "red")
     assert dock.sections.labels.combo.key() == layer.unique_id
     assert offered(dock, qtbot) == ""
     train(dock, qtbot, settle)
-    assert learnt == [["red"]]
+    assert learnt(requests) == [["red"]]
 
 
 def test_the_dock_goes_with_the_brush(viewer, dock, painted, qtbot, settle):

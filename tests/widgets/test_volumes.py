@@ -14,7 +14,6 @@ from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.settings import ObjectSettings
-from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource, Placement
 from napari_upaint.widgets._volumes import spacing, volume_source, volumes_fit
@@ -37,20 +36,6 @@ def paint(layer, *slices):
             layer.selected_label = label
             layer.brush_size = 6
             layer.paint((*z, row, column), label)
-
-
-@pytest.fixture
-def requests(monkeypatch):
-    """Return what the engine is asked for."""
-    asked = []
-    real = JobBridge.begin
-
-    def begin(self, job, request):
-        asked.append(request)
-        return real(self, job, request)
-
-    monkeypatch.setattr(JobBridge, "begin", begin)
-    return asked
 
 
 @pytest.fixture
