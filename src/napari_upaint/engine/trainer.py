@@ -20,7 +20,7 @@ from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import drawing
 from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
-from napari_upaint.engine.keeping import Kept
+from napari_upaint.engine.keeping import Kept, what_was_kept
 from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -276,7 +276,7 @@ class Trainer:
             provenance=origin,
         )
         knows_more = not improved and self.step > 0 and _tells_more(header, self.start)
-        message = _message(kept, self.start is not None, self.step, knows_more)
+        message = what_was_kept(kept, self.start is not None, self.step, knows_more)
         model = from_network(self.average, header)
         return TrainResult(model, improved, kept.before, kept.loss, self.step, self.budget.spent, message, knows_more)
 
@@ -295,20 +295,3 @@ def _tells_more(header: ModelHeader, start: ModelFile | None) -> bool:
         return False
     known = start.header.usual_object != UNKNOWN or header.usual_object == UNKNOWN
     return header.scale != start.header.scale or not known
-
-
-def _message(kept: Kept, pretrained: bool, steps: int, knows_more: bool) -> str:
-    if not steps:
-        return "Stopped before the first step; nothing was learnt."
-    if not pretrained:
-        return f"Trained from scratch; loss on held-out paint {kept.loss:.3f}."
-    if kept.better:
-        return f"Better than before: loss on held-out paint {kept.before:.3f} -> {kept.loss:.3f}."
-    if knows_more:
-        return (
-            f"Kept the network as it was (loss on held-out paint {kept.before:.3f}), nothing was better; now it knows"
-            " the scale of these images and the size of their objects."
-        )
-    return (
-        f"Kept the model as it was (loss on held-out paint {kept.before:.3f}), nothing was better; paint more strokes."
-    )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from itertools import product
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.widgets._after_pause import AfterPause, Job
@@ -14,7 +12,7 @@ from napari_upaint.widgets._gathering import PaintedImage
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._new_layers import annotation_name
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import AnnotationSource
+from napari_upaint.widgets._sources import AnnotationSource, count_painted
 from napari_upaint.widgets._volumes import misfit
 
 _PAUSE = 150  # milliseconds
@@ -43,7 +41,7 @@ class OtherPaint(QObject):
         choosing.changed.connect(self._follow)
         sections.model.chosen.connect(self._follow)
         sections.settings.train.valueChanged.connect(self._follow)
-        self._box.toggled.connect(self._toggled)
+        self._box.toggled.connect(self.changed)
 
     @property
     def busy(self) -> bool:
@@ -114,9 +112,10 @@ class OtherPaint(QObject):
 
     def _follow(self, *_: object) -> None:
         self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left
-        if any(one.annotation.key not in self._known for one in self._fitting()):
+        fitting = self._fitting()
+        if any(one.annotation.key not in self._known for one in fitting):
             self._looking.ask()
-        self._show()
+        self._box.show_others([one.image.name for one in fitting if self._labels(one)])
 
     def _job(self) -> Job | None:
         wanted = tuple(one.annotation for one in self._fitting() if one.annotation.key not in self._known)
@@ -127,19 +126,7 @@ class OtherPaint(QObject):
         self._follow()
         self.changed.emit()
 
-    def _toggled(self) -> None:
-        self.changed.emit()
-
-    def _show(self) -> None:
-        self._box.show_others([one.image.name for one in self._fitting() if self._labels(one)])
-
 
 def _painted_labels(annotations: tuple[AnnotationSource, ...]) -> dict[Hashable, Labels]:
-    """Return what is painted on each, plane by plane: a stack need not fit into memory."""
-    found = {}
-    for one in annotations:
-        labels: set[int] = set()
-        for index in product(*(range(n) for n in one.shape[:-2])):
-            labels.update(np.unique(one.part(index)).tolist())
-        found[one.key] = frozenset(labels - {0})
-    return found
+    """Return what is painted on each."""
+    return {one.key: frozenset(count_painted(one)) for one in annotations}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QPushButton
 
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
@@ -141,14 +142,17 @@ class Working(QObject):
         choice = self._sections.model.choice()
         return misfit(self._sections.ndim(), self._choosing.image(), choice.name if choice.path is not None else "")
 
+    def _press(self, button: QPushButton) -> None:
+        if button.isEnabled():
+            button.click()
+        else:
+            self.fail(button.toolTip(), kind="warning")
+
     # -- training ------------------------------------------------------------------------------------------------
 
     def train_or_stop(self) -> None:
         """Do what the Train button would do now."""
-        if self._sections.train.button.isEnabled():
-            self._sections.train.button.click()
-        else:
-            self.fail(self._sections.train.button.toolTip(), kind="warning")
+        self._press(self._sections.train.button)
 
     def train(self) -> None:
         """Learn from what is painted."""
@@ -214,11 +218,7 @@ class Working(QObject):
 
     def segment_view(self) -> None:
         """Do what the button 'This view' would do now."""
-        button = self._sections.segment.buttons["view"]
-        if button.isEnabled():
-            button.click()
-        else:
-            self.fail(button.toolTip(), kind="warning")
+        self._press(self._sections.segment.buttons["view"])
 
     def segment(self, extent: Extent) -> None:
         """Segment the plane in view, the layer, or all open layers."""
