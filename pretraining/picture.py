@@ -37,7 +37,7 @@ def _columns(name: str, model: ModelFile) -> list[np.ndarray]:
     scale, normalization = 1.0, measure(image)
     if found.strokes is not None:
         sample = Sample(image, np.asarray(found.strokes), normalization)
-        scale = best_scale(list(find_scale(to_network(model, len(image)), [sample], border=True)))
+        scale = best_scale(list(find_scale(to_network(model, len(image)), [sample], kind="objects", border=True)))
     *_, result = segment_plane(image, normalization, replace(model, header=replace(model.header, scale=scale)))
     gray = np.clip(normalization.apply(image).mean(0), 0, 1)
     if gray.ndim == 2:

@@ -83,7 +83,7 @@ class UPaint:
         assert self.start is not None
         header = start_header([sample], kind, self.start, self.settings)
         network = start_network(header, self.start, sample.image.shape[0])
-        scale = best_scale(list(find_scale(network, [sample], border=header.border)))
+        scale = best_scale(list(find_scale(network, [sample], kind=kind, border=header.border)))
         self.model = from_network(network, replace(header, scale=scale))
         return scale
 

@@ -9,9 +9,10 @@ import torch
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine import plane_fit as plane_fits
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.scale import SCALES, best_scale, find_scale, painted_regions
+from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, painted_regions
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
@@ -45,6 +46,10 @@ def seen(small, wanted, strokes):
     return np.concatenate([1 - inside, inside])
 
 
+def best_of(*fits, start=None):
+    return best_scale([Fit(*fit) for fit in fits], start)
+
+
 @pytest.mark.parametrize("wanted", SCALES)
 def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei, monkeypatch):
     image, strokes = nuclei
@@ -52,8 +57,8 @@ def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei
     network.ndim = 3
     monkeypatch.setattr(scales, "whole", lambda _, small: seen(small, wanted, strokes))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
-    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], border=False))
-    assert min(found, key=lambda pair: pair[1])[0] == wanted
+    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], kind="objects", border=False))
+    assert min(found, key=lambda fit: fit.disagreement).scale == wanted
 
 
 @pytest.mark.parametrize("wanted", SCALES)
@@ -61,12 +66,12 @@ def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei,
     """Filters say nothing here, and the classifier knows what the network says."""
     image, strokes = nuclei
     network = build(Architecture(width=2, depth=2))
-    monkeypatch.setattr(scales, "whole", lambda _, small: seen(small, wanted, strokes))
-    monkeypatch.setattr(scales, "network_says", lambda _, small, scores: scores.astype(np.float16))
-    monkeypatch.setattr(scales, "pixel_features", lambda small: np.zeros_like(small))
+    monkeypatch.setattr(plane_fits, "whole", lambda _, small: seen(small, wanted, strokes))
+    monkeypatch.setattr(plane_fits, "network_says", lambda _, small, scores: scores.astype(np.float16))
+    monkeypatch.setattr(plane_fits, "pixel_features", lambda small: np.zeros_like(small))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
-    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], border=False))
-    assert min(found, key=lambda pair: pair[1])[0] == wanted
+    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], kind="objects", border=False))
+    assert min(found, key=lambda fit: fit.disagreement).scale == wanted
 
 
 def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(network):
@@ -77,44 +82,71 @@ def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(n
     annotation = np.zeros((160, 160), np.uint8)
     for y in range(10, 150, 20):
         annotation[y, 10:30], annotation[y, 120:140] = 1, 2
-    losses = dict(find_scale(network, [sample_of(image, annotation)], border=True))
+    found = find_scale(network, [sample_of(image, annotation)], kind="objects", border=True)
+    losses = {fit.scale: fit.disagreement for fit in found}
     assert losses[1.0] < 0.2 < 0.4 < losses[0.5]  # at half the size, the checkerboard is gone
 
 
 def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    found = list(find_scale(network, [sample_of(*nuclei)], border=True))
-    assert [scale for scale, _ in found] == list(SCALES)
-    assert all(np.isfinite(loss) and loss > 0 for _, loss in found)
+    found = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
+    assert [fit.scale for fit in found] == list(SCALES)
+    assert all(np.isfinite(fit.disagreement) and fit.disagreement > 0 for fit in found)
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
 
 
 def test_of_scales_that_agree_about_as_well_the_usual_one_is_taken():
-    assert best_scale([]) == 1.0
-    assert best_scale([(1.0, 0.6), (0.7, 0.5), (2.0, 0.4), (0.25, 0.4)]) == 0.7
-    assert best_scale([(1.0, 0.5), (0.7, 0.6), (2.0, 0.4), (0.25, 0.4)]) == 1.0
-    assert best_scale([(1.0, 0.01), (0.5, 0.001)]) == 1.0  # both agree; that tells nothing
-    assert best_scale([(1.0, 0.03), (0.7, 0.06)]) == 1.0
-    assert best_scale([(1.4, 0.3), (0.7, 0.4), (0.25, 0.4)]) == 0.7
-    assert best_scale([(0.25, 0.3)]) == 0.25
+    assert best_of() == 1.0
+    assert best_of((1.0, 0.6), (0.7, 0.5), (2.0, 0.4), (0.25, 0.4)) == 0.7
+    assert best_of((1.0, 0.5), (0.7, 0.6), (2.0, 0.4), (0.25, 0.4)) == 1.0
+    assert best_of((1.0, 0.01), (0.5, 0.001)) == 1.0  # both agree; that tells nothing
+    assert best_of((1.0, 0.03), (0.7, 0.06)) == 1.0
+    assert best_of((1.4, 0.3), (0.7, 0.4), (0.25, 0.4)) == 0.7
+    assert best_of((0.25, 0.3)) == 0.25
 
 
 def test_a_network_that_has_learnt_at_a_scale_stays_there_unless_the_paint_speaks_against_it():
     bundled = load_model(DEFAULT_MODEL).header
     learnt = replace(bundled, scale=1.4, provenance={"start": "generalist-fast"})
-    assert best_scale([(1.4, 0.5), (0.7, 0.13), (2.0, 0.3)], learnt) == 1.4
-    assert best_scale([(1.4, 0.5), (0.7, 0.12), (2.0, 0.3)], learnt) == 0.7
+    assert best_of((1.4, 0.5), (0.7, 0.13), (2.0, 0.3), start=learnt) == 1.4
+    assert best_of((1.4, 0.5), (0.7, 0.12), (2.0, 0.3), start=learnt) == 0.7
     for start in (None, bundled):
-        assert best_scale([(1.4, 0.5), (0.7, 0.13), (2.0, 0.3)], start) == 0.7
+        assert best_of((1.4, 0.5), (0.7, 0.13), (2.0, 0.3), start=start) == 0.7
+
+
+def test_scales_at_which_painted_objects_are_larger_than_any_that_was_learnt_are_out_of_the_question():
+    fits = [(1.0, 0.03), (0.5, 0.3, 100.0), (0.7, 0.3)]
+    assert best_of(*fits) == 0.7  # 70 px
+    assert best_of((1.0, 0.03), (0.5, 0.3, 70.0)) == 1.0
+    assert best_of((1.0, 0.03), (0.5, 0.3, 500.0)) == 0.5  # too large at any: the smallest
+    learnt = replace(load_model(DEFAULT_MODEL).header, scale=1.0, provenance={"start": "generalist-fast"})
+    assert best_of(*fits, start=learnt) == 1.0  # it has learnt them at this size
+
+
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_large_objects_are_measured_and_shown_smaller(network, kind):
+    """Discs of 200 px, so bright that all scales agree with the paint."""
+    y, x = np.indices((500, 760))
+    centres = [(130, 140), (130, 400), (370, 260), (380, 640)]
+    discs = [(y - a) ** 2 + (x - b) ** 2 < 100**2 for a, b in centres]
+    image = np.random.default_rng(0).normal(100, 5, y.shape) + 80 * np.any(discs, 0)
+    annotation = np.zeros(y.shape, np.uint8)
+    for number, (a, b) in enumerate(centres):
+        annotation[a - 1 : a + 2, b - 20 : b + 20] = 2 + (number if kind == "objects" else 0)
+    annotation[238:241, 20:60] = annotation[20:23, 560:600] = annotation[300:303, 440:480] = 1
+    found = list(find_scale(network, [sample_of(image[None], annotation)], kind=kind, border=True))
+    [diameter] = [fit.diameter for fit in found if fit.diameter]
+    assert diameter == pytest.approx(100 * np.sqrt(np.pi), rel=0.1)
+    assert best_scale(found) <= 70 / diameter
 
 
 def test_samples_without_paint_and_tiny_ones_do_no_harm(network, nuclei, monkeypatch):
     monkeypatch.setattr(scales, "SCALES", (1.0, 0.5))
     empty = sample_of(nuclei[0], np.zeros_like(nuclei[1]))
-    alone = list(find_scale(network, [sample_of(*nuclei)], border=True))
-    assert list(find_scale(network, [empty, sample_of(*nuclei)], border=True)) == alone
+    alone = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
+    assert list(find_scale(network, [empty, sample_of(*nuclei)], kind="objects", border=True)) == alone
     tiny = sample_of(np.arange(9.0).reshape(1, 3, 3), np.array([[0, 1, 2]] * 3))
-    assert best_scale(list(find_scale(network, [tiny], border=True))) == 1.0
+    assert best_scale(list(find_scale(network, [tiny], kind="objects", border=True))) == 1.0
 
 
 def test_the_whole_painted_box_is_looked_at_where_it_is_small():

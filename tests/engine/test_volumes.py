@@ -176,8 +176,8 @@ def test_progress_finds_a_scale_that_leaves_the_slices_alone(sample, start):
 
 def test_the_scale_of_thin_stacks_is_found_too(sample, start):
     network = build(start.header.architecture)
-    found = dict(find_scale(network, [thin(sample, 5)], border=False))
-    assert {1.0, 0.5} <= set(found) and best_scale(list(found.items())) in SCALES
+    found = list(find_scale(network, [thin(sample, 5)], kind="objects", border=False))
+    assert {1.0, 0.5} <= {fit.scale for fit in found} and best_scale(found) in SCALES
 
 
 def test_what_is_looked_at_is_small_however_wide_paint_spreads():

@@ -87,7 +87,7 @@ def first_guess(
     share = evidence.share(unseen)
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
     scores = [start.copy() for start in starts]
-    false = _false_border(prepared, starts) if border else 0.0
+    false = false_border(_inside(prepared, starts)) if border else 0.0
     for part in parts:
         own = learnt.scores(part.features.reshape(len(part.features), -1).T)
         target = scores[part.number][(slice(None), *part.region)]
@@ -134,18 +134,28 @@ def less_border(scores: np.ndarray, false: float) -> np.ndarray:
 
 
 def _border_share(scores: np.ndarray) -> np.ndarray:
-    """Return how much of what is no background is border, (Y, X)."""
+    """Return how much of what is no background is border, (Y, X) or (N,)."""
     return np.asarray(scores[-1] / np.maximum(1 - scores[0], 1e-6))
 
 
-def _false_border(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> float:
-    """Return how much border the start usually sees in painted objects; who paints an object paints its inside."""
-    found = []
-    for one, start in zip(prepared, starts, strict=True):
-        inside = (one.target > 0) & (one.target < len(start) - 1) & ~one.held_out
-        found.append(_border_share(start)[inside])
-    every = np.concatenate(found)
+def false_border(inside: Sequence[np.ndarray]) -> float:
+    """Return how much border the start usually sees in painted objects; who paints an object paints its inside.
+
+    Parameters
+    ----------
+    inside : sequence of numpy.ndarray
+        Scores of pixels that are painted as objects, (K, N), border last.
+    """
+    every = np.concatenate([_border_share(one) for one in inside])
     return min(_MOST_FALSE, float(np.median(every))) if len(every) else 0.0
+
+
+def _inside(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the start's scores in painted objects."""
+    return [
+        start[:, (one.target > 0) & (one.target < len(start) - 1) & ~one.held_out]
+        for one, start in zip(prepared, starts, strict=True)
+    ]
 
 
 def _parts(prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray]) -> Iterator[_Part]:

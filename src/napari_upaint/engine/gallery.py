@@ -46,8 +46,8 @@ def draw_tiles(
     run = Trainer(list(samples), kind, start, settings, weights, augment, device)
     if start is not None and not settings.scale:
         found = []
-        for pair in find_scale(run.network, run.samples, border=run.border):
-            found.append(pair)
+        for fit in find_scale(run.network, run.samples, kind=kind, border=run.border):
+            found.append(fit)
             if isinstance((yield PredictProgress(0, count)), Stop):
                 return
         run.scale = best_scale(found, start.header)

@@ -112,8 +112,8 @@ def _hear(run: Trainer, command: Command) -> bool:
 def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     """Try the scales on the paint; return whether it was stopped."""
     found = []
-    for pair in find_scale(run.network, run.samples, border=run.border):
-        found.append(pair)
+    for fit in find_scale(run.network, run.samples, kind=run.kind, border=run.border):
+        found.append(fit)
         if _hear(run, (yield run.progress("finding the scale"))):
             return True
     assert run.start is not None

@@ -1,0 +1,135 @@
+"""How well a network, together with a classifier of pixels, fits the paint on planes; how large painted objects are.
+
+The network alone does not know at which scale a question can be answered that it was never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_upaint.core.filters import pixel_features
+from napari_upaint.core.labels import BACKGROUND, FIRST
+from napari_upaint.core.objects import class_parts
+from napari_upaint.core.painted_diameter import Painted, painted_diameter
+from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
+from napari_upaint.engine.first_guess import false_border, less_border, mixed
+from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
+from napari_upaint.engine.predict import whole
+from napari_upaint.engine.prior import background_shift, shifted
+from napari_upaint.engine.unet import UNet
+from napari_upaint.settings import Kind
+
+# Of the classifiers that scales are compared by; each costs a tenth of a second.
+_MOST_PAINTED, _FOLDS = 1500, 3
+
+
+class View(NamedTuple):
+    """A painted region: normalised image at the network's scale, (C, Y, X), and annotation at its own size, (Y, X)."""
+
+    image: np.ndarray
+    annotation: np.ndarray
+
+
+class _Look(NamedTuple):
+    """What is known of a view.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        Of its N painted pixels.
+    places : tuple of numpy.ndarray
+        Where these are, two arrays (N,).
+    paint : numpy.ndarray
+        What is painted there, (N,).
+    features, scores : numpy.ndarray or None
+        What the classifier sees, (F, Y, X), and what the network says, (K, Y, X), where the whole view is wanted.
+    """
+
+    evidence: Evidence
+    places: tuple[np.ndarray, ...]
+    paint: np.ndarray
+    features: np.ndarray | None
+    scores: np.ndarray | None
+
+
+def plane_fit(
+    network: UNet, views: Sequence[View], *, kind: Kind, border: bool, measured: bool
+) -> tuple[float, float] | None:
+    """Compare what both make of strokes that the classifier has not seen with what was painted.
+
+    Parameters
+    ----------
+    network : UNet
+    views : sequence of View
+    kind : {"objects", "classes"}
+    border : bool
+        Whether the network's last output is the border between objects.
+    measured : bool
+        Whether to measure the painted objects, too.
+
+    Returns
+    -------
+    tuple of float or None
+        The disagreement, and the diameter of painted objects, px of the views, 0 where it is not known; None where
+        only one question is asked.
+    """
+    measured = measured and network.n_classes - border == 2
+    looks = list(_looks(network, views, border, measured))
+    evidence = Evidence.gathered((look.evidence for look in looks), _MOST_PAINTED, seed=0)
+    if len(np.unique(evidence.classes)) < 2:
+        return None
+    unseen = evidence.unseen(_FOLDS, seed=0)
+    share = evidence.share(unseen)
+    loss = evidence.loss(pooled(evidence.known, unseen, share, axis=1))
+    return loss, _diameter(looks, evidence, share, kind, border) if measured else 0.0
+
+
+def _looks(network: UNet, views: Sequence[View], border: bool, wanted: bool) -> Iterator[_Look]:
+    last, count = 0, network.n_classes - border
+    for image, annotation in views:
+        strokes = class_parts(np.minimum(annotation, FIRST) if count == 2 else annotation)
+        painted, shape = np.nonzero(annotation), image.shape[1:]
+        places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
+        scores = whole(network, image)
+        features = np.concatenate([pixel_features(image), network_says(network, image, scores)])
+        at, paint = (slice(None), *places), annotation[painted].astype(np.int64)
+        evidence = Evidence(
+            features[at].T.astype(np.float32),
+            np.minimum(paint - BACKGROUND, count - 1),
+            strokes[painted] + last,
+            known_scores(scores[at], border=border).T,
+        )
+        yield _Look(evidence, places, paint, features if wanted else None, scores if wanted else None)
+        last += int(strokes.max(initial=0))
+
+
+def _diameter(looks: Sequence[_Look], evidence: Evidence, share: float, kind: Kind, border: bool) -> float:
+    """Measure the painted objects in what both make of the whole views."""
+    learnt = PixelClassifier(evidence.features, evidence.classes, 2, 0, QUICK)
+    false = _false_border(looks) if border else 0.0
+    answers = []
+    for look in looks:
+        assert look.features is not None and look.scores is not None
+        own = learnt.scores(look.features.reshape(len(look.features), -1).T).T.reshape(2, *look.scores.shape[1:])
+        known = less_border(look.scores, false) if border else look.scores
+        answers.append(mixed(known, own, share, border=border))
+    shift = background_shift(answers)
+    painted = []
+    for look, answer in zip(looks, answers, strict=True):
+        scores, on = shifted(answer, shift), look.paint >= FIRST
+        found = (scores[0] < 0.5) & (scores[-1] < 0.5) if border else scores[0] < 0.5
+        ids = look.paint if kind == "objects" else look.evidence.strokes
+        painted.append(Painted(found, ids[on], tuple(places[on] for places in look.places)))
+    return painted_diameter(painted)
+
+
+def _false_border(looks: Sequence[_Look]) -> float:
+    inside = []
+    for look in looks:
+        assert look.scores is not None
+        (y, x), on = look.places, look.paint >= FIRST
+        inside.append(look.scores[:, y[on], x[on]])
+    return false_border(inside)
