@@ -15,7 +15,7 @@ def painted(found, ids):
 
 def squares(edges, gap=3):
     """Squares in a row, one pixel painted in the middle of each."""
-    found, ids = np.zeros((max(edges), sum(edges) + gap * len(edges)), bool), None
+    found = np.zeros((max(edges), sum(edges) + gap * len(edges)), bool)
     ids, x = np.zeros(found.shape, int), 0
     for number, edge in enumerate(edges, start=1):
         found[:edge, x : x + edge], ids[edge // 2, x + edge // 2] = True, number

@@ -89,13 +89,23 @@ def first_guess(
     scores = [start.copy() for start in starts]
     false = false_border(_inside(prepared, starts)) if border else 0.0
     for part in parts:
-        own = learnt.scores(part.features.reshape(len(part.features), -1).T)
         target = scores[part.number][(slice(None), *part.region)]
-        known = less_border(target, false) if border else target
-        target[...] = mixed(known, own.T.reshape(count, *target.shape[1:]), share, border=border)
+        target[...] = answer(target, part.features, learnt, share, false=false, border=border)
     shift = background_shift(scores)
     scores = [shifted(one, shift) for one in scores]
     return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)), share)
+
+
+def answer(
+    start: np.ndarray, features: np.ndarray, learnt: PixelClassifier, share: float, *, false: float, border: bool
+) -> np.ndarray:
+    """Mix scores of the start, (K, Y, X), with what a classifier makes of features, (F, Y, X).
+
+    `false` is the border's share that counts as none, see `less_border`.
+    """
+    own = learnt.scores(features.reshape(len(features), -1).T).T
+    known = less_border(start, false) if border else start
+    return mixed(known, own.reshape(-1, *start.shape[1:]), share, border=border)
 
 
 def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> np.ndarray:

@@ -5,7 +5,7 @@ The network alone does not know at which scale a question can be answered that i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.objects import class_parts
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
 from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
-from napari_upaint.engine.first_guess import false_border, less_border, mixed
+from napari_upaint.engine.first_guess import answer, false_border
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.prior import background_shift, shifted
@@ -44,15 +44,17 @@ class _Look(NamedTuple):
         Where these are, two arrays (N,).
     paint : numpy.ndarray
         What is painted there, (N,).
-    features, scores : numpy.ndarray or None
-        What the classifier sees, (F, Y, X), and what the network says, (K, Y, X), where the whole view is wanted.
+    features : tuple of numpy.ndarray
+        What the classifier sees, two arrays (F, Y, X): of filters and of the network.
+    scores : numpy.ndarray
+        What the network says, (K, Y, X).
     """
 
     evidence: Evidence
     places: tuple[np.ndarray, ...]
     paint: np.ndarray
-    features: np.ndarray | None
-    scores: np.ndarray | None
+    features: tuple[np.ndarray, np.ndarray]
+    scores: np.ndarray
 
 
 def plane_fit(
@@ -77,8 +79,14 @@ def plane_fit(
         only one question is asked.
     """
     measured = measured and network.n_classes - border == 2
-    looks = list(_looks(network, views, border, measured))
-    evidence = Evidence.gathered((look.evidence for look in looks), _MOST_PAINTED, seed=0)
+    parts, looks, last = list[Evidence](), list[_Look](), 0
+    for view in views:
+        look = _look(network, view, border, last)
+        parts.append(look.evidence)
+        last = int(look.evidence.strokes.max(initial=last))
+        if measured:  # else whole views would stay in memory
+            looks.append(look)
+    evidence = Evidence.gathered(parts, _MOST_PAINTED, seed=0)
     if len(np.unique(evidence.classes)) < 2:
         return None
     unseen = evidence.unseen(_FOLDS, seed=0)
@@ -87,49 +95,41 @@ def plane_fit(
     return loss, _diameter(looks, evidence, share, kind, border) if measured else 0.0
 
 
-def _looks(network: UNet, views: Sequence[View], border: bool, wanted: bool) -> Iterator[_Look]:
-    last, count = 0, network.n_classes - border
-    for image, annotation in views:
-        strokes = class_parts(np.minimum(annotation, FIRST) if count == 2 else annotation)
-        painted, shape = np.nonzero(annotation), image.shape[1:]
-        places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
-        scores = whole(network, image)
-        features = np.concatenate([pixel_features(image), network_says(network, image, scores)])
-        at, paint = (slice(None), *places), annotation[painted].astype(np.int64)
-        evidence = Evidence(
-            features[at].T.astype(np.float32),
-            np.minimum(paint - BACKGROUND, count - 1),
-            strokes[painted] + last,
-            known_scores(scores[at], border=border).T,
-        )
-        yield _Look(evidence, places, paint, features if wanted else None, scores if wanted else None)
-        last += int(strokes.max(initial=0))
+def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
+    """Look at a view; its strokes are numbered from `last` + 1 on."""
+    (image, annotation), count = view, network.n_classes - border
+    strokes = class_parts(np.minimum(annotation, FIRST) if count == 2 else annotation)
+    painted, shape = np.nonzero(annotation), image.shape[1:]
+    places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
+    scores = whole(network, image)
+    features = pixel_features(image), network_says(network, image, scores)
+    at, paint = (slice(None), *places), annotation[painted].astype(np.int64)
+    evidence = Evidence(
+        np.concatenate([part[at] for part in features]).T.astype(np.float32),
+        np.minimum(paint - BACKGROUND, count - 1),
+        strokes[painted] + last,
+        known_scores(scores[at], border=border).T,
+    )
+    return _Look(evidence, places, paint, features, scores)
 
 
 def _diameter(looks: Sequence[_Look], evidence: Evidence, share: float, kind: Kind, border: bool) -> float:
     """Measure the painted objects in what both make of the whole views."""
     learnt = PixelClassifier(evidence.features, evidence.classes, 2, 0, QUICK)
-    false = _false_border(looks) if border else 0.0
-    answers = []
-    for look in looks:
-        assert look.features is not None and look.scores is not None
-        own = learnt.scores(look.features.reshape(len(look.features), -1).T).T.reshape(2, *look.scores.shape[1:])
-        known = less_border(look.scores, false) if border else look.scores
-        answers.append(mixed(known, own, share, border=border))
+    false = false_border([_inside(look) for look in looks]) if border else 0.0
+    answers = [
+        answer(look.scores, np.concatenate(look.features), learnt, share, false=false, border=border) for look in looks
+    ]
     shift = background_shift(answers)
     painted = []
-    for look, answer in zip(looks, answers, strict=True):
-        scores, on = shifted(answer, shift), look.paint >= FIRST
+    for look, scores in zip(looks, (shifted(one, shift) for one in answers), strict=True):
         found = (scores[0] < 0.5) & (scores[-1] < 0.5) if border else scores[0] < 0.5
-        ids = look.paint if kind == "objects" else look.evidence.strokes
+        ids, on = look.paint if kind == "objects" else look.evidence.strokes, look.paint >= FIRST
         painted.append(Painted(found, ids[on], tuple(places[on] for places in look.places)))
     return painted_diameter(painted)
 
 
-def _false_border(looks: Sequence[_Look]) -> float:
-    inside = []
-    for look in looks:
-        assert look.scores is not None
-        (y, x), on = look.places, look.paint >= FIRST
-        inside.append(look.scores[:, y[on], x[on]])
-    return false_border(inside)
+def _inside(look: _Look) -> np.ndarray:
+    """Return the network's scores in painted objects, (K, N)."""
+    (y, x), on = look.places, look.paint >= FIRST
+    return np.asarray(look.scores[:, y[on], x[on]])

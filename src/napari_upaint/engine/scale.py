@@ -23,7 +23,6 @@ from napari_upaint.io.models import ModelHeader
 from napari_upaint.settings import Kind
 
 Region = tuple[slice, ...]
-Regions = Sequence[tuple[int, Region]]
 SCALES = (1.0, 0.7, 1.4, 0.5, 2.0, 0.35, 0.25)
 
 
