@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,21 @@ from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
 _ERROR = 0.05  # of a loss that few strokes tell: of two that are small none is much better
+
+
+class Mixture(NamedTuple):
+    """Network and classifier together.
+
+    Attributes
+    ----------
+    share : float
+        How much the classifier counts, 0..1: much where the network was never asked this question.
+    loss : float
+        Mean loss on strokes that the classifier had not seen, classes alike and taken for equally common.
+    """
+
+    share: float
+    loss: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +82,12 @@ class Evidence:
                 learnt = PixelClassifier(self.features[seen], self.classes[seen], count, seed, QUICK)
                 scores[~seen] = learnt.scores(self.features[~seen])
         return scores
+
+    def mixture(self, folds: int, seed: int) -> Mixture:
+        """Mix the network with a classifier, and judge the mixture, by strokes that the latter has not seen."""
+        unseen = self.unseen(folds, seed)
+        share = self.share(unseen)
+        return Mixture(share, self.loss(pooled(self.known, unseen, share, axis=1)))
 
     def loss(self, scores: np.ndarray) -> float:
         """Return the mean over classes of the mean of -log(score of what is painted); 0 where nothing is."""

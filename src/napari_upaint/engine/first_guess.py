@@ -83,8 +83,7 @@ def first_guess(
     )
     if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
         return FirstGuess(list(starts), evidence.loss(evidence.known), 0.0)
-    unseen = evidence.unseen(_FOLDS, seed)
-    share = evidence.share(unseen)
+    share, loss = evidence.mixture(_FOLDS, seed)
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
     scores = [start.copy() for start in starts]
     false = false_border(_inside(prepared, starts)) if border else 0.0
@@ -93,7 +92,7 @@ def first_guess(
         target[...] = answer(target, part.features, learnt, share, false=false, border=border)
     shift = background_shift(scores)
     scores = [shifted(one, shift) for one in scores]
-    return FirstGuess(scores, evidence.loss(pooled(evidence.known, unseen, share, axis=1)), share)
+    return FirstGuess(scores, loss, share)
 
 
 def answer(

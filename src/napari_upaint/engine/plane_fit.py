@@ -14,7 +14,7 @@ from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.objects import class_parts
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
-from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
+from napari_upaint.engine.evidence import Evidence, known_scores, network_says
 from napari_upaint.engine.first_guess import answer, false_border
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
 from napari_upaint.engine.predict import whole
@@ -89,9 +89,7 @@ def plane_fit(
     evidence = Evidence.gathered(parts, _MOST_PAINTED, seed=0)
     if len(np.unique(evidence.classes)) < 2:
         return None
-    unseen = evidence.unseen(_FOLDS, seed=0)
-    share = evidence.share(unseen)
-    loss = evidence.loss(pooled(evidence.known, unseen, share, axis=1))
+    share, loss = evidence.mixture(_FOLDS, seed=0)
     return loss, _diameter(looks, evidence, share, kind, border) if measured else 0.0
 
 
