@@ -238,11 +238,10 @@ def test_a_stop_while_images_are_looked_at_comes_through(sample, start, pretrain
     assert "nothing was learnt" in result.message
     assert not pretrained or same_weights(result.model, start)
     # In the middle of a training it ends with what it had learnt by then.
-    count = len(progress)
     progress, result = run(
         three[:1], start if pretrained else None, commands={8: NewSamples(tuple(three)), 11: Stop()}, steps=500
     )
-    assert progress[-1].stage.startswith("preparing image") and 0 < result.steps < 20 and count < 11
+    assert progress[-1].stage.startswith("preparing image") and 0 < result.steps < 20
     assert np.isfinite(result.after) and result.after <= result.before
 
 

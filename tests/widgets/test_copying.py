@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
+from upaint_pictures import picture
 
 from napari_upaint import cli
 from napari_upaint.io.image import Image
@@ -37,12 +38,6 @@ def copied(dock, settle, qtbot):
         return QApplication.clipboard().text()
 
     return run
-
-
-def picture(shape=(60, 80)):
-    image = np.random.default_rng(0).normal(20, 3, shape).astype(np.float32)
-    image[..., 10:30, 10:30] += 60
-    return image
 
 
 def test_a_command_for_a_file(viewer, dock, copied, tmp_path, monkeypatch):

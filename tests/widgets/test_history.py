@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QInputDialog, QMessageBox
+from upaint_pictures import picture
 
 from napari_upaint.io.models import load_model
 from napari_upaint.session.run import list_runs
-
-
-def picture(shape=(60, 80)):
-    image = np.random.default_rng(0).normal(20, 3, shape).astype(np.float32)
-    image[..., 10:30, 10:30] += 60
-    return image
 
 
 @pytest.fixture

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from upaint_pictures import picture
 
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import list_runs
 from napari_upaint.widgets._others_box import OthersBox
 
 SHAPE = (60, 80)
-
-
-def picture(shape=SHAPE):
-    image = np.random.default_rng(0).normal(20, 3, shape).astype(np.float32)
-    image[..., 10:30, 10:30] += 60
-    return image
 
 
 @pytest.fixture

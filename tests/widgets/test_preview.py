@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Labels
+from upaint_pictures import paint, picture
 
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.widgets._new_layers import MARK
@@ -15,19 +16,6 @@ from napari_upaint.widgets._preview_layer import placed
 from napari_upaint.widgets._viewed import MOST, Viewed, cut, for_scale
 
 PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
-
-
-def picture(shape=(60, 80), seed=0):
-    image = np.random.default_rng(seed).normal(20, 3, shape).astype(np.float32)
-    image[..., 10:30, 10:30] += 60
-    return image
-
-
-def paint(layer, index=()):
-    for label, row, column in ((1, 50, 60), (2, 20, 20)):
-        layer.selected_label = label
-        layer.brush_size = 6
-        layer.paint((*index, row, column), label)
 
 
 @pytest.fixture

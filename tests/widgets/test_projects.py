@@ -5,16 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
+from upaint_pictures import picture
 
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
 from napari_upaint.session.saved_project import is_project
-
-
-def picture(shape=(60, 80), seed=0):
-    image = np.random.default_rng(seed).normal(20, 3, shape).astype(np.float32)
-    image[..., 10:30, 10:30] += 60
-    return image
 
 
 @pytest.fixture

@@ -13,27 +13,13 @@ import numpy as np
 import pytest
 from app_model.types import KeyBinding
 from napari.layers import Labels
+from upaint_pictures import paint, picture
 
 from napari_upaint.io.models import load_model
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
 
 PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
-
-
-def picture(shape=(60, 80), seed=0, **where):
-    rng = np.random.default_rng(seed)
-    image = rng.normal(20, 3, shape).astype(np.float32)
-    image[..., 10:30, 10:30] += 60
-    return image
-
-
-def paint(layer, index=()):
-    """Paint two strokes as the brush does, background and one object."""
-    for label, row, column in ((1, 50, 60), (2, 20, 20)):
-        layer.selected_label = label
-        layer.brush_size = 6
-        layer.paint((*index, row, column), label)
 
 
 @pytest.fixture
