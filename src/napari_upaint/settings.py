@@ -222,8 +222,8 @@ class ObjectSettings(Checked):
         -1,
         label="Least sure object",
         tip=(
-            "Objects that the model is less sure of (their mean score) are left out; of classes only small parts."
-            " -1: those below four fifths of what is usual for painted objects, but none like those."
+            "Objects that the model is less sure of (their mean score, with what is doubtful around them) are left out;"
+            " of classes only small parts. -1: those below four fifths of what is usual for painted objects."
         ),
         unit="%",
         low=-1,

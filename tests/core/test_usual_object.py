@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from napari_upaint.core.objects import find_usual, label_scores
 from napari_upaint.core.usual_object import (
@@ -48,6 +49,25 @@ def test_doubtful_objects_are_left_out_unless_the_settings_say_otherwise():
         assert count(scores, ObjectSettings(least_sure=least), Usual(least_score=usual)) == left
 
 
+@pytest.mark.parametrize(
+    ("score", "width", "counted"), [(0.4, 3, 3), (0.4, 8, 8), (0.4, 12, 8), (0.31, 5, 5), (0.29, 5, 0)]
+)
+def test_what_is_doubtful_around_an_object_counts(score, width, counted):
+    sure = np.zeros((60, 110))
+    sure[20:40, 10:30], second = 0.95, np.zeros(sure.shape, bool)
+    second[20:40, 65:85] = True
+    distance = ndimage.distance_transform_cdt(~second, "taxicab")
+    sure[distance <= width], sure[second] = score, 0.9
+    more = int(((distance > 0) & (distance <= counted)).sum())
+    mean = (400 * 0.9 + more * score) / (400 + more)
+    scores = scores_of(sure > 0, sure)
+    for least, left in ((mean - 1e-3, 2), (mean + 1e-3, 1), (0.96, 0)):
+        assert count(scores, ObjectSettings(), Usual(least_score=least)) == left
+    for step in (1, 2):  # at half the size it is the same
+        usual = find_usual(scores[:, ::step, ::step], second[::step, ::step], kind="objects", border=False, shrunk=step)
+        assert usual.least_score == pytest.approx(0.8 * mean, rel=0.05 * (step - 1) + 1e-6)
+
+
 def class_scores(sure):
     """Two classes: a large part of each, and one of 25 px of the second inside the first, of a given score."""
     scores = np.zeros((3, 60, 90), np.float32)
@@ -90,6 +110,7 @@ def test_what_is_left_is_as_sure_as_asked_and_all_of_that_is_left(seed, percent)
         settings = ObjectSettings(smallest=0, least_sure=least)
         return label_scores(scores, kind="objects", border=True, settings=settings)
 
+    scores[:, found(0) == 0] = np.array([1, 0, 0])[:, None]  # nothing doubtful around
     every, kept = found(0), found(percent)
     means = [1 - scores[0][every == number].mean() for number in range(1, every.max() + 1)]
     expected = [n for n, mean in enumerate(means, 1) if mean >= percent / 100 + 1e-6]
@@ -111,19 +132,25 @@ def test_the_usual_object_is_that_of_what_was_painted():
     scores = np.choose(labels, [0, 0.9, 0.8, 0.5])
     painted = np.zeros_like(labels)
     painted[5, 2:30], painted[35, 3:6] = 9, 4  # partly beside the object
-    usual = usual_object(labels, scores, painted)
+    usual = usual_object(labels, mean_scores(labels, scores), painted)
     assert usual.size == 250 and usual.least_score == pytest.approx(0.8 * 0.85)
     painted[8, 4:8] = 5  # two painted ones that run together are one
-    assert usual_object(labels, scores, painted) == usual
+    assert usual_object(labels, mean_scores(labels, scores), painted) == usual
     painted[:] = -1
-    assert usual_object(labels, scores, painted) == UNKNOWN
+    assert usual_object(labels, mean_scores(labels, scores), painted) == UNKNOWN
 
 
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=9))
-def test_no_painted_object_is_left_out(sure):
+def test_no_painted_object_is_left_out_but_of_many_the_least_sure_one(sure):
     labels = np.repeat(np.arange(2 * len(sure) + 1), 30).reshape(-1, 5) // 2
     labels[::12] = 0
-    scores = scores_of(labels > 0, np.array([0, *sure])[labels])
-    usual = usual_object(labels, scores[1], labels)
-    assert 0 < usual.least_score <= 0.8 * np.median(sure) + 1e-6
-    assert count(scores, ObjectSettings(smallest=0), usual) == count(scores, ObjectSettings(smallest=0))
+    means = np.array([0, *sure])
+    usual = usual_object(labels, means, labels)
+    assert 0 < usual.least_score <= 0.8 * np.median(sure)
+    assert (means[1:] < usual.least_score).sum() <= (len(sure) >= 5)
+
+
+def test_a_slip_of_the_brush_lets_nothing_else_in():
+    labels, means = np.arange(200).reshape(-1, 5) // 25, np.array([0, 0.9, 0.9, 0.3, 0.9, 0.8, 0.7, 0.9])
+    usual = [usual_object(labels, means, np.where(labels <= most, labels, 0)).least_score for most in (4, 7)]
+    assert usual == pytest.approx([0.95 * 0.3, 0.95 * 0.7])

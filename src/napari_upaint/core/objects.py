@@ -11,6 +11,9 @@ from napari_upaint.settings import Kind, ObjectSettings
 
 # Borders are drawn about so wide on each object; objects grow back over them.
 _BORDER = 2
+# How sure a model is of an object shows around it, too: what is none often fades out where an object has an edge. So
+# what lies within this distance, px, counts in where its score is at least this share of the threshold.
+_AROUND, _DOUBTFUL = 8, 0.6
 
 
 def label_scores(
@@ -44,7 +47,10 @@ def label_scores(
     scores = np.asarray(scores, np.float32)
     smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     if kind == "objects":
-        return _objects(scores, border, settings, smallest, least)
+        labels = _objects(scores, border, settings)
+        if least > 0:
+            labels[(_sureness(labels, scores[0], settings.threshold, shrunk) < least)[labels]] = 0
+        return _renumbered(labels, smallest)
     best = _classes(scores, border, settings.threshold)
     parts = class_parts(best)
     sizes = np.bincount(parts.ravel(), minlength=1)
@@ -56,7 +62,7 @@ def label_scores(
     return best
 
 
-def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: bool) -> Usual:
+def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: bool, shrunk: float = 1.0) -> Usual:
     """Return what the painted objects are like among all that scores hold, see `usual_object`.
 
     Parameters
@@ -67,14 +73,16 @@ def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: b
         Integers, ([Z,] Y, X): above 0 painted as that object, or as that class.
     kind : {"objects", "classes"}
     border : bool
+    shrunk : float
+        How many times smaller than the image the scores are; sizes are those in `scores`.
     """
     scores, everything = np.asarray(scores, np.float32), ObjectSettings(smallest=0, least_sure=0)
     if kind == "objects":
         labels = label_scores(scores, kind=kind, border=border, settings=everything)
-        return usual_object(labels, 1 - scores[0], painted)
+        return usual_object(labels, _sureness(labels, scores[0], everything.threshold, shrunk), painted)
     best = _classes(scores, border, everything.threshold)
-    strokes = np.where(painted == best, class_parts(painted), 0)
-    return usual_object(class_parts(best), _own_scores(scores, best), strokes)
+    strokes, parts = np.where(painted == best, class_parts(painted), 0), class_parts(best)
+    return usual_object(parts, mean_scores(parts, _own_scores(scores, best)), strokes)
 
 
 def class_parts(classes: np.ndarray) -> np.ndarray:
@@ -122,7 +130,7 @@ def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None
     classes[given] = votes.reshape(-1, kinds).argmax(1)[parts[given]]
 
 
-def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smallest: int, least: float) -> np.ndarray:
+def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.ndarray:
     inside = scores[1:-1].sum(0) if border else scores[1:].sum(0)
     labels = ndimage.label(inside >= settings.threshold)[0].astype(np.int32)
     if settings.split:
@@ -132,9 +140,14 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings, smalles
         _grow(labels, scores[0] < 1 - settings.threshold, _BORDER)
     if settings.fill_holes:
         _fill(labels)
-    if least > 0:
-        labels[(mean_scores(labels, 1 - scores[0]) < least)[labels]] = 0
-    return _renumbered(labels, smallest)
+    return labels
+
+
+def _sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float) -> np.ndarray:
+    """Return the mean score of each object of being no background, doubtful surroundings counted in."""
+    around = labels.copy()
+    _grow(around, background < 1 - _DOUBTFUL * threshold, max(1, round(_AROUND / shrunk)))
+    return mean_scores(around, 1 - background)
 
 
 def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:

@@ -15,8 +15,8 @@ from napari_upaint.settings import ObjectSettings
 # by measurement, see docs/design.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
 # Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
-# wants to paint an object and see it vanish.
-_SURE_SHARE, _LOWEST_SHARE = 0.8, 0.95
+# wants to paint an object and see it vanish. But of so many painted ones the lowest may be a slip of the brush.
+_SURE_SHARE, _LOWEST_SHARE, _MANY = 0.8, 0.95, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Usual:
     size : float
         Median size, px; 0: unknown.
     least_score : float
-        Objects below this mean score (of being no background; of classes of their class), 0..1, are unlike it; 0:
-        unknown.
+        Objects below this score, 0..1, are unlike it; 0: unknown. Of objects it is the mean score of being no
+        background, doubtful surroundings counted in; of parts of a class that of their class.
     """
 
     size: float = 0.0
@@ -49,7 +49,7 @@ def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0)
 
 
 def least_score(settings: ObjectSettings, usual: Usual) -> float:
-    """Return below which mean score objects are left out: as the settings say, or as usual; 0: none are."""
+    """Return below which score objects are left out: as the settings say, or as usual; 0: none are."""
     return settings.least_sure / 100 if settings.least_sure >= 0 else usual.least_score
 
 
@@ -67,7 +67,7 @@ def mean_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.bincount(flat, weights=scores.ravel()) / np.maximum(1, np.bincount(flat))
 
 
-def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) -> Usual:
+def usual_object(labels: np.ndarray, means: np.ndarray, painted: np.ndarray) -> Usual:
     """Return what the objects that were painted are like, as they were found; `UNKNOWN` where none was.
 
     Specks and doubtful objects that a model finds beside them are seldom painted: this tells one from the other.
@@ -76,8 +76,8 @@ def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) ->
     ----------
     labels : numpy.ndarray
         Objects found, ([Z,] Y, X), 0 background.
-    scores : numpy.ndarray
-        Of belonging to them, shape of `labels`.
+    means : numpy.ndarray
+        Score of each label, (highest label + 1,).
     painted : numpy.ndarray
         Integers, shape of `labels`: above 0 painted as that object.
     """
@@ -89,6 +89,6 @@ def usual_object(labels: np.ndarray, scores: np.ndarray, painted: np.ndarray) ->
     if not most:
         return UNKNOWN
     found = sorted(set(most.values()))
-    sizes, means = np.bincount(labels.ravel())[found], mean_scores(labels, scores)[found]
-    least = min(_SURE_SHARE * np.median(means), _LOWEST_SHARE * means.min())
+    sizes, sure = np.bincount(labels.ravel())[found], np.sort(means[found])
+    least = min(_SURE_SHARE * np.median(sure), _LOWEST_SHARE * sure[int(len(sure) >= _MANY)])
     return Usual(float(np.median(sizes)), float(least))

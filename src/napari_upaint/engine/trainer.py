@@ -243,7 +243,7 @@ class Trainer:
     def _usual_of(self, prepared: Prepared) -> Usual:
         scores = whole(self.average.eval(), prepared.image)
         painted = prepared.target if prepared.objects is None else prepared.objects
-        return find_usual(scores, painted, kind=self.header.kind, border=self.border)
+        return find_usual(scores, painted, kind=self.header.kind, border=self.border, shrunk=1 / self.scale)
 
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""

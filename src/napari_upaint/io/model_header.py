@@ -48,7 +48,7 @@ class ModelHeader:
     object_size : float
         Median size of the painted objects, in pixels (voxels) of the images; 0 where unknown.
     least_score : float
-        Objects that have a lower mean score are unlike the painted ones, see `core.usual_object`; 0 where unknown.
+        Objects with a lower score are unlike the painted ones, see `core.usual_object`; 0 where unknown.
     training, provenance : mapping
         Settings, hashes, versions, seed, metrics: anything that JSON holds.
     """
