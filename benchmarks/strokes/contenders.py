@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,10 +44,16 @@ class UPaint:
         Budget from pressing Train on, finding the scale included; 0: only the scale is found.
     steps : int
         Instead of seconds, if not 0.
+    ruled : bool
+        Whether it leaves out what is unlike the painted objects; else what is below 20 px alone, as other programs.
     """
 
-    def __init__(self, model: str | None, seconds: float, steps: int = 0, **settings: Any) -> None:
+    def __init__(
+        self, model: str | None, seconds: float, steps: int = 0, *, ruled: bool = True, **settings: Any
+    ) -> None:
         from napari_upaint.io.models import load_model
+
+        self.objects = ObjectSettings() if ruled else ObjectSettings(smallest=20, least_sure=0)
 
         self.start = load_model(model) if model else None
         self.model = self.start
@@ -74,8 +81,6 @@ class UPaint:
         }
 
     def _find_scale(self, sample: Any, kind: Kind) -> float:
-        from dataclasses import replace
-
         from napari_upaint.engine.checkpoint import from_network
         from napari_upaint.engine.scale import best_scale, find_scale
         from napari_upaint.engine.start import start_header, start_network
@@ -91,7 +96,7 @@ class UPaint:
         return np.asarray(self._segment(image, ObjectSettings()).scores, np.float32)
 
     def labels(self, image: np.ndarray, kind: Kind, *, split: bool) -> np.ndarray:
-        return np.asarray(self._segment(image, ObjectSettings(split=split)).labels)
+        return np.asarray(self._segment(image, replace(self.objects, split=split)).labels)
 
     def _segment(self, image: np.ndarray, objects: ObjectSettings) -> Any:
         from napari_upaint.engine.predict import segment_plane
@@ -238,9 +243,9 @@ def _declare_operations() -> None:
 _LIBRARIES: list[Any] = []
 
 
-def budgeted(model: str | None) -> Callable[[float, int], Contender]:
+def budgeted(model: str | None, *, ruled: bool = True) -> Callable[[float, int], Contender]:
     """Return who makes U-Paint contenders of a budget."""
-    return lambda seconds, steps: UPaint(model, seconds, steps)
+    return lambda seconds, steps: UPaint(model, seconds, steps, ruled=ruled)
 
 
 # Those with a budget run once for each; the others take the time they need.
@@ -248,6 +253,7 @@ TRAINED: dict[str, Callable[[float, int], Contender]] = {
     "generalist-fast": budgeted("generalist-fast"),
     "generalist": budgeted("generalist"),
     "scratch": budgeted(None),
+    "scratch-plain": budgeted(None, ruled=False),
 }
 FITTED: dict[str, Callable[[], Contender]] = {
     "zero-shot": lambda: UPaint("generalist-fast", 0),
@@ -265,6 +271,7 @@ WORDS = {
     "generalist-fast": "U-Paint, generalist-fast",
     "generalist": "U-Paint, generalist",
     "scratch": "U-Paint, from scratch",
+    "scratch-plain": "U-Paint, from scratch, without its rules for what is left out",
     "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",
     "zero-shot-wide": "U-Paint, generalist, zero-shot at the scale found",
     "forest": "random forest on filters (as ilastik)",
