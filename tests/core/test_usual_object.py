@@ -65,7 +65,7 @@ def test_what_is_doubtful_around_an_object_counts(score, width, counted):
         assert count(scores, ObjectSettings(), Usual(least_score=least)) == left
     for step in (1, 2):  # at half the size it is the same
         usual = find_usual(scores[:, ::step, ::step], second[::step, ::step], kind="objects", border=False, shrunk=step)
-        assert usual.least_score == pytest.approx(0.8 * mean, rel=0.05 * (step - 1) + 1e-6)
+        assert usual.least_score == pytest.approx(0.75 * mean, rel=0.05 * (step - 1) + 1e-6)
 
 
 def class_scores(sure):
@@ -97,7 +97,7 @@ def test_the_usual_part_of_a_class_is_that_of_what_was_painted():
     scores, painted = class_scores(0.6), np.full((60, 90), -1)
     painted[10, 10:30], painted[30, 60:80], painted[22, 20:22] = 1, 2, 1  # the last one wrong: nothing is found there
     usual = find_usual(scores, painted, kind="classes", border=False)
-    assert usual.size == np.median([40 * 40 - 25, 40 * 35]) and usual.least_score == pytest.approx(0.8 * 0.95)
+    assert usual.size == np.median([40 * 40 - 25, 40 * 35]) and usual.least_score == pytest.approx(0.75 * 0.95)
     assert find_usual(scores, np.full((60, 90), -1), kind="classes", border=False) == UNKNOWN
 
 
@@ -133,7 +133,7 @@ def test_the_usual_object_is_that_of_what_was_painted():
     painted = np.zeros_like(labels)
     painted[5, 2:30], painted[35, 3:6] = 9, 4  # partly beside the object
     usual = usual_object(labels, mean_scores(labels, scores), painted)
-    assert usual.size == 250 and usual.least_score == pytest.approx(0.8 * 0.85)
+    assert usual.size == 250 and usual.least_score == pytest.approx(0.75 * 0.85)
     painted[8, 4:8] = 5  # two painted ones that run together are one
     assert usual_object(labels, mean_scores(labels, scores), painted) == usual
     painted[:] = -1
@@ -141,16 +141,10 @@ def test_the_usual_object_is_that_of_what_was_painted():
 
 
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=9))
-def test_no_painted_object_is_left_out_but_of_many_the_least_sure_one(sure):
+def test_no_painted_object_is_left_out(sure):
     labels = np.repeat(np.arange(2 * len(sure) + 1), 30).reshape(-1, 5) // 2
     labels[::12] = 0
-    means = np.array([0, *sure])
-    usual = usual_object(labels, means, labels)
-    assert 0 < usual.least_score <= 0.8 * np.median(sure)
-    assert (means[1:] < usual.least_score).sum() <= (len(sure) >= 5)
-
-
-def test_a_slip_of_the_brush_lets_nothing_else_in():
-    labels, means = np.arange(200).reshape(-1, 5) // 25, np.array([0, 0.9, 0.9, 0.3, 0.9, 0.8, 0.7, 0.9])
-    usual = [usual_object(labels, means, np.where(labels <= most, labels, 0)).least_score for most in (4, 7)]
-    assert usual == pytest.approx([0.95 * 0.3, 0.95 * 0.7])
+    scores = scores_of(labels > 0, np.array([0, *sure])[labels])
+    usual = find_usual(scores, labels, kind="objects", border=False)
+    assert 0 < usual.least_score <= 0.75 * np.median(sure) + 1e-6
+    assert count(scores, ObjectSettings(smallest=0), usual) == count(scores, ObjectSettings(smallest=0))

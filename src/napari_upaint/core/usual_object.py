@@ -15,8 +15,8 @@ from napari_upaint.settings import ObjectSettings
 # by measurement, see docs/design.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
 # Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
-# wants to paint an object and see it vanish. But of so many painted ones the lowest may be a slip of the brush.
-_SURE_SHARE, _LOWEST_SHARE, _MANY = 0.8, 0.95, 5
+# wants to paint an object and see it vanish.
+_SURE_SHARE, _LOWEST_SHARE = 0.75, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,6 @@ def usual_object(labels: np.ndarray, means: np.ndarray, painted: np.ndarray) -> 
     if not most:
         return UNKNOWN
     found = sorted(set(most.values()))
-    sizes, sure = np.bincount(labels.ravel())[found], np.sort(means[found])
-    least = min(_SURE_SHARE * np.median(sure), _LOWEST_SHARE * sure[int(len(sure) >= _MANY)])
+    sizes, sure = np.bincount(labels.ravel())[found], means[found]
+    least = min(_SURE_SHARE * np.median(sure), _LOWEST_SHARE * sure.min())
     return Usual(float(np.median(sizes)), float(least))
