@@ -223,8 +223,8 @@ class ObjectSettings(Checked):
         label="Least sure object",
         tip=(
             "Objects that the model is less sure of (their mean score, with what is doubtful around them) are left out;"
-            " of classes only small parts. -1: those below three quarters of what is usual for painted objects, but none"
-            " like those."
+            " of classes only small parts. -1: those below three quarters of what is usual for painted objects, but"
+            " none like those."
         ),
         unit="%",
         low=-1,
