@@ -271,7 +271,7 @@ WORDS = {
     "generalist-fast": "U-Paint, generalist-fast",
     "generalist": "U-Paint, generalist",
     "scratch": "U-Paint, from scratch",
-    "scratch-plain": "U-Paint, from scratch, without its rules for what is left out",
+    "scratch-plain": "the same, without U-Paint's rules",
     "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",
     "zero-shot-wide": "U-Paint, generalist, zero-shot at the scale found",
     "forest": "random forest on filters (as ilastik)",
