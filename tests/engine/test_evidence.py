@@ -53,6 +53,18 @@ def test_who_is_right_more_often_counts_more():
     assert evidence.share(evidence.known) == pytest.approx(0.5)
 
 
+def test_a_mixture_is_judged_by_strokes_that_the_classifier_has_not_seen():
+    evidence = two_clouds()
+    mixture = evidence.mixture(3, 0)
+    assert mixture.share == evidence.share(evidence.unseen(3, 0)) > 0.5
+    assert mixture.loss < evidence.loss(evidence.known)
+    # Strokes that look like no other: what is known is all that helps.
+    rng = np.random.default_rng(1)
+    strokes = np.repeat(np.arange(12), 20)
+    alone = evidence_of(rng.normal(0, 3, (12, 30))[strokes] + rng.normal(0, 0.1, (240, 30)), strokes % 2, strokes)
+    assert alone.mixture(4, 0).loss > 0.5 > mixture.loss
+
+
 @given(st.integers(0, 100), st.floats(0, 1))
 def test_pooled_scores_are_scores_and_lie_between_both(seed, share):
     rng = np.random.default_rng(seed)
