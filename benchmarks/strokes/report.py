@@ -167,8 +167,7 @@ def _conditions(lines: Sequence[Line]) -> str:
         "does not. Contenders other than U-Paint have the better one of connected parts and parts cut by a watershed. "
         "Convpaint with networks (VGG16, its default, and DINOv2) loads their weights from the internet at first use, "
         "APOC needs a driver for OpenCL; without these they are not in the table. None of U-Paint's networks has "
-        "learnt from these sets:\n\n"
-        + "\n".join(f"* `{one.name}`: {one.what}; {one.publisher}." for one in SETS)
+        "learnt from these sets:\n\n" + "\n".join(f"* `{one.name}`: {one.what}; {one.publisher}." for one in SETS)
     )
 
 
