@@ -54,7 +54,6 @@ class UPaint:
         from napari_upaint.io.models import load_model
 
         self.objects = ObjectSettings() if ruled else ObjectSettings(smallest=20, least_sure=0)
-
         self.start = load_model(model) if model else None
         self.model = self.start
         self.settings = TrainSettings(seconds=max(1.0, seconds), steps=steps, **settings)

@@ -29,12 +29,16 @@ def test_what_is_alike_is_known_before_it_was_seen():
     assert evidence.loss(evidence.unseen(3, 0)) < 0.3 < evidence.loss(evidence.known)
 
 
-def test_no_stroke_is_judged_by_who_has_seen_it():
+def strokes_unlike_each_other():
     """Every stroke looks like itself alone: by those seen, one cannot tell the others."""
     rng = np.random.default_rng(1)
     looks = rng.normal(0, 3, (12, 30))
     strokes = np.repeat(np.arange(12), 20)
-    evidence = evidence_of(looks[strokes] + rng.normal(0, 0.1, (240, 30)), strokes % 2, strokes)
+    return evidence_of(looks[strokes] + rng.normal(0, 0.1, (240, 30)), strokes % 2, strokes)
+
+
+def test_no_stroke_is_judged_by_who_has_seen_it():
+    evidence = strokes_unlike_each_other()
     assert evidence.loss(evidence.unseen(4, 0)) > 0.5
 
 
@@ -58,11 +62,7 @@ def test_a_mixture_is_judged_by_strokes_that_the_classifier_has_not_seen():
     mixture = evidence.mixture(3, 0)
     assert mixture.share == evidence.share(evidence.unseen(3, 0)) > 0.5
     assert mixture.loss < evidence.loss(evidence.known)
-    # Strokes that look like no other: what is known is all that helps.
-    rng = np.random.default_rng(1)
-    strokes = np.repeat(np.arange(12), 20)
-    alone = evidence_of(rng.normal(0, 3, (12, 30))[strokes] + rng.normal(0, 0.1, (240, 30)), strokes % 2, strokes)
-    assert alone.mixture(4, 0).loss > 0.5 > mixture.loss
+    assert strokes_unlike_each_other().mixture(4, 0).loss > 0.5 > mixture.loss
 
 
 @given(st.integers(0, 100), st.floats(0, 1))

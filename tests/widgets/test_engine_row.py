@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+from upaint_pictures import picture
 
 from napari_upaint.widgets._engine_row import held_by, size
 
@@ -34,9 +35,7 @@ def test_free_memory_ends_the_engine_and_the_next_job_starts_one(viewer, dock, s
     assert not row.button.isEnabled()
     assert "starts with the next training" in row.button.toolTip()
     qtbot.waitUntil(lambda: not alive(first), timeout=20000)
-    image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
-    image[10:30, 10:30] += 60
-    viewer.add_image(image, name="cells")
+    viewer.add_image(picture(), name="cells")
     dock.sections.segment.buttons["view"].click()
     settle(dock)
     assert viewer.layers["cells labels"].data[20, 20] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from upaint_pictures import picture
 
 from napari_upaint.session.run import list_runs
 
@@ -33,9 +34,7 @@ def training(viewer, dock, qtbot):
 
 def painted(viewer, dock, name):
     """Open an image, choose it and paint two strokes; return the annotation."""
-    image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
-    image[10:30, 10:30] += 60
-    dock.sections.image.combo.set_key(viewer.add_image(image, name=name).unique_id)
+    dock.sections.image.combo.set_key(viewer.add_image(picture(), name=name).unique_id)
     dock.sections.labels.new_button.click()
     layer = viewer.layers[f"{name} annotation"]
     stroke(layer, 1, 50, 60)

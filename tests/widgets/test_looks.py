@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import (
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
     QScrollBar,
     QWidget,
 )
+from upaint_pictures import picture
 
 from napari_upaint.widgets._focus import in_order
 
@@ -32,9 +32,7 @@ def shown(make_napari_viewer, qtbot):
     from napari_upaint.widgets.upaint import UPaintDock
 
     viewer = make_napari_viewer(show=True)
-    image = np.random.default_rng(0).normal(20, 3, (60, 80)).astype(np.float32)
-    image[10:30, 10:30] += 60
-    viewer.add_image(image, name="cells")
+    viewer.add_image(picture(), name="cells")
     dock = UPaintDock(viewer, "upaint_dock_tasks")
     viewer.window.add_dock_widget(dock, name="U-Paint", area="right")
     dock.sections.labels.new_button.click()
