@@ -30,6 +30,17 @@ def test_the_card_of_a_file_says_what_its_header_does(trained: Path, capsys: pyt
     assert facts["Command"].startswith("`upaint train image.tif --labels strokes.tif -o tiny.safetensors")
 
 
+def test_the_card_says_what_a_model_of_many_channels_saw_of_each_at_first(tmp_path, capsys) -> None:
+    with safe_open(bundled_models()[0], framework="numpy") as opened:
+        metadata, weights = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    header = json.loads(metadata["header"])
+    for told, said in (((0.75, 0.25), "1, or any; at first it saw 75%, 25% of them"), (None, "1, or any")):
+        header["training"] = {"channel_shares": told}
+        save_file(weights, tmp_path / "one.safetensors", metadata=metadata | {"header": json.dumps(header)})
+        assert main(["models", str(tmp_path / "one.safetensors")]) == 0
+        assert f"* **Channels**: {said}\n" in capsys.readouterr().out
+
+
 def test_the_list_begins_with_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     head, _, *lines = capsys.readouterr().out.splitlines()

@@ -61,9 +61,13 @@ def test_the_colours_have_been_told_apart(coloured, tissue):
     assert found.labels.any()
 
 
-def test_many_channels_begin_as_their_mean(tissue):
+def test_of_many_channels_those_that_show_the_paint_are_seen_most(tissue):
     rng = np.random.default_rng(0)
     many = np.concatenate([tissue.image, rng.integers(0, 200, (4, *tissue.image.shape[1:])).astype(np.uint8)])
     losses, result = fine_tuned(Sample(many, tissue.annotation, measure(many), name="many"), 2)
     assert np.isfinite(losses).all()
     assert result.model.header.architecture.in_channels == 7
+    first = np.abs(result.model.weights["down.0.0.weight"]).sum((0, 2, 3))
+    assert first[:3].max() > 3 * first[3:].max()
+    shares = result.model.header.training["channel_shares"]
+    assert np.argmax(shares) == np.argmax(first)

@@ -92,6 +92,13 @@ def test_one_channel_becomes_the_mean_of_many(channels):
     assert net.in_channels == channels
 
 
+def test_one_channel_becomes_a_mixture_of_many():
+    net, image, shares = network(), torch.rand(1, 3, 60, 60), (0.6, 0.0, 0.4)
+    expected = logits(net, 0.6 * image[:, :1] + 0.4 * image[:, 2:])
+    adapt_input(net, 3, shares)
+    torch.testing.assert_close(logits(net, image), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_gray_image_is_seen_as_colour_with_equal_channels():
     net = network(in_channels=3)
     expected = logits(net, IMAGE.expand(-1, 3, -1, -1))

@@ -39,7 +39,7 @@ def _facts(path: Path, header: ModelHeader) -> list[tuple[str, str]]:
     return [
         ("File", f"{path}, {path.stat().st_size / 1e6:.1f} MB"),
         ("Classes", f"{', '.join(header.output_names)}; painted as {header.kind}"),
-        ("Channels", _channels(header)),
+        ("Channels", _channels(header) + _shares(training)),
         ("Network", f"{network.variant}, {network.ndim}D, {padding}, {network.depth} levels, {network.width} channels"),
         ("Normalisation", header.normalization),
         ("Scale", f"images are resized by {header.scale:.3g} for the network"),
@@ -56,6 +56,13 @@ def _facts(path: Path, header: ModelHeader) -> list[tuple[str, str]]:
 def _channels(header: ModelHeader) -> str:
     count = header.architecture.in_channels
     return "1, or any" if count == 1 and header.architecture.variant != "multimodal" else str(count)
+
+
+def _shares(training: Any) -> str:
+    shares = training.get("channel_shares")
+    if not isinstance(shares, list | tuple) or len(shares) < 2:
+        return ""
+    return "; at first it saw " + ", ".join(f"{share:.0%}" for share in shares) + " of them"
 
 
 def _pixel_size(header: ModelHeader) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from napari_upaint.errors import ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 
 
-def to_network(model: ModelFile, in_channels: int | None = None) -> UNet:
+def to_network(model: ModelFile, in_channels: int | None = None, shares: Sequence[float] | None = None) -> UNet:
     """Build a model's network and load its weights.
 
     Parameters
@@ -24,6 +24,8 @@ def to_network(model: ModelFile, in_channels: int | None = None) -> UNet:
     model : ModelFile
     in_channels : int or None
         Channels of the image; where the model has other ones its first layer is adapted, see `adapt_input`.
+    shares : sequence of float or None
+        How much of each channel it sees then; None: the same of all.
 
     Raises
     ------
@@ -43,15 +45,22 @@ def to_network(model: ModelFile, in_channels: int | None = None) -> UNet:
             f"The weights of {model.header.name} do not fit the network that the file describes; the file is damaged."
         ) from error
     if in_channels is not None:
-        adapt_input(network, in_channels)
+        adapt_input(network, in_channels, shares)
     return network
 
 
-def adapt_input(network: UNet, in_channels: int) -> None:
+def adapt_input(network: UNet, in_channels: int, shares: Sequence[float] | None = None) -> None:
     """Make a network take `in_channels` channels.
 
-    A one-channel network gets its first kernels repeated and divided: at the start it sees the mean of the channels,
+    A one-channel network gets its first kernels repeated and divided: at the start it sees a mixture of the channels,
     while training may tell them apart. Between other numbers the kernels are averaged first.
+
+    Parameters
+    ----------
+    network : UNet
+    in_channels : int
+    shares : sequence of float or None
+        Of each channel in the mixture; they sum to 1. None: the mean.
 
     Raises
     ------
@@ -68,8 +77,9 @@ def adapt_input(network: UNet, in_channels: int) -> None:
     first = network.down[0][0]  # type: ignore[index]
     assert isinstance(first, nn.Conv2d | nn.Conv3d)
     with torch.no_grad():
-        mean = first.weight.sum(1, keepdim=True) / in_channels
-        first.weight = nn.Parameter(mean.expand(-1, in_channels, *mean.shape[2:]).contiguous())
+        gray = first.weight.sum(1, keepdim=True)
+        share = gray.new_tensor(shares or [1 / in_channels] * in_channels).reshape(-1, *(1,) * (gray.ndim - 2))
+        first.weight = nn.Parameter((gray * share).contiguous())
     first.in_channels = network.in_channels = in_channels
 
 

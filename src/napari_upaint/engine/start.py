@@ -42,11 +42,16 @@ def start_header(
     return ModelHeader("from scratch", architecture, classes=names, kind=kind, spacing=samples[0].spacing)
 
 
-def start_network(header: ModelHeader, start: ModelFile | None, in_channels: int) -> UNet:
-    """Return the network to train, with the outputs that the header names."""
+def start_network(
+    header: ModelHeader, start: ModelFile | None, in_channels: int, shares: Sequence[float] | None = None
+) -> UNet:
+    """Return the network to train, with the outputs that the header names.
+
+    `shares` is how much it sees of each channel at first, where the start has other channels; see `adapt_input`.
+    """
     if start is None:
         return build(header.architecture)
-    network = to_network(start, in_channels)
+    network = to_network(start, in_channels, shares)
     if start.header.output_names != header.output_names:
         replace_head(network, start.header.output_names, header.output_names)
     return network

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from napari_upaint.core.channel_shares import channel_shares
 from napari_upaint.core.objects import find_usual
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import UNKNOWN, Usual
@@ -61,7 +62,11 @@ class Trainer:
         self.header = start_header(samples, kind, start, settings)
         self.border = self.header.border
         self.scale = settings.scale or self.header.scale
-        self.network = start_network(self.header, start, samples[0].image.shape[0]).to(self.device)
+        channels = samples[0].image.shape[0]
+        # A start of other channels is given a mixture in which the paint stands out.
+        adapts = start is not None and start.header.architecture.in_channels != channels
+        self.shares = channel_shares(samples, kind) if adapts else None
+        self.network = start_network(self.header, start, channels, self.shares).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         # On the way back to the start is no place where that answered another question.
         same = start is not None and start.header.output_names == self.header.output_names
@@ -179,7 +184,8 @@ class Trainer:
     def _teacher(self) -> UNet:
         """The start's network, which never changes."""
         assert self.start is not None
-        return start_network(self.header, self.start, self.network.in_channels).to(self.device).eval()
+        network = start_network(self.header, self.start, self.network.in_channels, self.shares)
+        return network.to(self.device).eval()
 
     def train_step(self, fraction: float) -> None:
         """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
@@ -256,6 +262,7 @@ class Trainer:
             **asdict(self.settings),
             "weights": asdict(self.weights),
             "augment": asdict(self.augment),
+            "channel_shares": self.shares,
             "steps_done": self.step,
             "validation_before": kept.before,
             "validation_after": kept.loss,

@@ -1,0 +1,105 @@
+"""How colours and channels are mixed for a network that knows gray images alone: so that what is painted stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_upaint.core.labels import FIRST, UNLABELLED
+from napari_upaint.core.regions import learnt
+from napari_upaint.core.sample import Sample
+from napari_upaint.settings import Kind
+
+# Of the mixture that is always the mean of all channels: strokes do not show everything that tells objects apart.
+_MEAN = 0.25
+_MIXTURES = (0.25, 0.5, 0.75)  # of two channels
+_BLUR = 1e-4  # squared gray values (of about 0..1) that every class varies by at least
+_CLEAR = 6.25  # of two classes: five standard deviations apart
+_PIECE = 32  # px: paint that is closer together looks alike anyway
+_CHANCE = 25.0  # the largest F that counts as chance; of two classes: five standard errors apart
+
+
+class _Paint(NamedTuple):
+    """Painted pixels: gray values (C, N), classes (N,), and the pieces of strokes that they belong to, (N,)."""
+
+    values: np.ndarray
+    classes: np.ndarray
+    pieces: np.ndarray
+
+
+def channel_shares(samples: Sequence[Sample], kind: Kind) -> tuple[float, ...]:
+    """Return the share of each channel in a mixture in which painted classes differ most from each other.
+
+    Every channel, every two, and the mean of all are compared by Fisher's criterion (Fisher 1936): the variance of the
+    classes' means divided by the mean of the classes' variances. What is best makes three quarters of the mixture,
+    the mean of all channels the rest. Where the mean shows the classes clearly apart it is kept, and so it is where
+    the strokes are too few to tell a difference from chance.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        All with the same number of channels, painted with background and something else.
+    kind : {"objects", "classes"}
+        Objects are one class here.
+
+    Returns
+    -------
+    tuple of float
+        One share a channel, 0..1; they sum to 1.
+    """
+    paint = _painted(samples, kind)
+    count = len(paint.values)
+    mixtures = _mixtures(count)
+    value = np.minimum(_apart(paint, mixtures), _CLEAR)
+    value[1:] *= _significance(paint, mixtures)[1:] > _CHANCE
+    best = mixtures[int(np.argmax(value))]  # the first of equals: the mean
+    return tuple(float(share) for share in _MEAN / count + (1 - _MEAN) * best)
+
+
+def _painted(samples: Sequence[Sample], kind: Kind) -> _Paint:
+    values, classes, places = [], [], []
+    for number, sample in enumerate(samples):
+        annotation = learnt(sample.annotation, sample.validation)
+        painted = annotation > UNLABELLED
+        values.append(sample.normalization.apply(sample.image[:, painted]).astype(np.float64))
+        labels = annotation[painted].astype(np.int64)
+        classes.append(np.minimum(labels, FIRST) if kind == "objects" else labels)
+        squares = np.stack(np.nonzero(painted), 1) // _PIECE
+        places.append(np.column_stack([np.full(len(labels), number), classes[-1], squares]))
+    pieces = np.unique(np.concatenate(places), axis=0, return_inverse=True)[1]
+    return _Paint(np.concatenate(values, 1), np.concatenate(classes), pieces.ravel())
+
+
+def _mixtures(count: int) -> np.ndarray:
+    """Return the mixtures that are compared, (M, C): the mean of all, then each channel, then pairs."""
+    single = np.eye(count)
+    two = combinations(single, 2)
+    pairs = [share * one + (1 - share) * other for one, other in two for share in _MIXTURES]
+    return np.stack([np.full(count, 1 / count), *single, *pairs])
+
+
+def _apart(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
+    """Return Fisher's criterion of each mixture, (M,)."""
+    groups = [mixtures @ paint.values[:, paint.classes == one] for one in np.unique(paint.classes)]
+    between = np.var([group.mean(1) for group in groups], axis=0)
+    return np.asarray(between / (np.mean([group.var(1) for group in groups], axis=0) + _BLUR))
+
+
+def _significance(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
+    """Return the F of an analysis of variance of each mixture, (M,): a piece of a stroke is one observation."""
+    sizes = np.bincount(paint.pieces)
+    sums = np.stack([np.bincount(paint.pieces, channel) for channel in paint.values])
+    means = mixtures @ (sums / sizes)
+    classes = np.zeros(len(sizes), np.int64)
+    classes[paint.pieces] = paint.classes
+    groups = [means[:, classes == one] for one in np.unique(classes)]
+    free = len(sizes) - len(groups)
+    if free < 1:
+        return np.zeros(len(mixtures))
+    overall = means.mean(1)
+    between = sum(group.shape[1] * (group.mean(1) - overall) ** 2 for group in groups) / (len(groups) - 1)
+    within = sum(group.shape[1] * group.var(1) for group in groups) / free
+    return np.asarray(between / np.maximum(within, np.finfo(float).tiny))
