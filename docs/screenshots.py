@@ -169,16 +169,6 @@ def gallery(session: Session) -> None:
     print(f"{IMAGES / 'gallery'}.png")
 
 
-def stained(seconds: int) -> None:
-    """Write segmented.png: a stained section, RGB."""
-    session = Session("nuclei_he")
-    session.train(seconds)
-    session.settle()
-    session.viewer.layers[session.layer("scores")].visible = False
-    session.shoot("segmented")
-    session.close()
-
-
 def several(seconds: int) -> None:
     """Write several.png: two parts of a stained section as two images, painted on both and learnt together."""
     session = Session("nuclei_he")
@@ -201,7 +191,7 @@ def several(seconds: int) -> None:
     session.close()
 
 
-PICTURES = {"first_steps": first_steps, "loop": loop, "stained": stained, "several": several}
+PICTURES = {"first_steps": first_steps, "loop": loop, "several": several}
 
 
 def main() -> None:
