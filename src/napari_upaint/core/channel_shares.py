@@ -19,6 +19,7 @@ _MIXTURES = (0.25, 0.5, 0.75)  # of two channels
 _BLUR = 1e-4  # squared gray values (of about 0..1) that every class varies by at least
 _CLEAR = 6.25  # of two classes: five standard deviations apart
 _PIECE = 32  # px: paint that is closer together looks alike anyway
+_MOST = 100_000  # painted pixels of an image that are looked at
 _CHANCE = 25.0  # the largest F that counts as chance; of two classes: five standard errors apart
 
 
@@ -63,12 +64,14 @@ def _painted(samples: Sequence[Sample], kind: Kind) -> _Paint:
     values, classes, places = [], [], []
     for number, sample in enumerate(samples):
         annotation = learnt(sample.annotation, sample.validation)
-        painted = annotation > UNLABELLED
-        values.append(sample.normalization.apply(sample.image[:, painted]).astype(np.float64))
-        labels = annotation[painted].astype(np.int64)
+        painted = np.flatnonzero(annotation > UNLABELLED)
+        where = np.unravel_index(painted[:: 1 + len(painted) // _MOST], annotation.shape)
+        gray = sample.normalization.apply(np.stack([channel[where] for channel in sample.image]))
+        values.append(gray.astype(np.float64))
+        labels = annotation[where].astype(np.int64)
         classes.append(np.minimum(labels, FIRST) if kind == "objects" else labels)
-        squares = np.stack(np.nonzero(painted), 1) // _PIECE
-        places.append(np.column_stack([np.full(len(labels), number), classes[-1], squares]))
+        squares = [along // _PIECE for along in where]
+        places.append(np.column_stack([np.full(len(labels), number), classes[-1], *squares]))
     pieces = np.unique(np.concatenate(places), axis=0, return_inverse=True)[1]
     return _Paint(np.concatenate(values, 1), np.concatenate(classes), pieces.ravel())
 
@@ -83,9 +86,11 @@ def _mixtures(count: int) -> np.ndarray:
 
 def _apart(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
     """Return Fisher's criterion of each mixture, (M,)."""
-    groups = [mixtures @ paint.values[:, paint.classes == one] for one in np.unique(paint.classes)]
-    between = np.var([group.mean(1) for group in groups], axis=0)
-    return np.asarray(between / (np.mean([group.var(1) for group in groups], axis=0) + _BLUR))
+    groups = [paint.values[:, paint.classes == one] for one in np.unique(paint.classes)]
+    between = np.var([mixtures @ group.mean(1) for group in groups], axis=0)
+    within = np.mean([np.atleast_2d(np.cov(group, bias=True)) for group in groups], axis=0)
+    blur = np.einsum("mi,ij,mj->m", mixtures, within, mixtures)
+    return np.asarray(between / (blur + _BLUR))
 
 
 def _significance(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
