@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_upaint.core.labels import BACKGROUND, FIRST
+from napari_upaint.core.labels import BACKGROUND, as_classes
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.objects import find_usual, label_scores
 from napari_upaint.core.usual_object import UNKNOWN
@@ -115,8 +115,7 @@ class _PixelClassifier:
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
         # Objects are one class to them: which stroke belongs to which object is nothing they could use.
-        classes = np.minimum(annotation, FIRST) if kind == "objects" else annotation
-        self.learn(_gray(image), classes.astype(np.uint8))
+        self.learn(_gray(image), as_classes(annotation, kind).astype(np.uint8))
         if self.ruled:
             painted = np.maximum(annotation.astype(np.int32) - BACKGROUND, 0)
             self.usual = find_usual(self.scores(image), painted, kind=kind, border=False)

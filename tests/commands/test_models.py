@@ -13,6 +13,14 @@ from napari_upaint.cli import main
 from napari_upaint.io.models import DEFAULT_MODEL, bundled_models
 
 
+def write_changed(path: Path, **fields: object) -> None:
+    """Write a bundled model whose header says something else."""
+    with safe_open(bundled_models()[0], framework="numpy") as opened:
+        metadata, weights = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    header = json.loads(metadata["header"]) | fields
+    save_file(weights, path, metadata=metadata | {"header": json.dumps(header)})
+
+
 def test_the_card_of_a_file_says_what_its_header_does(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", str(trained)]) == 0
     said = capsys.readouterr().out
@@ -31,12 +39,8 @@ def test_the_card_of_a_file_says_what_its_header_does(trained: Path, capsys: pyt
 
 
 def test_the_card_says_what_a_model_of_many_channels_saw_of_each_at_first(tmp_path, capsys) -> None:
-    with safe_open(bundled_models()[0], framework="numpy") as opened:
-        metadata, weights = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    header = json.loads(metadata["header"])
     for told, said in (((0.75, 0.25), "1, or any; at first it saw 75%, 25% of them"), (None, "1, or any")):
-        header["training"] = {"channel_shares": told}
-        save_file(weights, tmp_path / "one.safetensors", metadata=metadata | {"header": json.dumps(header)})
+        write_changed(tmp_path / "one.safetensors", training={"channel_shares": told})
         assert main(["models", str(tmp_path / "one.safetensors")]) == 0
         assert f"* **Channels**: {said}\n" in capsys.readouterr().out
 
@@ -60,10 +64,7 @@ def test_bundled_models_bring_a_card_with_data_and_terms(name: str, capsys: pyte
 
 
 def test_a_file_of_an_older_version_is_described_with_what_it_says(tmp_path, capsys) -> None:
-    with safe_open(bundled_models()[0], framework="numpy") as opened:
-        metadata, weights = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    header = json.loads(metadata["header"]) | {"provenance": {}, "training": {}, "summary": ""}
-    save_file(weights, tmp_path / "old.safetensors", metadata=metadata | {"header": json.dumps(header)})
+    write_changed(tmp_path / "old.safetensors", provenance={}, training={}, summary="")
     assert main(["models", str(tmp_path / "old.safetensors"), DEFAULT_MODEL]) == 0
     said = capsys.readouterr().out
     assert said.startswith("# old\n")

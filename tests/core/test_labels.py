@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from napari_upaint.core.labels import borders, check_samples, class_names, from_masks, painted_pixels, targets
+from napari_upaint.core.labels import (
+    as_classes,
+    borders,
+    check_samples,
+    class_names,
+    from_masks,
+    painted_pixels,
+    targets,
+)
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
@@ -170,3 +178,9 @@ def test_masks_become_paint_of_every_plane_that_holds_an_object(shape, seed, den
     painted = from_masks(masks)
     for mask, paint in zip(masks.reshape(-1, *shape[-2:]), painted.reshape(-1, *shape[-2:]), strict=True):
         np.testing.assert_array_equal(paint, mask + 1 if (mask > 0).any() else 0)
+
+
+def test_objects_are_one_class_however_large_their_ids_are():
+    annotation = np.array([0, 1, 2, 7, 2**64 - 1], np.uint64)
+    assert as_classes(annotation, "objects").tolist() == [0, 1, 2, 2, 2]
+    assert as_classes(annotation, "classes") is annotation

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_upaint.core.labels import FIRST, UNLABELLED
+from napari_upaint.core.labels import UNLABELLED, as_classes
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
 from napari_upaint.settings import Kind
@@ -68,10 +68,9 @@ def _painted(samples: Sequence[Sample], kind: Kind) -> _Paint:
         where = np.unravel_index(painted[:: 1 + len(painted) // _MOST], annotation.shape)
         gray = sample.normalization.apply(np.stack([channel[where] for channel in sample.image]))
         values.append(gray.astype(np.float64))
-        labels = annotation[where].astype(np.int64)
-        classes.append(np.minimum(labels, FIRST) if kind == "objects" else labels)
+        classes.append(as_classes(annotation[where], kind).astype(np.int64))
         squares = [along // _PIECE for along in where]
-        places.append(np.column_stack([np.full(len(labels), number), classes[-1], *squares]))
+        places.append(np.column_stack([np.full(len(classes[-1]), number), classes[-1], *squares]))
     pieces = np.unique(np.concatenate(places), axis=0, return_inverse=True)[1]
     return _Paint(np.concatenate(values, 1), np.concatenate(classes), pieces.ravel())
 

@@ -62,6 +62,11 @@ def _check_sample(sample: Sample) -> None:
         raise ImageError(f"{sample.name} has pixels that are NaN or infinite; replace them by numbers.")
 
 
+def as_classes(annotation: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return an annotation in which painted objects are one class; classes stay what they are."""
+    return np.minimum(annotation, FIRST) if kind == "objects" else annotation
+
+
 def from_masks(masks: np.ndarray) -> np.ndarray:
     """Return the annotation that finished masks stand for, as other programs and people write them.
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from napari_upaint.core.channel_shares import channel_shares
 from napari_upaint.core.labels import class_names
 from napari_upaint.core.sample import Sample
+from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine.checkpoint import replace_head, to_network
 from napari_upaint.engine.unet import UNet, build
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader
@@ -55,6 +57,21 @@ def start_network(
     if start.header.output_names != header.output_names:
         replace_head(network, start.header.output_names, header.output_names)
     return network
+
+
+def start_shares(samples: Sequence[Sample], kind: Kind, start: ModelFile | None) -> tuple[float, ...] | None:
+    """Return how much a start of other channels sees of each at first, so that the paint stands out; None: as it is."""
+    if start is None or start.header.architecture.in_channels == samples[0].image.shape[0]:
+        return None
+    return channel_shares(samples, kind)
+
+
+def tells_more(header: ModelHeader, start: ModelFile | None) -> bool:
+    """Return whether a header knows another scale than its start's, or the painted objects where that knows none."""
+    if start is None:
+        return False
+    known = start.header.usual_object != UNKNOWN or header.usual_object == UNKNOWN
+    return header.scale != start.header.scale or not known
 
 
 def known_loss(header: ModelHeader, samples: Sequence[Sample]) -> float | None:

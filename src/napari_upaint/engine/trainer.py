@@ -10,7 +10,6 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from napari_upaint.core.channel_shares import channel_shares
 from napari_upaint.core.objects import find_usual
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import UNKNOWN, Usual
@@ -28,11 +27,11 @@ from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.sampling import Sampler, validation_tiles
-from napari_upaint.engine.start import known_loss, start_header, start_network
+from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares, tells_more
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
-from napari_upaint.io.models import ModelFile, ModelHeader
+from napari_upaint.io.models import ModelFile
 from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
@@ -62,11 +61,8 @@ class Trainer:
         self.header = start_header(samples, kind, start, settings)
         self.border = self.header.border
         self.scale = settings.scale or self.header.scale
-        channels = samples[0].image.shape[0]
-        # A start of other channels is given a mixture in which the paint stands out.
-        adapts = start is not None and start.header.architecture.in_channels != channels
-        self.shares = channel_shares(samples, kind) if adapts else None
-        self.network = start_network(self.header, start, channels, self.shares).to(self.device)
+        self.shares = start_shares(samples, kind, start)
+        self.network = start_network(self.header, start, samples[0].image.shape[0], self.shares).to(self.device)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         # On the way back to the start is no place where that answered another question.
         same = start is not None and start.header.output_names == self.header.output_names
@@ -282,7 +278,7 @@ class Trainer:
             training=training,
             provenance=origin,
         )
-        knows_more = not improved and self.step > 0 and _tells_more(header, self.start)
+        knows_more = not improved and self.step > 0 and tells_more(header, self.start)
         message = what_was_kept(kept, self.start is not None, self.step, knows_more)
         model = from_network(self.average, header)
         return TrainResult(model, improved, kept.before, kept.loss, self.step, self.budget.spent, message, knows_more)
@@ -295,10 +291,3 @@ def trust(loss: float) -> float:
     strokes do not show.
     """
     return float(np.exp(-loss))
-
-
-def _tells_more(header: ModelHeader, start: ModelFile | None) -> bool:
-    if start is None:
-        return False
-    known = start.header.usual_object != UNKNOWN or header.usual_object == UNKNOWN
-    return header.scale != start.header.scale or not known
