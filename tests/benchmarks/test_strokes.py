@@ -11,7 +11,7 @@ from benchmarks.strokes.__main__ import jobs, read_lines
 from benchmarks.strokes.annotator import Brush, first_paint, more_paint, visit
 from benchmarks.strokes.contenders import FITTED, NAMES, TRAINED, WORDS, Forest, UPaint, contender
 from benchmarks.strokes.contest import Job, alone, measures
-from benchmarks.strokes.sets import MOST, SETS, find_set, read
+from benchmarks.strokes.sets import MOST, SETS, SMALLEST, find_set, read
 from skimage.draw import disk
 from skimage.io import imsave
 
@@ -49,6 +49,23 @@ def options(**changes: object) -> argparse.Namespace:
         }
         | changes
     )
+
+
+@pytest.mark.parametrize(("kind", "value"), [("components", 0), ("gaps", 1), ("classes", 1)])
+def test_read_takes_no_slip_of_the_pen_for_an_object(kind: str, value: int, tmp_path: Path) -> None:
+    one = replace(find_set("epfl6"), name="x", labels="", truth=kind)
+    labels = np.full((40, 40), value, np.uint8)
+    other = 2 if kind == "classes" else 1 - value
+    labels[5:15, 5:15] = other
+    labels[20:24, 20:25], labels[30, 2:21] = other, other  # 20 px, and 19
+    for folder in ("images", "labels"):
+        (tmp_path / "x" / folder).mkdir(parents=True)
+        imsave(tmp_path / "x" / folder / "a.png", labels, check_contrast=False)
+    _, truth = read(tmp_path, one, "a")
+    assert SMALLEST == 20 and truth[22, 22] and truth[7, 7]
+    assert not truth[30, 2:21].any()
+    if kind != "classes":
+        assert len(np.unique(truth)) == 3
 
 
 def test_no_image_is_painted_and_scored() -> None:
