@@ -23,7 +23,7 @@ def iou(labels, truth):
 def test_a_real_image(viewer, loop, settle, nuclei):
     dock = loop(nuclei.image.data, nuclei.strokes, scale=(0.5, 0.5), units=("um", "um"))
     results, planes = [], []
-    dock.working.segmenting.segmented.connect(lambda plan, target, result: planes.append(result))
+    dock.working.results.segmenting.segmented.connect(lambda plan, target, result: planes.append(result))
     dock.working.training.ended.connect(results.append)
     settle(dock, PATIENCE)
     # A value of one of torch's own types would bring torch into the window's process: two seconds without a window.

@@ -101,7 +101,7 @@ def test_labels_of_a_volume_follow_the_settings_together(viewer, trained, settle
     dock = trained()
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
-    with qtbot.waitSignal(dock.working.relabelling.relabelled, timeout=10000):
+    with qtbot.waitSignal(dock.working.results.relabelling.relabelled, timeout=10000):
         dock.sections.settings.objects.control("smallest").setValue(3000)
     settle(dock)
     labels = viewer.layers["cells labels"].data
@@ -131,7 +131,9 @@ def test_objects_of_volumes_are_measured_as_volumes(viewer, trained, settle):
 def test_a_slice_sees_its_neighbours_only(viewer, trained, settle, requests):
     dock = trained()
     images = []
-    dock.working.segmenting.segmented.connect(lambda _plan, target, result: images.append((target.index, result)))
+    dock.working.results.segmenting.segmented.connect(
+        lambda _plan, target, result: images.append((target.index, result))
+    )
     viewer.dims.set_current_step(0, 3)
     dock.sections.segment.buttons["view"].click()
     settle(dock)
@@ -320,7 +322,7 @@ def test_a_real_volume(viewer, open_dock, paint_strokes, settle, qtbot):
     assert dock.sections.message.kind == "info", dock.sections.message.text()
     assert results[0].result.model.header.architecture.ndim == 3
     planes = []
-    dock.working.segmenting.segmented.connect(lambda _plan, _target, result: planes.append(result))
+    dock.working.results.segmenting.segmented.connect(lambda _plan, _target, result: planes.append(result))
     dock.sections.segment.buttons["layer"].click()
     settle(dock, 180)
     assert isinstance(planes[-1], PlaneResult) and planes[-1].labels.shape == truth.shape

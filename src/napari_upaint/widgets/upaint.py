@@ -93,12 +93,13 @@ class UPaintDock(QWidget):
         self.table_window = TableWindow(self._viewer, self.layers, self.choosing, self.working.tables, self)
         self.sections.segment.show_button.toggled.connect(self.table_window.toggle)
         self.table_window.opened.connect(self.sections.segment.show_button.setChecked)
-        self.working.relabelling.relabelled.connect(self.table_window.follow)
-        self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, self.working.labelling, self)
+        results = self.working.results
+        results.relabelling.relabelled.connect(self.table_window.follow)
+        self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, results.labelling, self)
         self.linking.failed.connect(self.working.fail)
         self.linking.linked.connect(self.working.tables.changed)
-        self.working.relabelling.before = self.linking.before
-        self.working.relabelling.relabelled.connect(self.linking.ask)
+        results.relabelling.before = self.linking.before
+        results.relabelling.relabelled.connect(self.linking.ask)
 
     def _actions(self) -> dict[str, Callable[[], None]]:
         return {  # for the keys in `KEY_ACTIONS`

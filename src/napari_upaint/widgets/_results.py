@@ -1,0 +1,169 @@
+"""What is segmented: planes on their way into the layers, models compared on the view, labels made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import UserError
+from napari_upaint.session.run import Run
+from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._comparing import ComparePlan, Comparing
+from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._measured import MeasuredImages
+from napari_upaint.widgets._memory import results_fit
+from napari_upaint.widgets._relabelling import Relabelling
+from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._segment_section import Extent
+from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
+from napari_upaint.widgets._turns import Turns
+from napari_upaint.widgets._volumes import volumes_fit
+from napari_upaint.widgets._words import after_segmenting
+
+
+class Results(QObject):
+    """Segments what the buttons of the section *Segment* ask for, and puts what comes into layers."""
+
+    changed = Signal()  # what decides which buttons work
+    failed = Signal(str, str, str)  # sentence, details, kind of message
+
+    def __init__(
+        self,
+        layers: Layers,
+        choosing: Choosing,
+        sections: Sections,
+        bridge: JobBridge,
+        measured: MeasuredImages,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers, self._choosing, self._sections = layers, choosing, sections
+        self._quiet = False  # a segmentation that nobody asked for does not speak
+        self._turns = Turns(self)
+        self.segmenting = Segmenting(bridge, measured, self)
+        self.comparing = Comparing(layers, bridge, measured, self)
+        self.relabelling = Relabelling(layers, sections.settings, self)
+        self.relabelling.failed.connect(self._fail)
+        self.relabelling.relabelled.connect(self.changed)
+        section = sections.segment
+        section.wanted.connect(self.segment)
+        for work in (self.segmenting, self.comparing):
+            section.stop_wanted.connect(work.stop)
+            work.progress.connect(section.progress.show_fraction)
+        self.comparing.ended.connect(self._compared)
+        self.comparing.failed.connect(self._compared)
+        self.segmenting.segmented.connect(self._plane_segmented)
+        self.segmenting.ended.connect(self._segmenting_ended)
+
+    @property
+    def running(self) -> bool:
+        """Whether something is being segmented, or is still on its way into the layers."""
+        return self.segmenting.running or self.comparing.running or len(self._turns) > 0
+
+    def labelling(self) -> bool:
+        """Return whether labels of what was segmented are about to change."""
+        return self.segmenting.running or self.relabelling.busy or len(self._turns) > 0
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._turns.clear()
+        self.relabelling.close()
+        self.segmenting.abandon()
+        self.comparing.abandon()
+
+    # -- segmenting ----------------------------------------------------------------------------------------------
+
+    def segment(self, extent: Extent) -> None:
+        """Segment the plane in view, the layer, or all open layers."""
+        self._sections.message.clear()
+        self._segment(extent, quiet=False)
+
+    def show_view(self) -> None:
+        """Segment what is in view with the chosen model, without a word: another one was chosen."""
+        if self._choosing.image() is not None:
+            self._segment("view", quiet=True)
+
+    def _segment(self, extent: Extent, quiet: bool) -> None:
+        choice, s = self._sections.model.choice(), self._sections.settings
+        targets = self._targets(extent)
+        if choice.path is None or not targets or self.segmenting.running:
+            return
+        if extent != "view":
+            try:
+                results_fit(target.image for target in targets)
+                if choice.ndim == 3:
+                    volumes_fit(target.image for target in targets)
+            except UserError as error:
+                self._fail(str(error))
+                return
+        self._quiet = quiet
+        plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value(), choice.ndim)
+        self.segmenting.start(plan)
+        self._show_running(True)
+
+    def _targets(self, extent: Extent) -> tuple[Target, ...]:
+        if extent == "all":
+            return tuple(Target(self._layers.image(choice.key)) for choice in self._layers.images())
+        image = self._choosing.image()
+        if image is None:
+            return ()
+        return (Target(image, self._layers.index_in_view(image.key) if extent == "view" else None),)
+
+    def _plane_segmented(self, plan: SegmentPlan, target: Target, result: PlaneResult) -> None:
+        index = target.index
+        assert index is not None
+
+        def put(what: Callable[[], None]) -> None:
+            try:
+                what()
+            except UserError as error:  # the layer was closed meanwhile, or memory is short
+                self._no_place(plan, str(error))
+
+        self._turns.add(
+            partial(put, partial(self._layers.put_labels, target.image, index, result, plan.kind)),
+            partial(put, partial(self._layers.put_scores, target.image, index, result, plan.kind, plan.objects)),
+        )
+
+    def _no_place(self, plan: SegmentPlan, sentence: str) -> None:
+        if len(plan.targets) == 1:
+            self.segmenting.stop()
+        self._quiet = True
+        self.failed.emit(sentence, "", "warning")
+
+    def _segmenting_ended(self, summary: Segmented) -> None:
+        self._turns.add(partial(self._segmenting_over, summary))
+
+    def _segmenting_over(self, summary: Segmented) -> None:
+        self._show_running(False)
+        self.relabelling.ask()  # the settings may have changed meanwhile
+        if summary.failures or not self._quiet:
+            self._sections.message.show_message(*after_segmenting(summary))
+
+    # -- comparing -----------------------------------------------------------------------------------------------
+
+    def compare(self, runs: Sequence[Run]) -> None:
+        """Segment what is in view with the models of two runs."""
+        targets, s = self._targets("view"), self._sections.settings
+        if targets and len(runs) == 2 and not self.comparing.running:
+            self._sections.message.clear()
+            self._sections.segment.show_running(True)
+            # The older one first: then and now. A run without a model ends it at once.
+            self.comparing.start(ComparePlan((runs[1], runs[0]), targets[0], s.predict.value(), s.objects.value()))
+            self.changed.emit()
+
+    def _compared(self, words: str, details: str | None = None) -> None:
+        self._show_running(False)
+        self._sections.message.show_message(words, "info" if details is None else "error", details or "")
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def _show_running(self, running: bool) -> None:
+        self._sections.segment.show_running(running)
+        self.changed.emit()
+
+    def _fail(self, sentence: str, details: str = "") -> None:
+        self.failed.emit(sentence, details, "error")
