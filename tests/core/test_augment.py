@@ -64,6 +64,19 @@ def test_long_voxels_are_turned_in_physical_space():
     assert warp.control[0].std() < warp.control[1].std() / 2
 
 
+def test_colours_vary_less_than_their_brightness():
+    draws = [draw_gray(np.random.default_rng(seed), 3, 1.0) for seed in range(300)]
+    for part in ("gamma", "contrast", "brightness"):
+        values = np.array([getattr(one, part) for one in draws])
+        assert values.dtype == np.float32 and np.abs(values).max() <= 1
+        assert values.mean(1).std() > 3 * (values - values.mean(1, keepdims=True)).std() > 0
+
+
+def test_a_channel_alone_varies_by_the_whole_amount():
+    values = [draw_gray(np.random.default_rng(seed), 1, 0.5).gamma for seed in range(300)]
+    assert np.shape(values) == (300, 1) and 0.45 < np.max(np.abs(values)) <= 0.5
+
+
 def test_gray_values_vary_moderately_and_keep_their_order():
     image = np.linspace(-0.2, 1.5, 300, dtype=np.float32).reshape(1, 10, 30)
     for seed in range(50):

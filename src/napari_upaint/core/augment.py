@@ -10,6 +10,9 @@ import numpy as np
 from napari_upaint.core.deformation import Warp
 from napari_upaint.settings import AugmentSettings
 
+# How much of the variation of gray values all channels share: chosen by measurement, see docs/design.md.
+_TOGETHER = 0.7
+
 
 def draw_warp(
     rng: np.random.Generator,
@@ -84,14 +87,23 @@ class Gray(NamedTuple):
 
 
 def draw_gray(rng: np.random.Generator, channels: int, amount: float) -> Gray:
-    """Draw how brightness, contrast and gamma of a tile vary, each channel on its own.
+    """Draw how brightness, contrast and gamma of a tile vary: of several channels mostly alike.
+
+    What differs between channels is colour, and tells stained things apart; a light that varies changes all of them.
 
     Parameters
     ----------
     amount : float
         0 (nothing) to 1: contrast changes by up to ``exp(+-amount)``, brightness by up to half of ``amount``.
     """
-    return Gray(*(rng.uniform(-amount, amount, channels).astype(np.float32) for _ in range(3)))
+    return Gray(*(_alike(rng, channels, amount).astype(np.float32) for _ in range(3)))
+
+
+def _alike(rng: np.random.Generator, channels: int, amount: float) -> np.ndarray:
+    """Draw a number from -amount to amount for each channel."""
+    if channels == 1:
+        return rng.uniform(-amount, amount, 1)
+    return _TOGETHER * rng.uniform(-amount, amount) + (1 - _TOGETHER) * rng.uniform(-amount, amount, channels)
 
 
 def vary_gray(image: np.ndarray, gray: Gray) -> np.ndarray:
