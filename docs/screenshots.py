@@ -84,8 +84,18 @@ class Session:
         self.rest(0.5)
 
 
+def window(seconds: int) -> None:
+    """Write window.png: cells that the bundled models do not find without a training."""
+    session = Session("cells_phase")
+    session.train(seconds)
+    session.settle()
+    session.viewer.layers[session.layer("scores")].visible = False
+    session.shoot("window")
+    session.close()
+
+
 def first_steps(seconds: int) -> None:
-    """Write painted.png, training.png, window.png and weight_map.png."""
+    """Write painted.png, training.png and weight_map.png."""
     session = Session("nuclei_fluorescence")
     session.shoot("painted")
     session.train(seconds)
@@ -94,8 +104,6 @@ def first_steps(seconds: int) -> None:
     session.wait(lambda: len(plot.loss) > 5 and time.monotonic() > end)
     session.shoot("training")
     session.settle()
-    session.viewer.layers[session.layer("scores")].visible = False
-    session.shoot("window")
     session.dock.sections.weights.live.click()
     session.wait(lambda: any(layer.name.endswith("weight map") for layer in session.viewer.layers))
     session.settle()
@@ -191,7 +199,7 @@ def several(seconds: int) -> None:
     session.close()
 
 
-PICTURES = {"first_steps": first_steps, "loop": loop, "several": several}
+PICTURES = {"window": window, "first_steps": first_steps, "loop": loop, "several": several}
 
 
 def main() -> None:
