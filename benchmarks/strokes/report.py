@@ -162,9 +162,10 @@ def _conditions(lines: Sequence[Line]) -> str:
         f"{' or '.join(map(str, threads))} threads, a process of its own; starting it is not counted. Median load of "
         f"the machine before a run: {load:.1f}. AP50 = TP / (TP + FP + FN) at IoU 0.5. All have the same threshold, "
         "fill holes and leave out objects below 20 px (so does the truth, where objects are the parts of a mask); a "
-        "model that U-Paint has trained leaves out what is below a tenth of the usual painted object, and what it is less than three quarters as sure of, doubtful surroundings "
-        "included (of classes what is both); in rows of their own the forest does, too, and the network from scratch "
-        "does not. Contenders other than U-Paint have the better one of connected parts and parts cut by a watershed. "
+        "model that U-Paint has trained leaves out what is below a tenth of the usual painted object, and what it is "
+        "less than three quarters as sure of, doubtful surroundings included (of classes what is both); in rows of "
+        "their own the forest does, too, and the network from scratch does not. Contenders other than U-Paint have the "
+        "better one of connected parts and parts cut by a watershed. "
         "Convpaint with networks (VGG16, its default, and DINOv2) loads their weights from the internet at first use, "
         "APOC needs a driver for OpenCL; without these they are not in the table. None of U-Paint's networks has "
         "learnt from these sets:\n\n" + "\n".join(f"* `{one.name}`: {one.what}; {one.publisher}." for one in SETS)
