@@ -10,7 +10,7 @@ from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._training import Trained
 
-# Whose loss on held-out paint is below this gives what was painted nine tenths of the score: it has seen such objects.
+# A start whose loss on held-out paint is below this gives it nine tenths of the score: it knows such objects.
 _KNOWN = 0.1
 _NEW = "the scale of this image and the size of its objects"
 
