@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks.strokes.sets import SMALLEST
 from napari_upaint.core.labels import BACKGROUND, as_classes
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.objects import find_usual, label_scores
@@ -53,7 +54,7 @@ class UPaint:
     ) -> None:
         from napari_upaint.io.models import load_model
 
-        self.objects = ObjectSettings() if ruled else ObjectSettings(smallest=20, least_sure=0)
+        self.objects = ObjectSettings() if ruled else ObjectSettings(smallest=SMALLEST, least_sure=0)
         self.start = load_model(model) if model else None
         self.model = self.start
         self.settings = TrainSettings(seconds=max(1.0, seconds), steps=steps, **settings)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 from napari_upaint.core.objects import class_parts
-from napari_upaint.settings import Kind
+from napari_upaint.core.usual_object import UNKNOWN, smallest_object
+from napari_upaint.settings import Kind, ObjectSettings
 
 # Larger images are cut to their middle: every contender has the same, and a run takes hours and not days.
 MOST = 768
-# px: where the truth's objects are connected parts of what is drawn, smaller ones are slips of the pen (56 of the 59
-# parts of one white blood cell); what contenders find is left out below the same size.
-SMALLEST = 20
+# px: where nothing is known of objects, smaller ones are left out of what contenders find. So they are of a truth whose
+# objects are connected parts of what is drawn: slips of the pen (56 of the 59 parts of one white blood cell).
+SMALLEST = smallest_object(ObjectSettings(), UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -175,12 +175,9 @@ def _middle(shape: Sequence[int]) -> tuple[slice, ...]:
 
 
 def _truth(labels: np.ndarray, one: BenchSet) -> np.ndarray:
-    labels = labels.astype(np.int32)
     if one.truth == "instances":
-        return labels
-    if one.truth == "components":
-        labels = ndimage.label(labels != 0)[0]
-    elif one.truth == "gaps":
-        labels = ndimage.label(labels == 0)[0]
-    parts = class_parts(labels) if one.truth == "classes" else labels
-    return np.where(np.bincount(parts.ravel())[parts] < SMALLEST, 0, labels).astype(np.int32)
+        return labels.astype(np.int32)
+    drawn = {"components": labels != 0, "gaps": labels == 0, "classes": labels}[one.truth]
+    parts = class_parts(drawn)
+    kept = np.bincount(parts.ravel())[parts] >= SMALLEST
+    return np.where(kept, labels if one.truth == "classes" else parts, 0).astype(np.int32)

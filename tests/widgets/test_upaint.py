@@ -148,8 +148,8 @@ def test_a_training_that_finds_the_scale_alone_keeps_that(painted, settle):
     s.train.button.click()
     settle(painted)
     assert load_model(s.model.choice().path).header.scale == 0.5
-    assert s.message.text().startswith("Kept the network from before")
-    assert "the scale of this image" in s.message.text() and "Saved as" in s.message.text()
+    assert s.message.text().startswith("Kept the network from before, because nothing was better")
+    assert "knows the scale" in s.message.text() and "Saved as" in s.message.text()
 
 
 def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):

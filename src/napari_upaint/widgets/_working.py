@@ -34,7 +34,7 @@ class Working(QObject):
         self, layers: Layers, choosing: Choosing, sections: Sections, bridge: JobBridge, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._layers, self._choosing, self._sections, self._bridge = layers, choosing, sections, bridge
+        self._choosing, self._sections, self._bridge = choosing, sections, bridge
         self.measured = measured = MeasuredImages()
         self.training = Training(bridge, measured, self)
         self.results = Results(layers, choosing, sections, bridge, measured, self)
