@@ -41,7 +41,7 @@ class FakeTraining:
                 self.stopped = True
                 break
         step = step if self.learns else 0
-        yield TrainResult(self.model, True, 1.0, 0.5, step, 2.0, "The model got better." if step else "Nothing learnt.")
+        yield TrainResult(self.model, True, 1.0, 0.5, step, 2.0)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_ctrl_c_before_the_first_step_replaces_nothing(
     out.write_bytes(b"a good model")
     assert train(files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", out, "--model", "none") == 130
     assert out.read_bytes() == b"a good model"
-    assert capsys.readouterr().out == "Nothing learnt.\n"
+    assert capsys.readouterr().out == "Stopped before the first step; nothing was learnt.\n"
 
 
 def test_every_painted_slice_is_a_sample(files: Path, fake: FakeTraining, crops: tuple[np.ndarray, ...]) -> None:

@@ -27,7 +27,7 @@ def a_run(name="nuclei", before=math.nan):
     annotation = np.array([[0, 1, 1], [2, 3, 300]])
     sample = Sample(np.zeros((1, 2, 3)), annotation, Normalization((0.0,), (1.0,)), name="first.tif")
     request = TrainRequest((sample, sample), start=MODEL, settings=TrainSettings(seconds=12, seed=3), name=name)
-    result = TrainResult(MODEL, True, before, 0.25, 30, 11.5, "Better.")
+    result = TrainResult(MODEL, True, before, 0.25, 30, 11.5)
     return record(request, progress(30), result)
 
 

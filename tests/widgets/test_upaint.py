@@ -117,7 +117,7 @@ def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painte
     assert s.train.button.text() == "Train"
     assert s.train.plot.loss
     assert s.train.plot.validation
-    assert s.message.text().startswith("Better than before: loss on held-out paint 0.8 → 0.2")
+    assert s.message.text().startswith("Better than before: loss on held-out paint from 0.8 to 0.2")
     (saved,) = (own_home / "models").glob("*.safetensors")
     assert s.model.choice().path == saved
     assert saved.stem.startswith("cells 20")
@@ -149,7 +149,7 @@ def test_a_training_that_finds_the_scale_alone_keeps_that(painted, settle):
     settle(painted)
     assert load_model(s.model.choice().path).header.scale == 0.5
     assert s.message.text().startswith("Kept the network from before, because nothing was better")
-    assert "knows the scale" in s.message.text() and "Saved as" in s.message.text()
+    assert "now it knows the scale" in s.message.text() and "Saved as" in s.message.text()
 
 
 def test_results_lie_on_the_image_and_are_replaced(viewer, painted, settle):

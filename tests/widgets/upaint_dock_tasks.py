@@ -52,7 +52,7 @@ def train(samples, kind, start, settings, name, **_):
         summary=f"Learned {name} in {step} steps.",
     )
     model = ModelFile(header, {"bias": np.zeros(2, np.float32)})
-    yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, "Done.", settings.seed == 14)
+    yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, settings.seed == 14)
 
 
 def segment(image, normalization, model, objects, **_):

@@ -90,10 +90,7 @@ def run(args: argparse.Namespace) -> int:
             return 130
         written = save_model(_with_command(result.model, args.typed), output)
     print(result.message)
-    print(
-        f"{written}: {result.steps} steps in {result.seconds:.0f} s,"
-        f" held-out loss {result.before:.3f} -> {result.after:.3f}"
-    )
+    print(f"{written}: {result.steps} steps in {result.seconds:.0f} s")
     return 130 if interrupt.asked else 0
 
 

@@ -53,29 +53,3 @@ class Kept:
         """Keep a network that has learnt this paint by now, and so should know it at least as well."""
         if loss <= self.loss:
             self.state = copy.deepcopy(network.state_dict())
-
-
-def what_was_kept(kept: Kept, pretrained: bool, steps: int, knows_more: bool) -> str:
-    """Return in a sentence or two what was kept of a training of so many steps.
-
-    Parameters
-    ----------
-    pretrained : bool
-        Whether it began with a model.
-    knows_more : bool
-        Whether the start, where nothing was better, has learnt the scale and the size of the objects.
-    """
-    if not steps:
-        return "Stopped before the first step; nothing was learnt."
-    if not pretrained:
-        return f"Trained from scratch; loss on held-out paint {kept.loss:.3f}."
-    if kept.better:
-        return f"Better than before: loss on held-out paint {kept.before:.3f} -> {kept.loss:.3f}."
-    if knows_more:
-        return (
-            f"Kept the network as it was (loss on held-out paint {kept.before:.3f}), nothing was better; now it knows"
-            " the scale of these images and the size of their objects."
-        )
-    return (
-        f"Kept the model as it was (loss on held-out paint {kept.before:.3f}), nothing was better; paint more strokes."
-    )

@@ -20,7 +20,7 @@ from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import drawing
 from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
-from napari_upaint.engine.keeping import Kept, what_was_kept
+from napari_upaint.engine.keeping import Kept
 from napari_upaint.engine.predict import tile_scores, whole
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -279,9 +279,10 @@ class Trainer:
             provenance=origin,
         )
         knows_more = not improved and self.step > 0 and tells_more(header, self.start)
-        message = what_was_kept(kept, self.start is not None, self.step, knows_more)
         model = from_network(self.average, header)
-        return TrainResult(model, improved, kept.before, kept.loss, self.step, self.budget.spent, message, knows_more)
+        pretrained = self.start is not None
+        spent = self.budget.spent
+        return TrainResult(model, improved, kept.before, kept.loss, self.step, spent, knows_more, pretrained)
 
 
 def trust(loss: float) -> float:
