@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.resize import scaled_shape
@@ -12,7 +14,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import plane_fit as plane_fits
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, painted_regions
+from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, may_be_best, painted_regions
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
@@ -74,8 +76,9 @@ def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei,
     assert min(found, key=lambda fit: fit.disagreement).scale == wanted
 
 
-def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(network):
+def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(network, monkeypatch):
     """Which half of the image: no network knows, filters of the painted places do."""
+    monkeypatch.setattr(scales, "may_be_best", lambda *_: True)
     rng = np.random.default_rng(0)
     image = rng.normal(100, 10, (1, 160, 160))
     image[0, :, 80:] += (np.indices((160, 80)) // 2).sum(0) % 2 * 60 - 30  # a checkerboard, as bright on average
@@ -87,10 +90,13 @@ def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(n
     assert losses[1.0] < 0.2 < 0.4 < losses[0.5]  # at half the size, the checkerboard is gone
 
 
-def test_every_scale_is_judged_and_the_network_left_as_it_was(network, nuclei):
+def test_scales_that_may_be_best_are_judged_and_the_network_is_left_as_it_was(network, nuclei, monkeypatch):
     before = {name: value.clone() for name, value in network.state_dict().items()}
+    few = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
+    monkeypatch.setattr(scales, "may_be_best", lambda *_: True)
     found = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
     assert [fit.scale for fit in found] == list(SCALES)
+    assert set(few) < set(found) and best_scale(few) == best_scale(found)
     assert all(np.isfinite(fit.disagreement) and fit.disagreement > 0 for fit in found)
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
 
@@ -121,6 +127,23 @@ def test_scales_at_which_painted_objects_are_larger_than_any_that_was_learnt_are
     assert best_of((1.0, 0.03), (0.5, 0.3, 500.0)) == 0.5  # too large at any: the smallest
     learnt = replace(load_model(DEFAULT_MODEL).header, scale=1.0, provenance={"start": "generalist-fast"})
     assert best_of(*fits, start=learnt) == 1.0  # it has learnt them at this size
+
+
+@given(
+    st.lists(st.floats(0.001, 3), min_size=len(SCALES), max_size=len(SCALES)),
+    st.sampled_from([0.0, 10.0, 60.0, 150.0, 400.0]),
+    st.sampled_from([None, 0.25, 0.7, 1.0, 2.0]),
+)
+def test_scales_that_nobody_looked_at_could_not_have_been_best(disagreements, diameter, learnt):
+    start = None
+    if learnt is not None:
+        start = replace(load_model(DEFAULT_MODEL).header, scale=learnt, provenance={"start": "generalist-fast"})
+    every = [Fit(scale, one, diameter * (scale == 0.5)) for scale, one in zip(SCALES, disagreements, strict=True)]
+    found = []
+    for fit in every:
+        if may_be_best(fit.scale, found, start):
+            found.append(fit)
+    assert best_scale(found, start) == best_scale(every, start)
 
 
 @pytest.mark.parametrize("kind", ["objects", "classes"])

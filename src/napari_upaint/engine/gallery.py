@@ -46,7 +46,7 @@ def draw_tiles(
     run = Trainer(list(samples), kind, start, settings, weights, augment, device)
     if start is not None and not settings.scale:
         found = []
-        for fit in find_scale(run.network, run.samples, kind=kind, border=run.border):
+        for fit in find_scale(run.network, run.samples, kind=kind, border=run.border, start=start.header):
             found.append(fit)
             if isinstance((yield PredictProgress(0, count)), Stop):
                 return

@@ -23,7 +23,9 @@ from napari_upaint.io.models import ModelHeader
 from napari_upaint.settings import Kind
 
 Region = tuple[slice, ...]
-SCALES = (1.0, 0.7, 1.4, 0.5, 2.0, 0.35, 0.25)
+_Place = tuple[int, Region]  # number of the annotation, box
+# First the one at which painted objects are measured, last those that cost most: what is found early saves these.
+SCALES = (0.5, 1.0, 0.7, 0.35, 0.25, 1.4, 2.0)
 
 
 class _Looks(NamedTuple):
@@ -72,26 +74,41 @@ class Fit(NamedTuple):
     diameter: float = 0.0
 
 
-def find_scale(network: UNet, samples: Sequence[Sample], *, kind: Kind, border: bool) -> Iterator[Fit]:
-    """Yield how every scale suits that is tried; the network is left as it is."""
+def find_scale(
+    network: UNet, samples: Sequence[Sample], *, kind: Kind, border: bool, start: ModelHeader | None = None
+) -> Iterator[Fit]:
+    """Yield how every scale suits that could be the best one by what was found before; the network is left as it is.
+
+    `start`: see `best_scale`.
+    """
     network.eval()
-    looks = _LOOKS[samples[0].annotation.ndim]
     regions = painted_regions([sample.annotation for sample in samples])
+    found: list[Fit] = []
     for scale in SCALES:
-        shapes = [scaled_shape(samples[number].annotation[region].shape, scale) for number, region in regions]
-        # Scales are compared on the same paint, so that one region too large or too small for it rules a scale out.
-        if any(np.prod(shape) > looks.pixels or min(shape[-2:]) < 8 for shape in shapes):
-            continue
-        views = [
-            View(_scaled(samples[number], region, shape), samples[number].annotation[region])
-            for (number, region), shape in zip(regions, shapes, strict=True)
-        ]
-        if network.ndim == 3:
-            disagreement = _disagreement(network, views, border)
-            if disagreement is not None:
-                yield Fit(scale, disagreement)
-        elif found := plane_fit(network, views, kind=kind, border=border, measured=scale == _MEASURED):
-            yield Fit(scale, found[0], found[1] / scale)
+        fit = _fit(network, samples, regions, scale, kind, border) if may_be_best(scale, found, start) else None
+        if fit is not None:
+            found.append(fit)
+            yield fit
+
+
+def _fit(
+    network: UNet, samples: Sequence[Sample], regions: Sequence[_Place], scale: float, kind: Kind, border: bool
+) -> Fit | None:
+    """Return how a scale suits; None where it cannot be looked at, or where only one question is asked."""
+    shapes = [scaled_shape(samples[number].annotation[region].shape, scale) for number, region in regions]
+    most = _LOOKS[samples[0].annotation.ndim].pixels
+    # Scales are compared on the same paint, so that one region too large or too small for it rules a scale out.
+    if any(np.prod(shape) > most or min(shape[-2:]) < 8 for shape in shapes):
+        return None
+    views = [
+        View(_scaled(samples[number], region, shape), samples[number].annotation[region])
+        for (number, region), shape in zip(regions, shapes, strict=True)
+    ]
+    if network.ndim == 3:
+        disagreement = _disagreement(network, views, border)
+        return None if disagreement is None else Fit(scale, disagreement)
+    measured = plane_fit(network, views, kind=kind, border=border, measured=scale == _MEASURED)
+    return None if measured is None else Fit(scale, measured[0], measured[1] / scale)
 
 
 def _scaled(sample: Sample, region: Region, shape: tuple[int, ...]) -> np.ndarray:
@@ -140,12 +157,17 @@ def best_scale(found: Sequence[Fit], start: ModelHeader | None = None) -> float:
     return min(found, key=doubt, default=Fit(1.0, 0.0)).scale
 
 
+def may_be_best(scale: float, found: Sequence[Fit], start: ModelHeader | None = None) -> bool:
+    """Return whether a scale would be chosen if it agreed perfectly: else nobody needs to look."""
+    return best_scale([*found, Fit(scale, 0.0)], start) == scale
+
+
 def _not_too_fine(found: Sequence[Fit]) -> Sequence[Fit]:
     diameter = max((fit.diameter for fit in found), default=0.0)
     return [fit for fit in found if fit.scale * diameter <= _LARGEST] or sorted(found)[:1]
 
 
-def painted_regions(annotations: Sequence[np.ndarray]) -> list[tuple[int, Region]]:
+def painted_regions(annotations: Sequence[np.ndarray]) -> list[_Place]:
     """Choose where to look: boxes around the paint, as (number of the annotation, box).
 
     Together they hold paint of both questions, background and not, and at most about `_Looks.pixels` pixels.

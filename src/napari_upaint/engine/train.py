@@ -111,12 +111,12 @@ def _hear(run: Trainer, command: Command) -> bool:
 
 def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     """Try the scales on the paint; return whether it was stopped."""
+    assert run.start is not None
     found = []
-    for fit in find_scale(run.network, run.samples, kind=run.kind, border=run.border):
+    for fit in find_scale(run.network, run.samples, kind=run.kind, border=run.border, start=run.start.header):
         found.append(fit)
         if _hear(run, (yield run.progress("finding the scale"))):
             return True
-    assert run.start is not None
     run.scale = best_scale(found, run.start.header)
     return False
 
