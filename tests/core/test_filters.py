@@ -42,3 +42,7 @@ def test_hot_pixels_stay_finite():
 def test_channels_do_not_mix():
     image = np.random.default_rng(1).normal(0, 1, (2, 24, 26)).astype(np.float32)
     np.testing.assert_array_equal(pixel_features(image)[PER_CHANNEL:], pixel_features(image[1:]))
+
+
+def test_threads_change_nothing(image):
+    np.testing.assert_array_equal(pixel_features(image, 3), pixel_features(image))

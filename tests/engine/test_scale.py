@@ -70,7 +70,7 @@ def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei,
     network = build(Architecture(width=2, depth=2))
     monkeypatch.setattr(plane_fits, "whole", lambda _, small: seen(small, wanted, strokes))
     monkeypatch.setattr(plane_fits, "network_says", lambda _, small, scores: scores.astype(np.float16))
-    monkeypatch.setattr(plane_fits, "pixel_features", lambda small: np.zeros_like(small))
+    monkeypatch.setattr(plane_fits, "pixel_features", lambda small, _: np.zeros_like(small))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
     found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], kind="objects", border=False))
     assert min(found, key=lambda fit: fit.disagreement).scale == wanted

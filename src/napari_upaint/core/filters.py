@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from scipy import ndimage
 
@@ -15,13 +17,15 @@ _FINEST = 2.0
 _MOST = 3e4  # float16 ends at 65504; hot pixels may go beyond
 
 
-def pixel_features(image: np.ndarray) -> np.ndarray:
+def pixel_features(image: np.ndarray, threads: int = 1) -> np.ndarray:
     """Filter an image.
 
     Parameters
     ----------
     image : numpy.ndarray
         Normalised, (C, Y, X).
+    threads : int
+        That share the work.
 
     Returns
     -------
@@ -31,17 +35,26 @@ def pixel_features(image: np.ndarray) -> np.ndarray:
         `multiscale_basic_features`, which computes the same at full size.
     """
     features = np.empty((len(image), PER_CHANNEL, *image.shape[1:]), np.float16)
-    for channel, ours in zip(image, features, strict=True):
-        level, factor = np.asarray(channel, np.float32), 1
-        for index, sigma in enumerate(SIGMAS):
-            while sigma / factor > _FINEST and min(level.shape) > 2:
-                level, factor = _halved(level), factor * 2
-            smooth = ndimage.gaussian_filter(level, sigma / factor, mode="mirror")
-            described = _described(smooth) * np.array([1, sigma, sigma, sigma], np.float32)[:, None, None]
-            if factor > 1:
-                described = resize_image(described, image.shape[1:])
-            ours[4 * index : 4 * index + 4] = np.clip(described, -_MOST, _MOST)
+    with ThreadPoolExecutor(threads) as pool:
+        filling = []
+        for channel, ours in zip(image, features, strict=True):
+            level, factor = np.asarray(channel, np.float32), 1
+            for index, sigma in enumerate(SIGMAS):
+                while sigma / factor > _FINEST and min(level.shape) > 2:
+                    level, factor = _halved(level), factor * 2
+                filling.append(pool.submit(_fill, ours[4 * index : 4 * index + 4], level, factor, sigma))
+        for one in filling:
+            one.result()
     return features.reshape(-1, *image.shape[1:])
+
+
+def _fill(features: np.ndarray, level: np.ndarray, factor: int, sigma: float) -> None:
+    """Filter an image that was made smaller by a factor into features (4, Y, X) of the whole."""
+    smooth = ndimage.gaussian_filter(level, sigma / factor, mode="mirror")
+    described = _described(smooth) * np.array([1, sigma, sigma, sigma], np.float32)[:, None, None]
+    if factor > 1:
+        described = resize_image(described, features.shape[1:])
+    features[...] = np.clip(described, -_MOST, _MOST)
 
 
 def _halved(level: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from napari_upaint.core import tiling
 from napari_upaint.core.filters import pixel_features
@@ -186,7 +187,8 @@ def _parts(prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndar
         if number not in said:
             said[number] = network_says(network, image, starts[number])
         y, x = tile.keep
-        filters = pixel_features(tiling.cut(image, plan, tile))[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
+        filters = pixel_features(tiling.cut(image, plan, tile), torch.get_num_threads())
+        filters = filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
         yield _Part(number, tile.region, np.concatenate([filters, said[number][(slice(None), *tile.region)]]))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import BACKGROUND, FIRST
@@ -100,7 +101,7 @@ def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
     painted, shape = np.nonzero(annotation), image.shape[1:]
     places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
     scores = whole(network, image)
-    features = pixel_features(image), network_says(network, image, scores)
+    features = pixel_features(image, torch.get_num_threads()), network_says(network, image, scores)
     at, paint = (slice(None), *places), annotation[painted].astype(np.int64)
     evidence = Evidence(
         np.concatenate([part[at] for part in features]).T.astype(np.float32),
