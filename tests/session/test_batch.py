@@ -1,13 +1,11 @@
 """Batches: every plane once and in order, one read ahead, what is bad does not stop what is good."""
 
 import numpy as np
-import pytest
 
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import FileError
 from napari_upaint.session.batch import BatchPlan, Source, measure_source, run_batch
-from napari_upaint.session.in_process import InProcess
 from napari_upaint.session.protocol import Event
 
 STACK = np.random.default_rng(0).integers(0, 200, (2, 3, 1, 20, 30), dtype=np.uint16)
@@ -22,14 +20,9 @@ def source(stack=STACK, name="stack", reads=None):
     return Source(name, stack.shape[:-3], read)
 
 
-@pytest.fixture(params=["process", "direct"])
-def either(request):
-    return request.getfixturevalue("engine") if request.param == "process" else InProcess(tasks="upaint_fake_tasks")
-
-
-def test_every_plane_once_in_order_with_its_result(either):
+def test_every_plane_once_in_order_with_its_result(engine):
     plane = STACK[0, 0] * 2
-    events = list(run_batch(BatchPlan((source(), source(plane, "plane")), "model"), either))
+    events = list(run_batch(BatchPlan((source(), source(plane, "plane")), "model"), engine))
     assert [(one.source, one.plane) for one in events] == [(0, (i, j)) for i in range(2) for j in range(3)] + [(1, ())]
     assert [one.done for one in events] == list(range(1, 8))
     assert {one.total for one in events} == {7}
@@ -39,7 +32,7 @@ def test_every_plane_once_in_order_with_its_result(either):
         np.testing.assert_array_equal(one.result.labels, normalization.apply(STACK[one.plane])[0] > 0.5)
 
 
-def test_bad_sources_are_reported_and_the_others_done(either):
+def test_bad_sources_are_reported_and_the_others_done(engine):
     def broken(index):
         raise FileError("The file cannot be read; choose another one.")
 
@@ -53,7 +46,7 @@ def test_bad_sources_are_reported_and_the_others_done(either):
         Source("empty", (0,), broken),
         source(),
     )
-    events = list(run_batch(BatchPlan(sources, "model"), either))
+    events = list(run_batch(BatchPlan(sources, "model"), engine))
     assert [one.source for one in events] == [0, 1, *[2] * 6, 3, 4, *[5] * 6]
     assert [one.error for one in events if one.source == 0] == ["The file cannot be read; choose another one."]
     assert "constant" in events[1].error
@@ -63,18 +56,18 @@ def test_bad_sources_are_reported_and_the_others_done(either):
     assert events[-1].done == events[-1].total
 
 
-def test_a_bad_plane_is_skipped_and_a_bad_source_given_up_after_two(either):
+def test_a_bad_plane_is_skipped_and_a_bad_source_given_up_after_two(engine):
     def sometimes(index):
         if index == (2,):
             raise OSError("the disk coughed")
         return STACK[0, 0]
 
-    events = list(run_batch(BatchPlan((Source("s", (5,), sometimes, Normalization((0.0,), (9.0,))),), "m"), either))
+    events = list(run_batch(BatchPlan((Source("s", (5,), sometimes, Normalization((0.0,), (9.0,))),), "m"), engine))
     assert [bool(one.error) for one in events] == [False, False, True, False, False]
     assert "disk coughed" in events[2].error
     reads = []
     many = source(np.concatenate([STACK] * 20), reads=reads)
-    events = list(run_batch(BatchPlan((many, source()), "bad"), either))
+    events = list(run_batch(BatchPlan((many, source()), "bad"), engine))
     assert 2 <= sum(one.source == 0 for one in events) <= 4
     assert {one.source for one in events} == {0, 1}
     assert all("no such weights" in one.error for one in events)
@@ -82,10 +75,10 @@ def test_a_bad_plane_is_skipped_and_a_bad_source_given_up_after_two(either):
     assert events[-1].done == events[-1].total
 
 
-def test_one_plane_is_read_ahead_and_not_more(either):
+def test_one_plane_is_read_ahead_and_not_more(engine):
     reads = []
     given = Source("s", STACK.shape[:2], source(reads=reads).read_plane, Normalization((0.0,), (9.0,)))
-    events = run_batch(BatchPlan((given,), "model"), either)
+    events = run_batch(BatchPlan((given,), "model"), engine)
     next(events)
     assert len(reads) == 2
     next(events)
@@ -93,19 +86,19 @@ def test_one_plane_is_read_ahead_and_not_more(either):
     events.close()
 
 
-def test_stop_begins_nothing_more(either):
+def test_stop_begins_nothing_more(engine):
     seen, wanted = [], []
-    for event in run_batch(BatchPlan((source(), source()), "model"), either, stopped=lambda: bool(wanted)):
+    for event in run_batch(BatchPlan((source(), source()), "model"), engine, stopped=lambda: bool(wanted)):
         seen.append(event)
         if len(seen) == 2:
             wanted.append(True)
     assert len(seen) == 2
-    assert list(run_batch(BatchPlan((source(),), "model"), either, stopped=lambda: True)) == []
+    assert list(run_batch(BatchPlan((source(),), "model"), engine, stopped=lambda: True)) == []
 
 
-def test_progress_within_a_plane_is_passed_on(either):
+def test_progress_within_a_plane_is_passed_on(engine):
     messages = []
-    list(run_batch(BatchPlan((source(STACK[0, 0]),), "model"), either, listener=messages.append))
+    list(run_batch(BatchPlan((source(STACK[0, 0]),), "model"), engine, listener=messages.append))
     assert [type(one) for one in messages[:2]] == [Event, Event]
 
 

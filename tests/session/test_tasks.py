@@ -11,7 +11,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import tasks
 from napari_upaint.engine.progress import DeviceLine, PlaneResult, Stop, TrainProgress, TrainResult
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
-from napari_upaint.session.in_process import InProcess
+from napari_upaint.session.drive import begin, drive
 from napari_upaint.session.job import EngineProcess
 from napari_upaint.session.protocol import (
     DeviceRequest,
@@ -80,7 +80,7 @@ def test_train_segment_weights_and_device_in_the_process():
         assert isinstance(plane, PlaneResult)
         assert plane.labels.shape == truth.shape
         assert plane.labels.dtype == np.int32
-    same = InProcess().submit(SegmentRequest(image, normalization, trained.model)).wait()
+    *_, same = drive(begin(SegmentRequest(image, normalization, trained.model)), lambda: None)
     np.testing.assert_array_equal(same.labels, plane.labels)
 
 
@@ -88,4 +88,4 @@ def test_a_model_that_does_not_fit_is_a_sentence():
     pytest.importorskip("torch")
     plane = SegmentRequest(np.zeros((1, 8, 8)), Normalization((0.0,), (1.0,)), "no such model")
     with pytest.raises(Exception, match="There is no model no such model"):
-        InProcess().submit(plane).wait()
+        list(drive(begin(plane), lambda: None))

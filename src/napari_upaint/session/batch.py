@@ -14,7 +14,7 @@ from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError, UserError
 from napari_upaint.session.faults import describe
-from napari_upaint.session.job import AnyJob, Engine, Listener
+from napari_upaint.session.job import EngineProcess, Job, Listener
 from napari_upaint.session.protocol import Model, SegmentRequest
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -118,7 +118,7 @@ def measure_source(source: Source) -> Normalization:
 
 def run_batch(
     plan: BatchPlan,
-    engine: Engine,
+    engine: EngineProcess,
     *,
     stopped: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
@@ -127,8 +127,7 @@ def run_batch(
 
     Parameters
     ----------
-    engine : Engine
-        `EngineProcess` or `InProcess`.
+    engine : EngineProcess
     stopped : callable
         Asked between planes and while one is being worked on; from True on, nothing more is begun.
     listener : callable or None
@@ -157,13 +156,13 @@ def run_batch(
 class _Plane:
     source: int
     index: tuple[int, ...]
-    job: AnyJob
+    job: Job
 
 
 class _Batch:
     """What is under way of a plan."""
 
-    def __init__(self, plan: BatchPlan, engine: Engine, listener: Listener | None) -> None:
+    def __init__(self, plan: BatchPlan, engine: EngineProcess, listener: Listener | None) -> None:
         self._plan, self._engine, self._listener = plan, engine, listener
         self._ahead: deque[_Plane] = deque()
         self._failures = [0] * len(plan.sources)  # in a row
@@ -190,7 +189,7 @@ class _Batch:
             self._ahead.append(_Plane(number, index, job))
             yield from self.finish(1, stopped)
 
-    def _submit(self, source: Source, index: tuple[int, ...], normalization: Normalization) -> AnyJob:
+    def _submit(self, source: Source, index: tuple[int, ...], normalization: Normalization) -> Job:
         plan = self._plan
         image = np.ascontiguousarray(source.read_plane(index))
         request = SegmentRequest(image, normalization, plan.model, plan.settings, plan.objects, plan.device)
@@ -231,7 +230,7 @@ class _Batch:
             plane.job.cancel()
 
 
-def _wait(job: AnyJob, stopped: Callable[[], bool]) -> object:
+def _wait(job: Job, stopped: Callable[[], bool]) -> object:
     """Wait for a job; hand it a stop as soon as that is wanted."""
     told = False
     while True:

@@ -1,4 +1,4 @@
-"""Drive an engine's generator: the same in the engine process and in the command line's own process."""
+"""Drive a generator of the engine, and tell it between two steps what it is to hear."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Protocol, Self
+from typing import Self
 
 from napari_upaint.engine.progress import NewSamples, PreviewView
 from napari_upaint.errors import EngineError
@@ -17,42 +17,6 @@ from napari_upaint.session.supervisor import Supervisor
 
 Listener = Callable[[JobMessage], None]
 _log = logging.getLogger(__name__)
-
-
-class AnyJob(Protocol):
-    """What a job can do, wherever it runs; see `Job`."""
-
-    @property
-    def id(self) -> int:
-        """Number of the job."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the job ended."""
-
-    def stop(self) -> None:
-        """Ask the job to finish with what there is."""
-
-    def cancel(self) -> None:
-        """Stop the job without interest in its result."""
-
-    def send(self, message: NewSamples | PreviewView) -> None:
-        """Hand new samples, or what is in view, into a running training."""
-
-    def wait(self, timeout: float | None = None) -> Payload | None:
-        """Wait for the end and return the result."""
-
-    def __iter__(self) -> Iterator[Payload]: ...
-
-
-class Engine(Protocol):
-    """What takes requests: `EngineProcess`, or `InProcess` for the command line."""
-
-    def submit(self, request: Request, listener: Listener | None = None) -> AnyJob:
-        """Queue a request and return its job."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 class Job:

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_upaint.engine.progress import PredictProgress
 from napari_upaint.session.batch import BatchEvent, BatchPlan, Source, run_batch
-from napari_upaint.session.job import Engine
+from napari_upaint.session.job import EngineProcess
 from napari_upaint.session.protocol import Event, JobMessage
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
@@ -53,7 +53,7 @@ class Segmented:
 class _Round:
     """One press of a button, as the thread sees it."""
 
-    def __init__(self, plan: SegmentPlan, engine: Engine) -> None:
+    def __init__(self, plan: SegmentPlan, engine: EngineProcess) -> None:
         self.plan, self.engine = plan, engine
         self.stop = threading.Event()
         self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
