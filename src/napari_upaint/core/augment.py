@@ -10,7 +10,7 @@ import numpy as np
 from napari_upaint.core.deformation import Warp
 from napari_upaint.settings import AugmentSettings
 
-# How much of the variation of gray values all channels share: chosen by measurement, see docs/design.md.
+# How much of the variation of gray values all channels share: chosen by measurement, see docs/choices.md.
 _TOGETHER = 0.7
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from napari_upaint.settings import ObjectSettings
 
 # Smaller objects are left out where nothing is known; else below this share of the usual size. Both shares were chosen
-# by measurement, see docs/design.md.
+# by measurement, see docs/choices.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
 # Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
 # wants to paint an object and see it vanish.

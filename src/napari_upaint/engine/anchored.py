@@ -10,7 +10,7 @@ from torch import nn
 from napari_upaint.engine.step import Average
 
 # Of the way back, at the most, where the start knows the paint; and the loss at which it is a third of that. Chosen by
-# measurement, see docs/design.md.
+# measurement, see docs/choices.md.
 _BACK, _DOUBTFUL = 0.5, 0.4
 
 

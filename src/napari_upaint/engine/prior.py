@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Of the way to the estimate, and how far at the most; chosen by measurement, see docs/design.md: scores are no
+# Of the way to the estimate, and how far at the most; chosen by measurement, see docs/choices.md: scores are no
 # calibrated probabilities, and the estimate runs away where few pixels are sure.
 _TAKEN, _MOST = 0.5, 1.0
 _ROUNDS = 30

@@ -42,7 +42,7 @@ class Plan:
     all_paint: float = math.inf
 
 
-# Chosen by measurement, see docs/design.md.
+# Chosen by measurement, see docs/choices.md.
 FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.1, all_paint=0.5)
 FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.1, all_paint=0.5)
 # Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.

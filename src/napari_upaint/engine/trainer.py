@@ -36,7 +36,7 @@ from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 # Where the first guess is not what the start knew, the network has to be moved there: chosen by measurement, see
-# docs/design.md.
+# docs/choices.md.
 _FURTHER_HOLD = 2.0
 
 
