@@ -130,4 +130,4 @@ def test_a_folder_that_cannot_be_written_is_no_reason_not_to_train(viewer, dock,
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
     settle(dock)
-    assert "0.8 → 0.2" in dock.sections.message.text()
+    assert "from 0.8 to 0.2" in dock.sections.message.text()
