@@ -11,6 +11,7 @@ def result(improved, before, after, steps=12, **rest):
     return TrainResult(None, improved, before, after, steps, 15.2, **rest)
 
 
+LITTLE = "Trained, but there was too little paint to say how well; paint a few strokes more."
 NEW = "the scale of these images and the size of their objects"
 KNOWN = "Kept the network from before: it knows such objects (loss on held-out paint 0.05), and now"
 NOTHING = "because nothing was better (loss on held-out paint 0.3);"
@@ -24,10 +25,9 @@ NOTHING = "because nothing was better (loss on held-out paint 0.3);"
             result(True, 0.9, 0.3, pretrained=False),
             "Trained from scratch; loss on held-out paint 0.3 (lower is better).",
         ),
-        (
-            result(True, math.nan, math.nan),
-            "Trained, but there was too little paint to say how well; paint a few strokes more.",
-        ),
+        (result(True, math.nan, math.nan), LITTLE),
+        (result(True, math.inf, 0.3), LITTLE),
+        (result(True, 0.9, math.nan, pretrained=False), LITTLE),
         (result(False, 0.05, 0.05, knows_more=True), f"{KNOWN} {NEW}."),
         (
             result(False, 0.3, 0.3, knows_more=True),

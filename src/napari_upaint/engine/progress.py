@@ -81,7 +81,7 @@ class TrainResult:
         kept = f"loss on held-out paint {self.before:.3g}"
         if not self.steps:
             return "Stopped before the first step; nothing was learnt."
-        if not math.isfinite(self.after):
+        if not (math.isfinite(self.before) and math.isfinite(self.after)):
             return "Trained, but there was too little paint to say how well; paint a few strokes more."
         if not self.pretrained:
             return f"Trained from scratch; loss on held-out paint {self.after:.3g} (lower is better)."
