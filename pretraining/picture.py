@@ -13,7 +13,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.predict import segment_plane
-from napari_upaint.engine.scale import best_scale, find_scale
+from napari_upaint.engine.scale import find_scale
 from napari_upaint.io.models import ModelFile
 from napari_upaint.io.samples import open_sample
 
@@ -37,7 +37,7 @@ def _columns(name: str, model: ModelFile) -> list[np.ndarray]:
     scale, normalization = 1.0, measure(image)
     if found.strokes is not None:
         sample = Sample(image, np.asarray(found.strokes), normalization)
-        scale = best_scale(list(find_scale(to_network(model, len(image)), [sample], kind="objects", border=True)))
+        *_, scale = find_scale(to_network(model, len(image)), [sample], kind="objects", border=True)
     *_, result = segment_plane(image, normalization, replace(model, header=replace(model.header, scale=scale)))
     gray = np.clip(normalization.apply(image).mean(0), 0, 1)
     if gray.ndim == 2:

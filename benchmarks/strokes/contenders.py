@@ -82,13 +82,13 @@ class UPaint:
 
     def _find_scale(self, sample: Any, kind: Kind) -> float:
         from napari_upaint.engine.checkpoint import from_network
-        from napari_upaint.engine.scale import best_scale, find_scale
+        from napari_upaint.engine.scale import find_scale
         from napari_upaint.engine.start import start_header, start_network
 
         assert self.start is not None
         header = start_header([sample], kind, self.start, self.settings)
         network = start_network(header, self.start, sample.image.shape[0])
-        scale = best_scale(list(find_scale(network, [sample], kind=kind, border=header.border)))
+        *_, scale = find_scale(network, [sample], kind=kind, border=header.border)
         self.model = from_network(network, replace(header, scale=scale))
         return scale
 

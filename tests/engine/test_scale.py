@@ -14,7 +14,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import plane_fit as plane_fits
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, may_be_best, painted_regions
+from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, look_at_scales, may_be_best, painted_regions
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
@@ -59,7 +59,8 @@ def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei
     network.ndim = 3
     monkeypatch.setattr(scales, "whole", lambda _, small: seen(small, wanted, strokes))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
-    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], kind="objects", border=False))
+    painted = sample_of(image, painted_over(image, strokes))
+    found = list(look_at_scales(network, [painted], kind="objects", border=False))
     assert min(found, key=lambda fit: fit.disagreement).scale == wanted
 
 
@@ -72,7 +73,8 @@ def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei,
     monkeypatch.setattr(plane_fits, "network_says", lambda _, small, scores: scores.astype(np.float16))
     monkeypatch.setattr(plane_fits, "pixel_features", lambda small, _: np.zeros_like(small))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
-    found = list(find_scale(network, [sample_of(image, painted_over(image, strokes))], kind="objects", border=False))
+    painted = sample_of(image, painted_over(image, strokes))
+    found = list(look_at_scales(network, [painted], kind="objects", border=False))
     assert min(found, key=lambda fit: fit.disagreement).scale == wanted
 
 
@@ -85,16 +87,18 @@ def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(n
     annotation = np.zeros((160, 160), np.uint8)
     for y in range(10, 150, 20):
         annotation[y, 10:30], annotation[y, 120:140] = 1, 2
-    found = find_scale(network, [sample_of(image, annotation)], kind="objects", border=True)
+    found = look_at_scales(network, [sample_of(image, annotation)], kind="objects", border=True)
     losses = {fit.scale: fit.disagreement for fit in found}
     assert losses[1.0] < 0.2 < 0.4 < losses[0.5]  # at half the size, the checkerboard is gone
 
 
 def test_scales_that_may_be_best_are_judged_and_the_network_is_left_as_it_was(network, nuclei, monkeypatch):
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    few = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
+    few = list(look_at_scales(network, [sample_of(*nuclei)], kind="objects", border=True))
+    best = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
+    assert best == [best_scale(few[:count]) for count in range(1, len(few) + 1)]
     monkeypatch.setattr(scales, "may_be_best", lambda *_: True)
-    found = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
+    found = list(look_at_scales(network, [sample_of(*nuclei)], kind="objects", border=True))
     assert [fit.scale for fit in found] == list(SCALES)
     assert set(few) < set(found) and best_scale(few) == best_scale(found)
     assert all(np.isfinite(fit.disagreement) and fit.disagreement > 0 for fit in found)
@@ -157,7 +161,7 @@ def test_large_objects_are_measured_and_shown_smaller(network, kind):
     for number, (a, b) in enumerate(centres):
         annotation[a - 1 : a + 2, b - 20 : b + 20] = 2 + (number if kind == "objects" else 0)
     annotation[238:241, 20:60] = annotation[20:23, 560:600] = annotation[300:303, 440:480] = 1
-    found = list(find_scale(network, [sample_of(image[None], annotation)], kind=kind, border=True))
+    found = list(look_at_scales(network, [sample_of(image[None], annotation)], kind=kind, border=True))
     [diameter] = [fit.diameter for fit in found if fit.diameter]
     assert diameter == pytest.approx(100 * np.sqrt(np.pi), rel=0.1)
     assert best_scale(found) <= 70 / diameter
@@ -166,10 +170,10 @@ def test_large_objects_are_measured_and_shown_smaller(network, kind):
 def test_samples_without_paint_and_tiny_ones_do_no_harm(network, nuclei, monkeypatch):
     monkeypatch.setattr(scales, "SCALES", (1.0, 0.5))
     empty = sample_of(nuclei[0], np.zeros_like(nuclei[1]))
-    alone = list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True))
-    assert list(find_scale(network, [empty, sample_of(*nuclei)], kind="objects", border=True)) == alone
+    alone = list(look_at_scales(network, [sample_of(*nuclei)], kind="objects", border=True))
+    assert list(look_at_scales(network, [empty, sample_of(*nuclei)], kind="objects", border=True)) == alone
     tiny = sample_of(np.arange(9.0).reshape(1, 3, 3), np.array([[0, 1, 2]] * 3))
-    assert best_scale(list(find_scale(network, [tiny], kind="objects", border=True))) == 1.0
+    assert list(find_scale(network, [tiny], kind="objects", border=True)) == [1.0]
 
 
 def test_the_whole_painted_box_is_looked_at_where_it_is_small():

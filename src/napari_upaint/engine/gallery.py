@@ -11,7 +11,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.progress import PredictProgress, ShownTile, Stop, TilesResult
 from napari_upaint.engine.sampling import Sampler
-from napari_upaint.engine.scale import best_scale, find_scale
+from napari_upaint.engine.scale import find_scale
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
@@ -45,12 +45,10 @@ def draw_tiles(
         return
     run = Trainer(list(samples), kind, start, settings, weights, augment, device)
     if start is not None and not settings.scale:
-        found = []
-        for fit in find_scale(run.network, run.samples, kind=kind, border=run.border, start=start.header):
-            found.append(fit)
+        for scale in find_scale(run.network, run.samples, kind=kind, border=run.border, start=start.header):
+            run.scale = scale
             if isinstance((yield PredictProgress(0, count)), Stop):
                 return
-        run.scale = best_scale(found, start.header)
     border = len(run.header.classes) if run.border else None
     prepared = prepare(run.samples, kind, scale=run.scale, border=border, weights=weights, seed=settings.seed)
     sampler = Sampler(prepared, augment, tile=run.tile, halo=run.network.halo, seed=settings.seed)

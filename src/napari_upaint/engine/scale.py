@@ -76,11 +76,33 @@ class Fit(NamedTuple):
 
 def find_scale(
     network: UNet, samples: Sequence[Sample], *, kind: Kind, border: bool, start: ModelHeader | None = None
-) -> Iterator[Fit]:
-    """Yield how every scale suits that could be the best one by what was found before; the network is left as it is.
+) -> Iterator[float]:
+    """Yield the best scale so far after each that was looked at: the last one is what was found.
 
-    `start`: see `best_scale`.
+    Parameters
+    ----------
+    network : UNet
+        Is left as it is.
+    samples : sequence of Sample
+        Of which at least one is painted.
+    kind : {"objects", "classes"}
+    border : bool
+        Whether the network's last output is the border between objects.
+    start : ModelHeader or None
+        The model that is trained on, see `best_scale`.
     """
+    found: list[Fit] = []
+    for fit in look_at_scales(network, samples, kind=kind, border=border, start=start):
+        found.append(fit)
+        yield best_scale(found, start)
+    if not found:
+        yield best_scale(found, start)
+
+
+def look_at_scales(
+    network: UNet, samples: Sequence[Sample], *, kind: Kind, border: bool, start: ModelHeader | None = None
+) -> Iterator[Fit]:
+    """Yield how every scale suits that could be the best one by what was found before, see `find_scale`."""
     network.eval()
     regions = painted_regions([sample.annotation for sample in samples])
     found: list[Fit] = []

@@ -21,7 +21,7 @@ from napari_upaint.engine.progress import (
     TrainProgress,
     TrainResult,
 )
-from napari_upaint.engine.scale import best_scale, find_scale
+from napari_upaint.engine.scale import find_scale
 from napari_upaint.engine.threads import steady_threads
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import AnnotationError, ModelError
@@ -112,12 +112,12 @@ def _hear(run: Trainer, command: Command) -> bool:
 def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     """Try the scales on the paint; return whether it was stopped."""
     assert run.start is not None
-    found = []
-    for fit in find_scale(run.network, run.samples, kind=run.kind, border=run.border, start=run.start.header):
-        found.append(fit)
+    best = run.scale
+    for scale in find_scale(run.network, run.samples, kind=run.kind, border=run.border, start=run.start.header):
+        best = scale
         if _hear(run, (yield run.progress("finding the scale"))):
             return True
-    run.scale = best_scale(found, run.start.header)
+    run.scale = best
     return False
 
 
