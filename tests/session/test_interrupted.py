@@ -46,7 +46,7 @@ def test_what_was_written_is_found(tmp_path):
     assert one.asked == ASKED
     assert (one.steps, one.seconds, one.model) == (7, 12.5, path)
     assert one.remaining() == TrainSettings(seconds=47.5, seed=5)
-    assert found("others") == found(shape=(60, 81)) == found(running=path) == []
+    assert found("others") == found(shape=(60, 81)) == found(running=[path]) == []
     end_training(path)
     assert found() == []
     assert list(path.parent.iterdir()) == []

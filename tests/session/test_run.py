@@ -13,7 +13,7 @@ from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, list_models, load_model
 from napari_upaint.session.protocol import TrainRequest
-from napari_upaint.session.run import curve_of, list_runs, load_run, record, save_run
+from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, record, save_run
 from napari_upaint.settings import TrainSettings
 
 MODEL = ModelFile(ModelHeader("m", Architecture()), {"a": np.ones((2, 3), np.float32)})
@@ -85,6 +85,15 @@ def test_settings_of_another_version_are_read_as_far_as_known(tmp_path):
     del raw["settings"]["hold"]
     path.write_text(json.dumps(raw))
     assert list_runs(tmp_path)[0].settings == saved.settings
+
+
+def test_what_a_newer_version_adds_to_a_record_is_passed_over(tmp_path):
+    saved = save_run(a_run(), MODEL, tmp_path)
+    path = tmp_path / f"{saved.id}.run.json"
+    raw = json.loads(path.read_text())
+    raw["mood"], raw["curve"] = "good", [{"step": 1, "seconds": 1.0, "loss": 0.5, "validation": None, "mood": "good"}]
+    path.write_text(json.dumps(raw))
+    assert load_run(path).curve == (CurvePoint(1, 1.0, 0.5, None),)
 
 
 def test_a_model_named_elsewhere_is_not_followed(tmp_path):

@@ -2,20 +2,23 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.folders import user_models_folder
-from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, save_model
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model, save_model
 from napari_upaint.session import saved_project
+from napari_upaint.session.history import delete_run, rename_run
 from napari_upaint.session.run import Run, list_runs, save_run
 from napari_upaint.session.saved_project import (
     SavedAnnotation,
     SavedImage,
     SavedProject,
     is_project,
+    kept_in,
     read_annotation,
     read_project,
     save_project,
@@ -77,7 +80,7 @@ def test_a_failure_leaves_the_one_before(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saved_project, "_keep_runs", fail)
+    monkeypatch.setattr(saved_project, "keep_runs", fail)
     with pytest.raises(FileError, match="No space left"):
         save_project(a_project(7), tmp_path / "p")
     assert sorted(path.name for path in (tmp_path / "p" / "annotations").iterdir()) == before
@@ -122,6 +125,85 @@ def test_a_model_that_is_gone_is_said(tmp_path):
     assert "mine.safetensors is not there" in project.missing
 
 
+def test_a_model_that_is_gone_is_no_reason_not_to_save(tmp_path):
+    folder = save_project(a_project(model=tmp_path / "gone.safetensors"), tmp_path / "p")
+    project = read_project(folder)
+    assert project.model is None
+    assert "gone.safetensors is not there" in project.missing
+    assert read_annotation(project.images[0].annotations[0]).any()
+
+
+@pytest.mark.parametrize("again", ["p", "another"])
+def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
+    """An image that was not found, say of a disk that is not there today: saved as it was read, again and again."""
+    project = read_project(save_project(a_project(), tmp_path / "p"))
+    cells, stack = project.images
+    for value in (7, 8):
+        opened = replace(cells, annotations=(SavedAnnotation({}, painted(value)),))
+        folder = save_project(replace(project, images=(opened, stack)), tmp_path / again)
+        stack = kept_in(folder, stack)
+        found = read_project(folder).images
+        assert read_annotation(found[0].annotations[0]).max() == value
+        assert found[1] == stack or found[1].annotations[0].path == stack.annotations[0].path
+        np.testing.assert_array_equal(read_annotation(found[1].annotations[0]), painted(2, (3, 20, 30)))
+        assert len(list((folder / "annotations").iterdir())) == 2
+
+
+def test_one_damaged_annotation_costs_no_other(tmp_path):
+    folder = save_project(a_project(), tmp_path / "p")
+    lost = read_project(folder).images[0].annotations[0].path
+    whole = lost.read_bytes()
+    lost.write_bytes(whole[:100])
+    project = read_project(folder)
+    assert lost.name in project.images[0].annotations[0].damage
+    np.testing.assert_array_equal(read_annotation(project.images[1].annotations[0]), painted(2, (3, 20, 30)))
+    save_project(project, folder)
+    lost.write_bytes(whole)  # from a backup
+    np.testing.assert_array_equal(read_annotation(read_project(folder).images[0].annotations[0]), painted())
+
+
+def test_files_of_others_in_the_folder_of_annotations_stay(tmp_path):
+    folder = save_project(a_project(), tmp_path / "p")
+    theirs = folder / "annotations" / "of another window.npz"
+    theirs.write_bytes(b"being written")
+    save_project(a_project(5), folder)
+    assert theirs.exists()
+
+
+def test_a_saving_that_failed_is_in_nobodys_way(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(saved_project, "keep_model", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(FileError, match="No space left"):
+            save_project(a_project(), tmp_path / "p")
+    (tmp_path / "p" / ".DS_Store").touch()
+    save_project(a_project(), tmp_path / "p")
+
+
+def test_a_model_that_was_trained_again_is_copied_again(tmp_path):
+    """Files of two trainings are often equally large."""
+    mine = tmp_path / "cells.safetensors"
+    for value in (1, 2):
+        save_model(replace(MODEL, weights={"a": np.full((2, 3), value, np.float32)}), mine)
+        folder = save_project(a_project(model=mine), tmp_path / "p")
+        assert load_model(folder / "models" / mine.name).weights["a"].max() == value
+
+
+def test_another_model_of_that_name_is_not_taken_for_it(tmp_path):
+    mine = save_model(MODEL, tmp_path / "cells.safetensors")
+    folder = save_project(a_project(model=mine), tmp_path / "p")
+    save_model(replace(MODEL, weights={"a": np.zeros((2, 3), np.float32)}), user_models_folder() / mine.name)
+    assert read_project(folder).model == folder / "models" / mine.name
+
+
+def test_trainings_that_were_renamed_or_thrown_away_do_not_come_back(tmp_path):
+    renamed, thrown = a_run(), a_run()
+    save_project(a_project(), tmp_path / "p")
+    delete_run(thrown)
+    renamed = rename_run(rename_run(renamed, "better"), "best")
+    read_project(tmp_path / "p")
+    assert [run.id for run in list_runs()] == [renamed.id]
+
+
 def test_no_project(tmp_path):
     with pytest.raises(FileError, match="There is no project"):
         read_project(tmp_path)
@@ -130,6 +212,9 @@ def test_no_project(tmp_path):
         (folder / "project.json").write_text(text)
         with pytest.raises(FileError, match="cannot be read"):
             read_project(folder)
+    (folder / "project.json").write_text('{"format": "napari-upaint-project-2"}')
+    with pytest.raises(FileError, match="a newer U-Paint wrote it, update yours"):
+        read_project(folder)
 
 
 def test_names_cannot_point_elsewhere(tmp_path):
@@ -137,5 +222,5 @@ def test_names_cannot_point_elsewhere(tmp_path):
     raw = json.loads((folder / "project.json").read_text())
     raw["images"][0]["annotations"] = ["../../secret.npz"]
     (folder / "project.json").write_text(json.dumps(raw))
-    with pytest.raises(FileError):
-        read_project(folder)
+    (annotation,) = read_project(folder).images[0].annotations
+    assert annotation.path.parent == folder / "annotations"

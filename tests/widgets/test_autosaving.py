@@ -14,6 +14,8 @@ import pytest
 from napari.layers import Labels
 from upaint_painting import SHAPE, stroke
 
+from napari_upaint.io.image import Image
+from napari_upaint.io.images import write_image
 from napari_upaint.session.project import autosave, autosaved, new_autosave, restore
 from napari_upaint.widgets import _autosaving
 
@@ -99,6 +101,26 @@ def test_saved_before_a_training_and_when_the_dock_closes(viewer, dock, image, q
     layer.paint((90, 90), 3)
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: (restore(saved()[0]) == layer.data).all(), timeout=20000)
+
+
+def test_paint_of_another_file_of_that_name_is_not_offered(viewer, dock, quick, qtbot, tmp_path):
+    """Microscopes call everything "Pos0"."""
+    files = [tmp_path / folder / "Pos0.tif" for folder in ("monday", "tuesday")]
+    for number, path in enumerate(files):
+        write_image(path, Image(np.random.default_rng(number).random(SHAPE).astype(np.float32), "YX"))
+    viewer.open(str(files[0]), plugin="napari-upaint")
+    dock.sections.labels.new_button.click()
+    viewer.layers["Pos0 annotation"].paint((50, 60), 1)
+    qtbot.waitUntil(lambda: len(saved(name="Pos0")) == 1, timeout=20000)
+    offer = dock.sections.labels.offer
+    for path, offered in ((files[1], False), (files[0], True)):
+        viewer.layers.clear()
+        viewer.open(str(path), plugin="napari-upaint")
+        if offered:
+            qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+        else:
+            qtbot.wait(500)
+            assert offer.offered() is None
 
 
 def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):

@@ -127,6 +127,43 @@ def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settle
     np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
 
 
+def test_what_is_painted_on_a_missing_image_outlives_saving(viewer, dock, saved, settled, files):
+    """Somebody's disk is not there today; he goes on with the other image, and saves."""
+    viewer.layers.clear()
+    elsewhere = files[1].rename(files[1].with_suffix(".away"))
+    choose(dock, "open")
+    settled()
+    viewer.layers["cells annotation"].paint((40, 10), 7)
+    for _ in range(2):
+        choose(dock, "save")
+        settled()
+    elsewhere.rename(files[1])
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert viewer.layers["cells annotation"].data[40, 10] == 7
+    np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
+    assert [layer.name for layer in viewer.layers if "annotation" in layer.name].count("others annotation") == 1
+
+
+def test_one_damaged_file_costs_no_other_image(viewer, dock, saved, settled):
+    folder, expected = saved
+    for path in (folder / "annotations").iterdir():
+        with np.load(path) as file:
+            if '"layer": "others annotation"' in str(file["about"]):
+                damaged = path
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    words = dock.sections.message.text()
+    assert "What was painted on 'others' cannot be read now; its files stay in the project." in words
+    np.testing.assert_array_equal(viewer.layers["cells annotation"].data, expected["cells"])
+    choose(dock, "save")
+    settled()
+    assert damaged.exists()
+
+
 def test_save_again_asks_for_nothing(viewer, dock, saved, settled, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: pytest.fail("asked"))
     viewer.layers["cells annotation"].paint((40, 10), 7)

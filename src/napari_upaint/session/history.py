@@ -97,7 +97,7 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
     if not name:
         raise UserError("The name is empty; type one.")
     where = _folder(folder)
-    renamed = replace(run, name=name)
+    renamed = replace(run, name=name, former=(*run.former, run.id))
     renamed = replace(renamed, id=new_id(renamed, where))
     old_model, old_record = run.model, where / f"{run.id}{ENDING}"
     if old_model is not None:
@@ -110,7 +110,11 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
             os.utime(new_model, ns=(old_model.stat().st_atime_ns, old_model.stat().st_mtime_ns))
         renamed = replace(renamed, model=new_model)
     _rewrite(
-        old_record, where / f"{renamed.id}{ENDING}", name=name, model=renamed.model.name if renamed.model else None
+        old_record,
+        where / f"{renamed.id}{ENDING}",
+        name=name,
+        model=renamed.model.name if renamed.model else None,
+        former=renamed.former,
     )
     if old_model is not None and renamed.model is not None:
         _follow(old_model, renamed.model, where)

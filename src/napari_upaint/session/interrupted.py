@@ -13,6 +13,7 @@ import math
 import os
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -107,19 +108,19 @@ def give_up(model: Path) -> None:
 
 
 def interrupted_trainings(
-    image: str, shape: tuple[int, ...], running: Path | None = None, folder: str | Path | None = None
+    image: str, shape: tuple[int, ...], running: Collection[Path] = (), folder: str | Path | None = None
 ) -> list[Interrupted]:
     """Return the trainings on an image of this name and shape that can be continued, the newest first.
 
     Parameters
     ----------
-    running : Path or None
-        Weights of the training that runs in this window.
+    running : collection of Path
+        Weights of the trainings that run in this process.
     """
     found, replaced = [], set()
     for record in _folder(folder).glob(f"[!.]*{_ENDING}"):
         model = record.with_name(record.name.removesuffix(_ENDING) + ".safetensors")
-        if model == running:
+        if model in running:
             continue
         try:
             one, owner = _read(record, model)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -24,8 +25,10 @@ from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import file_name
 from napari_upaint.io.folders import data_folder
 
-# So many sessions of an image are kept; nobody brings back what he left alone ten times.
+# So many sessions of an image are kept however old they are, and all of the last three months: many images that have
+# nothing to do with each other are called "Pos0".
 _MOST_KEPT = 10
+_OLD = 90 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,9 @@ def autosaved(image: str, shape: Sequence[int], folder: str | Path | None = None
     found = [one for one in found if one.shape == tuple(shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     for old in found[_MOST_KEPT:]:
-        discard(old)
-    return found[:_MOST_KEPT]
+        if time.time() - old.saved > _OLD:
+            discard(old)
+    return found
 
 
 def restore(saved: Autosaved) -> np.ndarray:

@@ -59,6 +59,8 @@ class Run:
         Pixels of each label of the annotation, for kind "objects" of 1 (background) and 2 (all objects).
     model : pathlib.Path or None
         The model's file; None if the start was no worse, or the file is gone.
+    former : tuple of str
+        What `id` was before the run was renamed.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Run:
     painted: Mapping[int, int] = field(default_factory=dict)
     id: str = ""
     model: Path | None = None
+    former: tuple[str, ...] = ()
 
 
 def record(request: TrainRequest, progress: Iterable[TrainProgress], result: TrainResult) -> Run:
@@ -181,21 +184,26 @@ def load_run(path: str | Path) -> Run:
         raw["settings"] = read_settings(TrainSettings, raw["settings"])
         raw["weights"] = read_settings(WeightSettings, raw["weights"])
         raw["augment"] = read_settings(AugmentSettings, raw["augment"])
-        raw["curve"] = tuple(CurvePoint(**point) for point in raw["curve"])
-        raw["images"] = tuple(raw["images"])
+        raw["curve"] = tuple(CurvePoint(**_known(CurvePoint, point)) for point in raw["curve"])
+        raw["images"], raw["former"] = tuple(raw["images"]), tuple(raw.get("former", ()))
         raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
         # Only a name, never a path: the folder may have moved, and must not point elsewhere.
         model = path.parent / Path(raw["model"]).name if raw["model"] else None
         raw["model"] = model if model is not None and model.is_file() else None
-        return Run(**(raw | {"id": path.name.removesuffix(ENDING)}))
+        return Run(**(_known(Run, raw) | {"id": path.name.removesuffix(ENDING)}))
     except Exception as error:  # whatever somebody's editor made of it
         raise FileError(f"{path} is no record of a training ({error}); choose another file.") from error
 
 
 def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
     """Make settings of what another version may have written: unknown ones are left out, missing ones default."""
+    return kind(**_known(kind, raw))
+
+
+def _known(kind: type[Settings | Run | CurvePoint], raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries that this version knows: a newer one may have written more."""
     known = {one.name for one in fields(kind)}
-    return kind(**{name: value for name, value in raw.items() if name in known})
+    return {name: value for name, value in raw.items() if name in known}
 
 
 def new_id(run: Run, folder: Path) -> str:

@@ -1,7 +1,8 @@
 """A project in a folder of the user's choice: annotations, which images they lie on, model, settings, trainings.
 
 ``project.json`` says what belongs together. It is replaced last, in one go: whatever happens while a project is saved,
-the folder holds the one of before or the new one. Images are never copied.
+the folder holds the one of before or the new one. Images are never copied. What is painted on an image that was not
+found, or cannot be read just now, stays in the project however often it is saved.
 """
 
 from __future__ import annotations
@@ -11,34 +12,43 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_upaint.errors import FileError, ModelError
+from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.folders import user_models_folder
-from napari_upaint.io.models import bundled_models, find_model
 from napari_upaint.session.project import autosave, describe_autosave, restore
-from napari_upaint.session.run import ENDING, list_runs
+from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
 from napari_upaint.settings import Kind
 
-FORMAT = "napari-upaint-project-1"
+_FORMATS = "napari-upaint-project-"
+FORMAT = f"{_FORMATS}1"
 _FILE, _ANNOTATIONS, _MODELS = "project.json", "annotations", "models"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedAnnotation:
-    """What is painted: integers, axes (..., Y, X), and notes (JSON) such as its name and kind.
+    """What is painted.
 
-    In a project that was read, `data` is None until `read_annotation`, and `path` says where it is.
+    Attributes
+    ----------
+    notes : dict
+        JSON, such as its name and kind; empty where it cannot be read.
+    data : array or None
+        Integers, axes (..., Y, X); None: what is in the file.
+    path : pathlib.Path or None
+        Its file in a project that was read.
+    damage : str
+        Why it cannot be read; empty otherwise.
     """
 
     notes: dict[str, Any]
     data: Any = None
     path: Path | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +93,8 @@ def is_project(folder: Path) -> bool:
 def save_project(project: SavedProject, folder: str | Path) -> Path:
     """Write a project; one that is there is replaced.
 
+    Annotations without data are kept as the files that they are in.
+
     Raises
     ------
     FileError
@@ -90,11 +102,11 @@ def save_project(project: SavedProject, folder: str | Path) -> Path:
     """
     folder = Path(folder).expanduser()
     _check_free(folder)
-    written: list[str] = []
+    before, written = _annotation_files(folder), list[str]()
     try:
         images = [_write_image(image, folder / _ANNOTATIONS, written) for image in project.images]
-        model = _keep_model(project.model, folder / _MODELS)
-        _keep_runs({image.name for image in project.images}, folder / _MODELS)
+        model = keep_model(project.model, folder / _MODELS)
+        keep_runs({image.name for image in project.images}, folder / _MODELS)
         content = {
             "format": FORMAT,
             "images": images,
@@ -111,9 +123,16 @@ def save_project(project: SavedProject, folder: str | Path) -> Path:
     except FileError:
         _remove(folder / _ANNOTATIONS, written)
         raise
-    old = {path.name for path in (folder / _ANNOTATIONS).glob("*.npz")} - set(written)
-    _remove(folder / _ANNOTATIONS, old)
+    # Of the project before alone: another window may be writing into the same folder.
+    _remove(folder / _ANNOTATIONS, before - {name for image in images for name in image["annotations"]})
     return folder
+
+
+def kept_in(folder: Path, image: SavedImage) -> SavedImage:
+    """Return an image whose annotations were kept by `save_project` where they are now."""
+    places = [(one, one.path) for one in image.annotations]
+    moved = tuple(replace(one, path=folder / _ANNOTATIONS / path.name) for one, path in places if path is not None)
+    return replace(image, annotations=moved)
 
 
 def read_project(folder: str | Path) -> SavedProject:
@@ -128,7 +147,8 @@ def read_project(folder: str | Path) -> SavedProject:
     try:
         raw: dict[str, Any] = json.loads((folder / _FILE).read_text("utf-8"))
         if raw["format"] != FORMAT:
-            raise ValueError(f"format {raw['format']}")
+            newer = str(raw["format"]).startswith(_FORMATS)
+            raise ValueError("a newer U-Paint wrote it, update yours" if newer else f"format {raw['format']}")
         images = tuple(_read_image(one, folder / _ANNOTATIONS) for one in raw["images"])
         kind: Kind = "classes" if raw["kind"] == "classes" else "objects"
         chosen, named, settings = str(raw["chosen"]), str(raw["model"]), dict(raw["settings"])
@@ -136,8 +156,8 @@ def read_project(folder: str | Path) -> SavedProject:
         raise FileError(f"There is no project in {folder}; choose the folder that has {_FILE} in it.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileError(f"The project in {folder} cannot be read ({error}); choose another one.") from error
-    _take_runs(folder / _MODELS)
-    model, missing = _find_model(named, folder / _MODELS)
+    take_runs(folder / _MODELS)
+    model, missing = find_in_project(named, folder / _MODELS)
     return SavedProject(images, chosen, kind, model, settings, missing)
 
 
@@ -154,15 +174,30 @@ def read_annotation(annotation: SavedAnnotation) -> np.ndarray:
 
 
 def _check_free(folder: Path) -> None:
-    if folder.is_dir() and not is_project(folder) and any(folder.iterdir()):
+    others = (path.name for path in folder.iterdir()) if folder.is_dir() and not is_project(folder) else ()
+    # What a saving that failed left, and what file managers hide there, is in nobody's way.
+    if any(name not in (_ANNOTATIONS, _MODELS) and not name.startswith(".") for name in others):
         raise FileError(f"{folder} holds other files and no project; choose a new folder for it.")
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; choose a folder for the project.")
 
 
+def _annotation_files(folder: Path) -> set[str]:
+    """Return the names of the annotations of the project that is in a folder; none where that cannot be read."""
+    try:
+        raw = json.loads((folder / _FILE).read_text("utf-8"))
+        return {Path(str(name)).name for image in raw["images"] for name in image["annotations"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
 def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[str, Any]:
     annotations = []
     for one in image.annotations:
+        if one.data is None and one.path is not None:
+            _keep_file(one.path, folder, written)
+            annotations.append(one.path.name)
+            continue
         name = f"{secrets.token_hex(8)}.npz"
         if autosave(one.data, folder / name, one.notes):
             written.append(name)
@@ -170,71 +205,32 @@ def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[st
     return {"name": image.name, "shape": list(image.shape), "origin": image.origin, "annotations": annotations}
 
 
+def _keep_file(path: Path, folder: Path, written: list[str]) -> None:
+    """Copy an annotation's file, unless it is there; what is gone for good stops nobody from saving the rest."""
+    if (folder / path.name).exists() or not path.exists():
+        return
+    with replacing(folder / path.name) as new:
+        shutil.copyfile(path, new)
+    written.append(path.name)
+
+
 def _read_image(raw: dict[str, Any], folder: Path) -> SavedImage:
     # Only names, never paths: the folder may have moved, and must not point elsewhere.
-    paths = [folder / Path(str(name)).name for name in raw["annotations"]]
-    annotations = tuple(SavedAnnotation(describe_autosave(path).notes, path=path) for path in paths)
+    annotations = tuple(_describe(folder / Path(str(name)).name) for name in raw["annotations"])
     return SavedImage(str(raw["name"]), tuple(int(n) for n in raw["shape"]), dict(raw["origin"]), annotations)
+
+
+def _describe(path: Path) -> SavedAnnotation:
+    try:
+        return SavedAnnotation(describe_autosave(path).notes, path=path)
+    except FileError as error:  # the others can be read
+        return SavedAnnotation({}, path=path, damage=str(error))
 
 
 def _remove(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with contextlib.suppress(OSError):
             (folder / name).unlink()
-
-
-# -- models and trainings ----------------------------------------------------------------------------------------
-
-
-def _keep_model(model: Path | None, folder: Path) -> str:
-    """Copy the chosen model into the project; return what it is found by: '' from scratch."""
-    if model is None:
-        return ""
-    if model in bundled_models():
-        return model.stem
-    _copy(model, folder / model.name)
-    return model.name
-
-
-def _find_model(named: str, folder: Path) -> tuple[Path | None, str]:
-    if not named:
-        return None, ""
-    own = [user_models_folder() / Path(named).name, folder / Path(named).name]
-    there = next((path for path in own if path.is_file()), None)
-    if there is not None:
-        return there, ""
-    try:
-        return find_model(named), ""
-    except ModelError:
-        return None, f"The model {named} is not there any more."
-
-
-def _keep_runs(images: set[str], folder: Path) -> None:
-    """Copy the trainings on these images, with their models."""
-    for run in list_runs():
-        if images & set(run.images):
-            for source in (user_models_folder() / f"{run.id}{ENDING}", run.model):
-                if source is not None:
-                    _copy(source, folder / source.name)
-
-
-def _take_runs(folder: Path) -> None:
-    """Copy the trainings of a project to those of the user, unless they are there."""
-    for run in list_runs(folder):
-        record = user_models_folder() / f"{run.id}{ENDING}"
-        if not record.exists():
-            for source in (run.model, folder / f"{run.id}{ENDING}"):
-                if source is not None:
-                    _copy(source, user_models_folder() / source.name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all; one that is there already is the same: models and records never change."""
-    if target.exists() and target.stat().st_size == source.stat().st_size:
-        return
-    with replacing(target) as new:
-        shutil.copyfile(source, new)
-        shutil.copystat(source, new)  # lists of models are sorted by time
 
 
 def settings_as_notes(**groups: Any) -> dict[str, dict[str, Any]]:

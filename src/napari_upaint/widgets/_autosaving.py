@@ -31,6 +31,7 @@ class Painted:
     annotation: AnnotationSource
     path: Path
     kind: Kind
+    image: str  # its file, where napari knows it
 
 
 class Autosaving(QObject):
@@ -80,7 +81,8 @@ class Autosaving(QObject):
         if annotation.key not in self._paths:
             name = image.name if image is not None else annotation.name
             self._paths[annotation.key] = new_autosave(name, annotation.shape)
-        self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], self._choosing.kind())
+        file = self._layers.files.origin(image.key).path if image is not None else ""
+        self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], self._choosing.kind(), file)
         if not self._timer.isActive():
             self._timer.start(round(1000 * max(_SOON, self._last + _BETWEEN - time.monotonic())))
 
@@ -101,7 +103,8 @@ class Autosaving(QObject):
         with self._one_at_a_time:  # or the older of two savings could end last
             for one in painted:
                 replaced = self._replaced.get(one.path)
-                notes = {"kind": one.kind, "layer": one.annotation.name, "regions": as_notes(one.annotation.regions)}
+                regions = as_notes(one.annotation.regions)
+                notes = {"kind": one.kind, "layer": one.annotation.name, "image": one.image, "regions": regions}
                 saved = autosave(one.annotation.data, one.path, notes)
                 if saved and replaced is not None:
                     discard(replaced)
@@ -131,7 +134,7 @@ class Autosaving(QObject):
         if asked is None:
             self._looking.forget()
         else:
-            self._looking.start(autosaved, *asked)
+            self._again()
 
     def _found(self, found: list[Autosaved]) -> None:
         own = {*self._paths.values()} - self._closed | {one.path for one in self._replaced.values()}
@@ -169,8 +172,18 @@ class Autosaving(QObject):
 
     def _again(self) -> None:
         """Offer what was painted before that, if anything; a question that stays does not flicker."""
-        if self._asked is not None:
-            self._looking.start(autosaved, *self._asked)
+        image = self._choosing.image()
+        if image is not None and self._asked is not None:
+            self._looking.start(_of_image, *self._asked, self._layers.files.origin(image.key).path)
+
+
+def _of_image(name: str, shape: tuple[int, ...], file: str) -> list[Autosaved]:
+    """Return what was saved of an image; what was painted on another file of its name belongs there."""
+
+    def elsewhere(other: str) -> bool:
+        return bool(file and other) and other != file and Path(other).exists()
+
+    return [one for one in autosaved(name, shape) if not elsewhere(str(one.notes.get("image", "")))]
 
 
 def _read(saved: Autosaved) -> tuple[Autosaved, np.ndarray]:

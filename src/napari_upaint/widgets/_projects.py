@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import shutil
 from collections.abc import Hashable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.regions import as_notes, from_notes
-from napari_upaint.errors import UserError
-from napari_upaint.session.project import new_autosave
+from napari_upaint.errors import FileError, UserError
+from napari_upaint.session.project import autosaved, new_autosave
 from napari_upaint.session.run import read_settings
 from napari_upaint.session.saved_project import (
     SavedAnnotation,
     SavedImage,
     SavedProject,
+    kept_in,
     read_annotation,
     read_project,
     save_project,
@@ -62,7 +64,8 @@ class Projects(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._sections, self._row = layers, choosing, sections, sections.project
-        self._missing: list[SavedImage] = []
+        # Of the open project: images that were not found, and what could not be read. Saved again as they are.
+        self._kept: list[SavedImage] = []
         self._turns = Turns(self)
         self._saving, self._reading, self._leaving = Work(self), Work(self), Work(self)
         self._saving.done.connect(self._saved)
@@ -98,6 +101,7 @@ class Projects(QObject):
             self._saving.start(save_project, self._project(), folder)
 
     def _saved(self, folder: Path) -> None:
+        self._kept = [kept_in(folder, image) for image in self._kept]
         self._row.show_folder(folder)
         self.said.emit(f"Saved the project to {folder}.")
 
@@ -119,6 +123,7 @@ class Projects(QObject):
             origin = asdict(self._layers.files.origin(choice.key))
             shape = self._layers.image(choice.key).shape
             images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
+        images = _with_kept(images, self._kept)
         forms = {name: getattr(s.settings, name) for name in _GROUPS}
         seconds = {"seconds": float(s.train.seconds.value())}
         settings = settings_as_notes(
@@ -135,7 +140,7 @@ class Projects(QObject):
 
     def _read(self, read: tuple[Path, SavedProject, Painted]) -> None:
         folder, project, painted = read
-        self._missing = []
+        self._kept = []
         self._turns.add(
             *(partial(self._bring, image, painted) for image in project.images), partial(self._finish, folder, project)
         )
@@ -146,10 +151,14 @@ class Projects(QObject):
         if key is None:
             key = self._open(image)
         if key is None:
-            self._missing.append(image)
+            self._kept.append(image)
             return
+        damaged = tuple(one for one in image.annotations if one.damage)
+        if damaged:
+            self._kept.append(replace(image, annotations=damaged))
         for one in image.annotations:
-            assert one.path is not None
+            if one.path is None or one.damage:
+                continue
             kind: Kind = "classes" if one.notes.get("kind") == "classes" else "objects"
             made = self._layers.new_annotation(key, kind, painted[one.path])
             self._layers.files.rename(made, str(one.notes.get("layer") or f"{image.name} annotation"))
@@ -189,15 +198,38 @@ class Projects(QObject):
             s.model.choose(project.model)
         self._row.show_folder(folder)
         self.opened.emit()
-        self._leaving.start(_leave_to_be_offered, tuple(self._missing))
-        missing = [image.name for image in self._missing]
-        self.said.emit(_words(folder, len(project.images) - len(missing), missing, project.missing))
+        missing = tuple(image for image in self._kept if self._find(image) is None)
+        self._leaving.start(_leave_to_be_offered, missing)
+        self.said.emit(_words(folder, project, [image.name for image in missing]))
 
 
 def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
-    project = read_project(folder)
-    painted = {one.path: read_annotation(one) for image in project.images for one in image.annotations if one.path}
-    return folder, project, painted
+    project, painted, images = read_project(folder), Painted(), []
+    for image in project.images:
+        annotations = []
+        for one in image.annotations:
+            try:
+                if one.path is not None and not one.damage:
+                    painted[one.path] = read_annotation(one)
+                annotations.append(one)
+            except FileError as error:
+                annotations.append(replace(one, damage=str(error)))
+        images.append(replace(image, annotations=tuple(annotations)))
+    return folder, replace(project, images=tuple(images)), painted
+
+
+def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedImage]:
+    """Add what the open project holds and the viewer does not; an image that was painted on anew has its paint."""
+    result = list(images)
+    for one in kept:
+        at = next((i for i, other in enumerate(result) if (other.name, other.shape) == (one.name, one.shape)), None)
+        if at is None:
+            result.append(one)
+        else:
+            there = result[at].annotations
+            still = tuple(old for old in one.annotations if old.damage or len(there) < len(one.annotations))
+            result[at] = replace(result[at], annotations=(*there, *still))
+    return result
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
@@ -205,9 +237,16 @@ def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
     for image in images:
         for one in image.annotations:
             with contextlib.suppress(OSError):
+                known = autosaved(image.name, image.shape)
+                if (
+                    one.path is None
+                    or one.damage
+                    or any(filecmp.cmp(one.path, old.path, shallow=False) for old in known)
+                ):
+                    continue  # it was opened before
                 target = new_autosave(image.name, image.shape)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(str(one.path), target)
+                shutil.copyfile(one.path, target)
 
 
 def _settings(declared: type[Any], raw: Any) -> Any:
@@ -217,10 +256,15 @@ def _settings(declared: type[Any], raw: Any) -> Any:
         return declared()
 
 
-def _words(folder: Path, found: int, missing: list[str], model: str) -> str:
+def _words(folder: Path, project: SavedProject, missing: list[str]) -> str:
+    found = len(project.images) - len(missing)
     images = "1 image" if found == 1 else f"{found} images"
     words = f"Opened the project {folder.name}: {images}."
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
         words += f" Not found: {names}; open them yourself, and what was painted on them is offered."
-    return f"{words} {model}".strip()
+    damaged = [image.name for image in project.images if any(one.damage for one in image.annotations)]
+    if damaged:
+        names = ", ".join(f"'{name}'" for name in damaged)
+        words += f" What was painted on {names} cannot be read now; its files stay in the project."
+    return f"{words} {project.missing}".strip()

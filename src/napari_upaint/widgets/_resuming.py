@@ -55,7 +55,7 @@ class Resuming(QObject):
     def look(self, *_: object) -> None:
         """Look for interrupted trainings on the chosen image."""
         if self._asked is not None:
-            self._looking.start(interrupted_trainings, *self._asked, self._training.checkpoint)
+            self._looking.start(interrupted_trainings, *self._asked, Training.checkpoints())
 
     def _found(self, found: list[Interrupted]) -> None:
         self._offer.show_offer(found[0] if found and not self._training.running else None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
+from weakref import WeakSet
 
 from qtpy.QtCore import QObject, Signal
 
@@ -73,8 +75,11 @@ class Training(QObject):
     previewed = Signal(object)  # PreviewResult
     samples_heard = Signal(object)  # SamplesHeard
 
+    _all: ClassVar[WeakSet[Training]] = WeakSet()  # a program may show several viewers, each with a dock
+
     def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._all.add(self)
         self._bridge, self._measured = bridge, measured
         self._plan: TrainPlan | None = None
         self.checkpoint: Path | None = None  # where the running training writes its weights now and then
@@ -93,6 +98,11 @@ class Training(QObject):
     def running(self) -> bool:
         """Whether a training is under way."""
         return self._plan is not None
+
+    @classmethod
+    def checkpoints(cls) -> tuple[Path, ...]:
+        """Return where the trainings that run in this process write their weights."""
+        return tuple(one.checkpoint for one in cls._all if one.checkpoint is not None)
 
     @property
     def plan(self) -> TrainPlan | None:
