@@ -10,6 +10,7 @@ import pytest
 
 from napari_upaint.io.models import load_model
 from napari_upaint.session.drive import TASKS
+from napari_upaint.session.interrupted import interrupted_trainings
 from napari_upaint.session.run import list_runs
 from napari_upaint.widgets import _training
 
@@ -65,6 +66,9 @@ def test_kill_9_of_the_engine_costs_seconds(viewer, open_dock, open_and_paint, q
     offer = dock.sections.train.offer
     path = trained_a_while(dock, qtbot)
     assert offer.words() == ""
+    image = "cells", viewer.layers["cells"].data.shape
+    assert [one.model for one in interrupted_trainings(*image)] == [path]
+    assert not interrupted_trainings(*image, _training.Training.checkpoints())  # what a second viewer asks
     os.kill(dock.bridge.pid, signal.SIGKILL)
     settle(dock, 30)
     qtbot.waitUntil(lambda: offer.words().startswith("A training was interrupted on"), timeout=20000)
