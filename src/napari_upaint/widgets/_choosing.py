@@ -10,6 +10,7 @@ from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._labels_section import next_label
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._ownership import Ownership
 from napari_upaint.widgets._painted_count import PaintedCount
 from napari_upaint.widgets._reasons import Situation
 from napari_upaint.widgets._sections import Sections
@@ -31,15 +32,17 @@ class Choosing(QObject):
         self._pixels: Mapping[int, int] = {}
         self._counted = False
         self._uncounted: set[int] = set()  # labels that were painted with since the last count
-        self._pairs: dict[Hashable, Hashable] = {}  # the labels last chosen with each image
+        self.ownership = Ownership(layers)
         self._count = PaintedCount(self.annotation, self)
         self._count.counted.connect(self._painted)
         self._count.failed.connect(self.failed)
         layers.changed.connect(self._list_layers)
         layers.edited.connect(self._edited)
+        layers.brushed.connect(self._brushed)
         layers.label_taken.connect(self._show_painted)
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
+        sections.labels.picked.connect(self._picked)
         sections.labels.new_wanted.connect(self.new_labels)
         sections.labels.background_wanted.connect(self.take_background)
         sections.labels.next_wanted.connect(self.take_next)
@@ -65,18 +68,6 @@ class Choosing(QObject):
             return None
         return self._layers.annotation(key, image)
 
-    def image_of(self, annotation: Hashable) -> Hashable | None:
-        """Return the image that labels lie on: called like it, or chosen with it, or at least of the same shape."""
-        labels = self._layers.annotation(annotation)
-        fitting = [one for one in self._layers.images() if self._layers.image(one.key).shape == labels.shape]
-        named = sorted((one for one in fitting if labels.name.startswith(one.name)), key=lambda one: -len(one.name))
-        paired = [one for one in fitting if self._pairs.get(one.key) == annotation]
-        return next((one.key for one in (*named, *paired, *fitting)), None)
-
-    def pair(self, image: Hashable, annotation: Hashable) -> None:
-        """Choose these labels whenever this image is chosen."""
-        self._pairs[image] = annotation
-
     def kind(self) -> Kind:
         """Return whether objects or classes are painted."""
         return self._sections.labels.kind()
@@ -89,6 +80,7 @@ class Choosing(QObject):
             image=image is not None,
             annotation=annotation is not None,
             fits=fits,
+            painted_on=self.ownership.stranger(image.key, annotation.key) if image and annotation and fits else "",
             pixels=self._pixels,
             counted=self._counted,
             kind=self.kind(),
@@ -131,29 +123,40 @@ class Choosing(QObject):
         self._sections.image.combo.set_choices(self._layers.images())
         self._sections.labels.combo.set_choices(self._layers.annotations())
         self._layers.watch(self._sections.labels.combo.key())  # also when the dock comes back after it was closed
+        image, labels = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        if image is not None and labels is not None and self.ownership.stranger(image, labels):
+            self._choose_annotation_of(image)  # the one before was closed
+        self._show_facts()
         self.changed.emit()
 
     def _image_chosen(self, key: Hashable | None) -> None:
-        self._sections.image.show_facts(self.image())
-        self._sections.weights.show_image(self.image())
+        self._show_facts()
         if key is not None:
             self._choose_annotation_of(key)
         self.changed.emit()
 
+    def _show_facts(self) -> None:
+        image = self.image()
+        self._sections.image.show_facts(image)
+        self._sections.weights.show_image(image)
+
     def _choose_annotation_of(self, image: Hashable) -> None:
         """Choose the labels that go with an image: two images of one size must not share theirs by accident."""
-        fitting = self._layers.fitting_annotations(image)
-        before = self._pairs.get(image)
-        if before in fitting:
-            self._sections.labels.combo.set_key(before)
-        elif fitting:
-            self._sections.labels.combo.set_key(fitting[0])
+        for labels in self.ownership.of(image)[:1]:
+            self._sections.labels.combo.set_key(labels)
+
+    def _picked(self, key: Hashable | None) -> None:
+        """Take labels that the user picked for this image, also those of another one."""
+        image = self._sections.image.combo.key()
+        if image is not None and key is not None:
+            self.ownership.choose(image, key)
+            self.changed.emit()
 
     def _annotation_chosen(self, key: Hashable | None) -> None:
         self._layers.watch(key)
         image = self._sections.image.combo.key()
-        if image is not None and key is not None:
-            self._pairs[image] = key
+        if image is not None and key is not None and not self.ownership.stranger(image, key):
+            self.ownership.choose(image, key)
         self._counted, self._pixels, self._uncounted = False, {}, set()
         self._count.ask()
         self._show_painted()
@@ -163,6 +166,20 @@ class Choosing(QObject):
         if key is not None:
             self._uncounted.add(self._layers.selected_label(key))
         self._count.ask()
+
+    def _brushed(self, labels: Hashable) -> None:
+        """Go with the brush: what is painted is saved and learnt, whichever labels were chosen here."""
+        image, chosen = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        here = image is not None and self.ownership.may_be_on(image, labels)
+        if labels == chosen and here:
+            return
+        home = image if here else self.ownership.image_of(labels)
+        if home is None:  # it fits no image
+            return
+        self._sections.image.combo.set_key(home)
+        self._sections.labels.combo.set_key(labels)
+        if labels != chosen:
+            self._layers.edited.emit()  # this stroke; the next ones are listened to
 
     def _painted(self, pixels: Mapping[int, int]) -> None:
         self._pixels, self._counted, self._uncounted = pixels, True, set()

@@ -38,6 +38,7 @@ class LabelsSection(QWidget):
     """Labels layer, *New labels*, objects or classes, *From masks*, brush buttons, painted pixels."""
 
     chosen = Signal(object)  # key of the labels layer, or None
+    picked = Signal(object)  # the same, by the user's hand
     new_wanted = Signal()
     masks_wanted = Signal()
     background_wanted = Signal()
@@ -49,6 +50,7 @@ class LabelsSection(QWidget):
         self.combo = LayerCombo("none yet")
         self.combo.setAccessibleName("Labels layer that is painted on")
         self.combo.keyChanged.connect(self.chosen)
+        self.combo.activated.connect(lambda _: self.picked.emit(self.combo.key()))
         self.new_button = QPushButton("New labels")
         self.new_button.clicked.connect(self.new_wanted)
         self.masks_button = QPushButton("From masks")

@@ -30,7 +30,7 @@ from napari_upaint.widgets._weight_layers import WeightLayers
 
 __all__ = ["Choice", "Layers", "SegmentedPlane"]
 
-_EDITS = ("paint", "set_data", "data")
+_EDITS = ("paint", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Layers(QObject):
 
     changed = Signal()  # other layers or other names
     edited = Signal()  # the watched annotation was painted on
+    brushed = Signal(object)  # the key of any labels that were painted on by hand
     label_taken = Signal()  # its brush has another label
     moved = Signal()  # another slice is in view
     panned = Signal()  # another part of it, or as another kind of view
@@ -56,6 +57,7 @@ class Layers(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._watched: Layer | None = None
+        self._steps = (0, 0)  # of the watched annotation, that can be undone and done again
         self._connected: list[tuple[Any, Callable[..., None]]] = []
         self._named: set[Hashable] = set()
         results = ResultLayers(viewer)
@@ -102,6 +104,11 @@ class Layers(QObject):
             if layer.unique_id not in self._named:
                 self._named.add(layer.unique_id)
                 self._connect(layer.events.name, self._renamed)
+                if isinstance(layer, Labels):
+                    self._connect(layer.events.paint, self._brush)
+                elif isinstance(layer, Image):
+                    for event in (layer.events.data, layer.events.scale, layer.events.units):
+                        self._connect(event, self._renamed)
         self.changed.emit()
 
     def _renamed(self, *_: Any) -> None:
@@ -134,11 +141,11 @@ class Layers(QObject):
         """List the labels layers that can be painted on, without results of this program."""
         return [Choice(layer.unique_id, layer.name) for layer in self._of(Labels)]
 
-    def fitting_annotations(self, image: Hashable) -> list[Hashable]:
-        """List the labels layers of the image's shape, those that are called after it first."""
-        source = self.image(image)
-        fitting = [layer for layer in reversed(self._of(Labels)) if level_0(layer).shape == source.shape]
-        return [layer.unique_id for layer in sorted(fitting, key=lambda one: not one.name.startswith(source.name))]
+    def fitting_annotations(self, image: Hashable) -> list[Choice]:
+        """List the labels layers of the image's shape, the newest first."""
+        shape = self.image(image).shape
+        fitting = [layer for layer in reversed(self._of(Labels)) if level_0(layer).shape == shape]
+        return [Choice(layer.unique_id, layer.name) for layer in fitting]
 
     def active(self) -> Hashable | None:
         """Return the key of the layer that is selected in napari's list."""
@@ -206,15 +213,33 @@ class Layers(QObject):
         if self._watched is not None:
             for name in _EDITS:
                 getattr(self._watched.events, name).disconnect(self._edit)
+            self._watched.events.set_data.disconnect(self._refreshed)
             self._watched.events.selected_label.disconnect(self._take_label)
         self._watched = self._find(key) if key is not None else None
         if self._watched is not None:
             for name in _EDITS:
                 getattr(self._watched.events, name).connect(self._edit)
+            self._watched.events.set_data.connect(self._refreshed)
+            self._steps = _steps(self._watched)
             self._watched.events.selected_label.connect(self._take_label)
 
     def _edit(self, *_: Any) -> None:
+        self._steps = _steps(self._watched)
         self.edited.emit()
+
+    def _refreshed(self, *_: Any) -> None:
+        """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
+        if _steps(self._watched) != self._steps:
+            self._edit()
+
+    def _brush(self, event: Any) -> None:
+        if MARK not in event.source.metadata:
+            self.brushed.emit(event.source.unique_id)
 
     def _take_label(self, *_: Any) -> None:
         self.label_taken.emit()
+
+
+def _steps(labels: Layer | None) -> tuple[int, int]:
+    """Return how much can be undone and done again: napari has no event for that."""
+    return len(getattr(labels, "_undo_history", ())), len(getattr(labels, "_redo_history", ()))

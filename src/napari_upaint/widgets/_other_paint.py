@@ -10,7 +10,6 @@ from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._gathering import PaintedImage
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._new_layers import annotation_name
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, count_painted
 from napari_upaint.widgets._volumes import misfit
@@ -31,8 +30,8 @@ class OtherPaint(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
+        self._ownership = choosing.ownership
         self._box = sections.train.others
-        self._painted_on: dict[Hashable, Hashable] = {}  # labels -> the image that was chosen while they were painted
         self._known: dict[Hashable, Labels] = {}
         self._looking = AfterPause(_PAUSE, self._job, self)
         self._looking.done.connect(self._looked)
@@ -86,11 +85,10 @@ class OtherPaint(QObject):
     def _others(self) -> Iterator[PaintedImage]:
         """Yield the other images that have labels of their own."""
         image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
-        taken = {image}
-        names = {annotation_name(one.name): one.key for one in self._layers.images()}
+        taken = {None, image}
         for labels in reversed(self._layers.annotations()):  # the newest first
-            painted = self._painted_on.get(labels.key, names.get(labels.name))
-            if labels.key == annotation or painted in taken or painted not in names.values():
+            painted = self._ownership.painted_on(labels)
+            if painted in taken or (labels.key == annotation and not self._ownership.stranger(image, annotation)):
                 continue
             one = PaintedImage(self._layers.image(painted), self._layers.annotation(labels.key, painted))
             if one.image.shape == one.annotation.shape:
@@ -99,16 +97,16 @@ class OtherPaint(QObject):
 
     def _edited(self) -> None:
         image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
-        if annotation is not None and image is not None:
-            self._painted_on[annotation] = image
+        if annotation is not None and image is not None and not self._ownership.stranger(image, annotation):
+            self._ownership.paint(image, annotation)
 
     def _taken(self, layer: Hashable) -> None:
-        """Go with who takes the labels of another image to paint on them."""
-        for one in self._others():
-            if one.annotation.key == layer:
-                self._sections.image.combo.set_key(one.image.key)
-                self._sections.labels.combo.set_key(layer)
-                return
+        """Go with who takes other labels to paint on them; a segmentation may be looked at only."""
+        taken = next((one for one in self._layers.annotations() if one.key == layer), None)
+        image = self._ownership.painted_on(taken) if taken is not None else None
+        if image is not None:
+            self._sections.image.combo.set_key(image)
+            self._sections.labels.combo.set_key(layer)
 
     def _follow(self, *_: object) -> None:
         self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left

@@ -110,7 +110,7 @@ class Projects(QObject):
         s, image = self._sections, self._choosing.image()
         of: dict[Hashable, list[SavedAnnotation]] = {}
         for choice in self._layers.annotations():
-            owner = self._choosing.image_of(choice.key)
+            owner = self._choosing.ownership.image_of(choice.key)
             if owner is not None:
                 notes = {
                     "layer": choice.name,
@@ -163,7 +163,7 @@ class Projects(QObject):
             made = self._layers.new_annotation(key, kind, painted[one.path])
             self._layers.files.rename(made, str(one.notes.get("layer") or f"{image.name} annotation"))
             self._layers.regions.put(key, from_notes(one.notes.get("regions")))
-            self._choosing.pair(key, made)
+            self._choosing.ownership.choose(key, made)
 
     def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
         """Return the open layer of an image, by name and shape."""

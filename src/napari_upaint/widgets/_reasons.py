@@ -15,6 +15,7 @@ class Situation:
     image: bool = False
     annotation: bool = False
     fits: bool = True
+    painted_on: str = ""  # another image that the labels lie on
     pixels: Mapping[int, int] = field(default_factory=dict)
     others: frozenset[int] = frozenset()  # labels on other images that are learnt, too
     counted: bool = True
@@ -57,7 +58,7 @@ def why_not_paint(situation: Situation) -> str:
 
 def why_not_weigh(situation: Situation) -> str:
     """Return why there is no weight map to show."""
-    if situation.image and situation.annotation and situation.fits:
+    if situation.image and situation.annotation and situation.fits and not situation.painted_on:
         return ""  # it follows from the first stroke on
     return _why_not_learn(situation)
 
@@ -90,13 +91,20 @@ def why_not_save_table(situation: Situation) -> str:
     return why_not_measure(situation) or ("" if situation.measured else "Press 'Measure' first.")
 
 
+def _why_not_fitting(situation: Situation) -> str:
+    if not situation.fits:
+        return "The labels have another shape than the image; press 'New labels'."
+    other = situation.painted_on
+    return f"These labels were painted on {other}; press 'New labels', or pick them in the list if both show the same."
+
+
 def _why_not_learn(situation: Situation) -> str:
     if not situation.image:
         return "Open an image first."
     if not situation.annotation:
         return "Press 'New labels' and paint first."
-    if not situation.fits:
-        return "The labels have another shape than the image; press 'New labels'."
+    if not situation.fits or situation.painted_on:
+        return _why_not_fitting(situation)
     if not situation.counted:
         return ""
     if not situation.pixels:

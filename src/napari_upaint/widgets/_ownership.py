@@ -1,0 +1,87 @@
+"""Which labels lie on which image: told by who painted or chose them, and by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from napari_upaint.widgets._layers import Choice, Layers
+from napari_upaint.widgets._new_layers import annotation_name
+
+
+class Ownership:
+    """Remembers what was painted and chosen, and guesses the rest.
+
+    Fields of view have the same size as often as not: that labels would fit says little.
+    """
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self._chosen: dict[Hashable, Hashable] = {}  # image -> the labels last chosen with it
+        self._painted: dict[Hashable, Hashable] = {}  # labels -> the image that they were painted on
+
+    def choose(self, image: Hashable, labels: Hashable) -> None:
+        """Note that these labels go with this image, whoever else has them."""
+        self._chosen[image] = labels
+
+    def paint(self, image: Hashable, labels: Hashable) -> None:
+        """Note that labels were painted while an image was chosen; they stay with the first."""
+        open_now = {one.key for one in self._layers.images()}
+        if self._painted.get(labels) not in open_now:
+            self._painted[labels] = image
+
+    def painted_on(self, labels: Choice) -> Hashable | None:
+        """Return the open image that labels were painted on in this window, or that *New labels* made them for."""
+        images = self._layers.images()
+        named = (one.key for one in images if is_annotation_of(labels.name, one.name))
+        known = self._painted.get(labels.key)
+        return known if known in {one.key for one in images} else next(named, None)
+
+    def image_of(self, labels: Hashable) -> Hashable | None:
+        """Return the image that labels lie on: known or called so, or chosen with it, or at least of the same shape."""
+        source = self._layers.annotation(labels)
+        fitting = [one for one in self._layers.images() if self._layers.image(one.key).shape == source.shape]
+        chosen = (one.key for one in fitting if self._chosen.get(one.key) == labels)
+        own = self._own(Choice(labels, source.name))
+        return next((key for key in (own, *chosen, *(one.key for one in fitting)) if key is not None), None)
+
+    def of(self, image: Hashable) -> list[Hashable]:
+        """Return the labels that may be painted on an image, likely ones first: last chosen, its own, nobody's."""
+        fitting = [one for one in self._layers.fitting_annotations(image) if not self.stranger(image, one.key)]
+        chosen = [one.key for one in fitting if self._chosen.get(image) == one.key]
+        own = [one.key for one in fitting if self._own(one) == image]
+        return list(dict.fromkeys([*chosen, *own, *(one.key for one in fitting)]))
+
+    def may_be_on(self, image: Hashable, labels: Hashable) -> bool:
+        """Return whether labels fit an image and are no other image's."""
+        fits = self._layers.image(image).shape == self._layers.annotation(labels).shape
+        return fits and not self.stranger(image, labels)
+
+    def stranger(self, image: Hashable, labels: Hashable) -> str:
+        """Return the name of the other image that labels lie on, '' where they may be those of this one.
+
+        Images of one file are channels of one thing and share their labels; so may images that come from no file.
+        """
+        own = self._own(Choice(labels, self._layers.annotation(labels).name))
+        if own in (None, image) or self._chosen.get(image) == labels:
+            return ""
+        here, there = (self._layers.files.origin(key).path for key in (image, own))
+        return "" if here == there or not here or not there else self._layers.image(own).name
+
+    def _own(self, labels: Choice) -> Hashable | None:
+        """Return the open image that labels were painted on, or whose name theirs begins with."""
+        known = self.painted_on(labels)
+        if known is not None:
+            return known
+        named = [one for one in self._layers.images() if _is_called_after(labels.name, one.name)]
+        return max(named, key=lambda one: len(one.name)).key if named else None
+
+
+def is_annotation_of(labels: str, image: str) -> bool:
+    """Return whether labels are called as *New labels* calls those of an image; napari numbers a second one: "[1]"."""
+    name = annotation_name(image)
+    return labels == name or labels.startswith(f"{name} [")
+
+
+def _is_called_after(labels: str, image: str) -> bool:
+    """Return whether a name begins with another one as a whole: "img 10" does not begin with "img 1"."""
+    return labels.startswith(image) and not labels[len(image) : len(image) + 1].isalnum()
