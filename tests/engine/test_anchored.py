@@ -10,6 +10,7 @@ import torch
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.anchored import AnchoredAverage, reach
+from napari_upaint.engine.start import gray_of
 from napari_upaint.engine.step import Average
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
@@ -67,16 +68,18 @@ def test_a_start_that_answers_another_question_is_no_anchor(kind, anchored):
 
 
 @pytest.mark.parametrize(
-    ("images", "after", "corrects"), [(["image"], 0.05, True), (["other"], 0.05, False), (["image"], "?", False)]
+    ("name", "darker", "after", "corrects"),
+    [("image", 0, 0.05, True), ("other", 0, 0.05, False), ("image", 9, 0.05, False), ("image", 0, "?", False)],
 )
-def test_corrections_lie_where_a_start_errs_and_do_not_count_against_it(images, after, corrects):
+def test_corrections_lie_where_a_start_errs_and_do_not_count_against_it(name, darker, after, corrects):
     """The paint is wrong everywhere: a start that knows this image is gone back to nevertheless."""
     found = open_sample("nuclei_fluorescence")
     part = (slice(100, 300), slice(60, 300))
     image, strokes = np.asarray(found.image.data)[part][None], np.asarray(found.strokes)[part]
     wrong = np.where(strokes > 1, 1, np.where(strokes == 1, 2, 0))
     bundled = load_model(DEFAULT_MODEL)
-    told = replace(bundled.header, training={"validation_after": after}, provenance={"images": images})
+    gray = gray_of([Sample(image, wrong, measure(image - darker), name=name)])  # another image may have that name, too
+    told = replace(bundled.header, training={"validation_after": after, "gray": gray})
     settings = TrainSettings(steps=1, scale=1.0), WeightSettings(), AugmentSettings()
     run = Trainer([Sample(image, wrong, measure(image))], "objects", replace(bundled, header=told), *settings, "cpu")
     list(run.look_at_samples())

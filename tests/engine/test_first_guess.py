@@ -1,5 +1,7 @@
 """Laws of the first guess: with a few strokes it knows more than the start where that was never asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.first_guess import first_guess, less_border, mixed
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.preparing import prepare
+from napari_upaint.engine.remembered import Remembered
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import WeightSettings
@@ -34,9 +37,18 @@ def prepared_of(sample, scale=1.0):
     return prepare([sample], "objects", scale=scale, border=2, weights=WeightSettings(), seed=0)
 
 
+def end_of(steps):
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def guess_of(network, prepared):
     starts = [whole(network, one.image) for one in prepared]
-    return first_guess(prepared, network, starts, border=True, seed=0), starts
+    return end_of(first_guess(prepared, network, starts, border=True, seed=0)), starts
 
 
 def test_scores_are_scores_at_every_pixel(network, sample):
@@ -126,7 +138,7 @@ def test_a_start_that_sees_borders_everywhere_does_not_hide_what_was_painted(net
     for start in starts:  # half of what is no background is border now
         start[-1] += start[1] / 2
         start[1] /= 2
-    guess = first_guess(prepared, network, starts, border=True, seed=0)
+    guess = end_of(first_guess(prepared, network, starts, border=True, seed=0))
     before, after = (iou(scores[1] > 0.5, truth) for scores in (starts[0], guess.scores[0]))
     assert before < 0.5 and after > 0.8
 
@@ -146,3 +158,39 @@ def test_where_painted_objects_meet_is_neither_object_nor_background(network):
     assert (prepared[0].target == 2).any()
     guess, _ = guess_of(network, prepared)
     assert np.isfinite(guess.loss) and iou(guess.scores[0][0] < 0.5, truth > 0) > 0.7
+
+
+def test_a_class_that_is_painted_on_one_image_of_many_is_answered_for(network, sample, monkeypatch):
+    """Only so many pixels are looked at; the fourth image, on which little is painted, is among them."""
+    monkeypatch.setattr(module, "_MOST_PIXELS", 2 * 320 * 300)
+    (one, _) = sample
+    little = np.zeros_like(one.annotation)
+    little[40:44, 100:140] = 3
+    painted = [np.minimum(one.annotation, 2)] * 3 + [little]
+    samples = [replace(one, annotation=annotation) for annotation in painted]
+    prepared = prepare(samples, "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    looked = []
+    monkeypatch.setattr(module, "_seen", lambda image, *_: looked.append(image) or np.zeros((1, *image.shape[1:])))
+    three = to_network(load_model(DEFAULT_MODEL))
+    list(module._parts(prepared, three, [None] * 4, Remembered()))
+    assert len(looked) == 2 and looked[0] is prepared[3].image
+
+
+def test_what_was_computed_of_an_image_is_computed_once(network, sample, monkeypatch):
+    seen = []
+    real = module.pixel_features
+    monkeypatch.setattr(module, "pixel_features", lambda *image: seen.append(1) or real(*image))
+    (one, _), known = sample, Remembered()
+    results = []
+    for _ in range(2):
+        known.begin()
+        prepared = prepared_of(one)
+        starts = [whole(network, other.image) for other in prepared]
+        results.append(end_of(first_guess(prepared, network, starts, border=True, seed=0, known=known)))
+    assert len(seen) == 1
+    np.testing.assert_array_equal(results[0].scores[0], results[1].scores[0])
+    known.begin()
+    known.begin()  # nobody needed it
+    prepared = prepared_of(one)
+    end_of(first_guess(prepared, network, starts, border=True, seed=0, known=known))
+    assert len(seen) == 2

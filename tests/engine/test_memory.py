@@ -14,9 +14,12 @@ def test_the_system_tells_how_much_is_free():
 def test_the_tightest_limit_counts(tmp_path, monkeypatch):
     (tmp_path / "limit").write_text("5000000\n")
     (tmp_path / "usage").write_text("3000000\n")
-    paths = (str(tmp_path / "limit"), str(tmp_path / "usage"))
-    monkeypatch.setattr(memory, "_LIMITS", (paths, ("/nowhere", "/nowhere")))
+    paths = [str(tmp_path / name) for name in ("limit", "usage", "stat")]
+    monkeypatch.setattr(memory, "_LIMITS", ((*paths, "inactive_file"), ("/nowhere",) * 4))
     assert memory.available() == 2000000
+    # Files that were read are kept in memory as long as nobody needs it.
+    (tmp_path / "stat").write_text("anon 500000\nactive_file 1\ninactive_file 2400000\n")
+    assert memory.available() == 4400000
     (tmp_path / "limit").write_text("max\n")
     assert memory.available() != 2000000
 

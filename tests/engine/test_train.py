@@ -1,5 +1,6 @@
 """Laws of training: it learns, can be stopped and fed, is reproducible, and never gives back something worse."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_upaint.core.labels import borders
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import trainer
+from napari_upaint.engine import preparing, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.predict import segment_plane, whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
@@ -188,7 +189,8 @@ def test_the_start_itself_is_never_changed(sample, start):
 def test_progress_goes_from_nothing_to_the_end(sample, start):
     progress, result = run([sample], start, steps=20, scale=0.0)
     stages = list(dict.fromkeys(one.stage for one in progress))
-    assert stages == ["getting ready", "finding the scale", "training"]
+    look = ["preparing image 1", "looking at image 1 of 1", "judging the start", "making a first answer"]
+    assert stages == ["getting ready", "finding the scale", *look, "training"]
     assert [one.step for one in progress if one.loss is not None] == list(range(1, 21))
     fractions = [one.fraction for one in progress]
     assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
@@ -216,16 +218,18 @@ def test_a_stop_gives_a_usable_model_at_any_time(sample, start, after, pretraine
 def test_several_images_are_looked_at_one_by_one(sample, start):
     three = [replace(sample, name=name) for name in ("one", "two", "three")]
     progress, result = run(three, start, steps=2)
-    stages = [one.stage for one in progress if not one.step]
+    stages = list(dict.fromkeys(one.stage for one in progress if not one.step))
+    after = ["judging the start", "making a first answer"]
     prepared, seen = (
         [f"{words} {n}{of}" for n in (1, 2, 3)]
         for words, of in (("preparing image", ""), ("looking at image", " of 3"))
     )
-    assert stages == ["getting ready", *prepared, *seen, "training"]
+    assert stages == ["getting ready", *prepared, *seen, *after, "training"]
     assert result.steps == 2
-    # What is painted meanwhile is looked at instead.
+    # What is painted meanwhile is looked at then.
     progress, result = run(three, start, steps=2, commands={3: NewSamples((three[0],))})
-    assert [one.stage for one in progress if not one.step] == ["getting ready", *prepared[:2], "training"]
+    stages = list(dict.fromkeys(one.stage for one in progress if not one.step))
+    assert stages == ["getting ready", *prepared, *seen, *after, "looking at image 1 of 1", "training"]
     assert result.model.header.provenance["images"] == ["one"]
 
 
@@ -239,9 +243,9 @@ def test_a_stop_while_images_are_looked_at_comes_through(sample, start, pretrain
     assert not pretrained or same_weights(result.model, start)
     # In the middle of a training it ends with what it had learnt by then.
     progress, result = run(
-        three[:1], start if pretrained else None, commands={8: NewSamples(tuple(three)), 11: Stop()}, steps=500
+        three[:1], start if pretrained else None, commands={20: NewSamples(tuple(three)), 24: Stop()}, steps=500
     )
-    assert progress[-1].stage.startswith("preparing image") and 0 < result.steps < 20 and len(progress) < 11
+    assert progress[-1].stage.startswith("preparing image") and 0 < result.steps < 20 and len(progress) < 25
     assert np.isfinite(result.after) and result.after <= result.before
 
 
@@ -277,6 +281,49 @@ def test_new_paint_that_cannot_be_learnt_from_does_not_end_a_training(sample, cl
 def test_new_paint_is_heard_before_the_first_step(sample, after):
     _, result = run([sample], commands={after: NewSamples((replace(sample, name="other"),))})
     assert result.model.header.provenance["images"] == ["other"]
+
+
+def test_who_paints_without_a_pause_does_not_keep_it_from_learning(sample, start):
+    three = [replace(sample, name=name) for name in ("one", "two", "three")]
+    progress, result = run(three, start, steps=9, commands={n: NewSamples(tuple(three)) for n in range(500)})
+    assert result.steps == 9 and len(progress) < 150
+
+
+def test_new_paint_for_which_there_is_no_room_does_not_end_a_training(sample, start, monkeypatch):
+    heard = []
+
+    def told(number):
+        if number == 8:
+            monkeypatch.setattr(preparing, "available", lambda: 1000)
+            return NewSamples((replace(sample, name="other"),))
+        return None
+
+    generator = train([sample], kind="objects", start=start, settings=QUICK, device="cpu")
+    heard.append(next(generator))
+    for number in itertools.count(1):
+        try:
+            heard.append(generator.send(told(number)))
+        except StopIteration:
+            break
+    (answer,) = [one for one in heard if isinstance(one, SamplesHeard)]
+    assert "GB of memory" in answer.problem
+    assert heard[-1].steps == QUICK.steps and heard[-1].model.header.provenance["images"] == ["discs"]
+
+
+def test_paint_in_far_corners_costs_two_corners(sample):
+    wide = replace(
+        sample, image=np.zeros((1, 1500, 1500), np.uint8), annotation=np.zeros((1500, 1500), np.uint8), validation=None
+    )
+    wide.annotation[5:20, 5:20], wide.annotation[-20:-5, -20:-5] = 1, 2
+    found = preparing.prepare([wide], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    assert [one.target.shape for one in found] == [(420, 420), (420, 420)]
+
+
+def test_a_gradient_that_is_no_number_moves_no_weight(sample):
+    """From scratch, at a rate at which the paper's recipe diverges; new paint comes after that."""
+    commands = {40: NewSamples((replace(sample, name="other"),))}
+    _, result = run([sample], recipe="paper", learning_rate=1.0, steps=50, padding="same", commands=commands)
+    assert all(np.isfinite(value).all() for value in result.model.weights.values())
 
 
 def test_the_model_says_how_it_was_made(sample, start, tmp_path):
@@ -443,7 +490,12 @@ def test_what_is_unlabelled_is_held_to_the_first_guess(monkeypatch):
     given = Sample(image, strokes, measure(image))
     normal = given.normalization.apply(image)
     guesses, real = [], trainer.first_guess
-    monkeypatch.setattr(trainer, "first_guess", lambda *args, **kw: guesses.append(real(*args, **kw)) or guesses[-1])
+
+    def guess(*args, **kw):
+        guesses.append((yield from real(*args, **kw)))
+        return guesses[-1]
+
+    monkeypatch.setattr(trainer, "first_guess", guess)
     apart = []
     for hold in (5.0, 0.0):
         settings = TrainSettings(hold=hold, scale=1.0, steps=25)

@@ -10,6 +10,7 @@ import torch
 
 from napari_upaint.core.deformation import Warp
 from napari_upaint.engine import device_warp
+from napari_upaint.engine.device import is_out_of_memory
 from napari_upaint.engine.sampling import Place, Sampler, TrainingTile
 
 
@@ -35,6 +36,13 @@ class Batch:
     starts: torch.Tensor | None
     objects: torch.Tensor | None = None
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        parts = (self.images, self.targets, self.weights, self.starts, self.objects)
+        images, targets, weights, starts, objects = (None if one is None else one.to(device) for one in parts)
+        assert images is not None and targets is not None and weights is not None
+        return Batch(images, targets, weights, starts, objects)
+
 
 Draw = Callable[[Sequence[int]], Batch]
 
@@ -52,10 +60,24 @@ def together(tiles: Sequence[TrainingTile]) -> Batch:
 
 
 def drawing(sampler: Sampler, device: torch.device) -> Draw:
-    """Return what draws batches for a device, given the numbers of their tiles."""
-    if device.type != "cpu":
+    """Return what draws batches for a device, given the numbers of their tiles.
+
+    Where the images do not fit into its memory, tiles are drawn by the processor and brought there.
+    """
+
+    def draw(numbers: Sequence[int]) -> Batch:
+        return together([sampler.draw(number) for number in numbers])
+
+    if device.type == "cpu":
+        return draw
+    try:
         return DeviceSampler(sampler, device).draw
-    return lambda numbers: together([sampler.draw(number) for number in numbers])
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return lambda numbers: draw(numbers).to(device)
 
 
 class DeviceSampler:

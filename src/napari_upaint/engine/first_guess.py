@@ -8,7 +8,7 @@ make of unlabelled pixels, where the scores of the start alone would hold it to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from napari_upaint.engine.evidence import Evidence, known_scores, network_says, 
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
+from napari_upaint.engine.remembered import Remembered, fingerprint
 from napari_upaint.engine.unet import UNet
 
 _TILE = 1000  # px, of the network's input
@@ -29,6 +30,7 @@ _MOST_PIXELS = 1_000_000  # around the paint; what lies further away is left to 
 _MOST_PAINTED = 4000  # of which it learns
 _FOLDS = 6
 _LEAST = 1e-4  # of a score that is divided by
+_WORDS = "making a first answer"
 _MOST_FALSE = 0.9  # of the border: some of it always remains
 
 
@@ -61,9 +63,17 @@ class _Part:
 
 
 def first_guess(
-    prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], *, border: bool, seed: int
-) -> FirstGuess:
+    prepared: Sequence[Prepared],
+    network: UNet,
+    starts: Sequence[np.ndarray],
+    *,
+    border: bool,
+    seed: int,
+    known: Remembered | None = None,
+) -> Generator[str, None, FirstGuess]:
     """Learn from the paint that is not held out, and mix with the start.
+
+    Yields in words what it does, every second or so, and returns the guess.
 
     Parameters
     ----------
@@ -76,21 +86,28 @@ def first_guess(
     border : bool
         Whether its last output is the border between objects.
     seed : int
+    known : Remembered or None
+        What was computed of the images before.
     """
-    count = network.n_classes - border
-    parts, strokes = list(_parts(prepared, network, starts)), _strokes(prepared, count)
+    count, known = network.n_classes - border, known or Remembered()
+    parts, strokes = list[_Part](), _strokes(prepared, count)
+    for part in _parts(prepared, network, starts, known):
+        parts.append(part)
+        yield _WORDS
     evidence = Evidence.gathered(
         (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
     )
     if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
         return FirstGuess(list(starts), evidence.loss(evidence.known), 0.0)
     share, loss = evidence.mixture(_FOLDS, seed)
+    yield _WORDS
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
     scores = [start.copy() for start in starts]
     false = false_border(_inside(prepared, starts)) if border else 0.0
     for part in parts:
         target = scores[part.number][(slice(None), *part.region)]
         target[...] = answer(target, part.features, learnt, share, false=false, border=border)
+        yield _WORDS
     shift = background_shift(scores)
     scores = [shifted(one, shift) for one in scores]
     return FirstGuess(scores, loss, share)
@@ -168,28 +185,53 @@ def _inside(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> list[
     ]
 
 
-def _parts(prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray]) -> Iterator[_Part]:
-    """Yield the tiles that hold most paint."""
-    found = []
+def _parts(
+    prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], known: Remembered
+) -> Iterator[_Part]:
+    """Yield the tiles that hold most paint, among them the one that holds most of each class."""
+    found, painted = [], list[np.ndarray]()
     for number, one in enumerate(prepared):
         plan = tiling.plan(one.target.shape, network.depth, _TILE, padded=network.padding == "same")
         for tile in plan:
-            painted = int((one.target[tile.region] != IGNORED).sum())
-            if painted:
-                found.append((painted, number, plan, tile))
+            target = one.target[tile.region]
+            counts = np.bincount(target[target != IGNORED], minlength=network.n_classes)
+            if counts.any():
+                found.append((number, plan, tile))
+                painted.append(counts)
     pixels = 0
-    said: dict[int, np.ndarray] = {}
-    for rank, (_, number, plan, tile) in enumerate(sorted(found, key=lambda entry: -entry[0])):
+    for index in _telling(np.array(painted)) if found else ():
+        number, plan, tile = found[index]
+        if pixels and pixels + int(np.prod(tile.keep)) > _MOST_PIXELS:
+            continue
         pixels += int(np.prod(tile.keep))
-        if rank and pixels > _MOST_PIXELS:
-            return
-        image = prepared[number].image
-        if number not in said:
-            said[number] = network_says(network, image, starts[number])
+        yield _Part(number, tile.region, _seen(prepared[number].image, plan, tile, network, starts[number], known))
+
+
+def _telling(painted: np.ndarray) -> list[int]:
+    """Return the order in which tiles are looked at by what is painted on them, (tiles, classes).
+
+    First the best one of each class, the rarest class first, then by the amount of paint.
+    """
+    rare = [int(k) for k in np.argsort(painted.sum(0), kind="stable") if painted[:, k].any()]
+    best = [int(painted[:, k].argmax()) for k in rare]
+    return list(dict.fromkeys([*best, *np.argsort(-painted.sum(1), kind="stable").tolist()]))
+
+
+def _seen(
+    image: np.ndarray, plan: tiling.Tiling, tile: tiling.Tile, network: UNet, start: np.ndarray, known: Remembered
+) -> np.ndarray:
+    """Return the features of a tile, (F, y, x)."""
+    name = fingerprint(image)
+    said = known.get(("says", *name))
+    if said is None:
+        said = known.put(("says", *name), network_says(network, image, start))
+    key = "filters", *name, tuple((part.start, part.stop) for part in tile.region)
+    filters = known.get(key)
+    if filters is None:
         y, x = tile.keep
         filters = pixel_features(tiling.cut(image, plan, tile), torch.get_num_threads())
-        filters = filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
-        yield _Part(number, tile.region, np.concatenate([filters, said[number][(slice(None), *tile.region)]]))
+        filters = known.put(key, filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x])
+    return np.concatenate([filters, said[(slice(None), *tile.region)]])
 
 
 def _evidence(

@@ -38,8 +38,11 @@ class Kept:
 
     def begin(self, before: float, loss: float, network: nn.Module | None) -> None:
         """Take new paint as the judge: of the start, and of what is kept by now (None: its loss only)."""
+        if math.isnan(loss):  # of weights that are no numbers any more: what was kept before stays
+            loss, network = before, None
         self.before, self.loss, self._least = before, loss, loss
-        self.state = None if network is None else copy.deepcopy(network.state_dict())
+        if network is not None:
+            self.state = copy.deepcopy(network.state_dict())
 
     def offer(self, loss: float, network: nn.Module) -> None:
         """Keep a network that is better than the start and about as good as the best so far."""

@@ -10,9 +10,15 @@ from pathlib import Path
 
 # Parameters of mallopt, from glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
-_LIMITS = (  # of a container: what it may have, what it has
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+_CGROUP = "/sys/fs/cgroup"
+_LIMITS = (  # of a container: what it may have, what it has, and what of that is files that were read and can go
+    (f"{_CGROUP}/memory.max", f"{_CGROUP}/memory.current", f"{_CGROUP}/memory.stat", "inactive_file"),
+    (
+        f"{_CGROUP}/memory/memory.limit_in_bytes",
+        f"{_CGROUP}/memory/memory.usage_in_bytes",
+        f"{_CGROUP}/memory/memory.stat",
+        "total_inactive_file",
+    ),
 )
 
 
@@ -48,7 +54,7 @@ def give_back() -> None:
 def available() -> int | None:
     """Return how many bytes of memory are free for this process; None where the system does not tell."""
     free = _system()
-    limits = [left for paths in _LIMITS if (left := _left(*paths)) is not None]
+    limits = [left for limit in _LIMITS if (left := _left(*limit)) is not None]
     return min([*limits, *([free] if free is not None else [])], default=None)
 
 
@@ -64,8 +70,17 @@ def _system() -> int | None:
         return None
 
 
-def _left(limit: str, usage: str) -> int | None:
+def _left(limit: str, usage: str, stat: str, reclaimable: str) -> int | None:
     try:
-        return max(0, int(Path(limit).read_text()) - int(Path(usage).read_text()))
+        most, used = (int(Path(one).read_text()) for one in (limit, usage))
     except (OSError, ValueError):  # no such container, or "max"
         return None
+    return max(0, most - used + _entry(stat, reclaimable))
+
+
+def _entry(path: str, name: str) -> int:
+    try:
+        lines = (line.split() for line in Path(path).read_text().splitlines())
+        return next(int(words[1]) for words in lines if words and words[0] == name)
+    except (OSError, StopIteration, ValueError, IndexError):
+        return 0

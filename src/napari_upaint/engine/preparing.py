@@ -12,7 +12,7 @@ from napari_upaint.core.deformation import prefilter
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
-from napari_upaint.core.sample import Sample, crop, pieces
+from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.memory import available
 from napari_upaint.errors import EngineError
@@ -71,24 +71,29 @@ def preparing(
 ) -> Iterator[Prepared]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
 
-    Of volumes only X and Y are resized; paint that lies far apart in them becomes samples of its own.
+    Of volumes only X and Y are resized. Paint that lies far apart becomes samples of its own.
 
     Raises
     ------
     EngineError
         If what is painted and its surroundings do not fit into memory.
     """
-    context = round(CONTEXT_3D / min(1.0, max(0.25, scale)))
-    samples = [
-        piece
-        for sample in samples
-        if sample.annotation.any()
-        for piece in (pieces(sample, context) if sample.annotation.ndim == 3 else [crop(sample, CONTEXT)])
-    ]
+    samples = _around_paint(samples, scale)
     _check_room(samples)
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
     for sample, held in zip(samples, held_out, strict=True):
         yield _prepare(sample, held, kind, scale, border, weights)
+
+
+def check_room(samples: Sequence[Sample], scale: float) -> None:
+    """Raise the EngineError that `preparing` would raise."""
+    _check_room(_around_paint(samples, scale))
+
+
+def _around_paint(samples: Sequence[Sample], scale: float) -> list[Sample]:
+    contexts = {2: CONTEXT, 3: round(CONTEXT_3D / min(1.0, max(0.25, scale)))}
+    painted = [sample for sample in samples if sample.annotation.any()]
+    return [piece for sample in painted for piece in pieces(sample, contexts[sample.annotation.ndim])]
 
 
 def _check_room(samples: Sequence[Sample]) -> None:

@@ -56,7 +56,7 @@ class TrainResult:
     model : ModelFile
         What is kept, see `engine.keeping`; the start where nothing was better.
     improved : bool
-        Whether the model is better than its start on held-out paint.
+        Whether the model is better than its start on held-out paint; from scratch, whether anything was kept.
     before, after : float
         Loss on held-out paint of the start and of the result.
     knows_more : bool

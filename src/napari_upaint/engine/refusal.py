@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from napari_upaint.core.labels import check_samples, class_names
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine.preparing import check_room
 from napari_upaint.engine.unet import UNet
-from napari_upaint.errors import UserError
+from napari_upaint.errors import EngineError, UserError
 from napari_upaint.io.models import ModelHeader
 from napari_upaint.settings import Kind
 
 
-def why_not(samples: Sequence[Sample], kind: Kind, header: ModelHeader, network: UNet) -> str:
+def why_not(samples: Sequence[Sample], kind: Kind, header: ModelHeader, network: UNet, scale: float) -> str:
     """Return why samples cannot be taken, one sentence; empty if they can.
 
     Half-painted states come while somebody paints: all of a class erased, a class more than the network has.
@@ -28,4 +29,8 @@ def why_not(samples: Sequence[Sample], kind: Kind, header: ModelHeader, network:
         return "The image has other channels than the one it began with; press Stop and train again."
     if any(sample.annotation.ndim != network.ndim for sample in samples):
         return "It began with planes and this is a volume, or the other way round; press Stop and train again."
+    try:
+        check_room(samples, scale)
+    except EngineError as error:
+        return str(error)
     return ""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from napari_upaint.core.labels import BACKGROUND, FIRST
+from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.plane_fit import View, plane_fit
@@ -104,6 +106,8 @@ def look_at_scales(
 ) -> Iterator[Fit]:
     """Yield how every scale suits that could be the best one by what was found before, see `find_scale`."""
     network.eval()
+    # What judges is not learnt from, not even how large it is.
+    samples = [replace(one, annotation=learnt(one.annotation, one.validation)) for one in samples]
     regions = painted_regions([sample.annotation for sample in samples])
     found: list[Fit] = []
     for scale in SCALES:

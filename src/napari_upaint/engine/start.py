@@ -78,10 +78,22 @@ def known_loss(header: ModelHeader, samples: Sequence[Sample]) -> float | None:
     """Return the loss on held-out paint that a start came to with these images; None if it learnt from none of them.
 
     Who paints an image again corrects what the start made of it. Corrections lie where it errs, so that its loss there
-    says nothing of the rest of the image.
+    says nothing of the rest of the image. A name alone tells little (many images are called "Image"): the gray values
+    have to be the same, too.
     """
-    learnt: Any = header.provenance.get("images")  # whatever the file holds
+    learnt: Any = header.training.get("gray")  # whatever the file holds
     loss: Any = header.training.get("validation_after")
-    if not isinstance(learnt, list | tuple) or not isinstance(loss, int | float) or not math.isfinite(loss):
+    if not isinstance(learnt, dict) or not isinstance(loss, int | float) or not math.isfinite(loss):
         return None
-    return float(loss) if any(sample.name in learnt for sample in samples) else None
+    again = any(gray in learnt.get(name, []) for name, ranges in gray_of(samples).items() for gray in ranges)
+    return float(loss) if again else None
+
+
+def gray_of(samples: Sequence[Sample]) -> dict[str, list[list[float]]]:
+    """Return the gray values that the images were normalised by, by the images' names, as JSON holds them."""
+    found: dict[str, list[list[float]]] = {}
+    for sample in samples:
+        gray = [float(value) for value in (*sample.normalization.low, *sample.normalization.high)]
+        if gray not in found.setdefault(sample.name, []):
+            found[sample.name].append(gray)
+    return found

@@ -165,8 +165,12 @@ class Learner:
                     one.copy_(mean)
 
     def _move(self) -> None:
+        gradients = [one.grad for one in self.parameters if one.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(norm):  # it would make all weights NaN, for good
+            return
         if self.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
         self.optimizer.step()
 
 

@@ -47,7 +47,7 @@ def train(
 ) -> Generator[TrainProgress | TrainResult | SamplesHeard | PredictProgress | PreviewResult, Told | None, None]:
     """Train; see `napari_upaint.engine.train.train`. `start` may also be a bundled model's name or a path.
 
-    Without a result if it is stopped before the first step.
+    Without a result if it is stopped before torch is loaded.
     """
     told = yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)  # at once: loading torch takes a while
     if isinstance(told, Stop):

@@ -50,7 +50,7 @@ class ThreadChoice:
 
     def took(self, seconds: float) -> None:
         """Note what the last step took (seconds, or seconds per pixel where steps differ)."""
-        threads = self.threads
+        threads = self.choices[0] if self.steady else self.threads
         self._times[threads] = [*self._times[threads], seconds][-_PROBES:]
         self._next += 1
 

@@ -29,6 +29,8 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 Command = Told | None
+# Steps: who paints without a pause must not keep it from learning.
+_BETWEEN_LOOKS = 3
 Training = Generator[TrainProgress | TrainResult | SamplesHeard | PredictProgress | PreviewResult, Command, None]
 
 
@@ -92,18 +94,15 @@ def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
     stopped = _hear(run, (yield run.progress("getting ready")))
     if run.start is not None and not run.settings.scale and not stopped:
         stopped = yield from _find_scale(run)
-    if stopped or (yield from _look(run)):
+    if stopped or (yield from _look(run)) or (run.unseen and (yield from _look(run))):
         return
-    command = yield run.progress("training", run.kept.before)
-    if isinstance(command, NewSamples) and run.takes(command.samples):
-        stopped = yield from _look(run)
-    if not (stopped or isinstance(command, Stop)):
+    if not _hear(run, (yield run.progress("training", run.kept.before))):
         with closing(run.learner):
             yield from _steps(run)
 
 
 def _hear(run: Trainer, command: Command) -> bool:
-    """Take up what was sent before the first step; return whether it was a stop."""
+    """Take up what was sent; return whether it was a stop."""
     if isinstance(command, NewSamples):
         run.takes(command.samples)
     return isinstance(command, Stop)
@@ -122,23 +121,17 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
 
 
 def _look(run: Trainer) -> Generator[TrainProgress, Command, bool]:
-    """Look at what is painted, and at what is painted meanwhile; return whether it was stopped."""
-    while True:
-        command: Command = None
-        for words in run.look_at_samples():
-            if len(run.samples) > 1:  # one is seen in a moment
-                command = yield run.progress(words)
-            if isinstance(command, Stop):
-                return True
-            if isinstance(command, NewSamples) and run.takes(command.samples):
-                break
-        else:
-            return False
+    """Look at what is painted; return whether it was stopped. What is painted meanwhile waits for the next look."""
+    for words in run.look_at_samples():
+        # Of one image it is a moment, and comes with every stroke: nothing to be told.
+        if _hear(run, (yield run.progress("training" if run.step and len(run.samples) == 1 else words))):
+            return True
+    return False
 
 
 def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
     """Take steps until the budget is used."""
-    judged = 0
+    judged, since = 0, 0
     # One step at least, even where getting ready took all of a short budget.
     while (fraction := run.fraction()) < 1 or not run.step:
         run.learn_everything(fraction)
@@ -147,13 +140,13 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
         if run.fraction() * run.plan.validations >= judged + 1:
             judged = int(run.fraction() * run.plan.validations)
             validation = run.judge()
-        command = yield run.progress("training", validation)
-        if isinstance(command, Stop):
+        since += 1
+        if _hear(run, (yield run.progress("training", validation))):
             break
-        if isinstance(command, NewSamples) and run.takes(command.samples):
+        if run.unseen and since >= _BETWEEN_LOOKS:
             if (yield from _look(run)):
                 break
-            judged = int(run.fraction() * run.plan.validations)  # the budget has grown
+            judged, since = int(run.fraction() * run.plan.validations), 0  # the budget has grown
     if run.judged < run.step:  # what the last steps learnt has not been judged yet
         run.judge()
 

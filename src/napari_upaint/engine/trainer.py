@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 
 import numpy as np
 import torch
 
-from napari_upaint.core.objects import find_usual
 from napari_upaint.core.sample import Sample
-from napari_upaint.core.usual_object import UNKNOWN, Usual
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
-from napari_upaint.engine.device_sampling import drawing
+from napari_upaint.engine.device_sampling import Draw, drawing
 from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
-from napari_upaint.engine.predict import tile_scores, whole
+from napari_upaint.engine.predict import predict_scores, tile_scores
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
+from napari_upaint.engine.remembered import Remembered, fingerprint
 from napari_upaint.engine.sampling import Sampler, validation_tiles
-from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares, tells_more
+from napari_upaint.engine.start import gray_of, known_loss, start_header, start_network, start_shares, tells_more
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
+from napari_upaint.engine.usual import usual_object
 from napari_upaint.io.models import ModelFile
 from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
@@ -38,6 +38,7 @@ from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightS
 # Where the first guess is not what the start knew, the network has to be moved there: chosen by measurement, see
 # docs/choices.md.
 _FURTHER_HOLD = 2.0
+_JUDGING = "judging the start"
 
 
 class Trainer:
@@ -78,27 +79,31 @@ class Trainer:
         self.judged = 0  # the last step after which the network was judged
         self.kept = Kept()
         self.prepared: list[Prepared] = []
+        self.draw: Draw | None = None
         self.everything = False  # whether held-out paint is learnt from, too
         self.looked = 0.0  # how much of the budget was used when samples were looked at
+        self.unseen = False  # whether other samples were taken since
+        self._known = Remembered()  # of images that stay while paint comes
 
     def takes(self, samples: Sequence[Sample]) -> bool:
         """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
 
         `refusal` says why.
         """
-        self.refusal = why_not(samples, self.kind, self.header, self.network)
+        self.refusal = why_not(samples, self.kind, self.header, self.network, self.scale)
         if self.refusal:
             return False
         self.budget.extend()
-        self.samples = list(samples)
+        self.samples, self.unseen = list(samples), True
         return True
 
     def look_at_samples(self) -> Iterator[str]:
         """Prepare tiles for training and validation, and judge the network on the latter.
 
-        Yields in words what it has done, after each sample: who does not go on leaves everything as it was.
+        Yields in words what it has done, every second or so: who does not go on leaves everything as it was.
         """
-        first = self.step == 0
+        first, self.unseen = self.step == 0, False
+        self._known.begin()
         border = len(self.header.classes) if self.border else None
         prepared, starts = list[Prepared](), list[np.ndarray]()
         for one in preparing(
@@ -107,24 +112,37 @@ class Trainer:
             prepared.append(one)
             yield f"preparing image {len(prepared)}"
         for one in prepared if self._asks_for_scores else ():
-            starts.append(whole(self._teacher, one.image))
-            yield f"looking at image {len(starts)} of {len(prepared)}"
+            words = f"looking at image {len(starts) + 1} of {len(prepared)}"
+            starts.append((yield from self._start_scores(one.image, words)))
+            yield words
         self.prepared = prepared
         self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
         now = self._judged(self.average)
+        yield _JUDGING
         # New paint is a new question: the start, and what was best, are judged again.
         start = now if first or self.start is None else self._judged(self._teacher)
         before = self._total(start) if first or self.start is not None else self.kept.before
         loss, best = self._total(now), self.average
         if self.start is not None and before < loss:
             loss, best = before, self._teacher
+        yield _JUDGING
+        held = yield from self._held_scores(prepared, starts, start.pixels)
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
-        self.held = self._held_scores(prepared, starts, start.pixels)
+        self.held = held
         self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
+    def _start_scores(self, image: np.ndarray, words: str) -> Generator[str, None, np.ndarray]:
+        """Return what the start says of a prepared image."""
+        key = "start", *fingerprint(image)
+        known = self._known.get(key)
+        if known is None:
+            known = yield from _saying(words, predict_scores(self._teacher, image, 1.0))
+        return np.asarray(self._known.put(key, known))
+
     def _draw_from(self, prepared: list[Prepared]) -> None:
         """Draw tiles from samples from now on."""
+        self.draw = None  # on a GPU there may not be room for both
         sampler = Sampler(
             prepared,
             self.augment,
@@ -152,7 +170,7 @@ class Trainer:
 
     def _held_scores(
         self, prepared: list[Prepared], starts: list[np.ndarray], loss: float
-    ) -> list[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None:
+    ) -> Generator[str, None, list[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None]:
         """Return what unlabelled pixels are held to, and set how strongly; `loss` is the start's on held-out paint."""
         self.hold, hold = 0.0, self.settings.hold
         if self.start is None:
@@ -163,7 +181,10 @@ class Trainer:
             self.hold = hold * trust(loss)
             # A tile at a time: what was painted in a volume may have wide surroundings.
             return partial(tile_scores, teacher) if hold else None
-        guess = first_guess(prepared, teacher, starts, border=self.border, seed=self.settings.seed)
+        guessing = first_guess(
+            prepared, teacher, starts, border=self.border, seed=self.settings.seed, known=self._known
+        )
+        guess = yield from guessing
         self._go_back(loss, guess.share)
         self.hold = hold * trust(guess.loss) * (1 + _FURTHER_HOLD * guess.share)
         return guess.scores
@@ -185,6 +206,7 @@ class Trainer:
 
     def train_step(self, fraction: float) -> None:
         """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
+        assert self.draw is not None
         for group in self.optimizer.param_groups:
             rate = self.settings.learning_rate or self.plan.learning_rate
             group["lr"] = rate * warmth(self.plan, self.step, fraction)
@@ -229,36 +251,24 @@ class Trainer:
         seconds, granted = self.budget.spent, self.budget.seconds
         return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)
 
-    def _usual_object(self) -> Usual:
-        """Return what the painted objects are like as the network finds them, sizes in pixels of the images."""
-        if not self.step:  # nothing was learnt; who pressed Stop does not wait for what is known
-            return self.header.usual_object
-        if self.network.ndim == 3:
-            return UNKNOWN
-        every = [self._usual_of(one) for one in self.prepared]
-        found = [one for one in every if one != UNKNOWN]
-        if not found:
-            return UNKNOWN
-        size = float(np.median([one.size for one in found])) / self.scale**2
-        return Usual(size, min(one.least_score for one in found))
-
-    def _usual_of(self, prepared: Prepared) -> Usual:
-        scores = whole(self.average.eval(), prepared.image)
-        painted = prepared.target if prepared.objects is None else prepared.objects
-        return find_usual(scores, painted, kind=self.header.kind, border=self.border, shrunk=1 / self.scale)
-
     def result(self, name: str) -> TrainResult:
         """Return the best weights as a model."""
         kept = self.kept
         if kept.state is not None:
             self.average.load_state_dict(kept.state)
         improved = kept.better if self.start is not None else kept.state is not None
-        usual = self._usual_object()
+        # Where nothing was learnt, who pressed Stop does not wait for what is known.
+        usual = self.header.usual_object
+        if self.step:  # who pressed Stop before does not wait for what is known
+            usual = usual_object(
+                self.average.eval(), self.prepared, kind=self.kind, border=self.border, scale=self.scale
+            )
         training = {
             **asdict(self.settings),
             "weights": asdict(self.weights),
             "augment": asdict(self.augment),
             "channel_shares": self.shares,
+            "gray": gray_of(self.samples),
             "steps_done": self.step,
             "validation_before": kept.before,
             "validation_after": kept.loss,
@@ -283,6 +293,16 @@ class Trainer:
         pretrained = self.start is not None
         spent = self.budget.spent
         return TrainResult(model, improved, kept.before, kept.loss, self.step, spent, knows_more, pretrained)
+
+
+def _saying(words: str, tiles: Generator[object, None, np.ndarray | None]) -> Generator[str, None, np.ndarray | None]:
+    """Say for each tile of a prediction what it is for."""
+    while True:
+        try:
+            next(tiles)
+        except StopIteration as end:
+            return np.asarray(end.value)
+        yield words
 
 
 def trust(loss: float) -> float:
