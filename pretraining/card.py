@@ -50,8 +50,8 @@ CARD = """# {name}
 ## Scores
 
 Intersection over union of objects and of borders on held-out images, tiles varied as in training (zoomed, deformed,
-noisy, in part inverted), without any strokes. The benchmarks have published images of other laboratories, before and
-after a minute of training on strokes.
+noisy, in part inverted), without any strokes. The benchmarks have published images of other sets, before and after a
+minute of training on strokes; one of these sets, `usiigaci_val`, is of the same publication as `usiigaci_phc`.
 
 | set | object | border |
 |---|---|---|

@@ -29,6 +29,27 @@ _IN_ROUNDS = (
 _PICTURE = f"""![Mean IoU and AP50 against time on the clock](images/{CURVES.name})
 
 Measured with `python -m benchmarks strokes --data DIR`."""
+_CONDITIONS = """\
+* A simulated annotator paints {objects} strokes in objects and {background} in the background of one image.
+  They are {length} px long (shorter in small objects) and {width} px wide.
+* Scores are means over two or three other images of each set, then over {seeds}, then over sets.
+* Each contender has the same strokes, {threads} threads, a process of its own; starting it is not counted. Median load
+  of the machine before a run: {load:.1f}.
+* AP50 = TP / (TP + FP + FN) at IoU 0.5.
+* All have the same threshold, fill holes and leave out objects below 20 px (so does the truth, where objects are the
+  parts of a mask).
+* A model that U-Paint has trained leaves out what is below a tenth of the usual painted object, and what it is less
+  than three quarters as sure of, doubtful surroundings included (of classes what is both).
+* In rows of their own the forest does so, too, and the network from scratch does not.
+* Contenders other than U-Paint have the better one of connected parts and parts cut by a watershed.
+* Convpaint with networks (VGG16, its default, and DINOv2) loads their weights from the internet at first use, APOC
+  needs a driver for OpenCL; without these they are not in the table.
+
+None of U-Paint's networks has learnt from the images of these sets. `usiigaci_val` is of the same publication as
+`usiigaci_phc`, which they have learnt from."""
+_SEEDS = """\
+Each seed paints other strokes on another image. The better way of cutting objects apart is chosen over all seeds of
+this table, so that other programs may have another one here than above. Mean IoU / AP50 of all sets:"""
 Line = dict[str, Any]
 Entry = tuple[str, float]  # contender and budget
 
@@ -111,7 +132,7 @@ def _repetitions(lines: Sequence[Line]) -> str:
             for entry in _entries(here)
         )
         words.append(f"Seed {seed}: {', '.join(means)}.")
-    return "Each seed paints other strokes on another image. Mean IoU / AP50 of all sets. " + " ".join(words)
+    return f"{_SEEDS}\n\n{_list(words)}"
 
 
 def _entries(lines: Sequence[Line]) -> list[Entry]:
@@ -154,22 +175,14 @@ def _conditions(lines: Sequence[Line]) -> str:
     threads = sorted({line["threads"] for line in lines})
     seeds = len({line["seed"] for line in lines})
     load = float(np.median([line["load_before"] for line in lines]))
-    return (
-        f"A simulated annotator paints {brush['objects']} strokes in objects and {brush['background']} in the "
-        f"background of one image, {brush['length']} px long (shorter in small objects) and {brush['width']} px wide; "
-        "scores are means over two or three other images of each set, then over "
-        f"{seeds} seed{'s' if seeds > 1 else ''}, then over sets. Each contender has the same strokes, "
-        f"{' or '.join(map(str, threads))} threads, a process of its own; starting it is not counted. Median load of "
-        f"the machine before a run: {load:.1f}. AP50 = TP / (TP + FP + FN) at IoU 0.5. All have the same threshold, "
-        "fill holes and leave out objects below 20 px (so does the truth, where objects are the parts of a mask); a "
-        "model that U-Paint has trained leaves out what is below a tenth of the usual painted object, and what it is "
-        "less than three quarters as sure of, doubtful surroundings included (of classes what is both); in rows of "
-        "their own the forest does, too, and the network from scratch does not. Contenders other than U-Paint have the "
-        "better one of connected parts and parts cut by a watershed. "
-        "Convpaint with networks (VGG16, its default, and DINOv2) loads their weights from the internet at first use, "
-        "APOC needs a driver for OpenCL; without these they are not in the table. None of U-Paint's networks has "
-        "learnt from these sets:\n\n" + "\n".join(f"* `{one.name}`: {one.what}; {one.publisher}." for one in SETS)
+    conditions = _CONDITIONS.format(
+        **brush, seeds=f"{seeds} seed{'s' if seeds > 1 else ''}", threads=" or ".join(map(str, threads)), load=load
     )
+    return conditions + "\n\n" + _list([f"`{one.name}`: {one.what}; {one.publisher}." for one in SETS])
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"* {line}" for line in lines)
 
 
 def _sets(lines: Sequence[Line], measure: str, note: str = "") -> Table:

@@ -147,7 +147,9 @@ class LabelsSection(QWidget):
             self.next_button.setToolTip(why)
         else:
             what = "object" if self.kind() == "objects" else "class"
-            self.next_button.setToolTip(f"Take the brush for a new {what}: the first number not painted yet. Key: N")
+            self.next_button.setToolTip(
+                f"Take the brush for a new {what}: the number after the highest painted one. Key: N"
+            )
 
 
 def next_label(painted: Iterable[int]) -> int:
