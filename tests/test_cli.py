@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,6 +117,73 @@ def test_exit_codes(
     said = capsys.readouterr().err
     assert said.splitlines()[-1].startswith("upaint fail: ")
     assert ("Traceback" in said) == (code == 1)
+
+
+def _played(monkeypatch: pytest.MonkeyPatch, say: Callable[[], None]) -> None:
+    """Make `say` the only command."""
+
+    def run(_args: object) -> int:
+        say()
+        return 0
+
+    command = SimpleNamespace(
+        __doc__="Say.", USAGE="", EXAMPLE="upaint say", add_arguments=lambda parser: None, run=run
+    )
+    monkeypatch.setattr(cli, "COMMANDS", {"say": command})
+
+
+def test_names_that_the_terminal_does_not_know_are_printed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {name: io.BytesIO() for name in ("stdout", "stderr")}
+    for name, stream in written.items():
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(stream, "cp1252"))
+
+    def say() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            print("細.tif", file=stream)
+        # A line is seen when it is written, also in a file.
+        assert all(stream.getvalue() for stream in written.values())
+
+    _played(monkeypatch, say)
+    assert cli.main(["say"]) == 0
+    assert all(stream.getvalue().split() == [b"\\u7d30.tif"] for stream in written.values())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that break")
+@pytest.mark.parametrize("arguments", [["say"], ["--help"], ["say", "--help"]])
+def test_without_a_reader_there_is_silence(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _played(monkeypatch, lambda: print("oh"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        assert cli.main(arguments) == 141
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that break")
+def test_without_a_reader_the_end_is_silent_too() -> None:
+    command = [sys.executable, "-m", "napari_upaint.cli", "--help"]
+    # What is written unbuffered fails inside of argparse, which keeps it to itself.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as unread:
+        ended = subprocess.run(command, stdout=unread, stderr=subprocess.PIPE, env=environment)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_output_that_is_no_file_or_none_at_all_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise BrokenPipeError
+
+    _played(monkeypatch, gone)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert cli.main(["say"]) == 141
+    _played(monkeypatch, lambda: print("oh"))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["say"]) == 0
 
 
 def _seconds(*code: str) -> float:

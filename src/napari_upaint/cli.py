@@ -1,11 +1,15 @@
 """The command ``upaint``: files in, files out, the same engine as in the window.
 
-Exit codes: 0 done, 2 bad input (one sentence on standard error), 130 interrupted, 1 anything unexpected.
+Exit codes: 0 done, 2 bad input (one sentence on standard error), 130 interrupted, 141 nobody reads the output, 1
+anything unexpected.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -14,7 +18,7 @@ from napari_upaint import __version__
 from napari_upaint.commands import COMMANDS
 from napari_upaint.errors import UserError
 
-DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,6 +63,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str or None
         Arguments without the program's name; None: those of the process.
     """
+    _prepare_output()
+    try:
+        code = _run(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # as of `upaint models | head -1`: what reads the output has seen enough
+        _drop_output()
+        return UNREAD
+
+
+def _prepare_output() -> None:
+    """Let any name of a file be printed, and lines be seen when they are written; others' streams stay as they are."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+
+
+def _drop_output() -> None:
+    """Send to nowhere what is still to be written, or Python would complain at its end."""
+    with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         args = build_parser().parse_args(argv)
         args.typed = ["upaint", *(sys.argv[1:] if argv is None else argv)]
@@ -66,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     try:
         return int(args.run(args))
+    except BrokenPipeError:
+        raise
     except UserError as error:
         print(f"upaint {args.command}: {error}", file=sys.stderr)
         return BAD_INPUT

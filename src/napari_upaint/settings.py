@@ -184,6 +184,10 @@ class TrainSettings(Checked):
     )
 
 
+# Of `TrainSettings`, what is chosen for new networks only: a start model has it already.
+OF_NEW_NETWORKS = ("ndim", "variant", "width", "depth", "padding", "norm", "dropout")
+
+
 @dataclass(frozen=True, slots=True)
 class PredictSettings(Checked):
     """How a network is applied to an image."""
@@ -223,8 +227,8 @@ class ObjectSettings(Checked):
         label="Least sure object",
         tip=(
             "Objects that the model is less sure of (their mean score, with what is doubtful around them) are left out;"
-            " of classes only small parts. -1: those below three quarters of what is usual for painted objects, but"
-            " none like those."
+            " of classes only small parts. -1: those below three quarters of the usual certainty of painted objects,"
+            " but no painted one."
         ),
         unit="%",
         low=-1,

@@ -48,6 +48,30 @@ def test_classes_one_by_one() -> None:
     assert compare(labels, truth, "classes") == {"IoU 1": 0.5, "IoU 2": 0.5}
 
 
+def test_a_class_that_is_only_in_the_result_counts() -> None:
+    truth = np.repeat([[[0, 1, 1, 0]]], 4, axis=1)
+    labels = np.repeat([[[0, 1, 1, 3]]], 4, axis=1)
+    assert compare(labels, truth, "classes") == {"IoU 1": 1, "IoU 3": 0}
+
+
+def test_files_need_not_have_the_same_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, classes in (("a", [0, 1, 10]), ("b", [0, 2, 1]), ("c", [0, 0, 0])):
+        for folder in ("results", "truth"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            image = np.repeat([classes], 3, axis=0).astype(np.uint8)
+            image[:, 1] *= folder == "truth" or name == "a"  # b's second column is not found
+            tifffile.imwrite(tmp_path / folder / f"{name}.tif", image)
+    assert evaluate(tmp_path / "results", tmp_path / "truth", "--classes") == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == "file IoU 1 IoU 2 IoU 10".split()
+    assert rows[2:] == [
+        ["a.tif", "1.000", "-", "1.000"],
+        ["b.tif", "1.000", "0.000", "-"],
+        ["c.tif", "-", "-", "-"],
+        ["mean", "1.000", "0.000", "1.000"],
+    ]
+
+
 def test_folders_by_name_with_a_mean(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results, truth = files / "results", files / "truth"
     results.mkdir()

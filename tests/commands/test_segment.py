@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import weakref
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -171,13 +173,56 @@ def test_two_images_that_would_become_one_file_are_refused(
     assert not fake.planes
 
 
-def test_ctrl_c_keeps_what_is_finished(files: Path, trained: Path, fake: FakeSegmentation) -> None:
+def test_ctrl_c_keeps_what_is_finished_and_says_what_failed(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
     copies = [files / f"{name}.tif" for name in "abc"]
     for path in copies:
         path.write_bytes((files / "cells.tif").read_bytes())
     fake.signal_at = 2
-    assert segment(*copies, "--model", trained, "-o", files / "out") == 130
+    assert segment(files / "gone.tif", *copies, "--model", trained, "-o", files / "out") == 130
     assert [path.name for path in (files / "out").iterdir()] == ["a_labels.tif"]
+    said = capsys.readouterr().err.splitlines()
+    assert said[-2].startswith(f"upaint segment: There is no file {files / 'gone.tif'}")
+    assert said[-1] == "upaint segment: interrupted"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that break")
+def test_without_a_reader_no_further_image_is_segmented(
+    files: Path,
+    trained: Path,
+    fake: FakeSegmentation,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (files / "more.tif").write_bytes((files / "cells.tif").read_bytes())
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as unread:
+        monkeypatch.setattr("sys.stdout", unread)
+        assert segment(files / "cells.tif", files / "more.tif", "--model", trained, "-o", files / "out") == 141
+    assert len(fake.planes) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_scores_of_a_plane_are_not_kept(
+    scores: bool, files: Path, trained: Path, fake: FakeSegmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def watched(*arguments: Any, **said: Any) -> Generator[Any, Any, None]:
+        assert sum(one() is not None for one in made) <= 1
+        for message in fake(*arguments, **said):
+            if isinstance(message, PlaneResult):
+                made.append(weakref.ref(message.scores))
+            yield message
+
+    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", watched)
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 4)
+    tifffile.imwrite(files / "stack.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    assert segment(files / "stack.tif", "--model", trained, "-o", files / "out", *["--scores"] * scores) == 0
+    assert len(made) == 4
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def test_the_same_seed_gives_the_same_model(files: Path, tiny: list[str]) -> Non
     arguments = (files / "cells.tif", "--labels", files / "cells_strokes.tif", *tiny)
     weights = []
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
-        assert train(*arguments, "-o", files / name, "--seed", seed) == 0
-        weights.append(load_model(files / name).weights)
+        assert train(*arguments, "-o", files / f"{name}.safetensors", "--seed", seed) == 0
+        weights.append(load_model(files / f"{name}.safetensors").weights)
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not all(np.array_equal(weights[0][name], weights[2][name]) for name in weights[0])
 

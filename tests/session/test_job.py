@@ -160,6 +160,33 @@ def test_new_samples_reach_a_running_and_a_waiting_job(ask):
     assert "samples 2" in list(later)
 
 
+def test_news_without_room_is_lost_and_the_job_goes_on(ask, monkeypatch, tmp_path):
+    job, later = ask("count", n=40, pause=0.01), ask("count", n=3, pause=0.01)
+    payloads = iter(job)
+    next(payloads)
+    samples = NewSamples((np.zeros((400, 400)),))
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_upaint.session.shared.folders", lambda: [tmp_path / "nowhere"])
+        job.send(samples)
+        later.send(samples)  # it is sent with its order
+        job.stop()
+        *_, last = payloads
+        assert last.startswith("stopped")
+        assert later.wait(10) == "end"
+    job = ask("count", n=40, pause=0.01)
+    next(iter(job))
+    job.send(samples)  # with room again
+    assert "samples 1" in list(job)
+
+
+def test_the_names_of_shared_files_are_known_to_what_sweeps_them(engine, ask):
+    from napari_upaint.session.shared import _OWN
+
+    ask("count", n=1).wait(10)
+    channel = engine._supervisor._child._channel
+    assert _OWN.fullmatch(f"{channel._name}{channel._count}")
+
+
 # Faults ---------------------------------------------------------------------------------------------------------------
 
 

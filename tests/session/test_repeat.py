@@ -1,8 +1,10 @@
 """Texts that repeat a training: they run, and ask for the same."""
 
+import ast
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,24 @@ def test_the_command_asks_for_the_same(run):
     assert settings_from(AugmentSettings, args) == run.augment
     assert (args.kind, args.model, args.images) == (run.kind, "none", [Path("a b.tif")])
     assert "\n" not in text
+
+
+def test_a_model_to_start_from_brings_its_network():
+    settings = TrainSettings(7, 0, "paper", ndim=3, variant="dense", width=8, depth=3, padding="same", norm="group")
+    run = a_run(settings=replace(settings, dropout=0.1))
+    repeat = Repeat(run, ((Path("a.tif"), Path("p.tif")),), bundled_models()[0])
+    args = cli.build_parser().parse_args(shlex.split(as_command(repeat))[1:])
+    assert settings_from(TrainSettings, args) == TrainSettings(7, 0, "paper")
+    args = cli.build_parser().parse_args(shlex.split(as_command(replace(repeat, start=None)))[1:])
+    assert settings_from(TrainSettings, args) == run.settings
+
+
+def test_the_program_uses_what_it_imports(repeat):
+    tree = ast.parse(as_python(repeat))
+    imported = [one.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for one in node.names]
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert len(imported) >= 6
+    assert set(imported) <= used
 
 
 def test_odd_names_do_not_break_the_program(tmp_path):

@@ -116,17 +116,26 @@ def test_what_cannot_be_sent_leaves_nothing():
     assert left() == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="owners and links")
 def test_only_forgotten_files_are_swept(tmp_path, monkeypatch):
     monkeypatch.setattr(shared, "folders", lambda: [tmp_path])
-    old, new, other = (tmp_path / name for name in (f"{NAME}1-a-e1", f"{NAME}2-b-e1", "other"))
-    for path in (old, new, other):
+    old, new, theirs, link = (tmp_path / f"{NAME}{pid}-0123abcd-e1" for pid in (1, 2, 3, 4))
+    others = [tmp_path / f"{NAME}{name}" for name in ("results.tif", "5-0123abcd-e1.tif", "5-notes-e1", "5-0123abcd-")]
+    for path in (old, new, theirs, *others):
         path.touch()
-    for path in (old, other):
         os.utime(path, (0, 0))
+    os.utime(new)
+    link.symlink_to(others[0])
+    os.utime(link, (0, 0), follow_symlinks=False)
+    really = Path.lstat
+
+    def lstat(path):
+        found = really(path)
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:])) if path == theirs else found
+
+    monkeypatch.setattr(Path, "lstat", lstat)
     sweep_forgotten()
-    assert not old.exists()
-    assert new.exists()
-    assert other.exists()
+    assert set(tmp_path.iterdir()) == {new, theirs, link, *others}
 
 
 def test_the_end_of_the_other_side_is_an_end():

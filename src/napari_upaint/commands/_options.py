@@ -6,6 +6,7 @@ import argparse
 from dataclasses import Field, fields
 from typing import Any, TypeVar, get_args
 
+from napari_upaint.errors import UserError
 from napari_upaint.io.preferences import load_preferences
 from napari_upaint.settings import Device
 
@@ -42,14 +43,34 @@ def settings_from(declared: type[Settings], args: argparse.Namespace, **defaults
     return declared(**{**defaults, **given})
 
 
+def refuse_without_effect(
+    args: argparse.Namespace, why: str, *declared: type, only: tuple[str, ...] | None = None
+) -> None:
+    """Refuse options of settings classes that would do nothing; `why` says why, and what to do instead.
+
+    Raises
+    ------
+    UserError
+        If one was given.
+    """
+    names = [one.name for kind in declared for one in fields(kind) if only is None or one.name in only]
+    given = [f"--{name.replace('_', '-')}" for name in names if hasattr(args, name)]
+    if given:
+        raise UserError(f"{', '.join(given)} would have no effect: {why}.")
+
+
 def add_kind(parser: argparse.ArgumentParser) -> None:
     """Add ``--objects | --classes``: what painted values from 2 on mean; neither given: None."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--objects", dest="kind", action="store_const", const="objects", help="every value from 2 on is one object"
+        "--objects",
+        dest="kind",
+        action="store_const",
+        const="objects",
+        help="every value from 2 on is one object of the same class",
     )
     group.add_argument(
-        "--classes", dest="kind", action="store_const", const="classes", help="values from 2 on are classes"
+        "--classes", dest="kind", action="store_const", const="classes", help="every value from 2 on is a class"
     )
 
 
@@ -60,7 +81,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=get_args(Device),
         default=preferred,
-        help=f"where to compute (default: {preferred}, as in the Preferences)",
+        help=f"what to compute on; auto: the graphics card where there is one (default: {preferred}, as in Preferences)",
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
 
 from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, bar, drive
-from napari_upaint.commands._volumes import Index, Stacks
+from napari_upaint.commands._volumes import Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile
@@ -63,29 +64,25 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     stacks = Stacks(image, name) if how.ndim == 3 else None
     normalization = measure_image(image, name)
     indices = list(stacks.indices() if stacks else product(*(range(n) for n in image.leading_shape)))
-    results: list[PlaneResult] = []
+    labels = np.zeros((*image.leading_shape, *image.plane_shape), np.int32)
+    scores: np.ndarray | None = None
+    names: tuple[str, ...] = ()
     with bar(len(indices), name) as progress:
         from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
 
-        def show(state: PredictProgress) -> None:
-            progress.update(max(0.0, len(results) + state.done / max(1, state.total) - progress.n))
+        def show(done: int, state: PredictProgress) -> None:
+            progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
 
-        for index in indices:
+        for done, index in enumerate(indices):
             pixels = stacks.volume(index) if stacks else image.plane(index)
             running = segment_plane(
                 pixels, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
             )
-            results.append(drive(running, PlaneResult, show, interrupt))
-    return _together(image, indices, results, how.scores)
-
-
-def _together(image: Image, indices: Sequence[Index], results: Sequence[PlaneResult], scores: bool) -> Segmentation:
-    """Put the results of planes or volumes where they belong."""
-    names = results[0].names
-    labels = np.zeros((*image.leading_shape, *image.plane_shape), np.int32)
-    every = np.zeros((*image.leading_shape, len(names), *image.plane_shape), np.float16) if scores else None
-    for index, result in zip(indices, results, strict=True):
-        labels[index] = result.labels
-        if every is not None:  # channels go right before Y and X
-            every[index] = np.moveaxis(result.scores, 0, -3)
-    return Segmentation(labels, every, names)
+            # No result is kept: its scores need as much memory as the labels several times over.
+            result = drive(running, PlaneResult, partial(show, done), interrupt)
+            labels[index], names = result.labels, result.names
+            if how.scores:
+                if scores is None:
+                    scores = np.zeros((*image.leading_shape, len(names), *image.plane_shape), np.float16)
+                scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
+    return Segmentation(labels, scores, names)

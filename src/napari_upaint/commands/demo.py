@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._files import check_output
 from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.commands._outputs import check_output
 from napari_upaint.errors import UserError
 from napari_upaint.settings import TrainSettings
 from napari_upaint.system_libraries import ensure_system_libraries, has_display

@@ -19,11 +19,20 @@ the threshold (0, 0.1, ..., 0.9) that suits it best.
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._files import pair
-from napari_upaint.commands._options import add_device, add_kind, add_settings, settings_from
+from napari_upaint.commands._files import listed
+from napari_upaint.commands._options import (
+    add_device,
+    add_kind,
+    add_settings,
+    refuse_without_effect,
+    settings_from,
+)
+from napari_upaint.commands._pairs import left_out, pair
 from napari_upaint.errors import AnnotationError, FileError
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 
@@ -66,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._table import table
 
     if args.model is None:
+        why = "nothing is segmented; add --model, or leave them out"
+        refuse_without_effect(args, why, PredictSettings, ObjectSettings)
         print(table(_rows(args, None)))
         return 0
     with Interrupt() as interrupt:
@@ -102,8 +113,8 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
 
     if args.truth is None:
         raise FileError("Only one file or folder was given; name results and ground truth.")
-    rows: list[tuple[str, dict[str, float]]] = []
-    for truth, labels in pair([args.truth], [args.results]) if segment is None else _images(args):
+    rows: list[tuple[str, Mapping[str, float]]] = []
+    for truth, labels in _pairs(args.truth, args.results, images=segment is not None):
         (_, expected), found = load_labels(truth), _labels(labels, segment)
         if found.shape != expected.shape:
             raise AnnotationError(
@@ -111,13 +122,38 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
                 " compare labels and truth of one shape."
             )
         rows.append((labels.name, compare(found, expected, args.kind or "objects")))
+    return _with_mean(rows)
+
+
+def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path]]:
+    """Return files of ground truth and what goes with each: results, or images that are to be segmented."""
+    what = "images" if images else "results"
+    if images:
+        found = pair([results], [truth])
+        pairs, missing, others = [(b, a) for a, b in found.found], found.labels, found.images
+    else:
+        found = pair([truth], [results])
+        pairs, missing, others = list(found.found), found.images, found.labels
+    if missing:  # it would count for nothing in the mean
+        raise FileError(
+            f"{len(missing)} of {len(pairs) + len(missing)} files of ground truth go with none of the {what} by name:"
+            f" {listed(missing)}; add what is missing, or compare the files one by one."
+        )
+    if others:
+        print(left_out(others, len(pairs) + len(others), what, "ground truth"), file=sys.stderr)
+    return pairs
+
+
+def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[str, ...]]:
+    """Return rows as text, with a head and the mean; files need not have the same classes."""
+    keys = list(dict.fromkeys(key for _, row in rows for key in row))
+    if any(set(row) != set(keys) for _, row in rows):
+        keys.sort(key=lambda key: (len(key), key))  # of classes only: 2 before 10
+    shown = [(name, *(f"{row[key]:.3f}" if key in row else "-" for key in keys)) for name, row in rows]
     if len(rows) > 1:
-        rows.append(("mean", {key: sum(row[key] for _, row in rows) / len(rows) for key in rows[0][1]}))
-    return [("file", *rows[0][1]), *((name, *(f"{value:.3f}" for value in row.values())) for name, row in rows)]
-
-
-def _images(args: argparse.Namespace) -> list[tuple[Path, Path]]:
-    return [(truth, image) for image, truth in pair([args.results], [args.truth])]
+        columns = [[row[key] for _, row in rows if key in row] for key in keys]
+        shown.append(("mean", *(f"{sum(column) / len(column):.3f}" for column in columns)))
+    return [("file", *keys), *shown]
 
 
 def _labels(path: Path, segment: Segment | None) -> np.ndarray:
@@ -134,14 +170,16 @@ def _labels(path: Path, segment: Segment | None) -> np.ndarray:
 def compare(labels: np.ndarray, truth: np.ndarray, kind: Kind = "objects") -> dict[str, float]:
     """Return measures by name: the mean over all planes, axes (N, Y, X), that hold anything in either.
 
-    For objects: IoU of the foreground; F1, precision and recall of the objects. For classes: IoU of each class.
+    For objects: IoU of the foreground; F1, precision and recall of the objects. For classes: IoU of each class that
+    is in either.
     """
     import numpy as np
 
     from napari_upaint.core.metrics import iou, object_scores
 
     if kind == "classes":
-        return {f"IoU {k}": float(iou(labels == k, truth == k)) for k in np.unique(truth[truth > 0])}
+        classes = np.union1d(labels, truth)
+        return {f"IoU {k}": float(iou(labels == k, truth == k)) for k in classes[classes > 0]}
     filled = [at for at in range(len(truth)) if labels[at].any() or truth[at].any()]
     rows = []
     for at in filled:

@@ -2,7 +2,8 @@
 
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
 --scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model volume by volume.
-A bad file does not stop the others.
+A bad file does not stop the others. Results of an earlier run are replaced, files of these names that were painted,
+corrected or come from elsewhere only with --overwrite, images never.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._files import check_output, expand
+from napari_upaint.commands._files import expand
 from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.commands._outputs import check_distinct, check_output
+from napari_upaint.commands._results import check_replaced, mark, result_paths
 from napari_upaint.errors import FileError, UserError
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from napari_upaint.commands._segmenting import How, Segmentation
     from napari_upaint.io.images import Image
 
-USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [options]"
+USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [--overwrite] [options]"
 EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
 
 
@@ -36,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--scores", action="store_true", help="write the scores of all classes too")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also replace files NAME_labels.tif and NAME_scores.tif that are no results of upaint segment",
+    )
     add_settings(parser.add_argument_group("network"), PredictSettings)
     add_settings(parser.add_argument_group("objects"), ObjectSettings)
     add_device(parser)
@@ -44,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment all images; exit code 2 (or 1) if one or more could not be."""
     predict, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
-    folder = check_output(args.output, folder=True)
+    images, folder = expand(args.images), check_output(args.output, folder=True)
+    _check_results(images, folder, args)
 
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.commands._segmenting import How, segment_image
@@ -52,19 +61,21 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.models import load_model
 
     how = How(load_model(args.model), predict, objects, args.device, args.scores)
-    images = expand(args.images)
-    _check_names(images)
     bad: list[tuple[Path, Exception]] = []
-    with Interrupt("Stopping; finished files are kept.") as interrupt:
-        for path in images:
-            try:
-                image = read_image(path)
-                result = segment_image(image, path.name, how, interrupt)
-                print(_write(folder, image, result, how))
-            except Exception as error:  # of whatever kind: it must not stop the others
-                bad.append((path, error))
-    for path, one in bad:
-        _report(path, one)
+    try:
+        with Interrupt("Stopping; finished files are kept.") as interrupt:
+            for path in images:
+                try:
+                    image = read_image(path)
+                    result = segment_image(image, path.name, how, interrupt)
+                    print(_write(folder, image, result, how))
+                except BrokenPipeError:  # nobody listens any more: no fault of the image, and the next one's neither
+                    raise
+                except Exception as error:  # of whatever kind: it must not stop the others
+                    bad.append((path, error))
+    finally:  # also after Ctrl-C
+        for path, one in bad:
+            _report(path, one)
     return max((2 if isinstance(one, UserError) else 1 for _, one in bad), default=0)
 
 
@@ -82,10 +93,10 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     """Write the results; return one line about them."""
     from napari_upaint.io.write import write_labels, write_scores
 
-    target = folder / f"{image.name}_labels.tif"
-    write_labels(target, result.labels, image)
-    if result.scores is not None:
-        write_scores(folder / f"{image.name}_scores.tif", result.scores, image, result.names)
+    target, *others = result_paths(folder, image.name, scores=result.scores is not None)
+    mark(write_labels(target, result.labels, image))
+    for path in others:
+        mark(write_scores(path, result.scores, image, result.names))
     slices = f" in {image.plane_count} slices" if image.plane_count > 1 else ""
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
@@ -99,6 +110,17 @@ def _count(image: Image, labels: np.ndarray, ndim: int) -> int:
         z = image.leading_axes.index("Z")
         return int(labels.max(axis=(z, -2, -1)).sum())
     return int(labels.max(axis=(-2, -1)).sum())
+
+
+def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespace) -> None:
+    """Refuse results that would replace each other, an image, or what is no result."""
+    from napari_upaint.io.images import plain_name
+
+    _check_names(images)
+    results = [file for path in images for file in result_paths(folder, plain_name(path), scores=args.scores)]
+    check_distinct(results, images)
+    if not args.overwrite:
+        check_replaced(results)
 
 
 def _check_names(images: Sequence[Path]) -> None:

@@ -1,22 +1,31 @@
 """Train a model from images and what was painted on them.
 
 Labels are files of the image's shape: 0 unlabelled, 1 background, from 2 on objects or classes; with --masks they are
-finished masks as other programs write them: 0 background, from 1 on objects or classes. Of stacks
-and time series every painted slice is used; a 3D model (or --model none --ndim 3) learns from volumes, of which a few
-painted slices are enough. Ctrl-C ends the training and saves the best model so far.
+finished masks as other programs write them: 0 background, from 1 on objects or classes. Of folders, cells.tif or
+cells_NAME.tif are the labels of cells.tif. Of stacks and time series every painted slice is used; a 3D model (or
+--model none --ndim 3) learns from volumes, of which a few painted slices are enough. Ctrl-C ends the training and saves
+the best model so far.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._files import check_output, pair
-from napari_upaint.commands._options import add_device, add_kind, add_settings, settings_from
-from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+from napari_upaint.commands._options import (
+    add_device,
+    add_kind,
+    add_settings,
+    refuse_without_effect,
+    settings_from,
+)
+from napari_upaint.commands._outputs import check_output, model_path
+from napari_upaint.commands._pairs import left_out, pair
+from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
 
 if TYPE_CHECKING:
     from napari_upaint.commands._running import Interrupt
@@ -53,15 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="NAME|FILE|none", help="where to start: a bundled model, a file, or none: from scratch"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write (.safetensors)"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="MODEL",
+        help="file to write; its name ends in .safetensors, which is added where it is missing",
     )
     training = parser.add_argument_group("training")
     add_settings(training.add_mutually_exclusive_group(), TrainSettings, only=("seconds", "steps"))
     others = ("recipe", "learning_rate", "scale", "hold", "seed")
     add_settings(training, TrainSettings, only=others)
     network = parser.add_argument_group("network, with --model none")
-    choices = ("ndim", "variant", "width", "depth", "padding", "norm", "dropout")
-    add_settings(network, TrainSettings, only=choices)
+    add_settings(network, TrainSettings, only=OF_NEW_NETWORKS)
     add_settings(parser.add_argument_group("weight map"), WeightSettings)
     add_settings(parser.add_argument_group("variation of tiles"), AugmentSettings)
     add_device(parser)
@@ -71,15 +84,20 @@ def run(args: argparse.Namespace) -> int:
     """Train and write the model."""
     settings = train_settings(args)
     weights, augment = settings_from(WeightSettings, args), settings_from(AugmentSettings, args)
-    output = check_output(args.output)
+    output = check_output(model_path(args.output), inputs=[*args.images, *args.labels])
     start = start_model(args.model)
+    if start is not None:
+        why = f"the training goes on from {args.model or 'a bundled model'}; add --model none, or leave them out"
+        refuse_without_effect(args, why, TrainSettings, only=OF_NEW_NETWORKS)
     pairs = pair(args.images, args.labels)
+    if pairs.images:
+        print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
 
     from napari_upaint.commands._planes import load_samples
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.io.models import save_model
 
-    samples = load_samples(pairs, start.header.architecture.ndim if start else settings.ndim, masks=args.masks)
+    samples = load_samples(pairs.found, start.header.architecture.ndim if start else settings.ndim, masks=args.masks)
     kind: Kind = args.kind or (start.header.kind if start else "objects")
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(

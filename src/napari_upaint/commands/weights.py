@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_upaint.commands._files import check_output
 from napari_upaint.commands._options import add_kind, add_settings, settings_from
+from napari_upaint.commands._outputs import check_output
 from napari_upaint.settings import Kind, WeightSettings
 
 USAGE = "LABELS -o FILE [options]"
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the weight map, slice by slice for stacks."""
-    settings, output = settings_from(WeightSettings, args), check_output(args.output)
+    settings = settings_from(WeightSettings, args)
+    output = check_output(args.output, inputs=[args.labels])
     kind: Kind = args.kind or "objects"
 
     import numpy as np

@@ -13,7 +13,7 @@ from typing import Any
 from napari_upaint.io.file_names import file_name
 from napari_upaint.io.models import bundled_models, read_header
 from napari_upaint.session.run import Run
-from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
 
 _PROGRAM = """\
 # Repeats the training "{title}" of {date} with U-Paint.
@@ -21,7 +21,6 @@ from pathlib import Path
 
 from napari_upaint.commands.samples import load_samples
 from napari_upaint.engine.train import train
-from napari_upaint.io.file_names import file_name
 from napari_upaint.io.models import load_model, save_model
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
@@ -105,7 +104,7 @@ def as_command(repeat: Repeat) -> str:
     images, painted = (list(map(str, files)) for files in zip(*repeat.pairs, strict=True))
     words = ["upaint", "train", *images, "--labels", *painted, f"--{run.kind}", "--model", repeat.start_name]
     for settings in (run.settings, run.weights, run.augment):
-        words += _options(settings)
+        words += _options(settings, () if repeat.start is None else OF_NEW_NETWORKS)
     if repeat.device != "auto":
         words += ["--device", repeat.device]
     words += ["-o", repeat.output]
@@ -126,9 +125,11 @@ def _call(settings: TrainSettings | WeightSettings | AugmentSettings) -> str:
     return f"{type(settings).__name__}({said})"
 
 
-def _options(settings: TrainSettings | WeightSettings | AugmentSettings) -> Iterator[str]:
+def _options(settings: TrainSettings | WeightSettings | AugmentSettings, without: tuple[str, ...]) -> Iterator[str]:
     for name, value in _told(settings).items():
         option = name.replace("_", "-")
+        if name in without:
+            continue
         if isinstance(value, bool):
             yield f"--{option}" if value else f"--no-{option}"
         else:

@@ -18,6 +18,8 @@ import contextlib
 import io
 import os
 import pickle
+import re
+import stat
 import struct
 import tempfile
 import time
@@ -29,6 +31,8 @@ import numpy as np
 # Smaller arrays travel in the message itself: opening a file costs more than copying them.
 LEAST_SHARED = 64 * 1024
 NAME = "upaint-"
+# What channels call their files: process, random digits, side, count.
+_OWN = re.compile(rf"{NAME}\d+-[0-9a-f]{{8}}-[a-z]\d+")
 _LENGTH = struct.Struct("<Q")
 _DAY = 24 * 3600.0
 
@@ -109,12 +113,20 @@ def sweep(prefix: str) -> None:
 
 
 def sweep_forgotten(age: float = _DAY) -> None:
-    """Remove this user's files that nobody fetched for a day: both their processes were killed at once."""
+    """Remove this user's files that nobody fetched for a day: both their processes were killed at once.
+
+    The folder for temporary files is everybody's: what is not named exactly as a channel does is somebody's own.
+    """
     for folder in folders():
         for path in folder.glob(f"{NAME}*"):
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > age:
+                if _OWN.fullmatch(path.name) and _is_forgotten(path.lstat(), age):
                     path.unlink()
+
+
+def _is_forgotten(file: os.stat_result, age: float) -> bool:
+    mine = not hasattr(os, "getuid") or file.st_uid == os.getuid()
+    return stat.S_ISREG(file.st_mode) and mine and time.time() - file.st_mtime > age
 
 
 class _Pickler(pickle.Pickler):

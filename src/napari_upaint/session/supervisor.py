@@ -6,6 +6,7 @@ needs a lock and nothing ever blocks the caller: also arrays are copied for the 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -147,7 +148,7 @@ class Supervisor:
             self._complete(Failed(job.id, *describe(error)))
             return
         for message in self._early.get(job.id, {}).values():
-            self._child.send(Tell(job.id, message))
+            self._send(self._child, Tell(job.id, message))
 
     def _stop(self, job: _Job, hard: bool) -> None:
         if job in self._waiting:
@@ -166,7 +167,14 @@ class Supervisor:
         if job in self._waiting or (job is self._running and not self._begun):
             self._early.setdefault(job.id, {})[type(message)] = message
         if job is self._running and self._child is not None:
-            self._child.send(Tell(job.id, message))
+            self._send(self._child, Tell(job.id, message))
+
+    def _send(self, child: Child, news: Tell) -> None:
+        # Without room for its arrays the news is lost, and the job goes on with what it has: the next stroke sends all
+        # samples again (and whoever painted hears in the end that the last ones came too late), the next view follows.
+        # Files come before the pipe, where nothing was written yet.
+        with contextlib.suppress(OSError):
+            child.send(news)
 
     def _on_message(self, child: Child, message: FromEngine) -> None:
         self._posted.put(lambda: self._take(child, message))

@@ -12,7 +12,7 @@ _PREVIEW_TIP = (
     "Show what the model sees in the part of the image that is in view, as the layer '… preview': at once with the\n"
     "chosen model and, while a training runs, every few seconds with what it has learnt by then. It follows when you\n"
     f"pan, zoom or go to another slice; of a wide view it shows the middle, about {MOST} × {MOST} pixels of what the\n"
-    "model sees. It takes at most a sixth of the time. Key: Shift+L"
+    "model sees. It takes about an eighth of the time. Key: Shift+L"
 )
 _LEARN_TIP = (
     "While a training runs, learn from what you paint, erase, fill or undo, too, a second after the last stroke.\n"

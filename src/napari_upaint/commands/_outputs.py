@@ -1,0 +1,76 @@
+"""Files and folders to write: whether they can be, and that they are none of the inputs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_upaint.errors import FileError
+
+_MODEL = ".safetensors"
+
+
+def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False) -> Path:
+    """Return the path of an output, ``~`` spelled out, if it can be written, before any work is done.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Files that are read.
+    folder : bool
+        Whether `path` is a folder of results; it is made if it is missing.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written, or is one of the inputs.
+    """
+    path = path.expanduser()
+    check_distinct([path], inputs)
+    place = path if folder else path.parent
+    if not folder and path.is_dir():
+        raise FileError(f"{path} is a folder; give the name of a file.")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return path
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise FileError(f"Cannot write to {place} ({reason}); choose another folder.") from error
+
+
+def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuse outputs that would replace an input, by whatever name or link it is called.
+
+    Raises
+    ------
+    FileError
+        If there is one.
+    """
+    read = {identity for path in inputs if (identity := _identity(path)) is not None}
+    for path in outputs:
+        if _identity(path) in read:
+            raise FileError(f"{path} is an input and would be replaced; choose another name or folder for the output.")
+
+
+def model_path(path: Path) -> Path:
+    """Return the file of a model, its name completed; another ending than that of models is a `FileError`."""
+    path = path.expanduser()
+    if path.is_dir():
+        return path  # `check_output` has the words for it
+    if not path.suffix:
+        return path.with_name(path.name + _MODEL)
+    if path.suffix.lower() != _MODEL:
+        raise FileError(f"{path.name} ends in {path.suffix}, but models are {_MODEL} files; give another name.")
+    return path
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what a file is by, whatever it is called; None if there is none."""
+    try:
+        found = path.expanduser().stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

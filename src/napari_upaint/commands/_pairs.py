@@ -1,0 +1,143 @@
+"""Which labels belong to which image: files as they are given, files of folders by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_upaint.commands._files import expand, listed
+from napari_upaint.errors import FileError
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Images and their labels.
+
+    Attributes
+    ----------
+    found : tuple of (Path, Path)
+        Image and labels, in the order of the images.
+    images, labels : tuple of Path
+        Those that go with nothing by name.
+    """
+
+    found: tuple[tuple[Path, Path], ...]
+    images: tuple[Path, ...] = ()
+    labels: tuple[Path, ...] = ()
+
+
+def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
+    """Return which labels go with which images: files in the order given; where there are folders, by name.
+
+    By name means: the labels of ``cells.tif`` are called ``cells.*`` or ``cells_*.*`` (``cells_labels.tif``, ...).
+    ``cells_2_labels.tif`` belongs to ``cells_2.tif``, if there is one, and ``cells_scores.tif`` is no labels. Equally
+    many folders of images and labels are taken in pairs.
+
+    Raises
+    ------
+    FileError
+        If nothing goes together, or it is unclear what does.
+    """
+    images, labels = ([path.expanduser() for path in paths] for paths in (images, labels))
+    folders = [path.is_dir() for path in (*images, *labels)]
+    if not any(folders):
+        if len(images) != len(labels):
+            raise FileError(f"There are {len(images)} images and {len(labels)} label files; give one for each image.")
+        return Pairs(tuple(zip(images, labels, strict=True)))
+    if all(folders) and len(images) == len(labels):
+        parts = [_by_name([one], [other]) for one, other in zip(images, labels, strict=True)]
+    else:
+        parts = [_by_name(images, labels)]
+    found = tuple(pair for part in parts for pair in part.found)
+    if not found:
+        raise FileError(
+            f"No labels in {labels[0]} go with the images by name;"
+            " those of cells.tif are called cells.tif or cells_NAME.tif."
+        )
+    _refuse_shared(found)
+    return Pairs(
+        found,
+        tuple(path for part in parts for path in part.images),
+        tuple(path for part in parts for path in part.labels),
+    )
+
+
+def left_out(files: Sequence[Path], total: int, what: str, lacking: str) -> str:
+    """Return "2 of 3 images have no labels by name and are left out: b.tif, c.tif"."""
+    have, are = ("has", "is") if len(files) == 1 else ("have", "are")
+    return f"{len(files)} of {total} {what} {have} no {lacking} by name and {are} left out: {listed(files)}"
+
+
+def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
+    from napari_upaint.io.images import list_images, plain_name
+
+    pictures, files = expand(images), list_images(labels)
+    named: dict[str, list[Path]] = {}
+    for picture in pictures:
+        named.setdefault(plain_name(picture), []).append(picture)
+    chosen = {name: _choose(name, named[name], claims) for name, claims in _claims(named, files).items()}
+    # One folder may hold both: then labels are no image without labels, nor an image labels without an image.
+    seen, used = ({path.resolve() for path in paths} for paths in (pictures, chosen.values()))
+    return Pairs(
+        tuple((path, chosen[plain_name(path)]) for path in pictures if plain_name(path) in chosen),
+        tuple(path for path in pictures if plain_name(path) not in chosen and path.resolve() not in used),
+        tuple(path for path in files if path.resolve() not in used | seen and not _is_scores(path)),
+    )
+
+
+def _claims(named: dict[str, list[Path]], files: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return the label files that could belong to the images of each name: the longest one that fits gets the file."""
+    from napari_upaint.io.images import plain_name
+
+    images = {path.resolve() for paths in named.values() for path in paths}
+    claims: dict[str, list[Path]] = {}
+    for file in files:
+        name = plain_name(file)
+        # In one folder for both a file is not the labels of itself.
+        owner = _owner(name.rpartition("_")[0] if file.resolve() in images else name, named)
+        if owner == name or (owner and not _is_scores(file)):
+            claims.setdefault(owner, []).append(file)
+    # What has labels of its own is an image there, and no labels.
+    labelled = {path.resolve() for name in claims for path in named[name]}
+    kept = {name: [file for file in claimed if file.resolve() not in labelled] for name, claimed in claims.items()}
+    return {name: claimed for name, claimed in kept.items() if claimed}
+
+
+def _owner(name: str, known: Collection[str]) -> str:
+    """Return the longest known name that a name is, or begins with before a ``_``; or nothing."""
+    while name and name not in known:
+        name = name.rpartition("_")[0]
+    return name
+
+
+def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
+    """Return the labels of the only image of a name: the file of the same name, or the only one that goes on."""
+    from napari_upaint.io.images import plain_name
+
+    if len(images) > 1:
+        raise FileError(
+            f"{images[0]} and {images[1]} have one name and cannot share {files[0]}; give images and labels one by"
+            " one, or a folder of labels for each folder of images."
+        )
+    same = [file for file in files if plain_name(file) == name]
+    # NAME.tif beside NAME_labels.tif is as likely an image as it is labels.
+    rivals = same + [file for file in files if plain_name(file) == f"{name}_labels"] if same else files
+    if len(rivals) > 1:
+        raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {images[0]}; give files one by one.")
+    return rivals[0]
+
+
+def _is_scores(file: Path) -> bool:
+    from napari_upaint.io.images import plain_name
+
+    return plain_name(file).endswith("_scores")
+
+
+def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:
+    """Refuse labels of two images: the same folder was given twice."""
+    owners: dict[Path, Path] = {}
+    for image, labels in found:
+        other = owners.setdefault(labels.resolve(), image)
+        if other != image:
+            raise FileError(f"{labels} would be the labels of {other} and of {image}; give every image its own.")

@@ -1,0 +1,34 @@
+"""Options that would do nothing are refused instead of ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_upaint.cli import main
+
+
+@pytest.mark.parametrize("model", [[], ["--model", "generalist-fast"]])
+def test_the_network_of_a_start_model_cannot_be_chosen(
+    model: list[str], files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files)
+    given = ["train", "cells.tif", "--labels", "cells_strokes.tif", "-o", "m", *model]
+    assert main([*given, "--ndim", "3", "--width", "8"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("upaint train: --ndim, --width would have no effect: ")
+    assert "add --model none" in said
+    assert said.count("\n") == 1
+    for option in ("--variant plain", "--depth 3", "--padding same", "--norm none", "--dropout 0.2"):
+        assert main([*given, *option.split()]) == 2
+        assert option.split()[0] in capsys.readouterr().err
+
+
+def test_nothing_is_segmented_without_a_model(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = str(files / "truth" / "cells.tif")
+    assert main(["evaluate", truth, truth, "--rotations", "8", "--no-fill-holes"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("upaint evaluate: --rotations, --fill-holes would have no effect: ")
+    assert "--model" in said
+    assert main(["evaluate", truth, truth]) == 0

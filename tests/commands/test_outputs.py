@@ -1,0 +1,168 @@
+"""What is written replaces nothing but earlier results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_upaint.cli import main
+from napari_upaint.commands._outputs import check_distinct, check_output, model_path
+from napari_upaint.commands._results import is_marked, mark
+from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import FileError
+from napari_upaint.io.images import Image, read_image, write_labels
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Planes that the engine was given; what it makes of them is a single object."""
+    planes: list[np.ndarray] = []
+
+    def segment(image: np.ndarray, *_: Any, **__: Any) -> Generator[PlaneResult, None, None]:
+        planes.append(image)
+        scores = np.ones((2, *image.shape[1:]), np.float16)
+        yield PlaneResult(np.ones(image.shape[1:], np.int32), scores, ("background", "object"))
+
+    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", segment)
+    return planes
+
+
+@pytest.fixture
+def plates(files: Path) -> Path:
+    """A folder with a.tif and b.ome.tif."""
+    (files / "plates").mkdir()
+    for name in ("a.tif", "b.ome.tif"):
+        (files / "plates" / name).write_bytes((files / "cells.tif").read_bytes())
+    return files / "plates"
+
+
+def segment(*arguments: object) -> int:
+    return main(["segment", *map(str, arguments)])
+
+
+def test_an_input_is_no_output(tmp_path: Path) -> None:
+    image, link, other = (tmp_path / name for name in ("a.tif", "b.tif", "c.tif"))
+    image.touch()
+    os.link(image, link)
+    for path in (image, link, tmp_path / "new" / ".." / "a.tif"):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        with pytest.raises(FileError, match="is an input"):
+            check_output(path, inputs=[other, image])
+    assert check_output(other, inputs=[image, tmp_path / "missing.tif"]) == other
+    check_distinct([other], [other])  # a file that is not there is nobody's
+
+
+def test_the_home_folder_may_be_called_by_its_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "me"))
+    monkeypatch.chdir(tmp_path)
+    assert check_output(Path("~/deep/w.tif")) == tmp_path / "me" / "deep" / "w.tif"
+    assert check_output(Path("~/out"), folder=True) == tmp_path / "me" / "out"
+    assert [path.name for path in tmp_path.iterdir()] == ["me"]
+
+
+def test_names_of_models_are_completed(tmp_path: Path) -> None:
+    assert model_path(tmp_path / "mine") == tmp_path / "mine.safetensors"
+    assert model_path(Path("x/Mine.SafeTensors")) == Path("x/Mine.SafeTensors")
+    for name in ("lab.tif", "mine.v2"):
+        with pytest.raises(FileError, match=name):
+            model_path(Path(name))
+
+
+def test_training_replaces_no_image_and_says_the_real_name(
+    files: Path, tiny: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files)
+    before = Path("cells_strokes.tif").read_bytes()
+    given = ("train", "cells.tif", "--labels", "cells_strokes.tif", *tiny)
+    assert main([*given, "-o", "cells_strokes.tif"]) == 2
+    assert capsys.readouterr().err.startswith("upaint train: cells_strokes.tif ends in .tif, but models are")
+    assert Path("cells_strokes.tif").read_bytes() == before
+    assert main([*given, "-o", "cells"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("cells.safetensors: 2 steps")
+    assert Path("cells.safetensors").is_file()
+    assert not Path("cells").exists()
+
+
+def test_a_weight_map_does_not_replace_the_labels(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = files / "cells_strokes.tif"
+    before = labels.read_bytes()
+    assert main(["weights", str(labels), "-o", str(labels)]) == 2
+    assert "is an input" in capsys.readouterr().err
+    assert labels.read_bytes() == before
+
+
+@pytest.mark.parametrize("own_folder", [False, True])
+def test_results_are_replaced_by_newer_ones(
+    own_folder: bool, plates: Path, trained: Path, seen: list[np.ndarray]
+) -> None:
+    out = plates.parent / "out" if own_folder else plates
+    for count in (2, 4):
+        assert segment(plates, "--model", trained, "-o", out, "--scores") == 0
+        assert len(seen) == count  # results beside b.ome.tif are no images either
+    assert {path.name for path in out.glob("*_*.tif")} == {
+        f"{name}_{what}.tif" for name in "ab" for what in ("labels", "scores")
+    }
+
+
+@pytest.mark.parametrize("what", ["labels", "scores"])
+@pytest.mark.parametrize("how", ["painted", "corrected", "damaged"])
+def test_what_is_no_result_is_kept(
+    what: str, how: str, plates: Path, trained: Path, seen: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = plates.parent / "out"
+    mine = out / f"b_{what}.tif"
+    if how == "corrected":  # in napari, and saved by the writer of this package
+        assert segment(plates, "--model", trained, "-o", out, "--scores") == 0
+        write_labels(mine, np.asarray(read_image(mine).data).astype(int))
+    else:
+        out.mkdir()
+        tifffile.imwrite(mine, np.ones((160, 160), np.uint8)) if how == "painted" else mine.write_text("oh")
+    before, done = mine.read_bytes(), len(seen)
+    capsys.readouterr()
+    assert segment(plates, "--model", trained, "-o", out, "--scores") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(mine) in said
+    assert "--overwrite" in said
+    assert mine.read_bytes() == before
+    assert len(seen) == done  # not even the first one was segmented
+    if what == "scores":
+        assert segment(plates, "--model", trained, "-o", out) == 0
+        assert mine.read_bytes() == before
+    assert segment(plates, "--model", trained, "-o", out, "--scores", "--overwrite") == 0
+    assert mine.read_bytes() != before
+    assert segment(plates, "--model", trained, "-o", out, "--scores") == 0
+
+
+def test_an_image_is_not_replaced_by_results_whatever_is_asked(
+    plates: Path, trained: Path, seen: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert segment(plates, "--model", trained, "-o", plates) == 0
+    seen.clear()
+    for options in ((), ("--overwrite",)):
+        assert segment(*sorted(plates.glob("*.tif")), "--model", trained, "-o", plates, *options) == 2
+        assert "a_labels.tif is an input" in capsys.readouterr().err
+    assert not seen
+
+
+@pytest.mark.parametrize(("axes", "top"), [("YX", 9), ("ZYX", 70_000), ("QYX", 9)])
+def test_a_mark_changes_nothing_else(axes: str, top: int, tmp_path: Path) -> None:
+    labels = np.arange(3 * 40 * 50).reshape(3, 40, 50)[: 3 if len(axes) == 3 else 1] % top
+    labels = labels if len(axes) == 3 else labels[0]
+    like = Image(labels, axes, {"Y": 0.5, "X": 0.5}, "micrometer")
+    path = write_labels(tmp_path / "a.tif", labels, like)
+    before = path.read_bytes()
+    assert not is_marked(path)
+    mark(path)
+    assert is_marked(path)
+    back = read_image(path)
+    np.testing.assert_array_equal(np.asarray(back.data), labels)
+    assert (back.unit, back.plane_spacing) == ("micrometer", pytest.approx((0.5, 0.5)))
+    assert path.stat().st_size == len(before)

@@ -1,0 +1,136 @@
+"""Which labels belong to which image: never silently the wrong ones, nor none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tifffile
+
+from napari_upaint.cli import main
+from napari_upaint.commands._pairs import Pairs, left_out, pair
+from napari_upaint.errors import FileError
+
+Named = Callable[..., list[Path]]
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Named:
+    """Make empty files and return the folders that hold them."""
+
+    def make(*names: str) -> list[Path]:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        return list(dict.fromkeys((tmp_path / name).parent for name in names))
+
+    return make
+
+
+def _names(pairs: Pairs) -> dict[str, str]:
+    return {str(image.relative_to(image.parents[1])): labels.name for image, labels in pairs.found}
+
+
+def test_scores_are_no_labels(named: Named) -> None:
+    images, labels = named("i/a.tif"), named("l/a_labels.tif", "l/a_scores.tif")
+    pairs = pair(images, labels)
+    assert _names(pairs) == {"i/a.tif": "a_labels.tif"}
+    assert not pairs.labels
+    # Unless that is the whole name.
+    pairs = pair(named("j/the_scores.tif"), named("m/the_scores.tif"))
+    assert _names(pairs) == {"j/the_scores.tif": "the_scores.tif"}
+
+
+def test_the_longest_name_gets_the_labels(named: Named) -> None:
+    images = named("i/cells.tif", "i/cells_2.tif", "i/cells_2_b.ome.tif")
+    labels = named("l/cells_labels.tif", "l/cells_2_labels.tif", "l/cells_2_b_labels.tif", "l/cells_3_x.tif")
+    with pytest.raises(
+        FileError, match=r"cells_3_x\.tif and .*cells_labels\.tif could both .*cells\.tif; .*one by one"
+    ):
+        pair(images, labels)
+    (labels[0] / "cells_3_x.tif").unlink()
+    expected = {f"i/{name}": f"{name.split('.')[0]}_labels.tif" for name in ("cells.tif", "cells_2.tif")}
+    assert _names(pair(images, labels)) == expected | {"i/cells_2_b.ome.tif": "cells_2_b_labels.tif"}
+
+
+@pytest.mark.parametrize("rivals", [("a.tif", "a.png"), ("a_x.tif", "a_y.tif"), ("a.tif", "a_labels.tif")])
+def test_several_labels_for_an_image_are_refused(rivals: tuple[str, str], named: Named) -> None:
+    with pytest.raises(FileError) as caught:
+        pair(named("i/a.tif"), named(*(f"l/{name}" for name in rivals)))
+    assert all(name in str(caught.value) for name in rivals)
+
+
+def test_the_same_name_wins_over_a_longer_one(named: Named) -> None:
+    pairs = pair(named("i/a.tif"), named("l/a.tif", "l/a_old.tif"))
+    assert _names(pairs) == {"i/a.tif": "a.tif"}
+    assert [path.name for path in pairs.labels] == ["a_old.tif"]
+
+
+def test_one_folder_for_both(named: Named) -> None:
+    (both,) = named(
+        *(f"b/{name}.tif" for name in ("a", "a_paint", "a_2", "a_2_paint", "c", "c_labels", "c_scores", "d"))
+    )
+    pairs = pair([both], [both / ".." / "b"])
+    assert _names(pairs) == {"b/a.tif": "a_paint.tif", "b/a_2.tif": "a_2_paint.tif", "b/c.tif": "c_labels.tif"}
+    assert [path.name for path in pairs.images] == ["d.tif"]
+    assert not pairs.labels
+
+
+def test_equally_many_folders_are_taken_in_pairs(named: Named) -> None:
+    images, labels = named("p1/A01.tif", "p2/A01.tif"), named("p1_lab/A01.tif", "p2_lab/A01.tif")
+    found = [(image.parent.name, paint.parent.name) for image, paint in pair(images, labels).found]
+    assert found == [("p1", "p1_lab"), ("p2", "p2_lab")]
+
+
+@pytest.mark.parametrize("labels", [["l"], ["l", "l"]])
+def test_two_images_never_share_labels(labels: list[str], named: Named, tmp_path: Path) -> None:
+    images = named("p1/A01.tif", "p2/A01.tif", "l/A01.tif")[:2]
+    with pytest.raises(FileError, match=r"p1/A01\.tif.*p2/A01\.tif"):
+        pair(images, [tmp_path / name for name in labels])
+
+
+def test_what_is_left_out_is_said_in_one_sentence() -> None:
+    files = [Path(f"{letter}.tif") for letter in "bcdefgh"]
+    said = left_out(files[:2], 3, "images", "labels")
+    assert said == "2 of 3 images have no labels by name and are left out: b.tif, c.tif"
+    said = left_out(files[:1], 3, "images", "labels")
+    assert said == "1 of 3 images has no labels by name and is left out: b.tif"
+    assert left_out(files, 9, "images", "labels").endswith(": b.tif, c.tif, d.tif, e.tif, f.tif and 2 more")
+
+
+def test_training_says_which_images_it_leaves_out(
+    files: Path, tiny: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (files / "i").mkdir(exist_ok=True)
+        (files / "i" / f"{name}.tif").write_bytes((files / "cells.tif").read_bytes())
+    (files / "l").mkdir()
+    (files / "l" / "a_labels.tif").write_bytes((files / "cells_strokes.tif").read_bytes())
+    monkeypatch.chdir(files)
+    assert main(["train", "i", "--labels", "l", "-o", "m", *tiny]) == 0
+    assert capsys.readouterr().err == "2 of 3 images have no labels by name and are left out: b.tif, c.tif\n"
+
+
+@pytest.mark.parametrize("model", [False, True])
+def test_ground_truth_without_a_result_is_an_error(
+    model: bool, files: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, truth = files / "results", files / "truth"
+    results.mkdir()
+    mask = tifffile.imread(truth / "cells.tif")
+    for path in (truth / "b.tif", results / ("cells.tif" if model else "cells_labels.tif"), results / "extra.tif"):
+        tifffile.imwrite(path, mask)
+    options = ["--model", str(trained)] if model else []
+    assert main(["evaluate", str(results), str(truth), *options]) == 2
+    said = capsys.readouterr()
+    what = "images" if model else "results"
+    assert said.err.startswith(
+        f"upaint evaluate: 1 of 2 files of ground truth go with none of the {what} by name: b.tif;"
+    )
+    assert not said.out
+    (truth / "b.tif").unlink()
+    assert main(["evaluate", str(results), str(truth), *options]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"1 of 2 {what} has no ground truth by name and is left out: extra.tif\n"
+    assert "mean" not in said.out
