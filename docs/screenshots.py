@@ -106,7 +106,7 @@ def first_steps(seconds: int) -> None:
     session.close()
 
 
-def weight_map(seconds: int) -> None:
+def weight_map(_seconds: int) -> None:
     """Write weight_map.png: of whole nuclei, since strokes inside them do not reach the gaps; nothing is trained."""
     session = Session("nuclei_fluorescence")
     paint_all(session, (slice(160, 360), slice(150, 400)))

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -208,3 +209,14 @@ def test_the_device_is_the_preferred_one() -> None:
     save_preferences(Preferences(device="cpu"))
     assert cli.build_parser().parse_args(words).device == "cpu"
     assert cli.build_parser().parse_args([*words, "--device", "auto"]).device == "auto"
+
+
+def test_a_warning_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = warnings.formatwarning
+    monkeypatch.setattr(warnings, "formatwarning", plain)
+    monkeypatch.setattr(sys, "argv", ["upaint", "--version"])
+    assert cli.main(["--version"]) == 0 and warnings.formatwarning is plain  # another program's process
+    assert cli.main() == 0
+    assert warnings.formatwarning(UserWarning("cells.tif holds 3 images."), UserWarning, "tiff.py", 1) == (
+        "upaint: cells.tif holds 3 images.\n"
+    )

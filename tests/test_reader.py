@@ -73,6 +73,19 @@ def test_planar_colours_and_samples_that_are_no_colours(tmp_path):
     assert [np.array_equal(layer.data, data[..., at]) for at, layer in enumerate(layers)] == [True, True]
 
 
+@pytest.mark.parametrize("lazy_from", [0, 2**30], ids=["lazy", "loaded"])
+@pytest.mark.parametrize("planar", ["separate", "contig"])
+def test_samples_of_gray_values_become_a_layer_each(tmp_path, monkeypatch, planar, lazy_from):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", lazy_from)
+    data = RNG.integers(0, 200, (4, 15, 16)).astype(np.uint16)
+    stored = data if planar == "separate" else np.moveaxis(data, 0, -1)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig=planar)
+    layers = _layers(str(tmp_path / "a.tif"))
+    assert len(layers) == 4
+    for layer, expected in zip(layers, data, strict=True):
+        assert np.array_equal(np.asarray(layer.data), expected)
+
+
 @pytest.mark.parametrize("axes", ["ZCYX", "ZYXS", "ZYX", "CYX"])
 @pytest.mark.parametrize("compression", ["zlib", None])
 def test_large_images_stay_lazy(tmp_path, monkeypatch, axes, compression):

@@ -51,7 +51,7 @@ def as_image(data: Any, meta: Mapping[str, Any]) -> Image:
         What napari tells a writer of the layer: name, scale, units, axis_labels, rgb.
     """
     from napari_upaint.io.image import Image
-    from napari_upaint.io.tiff import micrometers, seconds
+    from napari_upaint.io.tiff_scale import micrometers, seconds
 
     rgb = bool(meta.get("rgb"))
     axes = axis_letters(meta.get("axis_labels"), data.ndim - rgb)

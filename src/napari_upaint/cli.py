@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Arguments without the program's name; None: those of the process.
     """
     _prepare_output()
+    if argv is None:  # this process is ours: where in the program a warning was raised is nobody's business
+        warnings.formatwarning = lambda message, *_, **__: f"upaint: {message}\n"
     try:
         code = _run(argv)
         if sys.stdout is not None:

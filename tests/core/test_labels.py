@@ -180,6 +180,18 @@ def test_masks_become_paint_of_every_plane_that_holds_an_object(shape, seed, den
         np.testing.assert_array_equal(paint, mask + 1 if (mask > 0).any() else 0)
 
 
+def test_masks_with_ids_beyond_32_bits_keep_their_objects_apart():
+    # 2**32 - 1 became unlabelled, 2**31 - 1 negative, and 2**32 + 7 the same object as 7.
+    masks = np.array([[0, 1, 7, 5813024015, 2**32 - 1, 2**31 - 1, 2**32 + 7]], np.uint64)
+    painted = from_masks(masks)
+    assert painted.dtype == np.int32
+    assert painted[0, :2].tolist() == [1, 2]
+    assert len(np.unique(painted)) == masks.size
+    assert painted[0, 2:].min() > 2
+    with pytest.raises(AnnotationError, match="Label 5813024015 is painted as a class"):
+        from_masks(masks[:, :4], "classes")
+
+
 def test_objects_are_one_class_however_large_their_ids_are():
     annotation = np.array([0, 1, 2, 7, 2**64 - 1], np.uint64)
     assert as_classes(annotation, "objects").tolist() == [0, 1, 2, 2, 2]

@@ -136,8 +136,19 @@ def test_the_ids_of_before_are_kept_and_can_be_taken_away_again(seed, other):
     before = renumbered(labels, other)
     np.testing.assert_array_equal(adopt(labels, before), before)
     np.testing.assert_array_equal(plain_ids(before)[before], labels)
-    np.testing.assert_array_equal(plain_ids(labels * 0), [0])
+    assert plain_ids(labels).change_nothing
+    np.testing.assert_array_equal(plain_ids(labels * 0)[labels * 0], labels * 0)
     without = np.where(before == before.max(), 0, before)
     new = adopt(labels, without)
     np.testing.assert_array_equal(new[without > 0], without[without > 0])
     assert (new[(without == 0) & (labels > 0)] > without.max()).all()
+
+
+@given(st.integers(0, 500), st.sampled_from([np.uint32, np.uint64]))
+def test_ids_may_be_as_large_as_their_type_can_hold(seed, dtype):
+    planes = stack(seed, 3)
+    top = np.iinfo(dtype).max
+    huge = {index: np.where(plane > 0, top - plane.astype(dtype), 0).astype(dtype) for index, plane in planes.items()}
+    same(dict(link(huge)), dict(link(planes)))
+    assert plain_ids(huge[0,]).change_nothing == (not planes[0,].any())
+    np.testing.assert_array_equal(plain_ids(huge[0,])[huge[0,]], plain_ids(planes[0,])[planes[0,]])

@@ -63,6 +63,22 @@ def test_rows_and_sums(labels, channels, seed):
                 assert table[f"{name}_{what}"][row] == pytest.approx(getattr(inside, what)(), rel=1e-12, abs=1e-9)
 
 
+@given(SMALL)
+def test_how_large_the_ids_are_changes_nothing_else(labels):
+    huge = np.array([0, 2, 9, 2**40, 2**63, 2**63 + 1], np.uint64)
+    image = np.arange(labels.size, dtype=float).reshape(1, *labels.shape)
+    expected, found = measure(labels, image), measure(huge[labels], image)
+    np.testing.assert_array_equal(found.pop("label"), huge[expected.pop("label")])
+    for name, column in expected.items():
+        np.testing.assert_array_equal(found[name], column)
+
+
+def test_a_mask_is_one_object():
+    table, expected = (measure(one, np.ones((1, 60, 70))) for one in (disk() > 0, disk()))
+    assert table["label"].tolist() == [1]
+    np.testing.assert_array_equal(table["area_px2"], expected["area_px2"])
+
+
 def test_a_real_image():
     sample = open_sample("nuclei_fluorescence")
     table = measure(sample.truth, np.asarray(sample.image.data)[None], channels=("dapi",))

@@ -86,6 +86,11 @@ def test_a_constant_image_is_refused():
         measure(np.full((2, 5, 6), 7), "mine")
 
 
+def test_a_constant_image_of_several_channels_tells_each_value():
+    with pytest.raises(ImageError, match=r"mine is constant \(its channels are 3, 7\)"):
+        measure(np.stack([np.full((5, 6), value) for value in (3, 7, 3)]), "mine")
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_refused(bad):
     image = ramp()

@@ -36,6 +36,20 @@ def test_a_turned_rectangle_holds_what_lies_inside(angle, a, b):
     np.testing.assert_array_equal(mask[~near], inside[~near])
 
 
+@pytest.mark.parametrize(
+    ("corners", "pixels"),
+    [
+        (((0, 0), (0, 10), (10, 10), (10, 0)), 100),
+        (((0, 0), (0, 10), (10, 10), (10, 5), (10, 0)), 100),  # the same with one corner more
+        (((0, 0), (10, 10), (0, 10), (10, 0)), 50),  # a bow-tie on the corners of a rectangle
+        (((0, 0), (0, 10), (10, 10), (0, 10)), 0),  # there and back
+        (((0.5, 0.5), (0.5, 2.5), (3, 2.5), (3, 0.5)), 4),
+    ],
+)
+def test_upper_and_left_edges_belong_to_a_region_and_the_others_do_not(corners, pixels):
+    assert region_mask([Region("annotated", corners)], "annotated", (20, 20)).sum() == pixels
+
+
 def test_regions_lie_on_their_own_plane():
     regions = [box_region("annotated", 1, 1, 3, 3, (2, 1)), box_region("validation", 0, 0, 9, 9, (2, 1))]
     assert region_mask(regions, "annotated", (9, 9), index=(2, 0)) is None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_upaint.core.normalize import measure
-from napari_upaint.core.sample import Sample, crop, painted_region
+from napari_upaint.core.sample import Sample, crop, painted_boxes, painted_region, pieces
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (6, 40, 50)])
@@ -32,3 +36,40 @@ def test_a_crop_keeps_the_normalisation_of_the_whole_image():
 
 def test_without_paint_nothing_is_left():
     assert painted_region(np.zeros((5, 6), int), 3) == (slice(0, 0), slice(0, 0))
+
+
+def boxes_of(places, shape, margins):
+    """The boxes, of a list of the painted pixels."""
+    for axis, margin in enumerate(margins):
+        along = np.unique(places[:, axis])
+        gaps = np.diff(along)
+        if len(gaps) and gaps.max() > 2 * margin + 1:
+            before = places[:, axis] <= along[gaps.argmax()]
+            return [box for part in (before, ~before) for box in boxes_of(places[part], shape, margins)]
+    ends = zip(places.min(axis=0), places.max(axis=0), margins, shape, strict=True)
+    return [tuple(slice(max(0, a - margin), min(n, b + margin + 1)) for a, b, margin, n in ends)]
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.001, 0.003, 0.02]), st.sampled_from([(12, 30, 30), (40, 50)]))
+def test_boxes_hold_all_paint_with_its_context_and_do_not_meet(seed, density, shape):
+    painted = np.random.default_rng(seed).random(shape) < density
+    margins = (1, 3, 3)[-len(shape) :]
+    boxes = painted_boxes(painted, margins)
+    assert boxes == (boxes_of(np.argwhere(painted), shape, margins) if painted.any() else [])
+    covered = np.zeros(shape, int)
+    for box in boxes:
+        covered[box] += 1
+    assert covered.max() <= 1
+    assert covered[painted].all()
+
+
+def test_pieces_of_a_fully_painted_volume_need_no_list_of_its_voxels():
+    annotation = np.ones((16, 128, 128), np.int32)
+    image = np.zeros((1, *annotation.shape), np.uint8)
+    sample = Sample(image, annotation, measure(np.arange(4.0).reshape(1, 2, 2)))
+    tracemalloc.start()
+    [piece] = pieces(sample, 16)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert piece.annotation.shape == annotation.shape
+    assert peak < 4 * annotation.size

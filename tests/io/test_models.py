@@ -176,6 +176,14 @@ def test_a_failure_leaves_the_older_model(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("wrong", [{"object_size": np.nan}, {"spacing": (0.5, np.inf)}, {"border": False}])
+def test_a_header_that_could_not_be_read_again_leaves_the_older_model(tmp_path, wrong):
+    path = save_model(ModelFile(HEADER, WEIGHTS), tmp_path / "m.safetensors")
+    with pytest.raises(FileError, match="nobody could read it again"):
+        save_model(ModelFile(replace(HEADER, **wrong), WEIGHTS), path)
+    assert load_model(path).header == HEADER
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions are another thing elsewhere")
 def test_permissions_are_those_of_any_new_file(tmp_path):
     old = os.umask(0o022)

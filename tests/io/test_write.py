@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.atomic import replacing
 from napari_upaint.io.images import Image, planes, read_image, write_image, write_labels, write_scores
 from napari_upaint.io.samples import open_sample
 
@@ -20,7 +22,7 @@ steps = st.floats(1e-3, 1e3)
 def images(draw):
     axes = draw(st.sampled_from("YX ZYX TYX TZYX CYX TZCYX ZTYX ZTCYX PYX PTCYX YXS ZYXS SYX TCYXS".split()))
     # tifffile leaves out axes of length 1 when it reads.
-    shape = tuple(3 if letter == "S" else draw(st.integers(2, 4)) for letter in axes)
+    shape = tuple(draw(st.integers(2, 4)) for _ in axes)
     dtype = draw(st.sampled_from(["u1", "u2", "i2", "i4", "u4", "f4", "f8", ">u2", ">f4"]))
     data = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 250, shape).astype(dtype)
     spacing = {letter: draw(steps) for letter in axes if letter in "TZ" and draw(st.booleans())}
@@ -77,6 +79,16 @@ def test_fiji_can_open_what_is_written(tmp_path):
             assert tiff.pages[0].tags["XResolution"].value[0] / tiff.pages[0].tags["XResolution"].value[1] == 100
 
 
+def test_scores_of_half_precision_are_written_without_a_copy_of_all(tmp_path):
+    scores = np.zeros((40, 3, 128, 128), np.float16)
+    tracemalloc.start()
+    path = write_scores(tmp_path / "s.tif", scores)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert read_image(path).data.dtype == np.float32
+    assert peak < scores.nbytes
+
+
 def test_lazy_images_are_written_plane_by_plane(tmp_path):
     data = np.random.default_rng(0).integers(0, 9, (3, 2, 20, 30), np.uint8)
     source = write_image(tmp_path / "a.tif", Image(data, "ZCYX", {"Z": 2.0}))
@@ -126,6 +138,21 @@ def test_a_full_disk_leaves_the_older_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_is_on_the_disk_before_it_takes_the_name_of_an_older_one(tmp_path, monkeypatch):
+    path, done = tmp_path / "labels.tif", []
+    whole = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(path.exists()) or whole(file))
+    write_labels(path, np.ones((4, 4), int))
+    assert done == [False]
+
+
+def test_a_read_only_copy_can_be_put_in_place(tmp_path):
+    with replacing(tmp_path / "copy.bin") as new:
+        new.write_bytes(b"x")
+        new.chmod(stat.S_IRUSR)
+    assert (tmp_path / "copy.bin").read_bytes() == b"x"
+
+
 def test_any_other_failure_leaves_the_older_file_too(tmp_path, monkeypatch):
     path = tmp_path / "labels.tif"
     path.write_bytes(b"older")
@@ -146,8 +173,8 @@ def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path):
                 raise OSError(5, "Input/output error")
             return np.zeros((8, 8), np.uint8)
 
-    with pytest.raises(FileError, match="Input/output error"):
-        write_image(path, Image(Broken(), "ZYX"))
+    with pytest.raises(FileError, match=r"scan cannot be read \(Input/output error\); check where it lies"):
+        write_image(path, Image(Broken(), "ZYX", name="scan"))
     assert path.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -81,6 +81,18 @@ def test_bad_annotations(labels, kind, words):
         gathered(source(noise((9, 9))), annotation(labels), kind)
 
 
+def test_ids_beyond_32_bits_stay_apart_and_classes_with_such_numbers_are_refused():
+    labels = painted((9, 9), (1, np.s_[0]), (7, np.s_[2])).astype(np.uint64)
+    labels[4], labels[6] = 2**32 + 7, 2**32 - 1
+    (region,) = gathered(source(noise((9, 9))), annotation(labels))
+    found = region.sample.annotation
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found <= 1, labels <= 1)
+    assert len(np.unique(found)) == len(np.unique(labels))
+    with pytest.raises(AnnotationError, match="Label 4294967303 is painted as a class"):
+        gathered(source(noise((9, 9))), annotation(labels), "classes")
+
+
 def test_bad_images():
     labels = painted((4, 99, 99), (1, np.s_[0, 0]), (2, np.s_[0, 5]))
     with pytest.raises(ImageError, match="constant"):

@@ -81,7 +81,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=get_args(Device),
         default=preferred,
-        help=f"what to compute on; auto: the graphics card where there is one (default: {preferred}, as in Preferences)",
+        help=f"what to compute on; auto: the graphics card where there is one (default: {preferred})",
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_upaint.core.normalize import Normalization
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import Image
+    from napari_upaint.settings import Kind
 
 
 def measure_image(image: Image, name: str) -> Normalization:
@@ -24,16 +25,19 @@ def measure_image(image: Image, name: str) -> Normalization:
     return measure_source(Source(name, image.leading_shape, image.plane))
 
 
-def load_labels(path: Path) -> tuple[Image, np.ndarray]:
-    """Read a file of labels: the image, and its planes as integers, axes (N, Y, X).
+def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
+    """Read a file of labels: the image, and its planes as int32, axes (N, Y, X).
+
+    Objects get other ids where theirs do not fit.
 
     Raises
     ------
     AnnotationError
-        If it holds colours or fractions instead of one whole number per pixel.
+        If it holds colours or fractions instead of one whole number per pixel, or the number of a class does not fit.
     """
     import numpy as np
 
+    from napari_upaint.core.ids import to_int32
     from napari_upaint.io.images import planes, read_image
 
     image = read_image(path)
@@ -44,21 +48,27 @@ def load_labels(path: Path) -> tuple[Image, np.ndarray]:
         raise AnnotationError(f"{path.name} holds fractions; labels are one whole number per pixel.")
     if values.min() < 0:
         raise AnnotationError(f"{path.name} holds negative numbers (down to {values.min():g}); labels are 0, 1, 2, ...")
-    return image, values.astype(np.int32, copy=False)
+    if values.dtype.kind == "f":
+        if values.max() >= 2**63:
+            raise AnnotationError(f"{path.name} holds {values.max():g}; labels are whole numbers below 2^63.")
+        values = values.astype(np.int64)
+    return image, to_int32(values, kind)
 
 
-def load_painted(path: Path) -> tuple[Image, np.ndarray]:
+def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     """Read an annotation as `load_labels` does; nothing painted is an `AnnotationError`."""
-    image, labels = load_labels(path)
+    image, labels = load_labels(path, kind)
     if not labels.any():
         raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 on.")
     return image, labels
 
 
-def load_samples(pairs: Sequence[tuple[Path, Path]], ndim: int = 2, *, masks: bool = False) -> list[Sample]:
+def load_samples(
+    pairs: Sequence[tuple[Path, Path]], ndim: int = 2, *, masks: bool = False, kind: Kind = "objects"
+) -> list[Sample]:
     """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
 
-    `masks`: the labels are finished masks, see `core.labels.from_masks`.
+    `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean.
 
     Raises
     ------
@@ -67,16 +77,16 @@ def load_samples(pairs: Sequence[tuple[Path, Path]], ndim: int = 2, *, masks: bo
     ImageError
         If an image is no volume, for `ndim` 3.
     """
-    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks)]
+    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind)]
 
 
-def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool) -> Iterator[Sample]:
+def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind) -> Iterator[Sample]:
     from napari_upaint.commands._volumes import Stacks, painted_volumes
     from napari_upaint.core.labels import from_masks
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import planes, read_image
 
-    image, (label_image, labels) = read_image(image_path), load_painted(label_path)
+    image, (label_image, labels) = read_image(image_path), load_painted(label_path, kind)
     expected, found = ((*one.leading_shape, *one.plane_shape) for one in (image, label_image))
     # Axes of length 1 say nothing: a single slice of a stack is a plane.
     if [n for n in expected if n > 1] != [n for n in found if n > 1]:
@@ -85,7 +95,7 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool) -> Iter
             " labels need the shape of their image."
         )
     if masks:
-        labels = from_masks(labels)
+        labels = from_masks(labels, kind)
     stacks = Stacks(image, image_path.name) if ndim == 3 else None
     normalization = measure_image(image, image_path.name)
     if stacks is not None:

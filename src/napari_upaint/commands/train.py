@@ -97,8 +97,9 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.io.models import save_model
 
-    samples = load_samples(pairs.found, start.header.architecture.ndim if start else settings.ndim, masks=args.masks)
     kind: Kind = args.kind or (start.header.kind if start else "objects")
+    ndim = start.header.architecture.ndim if start else settings.ndim
+    samples = load_samples(pairs.found, ndim, masks=args.masks, kind=kind)
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._planes import load_painted, write_planes
     from napari_upaint.core.weight_map import weight_map
 
-    image, painted = load_painted(args.labels)
+    image, painted = load_painted(args.labels, kind)
     maps = np.stack([weight_map(plane, kind, settings, spacing=image.plane_spacing) for plane in painted])
     write_planes(output, maps, image)
     print(f"{output}: weights up to {maps.max():.2f}")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_upaint.core.compiled import kernel
-from napari_upaint.core.nearest_objects import identify, two_nearest
+from napari_upaint.core.ids import identify
+from napari_upaint.core.nearest_objects import two_nearest
 
 # What is smaller than this is taken for 0.
 _NEGLIGIBLE = 1e-7

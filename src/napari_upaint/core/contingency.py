@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_upaint.core.ids import number_ids
+
 
 @dataclass(frozen=True, eq=False)
 class Contingency:
@@ -60,8 +62,8 @@ def contingency(first: np.ndarray, second: np.ndarray) -> Contingency:
         If the shapes differ or the values are no integers.
     """
     check_pair(first, second)
-    first_names, a = _number(first)
-    second_names, b = _number(second)
+    first_names, a = number_ids(first)
+    second_names, b = number_ids(second)
     pairs, shared = _count(a * len(second_names) + b, len(first_names) * len(second_names))
     rows, columns = np.divmod(pairs, max(1, len(second_names)))
     first_numbers, rows = np.unique(rows, return_inverse=True)
@@ -84,23 +86,6 @@ def check_pair(first: np.ndarray, second: np.ndarray) -> None:
     for one in (first, second):
         if one.dtype.kind not in "biu":
             raise ValueError(f"The labels are {one.dtype}; expected integers.")
-
-
-def _number(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return names and the flat labels, int64, as places in the names; some names may not occur."""
-    flat = labels.ravel()
-    if flat.size == 0 or flat.dtype.kind == "b":
-        return np.arange(2), flat.astype(np.int64)
-    low, high = int(flat.min()), int(flat.max())
-    # Few enough to count all pairs of two such maps: the ids are their own places.
-    if low >= 0 and high < 2 * flat.size**0.5:
-        return np.arange(high + 1), flat.astype(np.int64)
-    if low >= 0 and high < 4 * flat.size + 1024:
-        flat = flat.astype(np.int64)
-        occurs = np.bincount(flat) > 0
-        return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[flat]
-    names, places = np.unique(flat, return_inverse=True)  # sorts: many times slower
-    return names, places.astype(np.int64)
 
 
 def _count(keys: np.ndarray, possible: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_upaint.core.border import carve_border
+from napari_upaint.core.ids import to_int32
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
 from napari_upaint.errors import AnnotationError, ImageError
@@ -67,22 +68,29 @@ def as_classes(annotation: np.ndarray, kind: Kind) -> np.ndarray:
     return np.minimum(annotation, FIRST) if kind == "objects" else annotation
 
 
-def from_masks(masks: np.ndarray) -> np.ndarray:
+def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     """Return the annotation that finished masks stand for, as other programs and people write them.
 
     Parameters
     ----------
     masks : numpy.ndarray
         Integers, (..., Y, X): 0 background, from 1 on objects or classes.
+    kind : {"objects", "classes"}
+        Objects get other ids where theirs do not fit.
 
     Returns
     -------
     numpy.ndarray
         Same shape, int32: 1 background, from 2 on objects or classes. A plane without any object stays unlabelled:
         nobody may have looked at it.
+
+    Raises
+    ------
+    AnnotationError
+        If the number of a class does not fit.
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
-    return np.where(seen, masks.astype(np.int32) + BACKGROUND, UNLABELLED)
+    return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
 
 
 def painted_pixels(annotations: Sequence[np.ndarray]) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -10,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_upaint.core.contingency import contingency
+from napari_upaint.core.ids import number_ids
 
 Index = tuple[int, ...]
 # Less overlap than this (intersection over union) is a neighbour that was touched, not the object itself.
@@ -41,8 +43,36 @@ def link(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> It
         yield index, new[planes[index]]
 
 
-def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, np.ndarray]]:
-    """Yield what `link` does to the ids: index of each plane and, int32, the new id at the place of each old one."""
+@dataclass(frozen=True, slots=True, eq=False)
+class NewIds:
+    """What becomes of the ids of a plane; indexed with its labels, it gives them under their new ids.
+
+    Attributes
+    ----------
+    old : numpy.ndarray
+        0 and the ids of the plane, rising.
+    new : numpy.ndarray
+        int32: what each of them becomes; 0 stays 0.
+    """
+
+    old: np.ndarray
+    new: np.ndarray
+
+    def __getitem__(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels under their new ids, int32; all of them must be among the old ones."""
+        names, places = number_ids(labels)
+        # It does not matter what names get that do not occur.
+        at = np.minimum(np.searchsorted(self.old, names), len(self.old) - 1)
+        return np.asarray(self.new[at][places].reshape(labels.shape))
+
+    @property
+    def change_nothing(self) -> bool:
+        """Whether every object keeps its id."""
+        return bool((self.old == self.new).all())
+
+
+def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, NewIds]]:
+    """Yield what `link` does to the ids: index of each plane and its new ids."""
     linked: dict[Index, _Ids] = {}
     following = 1
     for index in sorted(planes):
@@ -51,7 +81,7 @@ def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) ->
             ids.take(planes[index], planes[reference], linked[reference], least)
         following = ids.number(following)
         linked[index] = ids
-        yield index, ids.table()
+        yield index, ids.new()
 
 
 def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) -> np.ndarray:
@@ -66,14 +96,14 @@ def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) 
     known.linked = known.ids.astype(np.int32)
     ids.take(labels, before, known, least)
     ids.number(int(before.max(initial=0)) + 1)
-    return ids.table()[labels]
+    return ids.new()[labels]
 
 
-def plain_ids(labels: np.ndarray) -> np.ndarray:
-    """Return, int32, at the place of each id the one that it has without linking: 1, 2, ... by the first pixel."""
+def plain_ids(labels: np.ndarray) -> NewIds:
+    """Return the ids that objects have without linking: 1, 2, ... by the first pixel."""
     ids = _Ids(labels)
     ids.number(1)
-    return ids.table()
+    return ids.new()
 
 
 class _Ids:
@@ -83,19 +113,19 @@ class _Ids:
     """
 
     def __init__(self, labels: np.ndarray) -> None:
-        flat = labels.ravel()
-        where = np.flatnonzero(flat)[::-1]
-        first = np.full(int(flat.max(initial=0)) + 1, -1, np.int64)
-        first[flat[where]] = where  # of several values for one place the last one stays: the first pixel
-        known = np.flatnonzero(first >= 0)
-        self.ids = known[np.argsort(first[known])]
+        names, places = number_ids(labels)
+        first = np.full(len(names), -1, np.int64)
+        first[places[::-1]] = np.arange(len(places))[::-1]  # of several the last one stays: the first pixel
+        objects = np.flatnonzero((first >= 0) & (names != 0))
+        order = np.argsort(first[objects])
+        self.ids = names[objects[order]]
         self.linked = np.zeros(len(self.ids), np.int32)  # 0: none yet
-        self._place = np.full(len(first), -1, np.int64)
-        self._place[self.ids] = np.arange(len(self.ids))
+        self._rising = names[objects]
+        self._place = np.argsort(order)
 
     def places(self, ids: np.ndarray) -> np.ndarray:
         """Return which objects these are."""
-        return np.asarray(self._place[ids])
+        return np.asarray(self._place[np.searchsorted(self._rising, ids)])
 
     def take(self, labels: np.ndarray, reference: np.ndarray, its: _Ids, least: float) -> None:
         """Take over the ids of another plane's objects, where both have no partner yet."""
@@ -113,11 +143,10 @@ class _Ids:
         self.linked[new] = np.arange(following, following + len(new))
         return following + len(new)
 
-    def table(self) -> np.ndarray:
-        """Return the new id at the place of each old one."""
-        table = np.zeros(len(self._place), np.int32)
-        table[self.ids] = self.linked
-        return table
+    def new(self) -> NewIds:
+        """Return the new id of every old one."""
+        zero = np.zeros(1, self._rising.dtype)
+        return NewIds(np.append(zero, self._rising), np.append(np.int32(0), self.linked[self._place]))
 
 
 def _references(index: Index, known: Mapping[Index, object]) -> Iterator[Index]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from skimage.measure import regionprops_table
 
+from napari_upaint.core.ids import number_ids
+
 Table = dict[str, np.ndarray]
 
 # How units are written in the name of a column: letters that every program reads.
@@ -27,7 +29,7 @@ def measure(
     Parameters
     ----------
     labels : numpy.ndarray
-        Integers, ([Z,] Y, X), 0 background.
+        Integers or booleans, ([Z,] Y, X), 0 background.
     image : numpy.ndarray
         (C, [Z,] Y, X), real numbers.
     spacing : sequence of float or None
@@ -53,6 +55,8 @@ def measure(
     """
     if image.shape[1:] != labels.shape:
         raise ValueError(f"labels of shape {labels.shape} do not lie on an image of shape {image.shape}")
+    if labels.dtype == bool:
+        labels = labels.view(np.uint8)
     spacing = tuple(spacing) if spacing is not None else (1.0,) * labels.ndim
     found = _sizes(labels, spacing)
     number = labels.ndim
@@ -78,8 +82,15 @@ def _sizes(labels: np.ndarray, spacing: tuple[float, ...]) -> Table:
         wanted.append("eccentricity")
     # A single pixel where there is no label at all: its row gives the columns, and goes.
     measured = labels if labels.any() else np.ones((1,) * labels.ndim, np.int32)
+    names = None
+    if int(measured.max()) > measured.size:
+        # regionprops takes time and memory for every number up to the largest; 0 is put in front to stay 0.
+        names, dense = number_ids(np.append(np.zeros(1, measured.dtype), np.maximum(measured, 0)))
+        measured = dense[1:].reshape(measured.shape)
     with np.errstate(all="ignore"):
         found = regionprops_table(measured, properties=wanted, spacing=spacing)
+    if names is not None:
+        found["label"] = names[found["label"]]
     return found if labels.any() else {name: column[:0] for name, column in found.items()}
 
 

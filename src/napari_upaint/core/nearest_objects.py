@@ -13,31 +13,10 @@ import numpy as np
 from napari_upaint.core.compiled import kernel
 
 INFINITE = np.float32(np.inf)
-_LARGEST_ID = np.iinfo(np.int32).max
-
-
-def identify(labels: np.ndarray) -> np.ndarray:
-    """Return labels as int32: the same objects, other numbers where the ids do not fit.
-
-    Raises
-    ------
-    ValueError
-        If the labels are no integers, or negative.
-    """
-    if labels.dtype.kind not in "biu":
-        raise ValueError(f"Labels are {labels.dtype}; expected integers.")
-    if labels.size and labels.dtype.kind == "i" and labels.min() < 0:
-        raise ValueError(f"The smallest label is {labels.min()}; expected none below 0.")
-    if labels.dtype.itemsize <= 2 or labels.size == 0 or labels.max() < _LARGEST_ID:
-        return np.ascontiguousarray(labels, np.int32)
-    # 0 and 1 have a meaning: put in front, they keep their numbers.
-    values, numbers = np.unique(np.append(np.array([0, 1], labels.dtype), labels.ravel()), return_inverse=True)
-    assert values[0] == 0
-    return numbers[2:].astype(np.int32).reshape(labels.shape)
 
 
 def two_nearest(
-    seeds: np.ndarray, reach: float, *, first_reach: float = 0.0, spacing: Sequence[float] | None = None
+    seeds: np.ndarray, reach: float, *, spacing: Sequence[float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measure how far background pixels are from the nearest and the second nearest object.
 
@@ -47,8 +26,6 @@ def two_nearest(
         int32, axes ([Z,] Y, X): object ids > 0, 0 background, < 0 pixels that are neither and not measured.
     reach : float
         Both distances are exact where ``d1 + d2 <= reach``; elsewhere they are exact, too large or infinite.
-    first_reach : float
-        ``d1`` is exact up to this distance, whatever ``d2`` is.
     spacing : sequence of float, optional
         Distance between pixel centres along each axis, in the unit of ``reach``; 1 where not given.
 
@@ -63,16 +40,16 @@ def two_nearest(
         raise ValueError(
             f"Spacing {spacing} does not fit labels of shape {seeds.shape}; give a positive number per axis."
         )
-    window = max(reach, first_reach)
+    reach = float(reach)
     ids = np.empty((2, *seeds.shape), np.int32)
     squares = np.empty((2, *seeds.shape), np.float32)
     if seeds.size == 0:
         return squares[0], squares[1]
     seeds = np.ascontiguousarray(seeds, np.int32)
     lines = (2, len(seeds), -1)
-    _first_axis(seeds.reshape(lines[1:]), ids.reshape(lines), squares.reshape(lines), steps[0], window)
+    _first_axis(seeds.reshape(lines[1:]), ids.reshape(lines), squares.reshape(lines), steps[0], reach)
     if seeds.ndim == 3:
-        ids, squares = _middle_axis(ids, squares, steps[1], window)
+        ids, squares = _middle_axis(ids, squares, steps[1], reach)
     rows = (2, -1, seeds.shape[-1])
     distances = np.empty_like(squares)
     _last_axis(
@@ -81,8 +58,7 @@ def two_nearest(
         squares.reshape(rows),
         distances.reshape(rows),
         steps[-1],
-        float(reach),
-        float(first_reach),
+        reach,
     )
     return distances[0], distances[1]
 
@@ -173,11 +149,10 @@ def _last_axis(
     distances: np.ndarray,
     step: float,
     reach: float,
-    first_reach: float,
 ) -> None:
     """Turn what the lines know into distances (2, N, X), looking outwards along each row until nothing can come."""
     n, nx = seeds.shape
-    far = min(nx - 1, int(max(reach, first_reach) / step))
+    far = min(nx - 1, int(reach / step))
     # The row, with nothing on both sides, so that every pixel can look as far. Loops instead of slices: they compile
     # six times faster.
     row_ids, row_squares = np.zeros((2, nx + 2 * far), np.int32), np.empty((2, nx + 2 * far), np.float32)
@@ -191,7 +166,7 @@ def _last_axis(
                 # Elsewhere than on the background less than any square: these pixels never change or ask for more.
                 best[j, x] = squares[j, y, x] if seeds[y, x] == 0 else np.float32(-1)
         for k in range(1, far + 1):
-            if not _more(best[0], best[1], step * k, reach, first_reach):
+            if not _more(best[0], best[1], step * k, reach):
                 break
             added = np.float32((step * k) ** 2)
             for other in (slice(far - k, far - k + nx), slice(far + k, far + k + nx)):
@@ -203,17 +178,14 @@ def _last_axis(
 
 
 @kernel
-def _more(square1: np.ndarray, square2: np.ndarray, away: float, reach: float, first_reach: float) -> bool:
+def _more(square1: np.ndarray, square2: np.ndarray, away: float, reach: float) -> bool:
     """Whether any pixel of a row can still gain from objects that are ``away`` along the row."""
     square = np.float32(away * away)
     # Beyond half the reach, only pixels whose nearest object leaves enough for the second.
     largest = INFINITE if away <= reach / 2 else np.float32(max(0.0, reach - away) ** 2)
-    if away > reach:
-        largest = np.float32(-1)
-    first = square if away <= first_reach else INFINITE
     wanted = 0
     for i in range(len(square1)):
-        wanted |= ((square < square2[i]) & (square1[i] <= largest)) | (square1[i] > first)
+        wanted |= (square < square2[i]) & (square1[i] <= largest)
     return wanted != 0
 
 

@@ -80,7 +80,9 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
         low.append(a)
         high.append(b)
     if constant == len(low):
-        raise ImageError(f"{name} is constant (every pixel is {low[0]:g}); there is nothing to see in it.")
+        found = ", ".join(f"{value:g}" for value in dict.fromkeys(low))
+        where = "every pixel is" if len(set(low)) == 1 else "its channels are"
+        raise ImageError(f"{name} is constant ({where} {found}); there is nothing to see in it.")
     return Normalization(tuple(low), tuple(high))
 
 

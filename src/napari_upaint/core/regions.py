@@ -125,13 +125,10 @@ def from_notes(notes: Any) -> tuple[Region, ...]:
 def _mark(plane: np.ndarray, corners: np.ndarray) -> None:
     """Mark the pixels of a plane whose centre lies in a polygon (even-odd rule; upper and left edges belong to it)."""
     low = np.maximum(np.ceil(corners.min(axis=0)), 0).astype(int)
-    high = np.minimum(np.floor(corners.max(axis=0)) + 1, plane.shape).astype(int)
+    high = np.minimum(np.ceil(corners.max(axis=0)), plane.shape).astype(int)
     if (high <= low).any():
         return
     part = plane[low[0] : high[0], low[1] : high[1]]
-    if len(corners) == 4 and len(np.unique(corners[:, 0])) == len(np.unique(corners[:, 1])) == 2:
-        part[...] = True
-        return
     ys, xs = np.arange(low[0], high[0])[:, None], np.arange(low[1], high[1])
     inside = np.zeros(part.shape, bool)
     for (y0, x0), (y1, x1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

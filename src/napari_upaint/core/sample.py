@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_upaint.core.normalize import Normalization
 
+Box = tuple[slice, ...]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
@@ -76,11 +78,8 @@ def pieces(sample: Sample, margin: int) -> list[Sample]:
     margin : int
         Context on each side, px.
     """
-    places = np.argwhere(sample.annotation > 0)
-    return [
-        _part(sample, region)
-        for region in painted_boxes(places, sample.annotation.shape, (margin,) * sample.annotation.ndim)
-    ]
+    margins = (margin,) * sample.annotation.ndim
+    return [_part(sample, region) for region in painted_boxes(sample.annotation > 0, margins)]
 
 
 def _part(sample: Sample, region: tuple[slice, ...]) -> Sample:
@@ -89,29 +88,42 @@ def _part(sample: Sample, region: tuple[slice, ...]) -> Sample:
     return replace(sample, image=image, annotation=annotation, validation=validation)
 
 
-def painted_boxes(places: np.ndarray, shape: Sequence[int], margins: Sequence[int]) -> list[tuple[slice, ...]]:
+def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
     """Return boxes around painted pixels with their context, cut to the image; the boxes do not meet.
 
     Parameters
     ----------
-    places : numpy.ndarray
-        Painted pixels, (N, axes), N > 0.
-    shape : sequence of int
-        The image, ([Z,] Y, X).
+    painted : numpy.ndarray
+        bool, ([Z,] Y, X).
     margins : sequence of int
         Context on each side along each axis, px.
+
+    Returns
+    -------
+    list of tuple of slice
+        None without paint.
     """
-    for axis, margin in enumerate(margins):
-        along = np.unique(places[:, axis])
-        gaps = np.diff(along)
-        if len(gaps) and gaps.max() > 2 * margin + 1:
-            before = places[:, axis] <= along[gaps.argmax()]
-            parts = (places[before], places[~before])
-            return [box for part in parts for box in painted_boxes(part, shape, margins)]
-    low, high = places.min(axis=0), places.max(axis=0)
+    tight = _apart(painted, margins, tuple(slice(0, n) for n in painted.shape))
     return [
         tuple(
-            slice(max(0, int(a) - margin), min(n, int(b) + margin + 1))
-            for a, b, margin, n in zip(low, high, margins, shape, strict=True)
+            slice(max(0, along.start - margin), min(n, along.stop + margin))
+            for along, margin, n in zip(box, margins, painted.shape, strict=True)
         )
+        for box in tight
     ]
+
+
+def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
+    """Return the boxes around the paint in a box, as small as can be; a list of all painted pixels would not fit."""
+    part, tight = painted[box], []
+    for axis, (margin, within) in enumerate(zip(margins, box, strict=True)):
+        along = np.flatnonzero(part.any(axis=tuple(a for a in range(part.ndim) if a != axis))) + within.start
+        if not len(along):
+            return []
+        gaps = np.diff(along)
+        if len(gaps) and gaps.max() > 2 * margin + 1:
+            last, first = (int(along[gaps.argmax() + at]) for at in (0, 1))
+            halves = (slice(within.start, last + 1), slice(first, within.stop))
+            return [one for half in halves for one in _apart(painted, margins, (*box[:axis], half, *box[axis + 1 :]))]
+        tight.append(slice(int(along[0]), int(along[-1]) + 1))
+    return [tuple(tight)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
 from scipy import ndimage
+
+from napari_upaint.core.ids import number_ids
 
 Method = Literal["margin", "entropy", "rotations"]
 
@@ -62,33 +64,6 @@ def entropy(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(total / np.float32(np.log(len(scores))), 0, 1))
 
 
-def spread(turns: Iterable[np.ndarray]) -> np.ndarray:
-    """Return how much the scores differ between rotated predictions: 0 all agree, 1 as far apart as can be.
-
-    Parameters
-    ----------
-    turns : iterable of numpy.ndarray
-        Scores (K, [Z,] Y, X), each turned back; one at a time, they need not be in memory together.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, ([Z,] Y, X): twice the standard deviation, of the class where it is largest.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
-    running: Spread | None = None
-    for scores in turns:
-        running = running or Spread(scores.shape)
-        running.add(scores)
-    if running is None:
-        raise ValueError("A spread needs at least one prediction.")
-    return running.value()
-
-
 class Spread:
     """Mean and spread of predictions that come one by one (Welford's recurrence: squares of sums would cancel)."""
 
@@ -105,7 +80,10 @@ class Spread:
         self._squares += step * (scores - self.mean)
 
     def value(self) -> np.ndarray:
-        """Return the spread so far, as `spread` does."""
+        """Return how much they differ: 0 all agree, 1 as far apart as can be; float32, ([Z,] Y, X).
+
+        Twice the standard deviation, of the class where it is largest.
+        """
         return np.asarray(np.clip(2 * np.sqrt(self._squares.max(0) / np.float32(max(1, self._count))), 0, 1))
 
 
@@ -117,7 +95,8 @@ def object_radius(labels: np.ndarray) -> int:
     labels : numpy.ndarray
         Integers, ([Z,] Y, X), 0 background, one id for each object.
     """
-    sizes = np.bincount(labels.ravel())[1:] if labels.size else np.zeros(0)
+    ids, places = number_ids(labels)
+    sizes = np.bincount(places, minlength=len(ids))[ids > 0]
     sizes = sizes[sizes > 0]
     if not len(sizes):
         return _DEFAULT_RADIUS
@@ -155,7 +134,7 @@ def where_next(
     Parameters
     ----------
     uncertainty : numpy.ndarray
-        Real numbers 0..1, ([Z,] Y, X): `margin`, `entropy`, `spread`.
+        Real numbers 0..1, ([Z,] Y, X): `margin`, `entropy`, or the value of a `Spread`.
     painted : numpy.ndarray
         The annotation, or where it is painted: anything but 0; same shape.
     visited : sequence of index tuples

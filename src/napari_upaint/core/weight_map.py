@@ -1,4 +1,4 @@
-"""The weight map of the loss (paper, sec. 3, eq. 2), for sparse annotations, and its later refinement."""
+"""The weight map of the loss (paper, sec. 3, eq. 2), for sparse annotations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from scipy import ndimage
 
 from napari_upaint.core.border import border_reach, border_term, carve_border, seed_border, touching
-from napari_upaint.core.nearest_objects import identify, two_nearest
+from napari_upaint.core.ids import identify
 from napari_upaint.settings import Kind, WeightSettings
 
-__all__ = ["border_term", "carve_border", "class_weights", "refined_weight_map", "update_weight_map", "weight_map"]
+__all__ = ["border_term", "carve_border", "class_weights", "update_weight_map", "weight_map"]
 
 
 def weight_map(
@@ -117,50 +117,6 @@ def update_weight_map(
     return tuple(written)
 
 
-def refined_weight_map(
-    annotation: np.ndarray,
-    kind: Kind = "objects",
-    *,
-    rho: float = 0.1,
-    scale: float = 50.0,
-    sigma_b: float = 6.0,
-    sigma_1: float = 10.0,
-    spacing: Sequence[float] | None = None,
-) -> np.ndarray:
-    """Weigh an annotation as Falk et al. 2019 (Nature Methods 16:67) do.
-
-    Foreground 1; background ``rho + scale exp(-(d1 + d2)^2 / (2 sigma_b^2)) + (1 - rho) exp(-d1^2 / (2 sigma_1^2))``;
-    unlabelled 0.
-
-    Parameters
-    ----------
-    annotation, kind, spacing
-        As for `weight_map`; of kind "classes", patches of all classes are objects together.
-    rho : float
-        Weight of background far from everything.
-    scale : float
-        Weight of a gap between objects (lambda in the paper).
-    sigma_b, sigma_1 : float
-        Reach of the gaps' and of the single objects' surroundings, px (shortest voxel edges).
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, shape of ``annotation``.
-    """
-    seeds = seeds_of(annotation, kind)
-    if kind == "classes":
-        seeds = _patches(seeds)
-    d1, d2 = two_nearest(
-        seeds, border_reach(scale, sigma_b), first_reach=border_reach(1, sigma_1), spacing=_edges(spacing)
-    )
-    gap = scale * np.exp(-0.5 * ((d1 + d2) / sigma_b) ** 2)
-    near = (1 - rho) * np.exp(-0.5 * (d1 / sigma_1) ** 2)
-    weights = np.where(seeds > 0, 1, rho + gap + near)
-    weights[seeds < 0] = 0
-    return weights.astype(np.float32)
-
-
 def seeds_of(annotation: np.ndarray, kind: Kind) -> np.ndarray:
     """Return int32: -1 unlabelled, 0 background (gaps between touching objects, too), from 1 on objects or classes."""
     seeds = identify(annotation) - np.int32(1)
@@ -208,13 +164,3 @@ def _classes_border(
             patches = np.where((seeds != 0) & (patches == 0), -1, patches).astype(np.int32)
             np.maximum(most, seed_border(patches, settings.w0, settings.sigma, edges), out=most)
     weights += most
-
-
-def _patches(seeds: np.ndarray) -> np.ndarray:
-    """Give the patches of all classes numbers from 1 on; what is no class stays as it is."""
-    patches, total = np.minimum(seeds, 0), 0
-    for one in np.unique(seeds[seeds > 0]):
-        numbers, count = ndimage.label(seeds == one)
-        patches[numbers > 0] = numbers[numbers > 0] + total
-        total += count
-    return patches

@@ -33,6 +33,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         new.touch(exist_ok=False)
         yield new
+        _store(new)
         new.replace(path)
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
@@ -40,3 +41,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             new.unlink()
+
+
+def _store(path: Path) -> None:
+    """Wait until a file is on the disk: a power cut must not leave an empty one under the name of a good one."""
+    # Windows stores only what was opened for writing; elsewhere a copy of a read-only file may be stored, too.
+    with contextlib.suppress(PermissionError), path.open("rb+" if os.name == "nt" else "rb") as opened:
+        os.fsync(opened.fileno())

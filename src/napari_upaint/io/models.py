@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_upaint.errors import ModelError
+from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.model_header import Architecture, ModelHeader, from_json, to_json
@@ -64,12 +64,16 @@ def save_model(model: ModelFile, path: str | Path) -> Path:
     Raises
     ------
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or could not be read again: a size in the header is no number.
     """
     from safetensors.numpy import save
 
     path = Path(path).expanduser()
     metadata = {"format": FORMAT, "header": to_json(model.header)}
+    try:
+        from_json(metadata["header"])
+    except (TypeError, ValueError) as error:
+        raise FileError(f"Cannot write {path}: nobody could read it again ({error}); report it.") from error
     content = save({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata=metadata)
     with replacing(path) as new:
         new.write_bytes(content)

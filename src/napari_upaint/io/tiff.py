@@ -1,106 +1,131 @@
-"""TIFF in: pixels (in memory or lazy), axes, and what the file says of their scale."""
+"""TIFF in: the image that a file holds, its pixels (in memory or lazy) and its axes; nothing that is cut short."""
 
 from __future__ import annotations
 
 import math
+import warnings
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+
+from napari_upaint.errors import FileError
+from napari_upaint.io.tiff_scale import Scale, ome_pixels, ome_root, read_scale
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPageSeries
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 # Pages of more bytes than this are read by the tiles or strips that they are stored in.
 _WHOLE_PAGE = 64 * 2**20
-# Pixels larger than this (micrometers) come from print settings such as 72 or 300 dots per inch, not from a microscope.
-_LARGEST_PRINTED = 10.0
-_MICROMETERS = {
-    **dict.fromkeys(("m", "meter", "metre"), 1e6),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    # Two signs look like a mu: the micro sign and the Greek letter.
-    **dict.fromkeys(("\u00b5m", "\u03bcm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    **dict.fromkeys(("\u00e5", "\u212b", "angstrom"), 1e-4),
-    **dict.fromkeys(("pm", "picometer", "picometre"), 1e-6),
-    **dict.fromkeys(("in", "inch"), 25400.0),
-}
-_SECONDS = {
-    "ms": 1e-3,
-    "msec": 1e-3,
-    "s": 1.0,
-    "sec": 1.0,
-    "second": 1.0,
-    "min": 60.0,
-    "minute": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
-}
-
-
-@dataclass
-class Scale:
-    """What a file says of its axes: step per axis, unit of Z, Y and X, names of the channels."""
-
-    spacing: dict[str, float] = field(default_factory=dict)
-    unit: str = "pixel"
-    channel_names: tuple[str, ...] = ()
-
-    def put(self, letter: str, value: Any, factor: float = 1.0) -> None:
-        """Note the step along an axis, unless it is nonsense (zero, negative, not finite, no number)."""
-        try:
-            step = float(value) * factor
-        except (TypeError, ValueError):
-            return
-        if math.isfinite(step) and step > 0:
-            self.spacing[letter] = step
-
-
-def micrometers(unit: object) -> float | None:
-    r"""Return how many micrometers a unit of length is, None for one that is none or not known.
-
-    Understands the spellings of ImageJ (`micron`, `\u00B5m`), OME and pint.
-    """
-    word = str(unit or "").strip().lower().replace("\\u00b5", "\u00b5").replace("\\u00e5", "\u00e5")
-    return _MICROMETERS.get(word)
-
-
-def seconds(unit: object) -> float | None:
-    """Return how many seconds a unit of time is, None for one that is none or not known."""
-    word = str(unit or "").strip().lower()
-    return _SECONDS.get(word, _SECONDS.get(word.removesuffix("s")))
+# What TIFF calls the meaning of samples that are no colours on a screen: gray values (0, 1) and inks (5).
+_NO_COLOURS = (0, 1, 5)
+# What TIFF calls transparency, with colours multiplied by it (1) or not (2).
+_ALPHA = {1, 2}
 
 
 def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
-    """Read the first image of a TIFF: array (NumPy, memory map or Zarr), letters of its axes, scale.
+    """Read the largest image of a TIFF: array (NumPy, memory map or Zarr), letters of its axes, scale.
+
+    Warns where the file holds other images too.
 
     Parameters
     ----------
     lazy_from : int
         Images of so many bytes and more are opened lazily: as a memory map if stored plainly, else as a Zarr
         array that decodes what is asked for. Of a pyramid the full resolution is taken.
+
+    Raises
+    ------
+    FileError
+        If planes are missing that the file says it has.
     """
+    import numpy as np
     import tifffile
 
     tiff = tifffile.TiffFile(path)
     try:
-        series = tiff.series[0].levels[0]
-        scale = read_scale(tiff, series)
+        if _written_in_a_loop(tiff):
+            tiff.close()
+            tiff = tifffile.TiffFile(path, is_shaped=False)
+        chosen = _choose(tiff, path)
+        _check_complete(tiff, chosen, path)
+        series = chosen.levels[0]
+        axes = _name_channels(known_axes(series.axes), series.keyframe)
+        scale = read_scale(tiff, chosen, axes)
         if series.nbytes < lazy_from:
             data: Any = series.asarray()
-        elif series.dataoffset is not None:
-            data = tifffile.memmap(path, series=0, level=0, mode="r")
+        elif series.dataoffset is not None and not series.is_multifile:
+            dtype = np.dtype(tiff.byteorder + series.dtype.char)
+            data = np.memmap(path, dtype, "r", series.dataoffset, series.shape)
         else:
             data = _open_lazily(tiff, series)
-            return data, known_axes(series.axes), scale
+            return data, axes, scale
     except BaseException:
         tiff.close()
         raise
     tiff.close()
-    return data, known_axes(series.axes), scale
+    return data, axes, scale
+
+
+def _written_in_a_loop(tiff: TiffFile) -> bool:
+    """Whether tifffile wrote a plane at a time and noted each as an image of its own: together they are a stack."""
+    kinds = {(series.shape, series.dtype) for series in tiff.series} if tiff.is_shaped else set()
+    return len(kinds) == 1 and len(tiff.series) > 1 and _plane_count(tiff.series[0]) == 1
+
+
+def _choose(tiff: TiffFile, path: Path) -> TiffPageSeries:
+    """Return the largest image (the first of equals) that is stored in this file; warn if there are others."""
+    # The header of an OME-TIFF also lists the images of the files beside it.
+    own = [series for series in tiff.series if series.keyframe.parent is tiff] or list(tiff.series)
+    # Thumbnails and the lower levels of pyramids are not worth a word.
+    own = [series for series in own if not series.keyframe.is_reduced] or own
+    chosen = max(own, key=lambda series: series.size)
+    if len(own) > 1:
+        size = " x ".join(map(str, chosen.shape))
+        warnings.warn(
+            f"{path.name} holds {len(own)} images and number {own.index(chosen) + 1} ({size}), the largest, was opened;"
+            " save the others as files of their own.",
+            stacklevel=2,
+        )
+    return chosen
+
+
+def _plane_count(series: TiffPageSeries) -> int:
+    return math.prod(n for n, letter in zip(series.shape, series.axes, strict=True) if letter not in "YXS")
+
+
+def _check_complete(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
+    """Raise a FileError if the file does not hold the planes that its header tells of."""
+    if series.kind == "ome":
+        _check_parts(tiff, series, path)
+        return
+    found = said = _plane_count(series)
+    if tiff.is_imagej:
+        said = int((tiff.imagej_metadata or {}).get("images", 1))
+    elif tiff.is_shaped:
+        notes = tiff.shaped_metadata or ()
+        at = tiff.series.index(series)
+        said = math.prod(notes[at]["shape"]) * found // series.size if at < len(notes) else found
+    if found < said:
+        raise FileError(f"{path} holds {found} of {said} planes; it was cut short, copy it again.")
+
+
+def _check_parts(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
+    """Raise a FileError if files that hold parts of the image are missing; warn if planes are, as of a stopped scan."""
+    absent, root = sum(page is None for page in series), ome_root(tiff)
+    pixels = ome_pixels(root, tiff, series) if absent and root is not None else None
+    if root is None or pixels is None:
+        return
+    # This file itself may have got another name.
+    others = {
+        part.get("FileName", "") for part in pixels.iterfind("{*}TiffData/{*}UUID") if part.text != root.get("UUID")
+    }
+    missing = sorted(name for name in others if not (path.parent / name).is_file())
+    if missing:
+        raise FileError(
+            f"{path} is a part of an image, and {missing[0]} is not beside it ({len(missing)} of {len(others)} other"
+            " parts are missing); copy the parts there."
+        )
+    warnings.warn(f"{path.name} lacks {absent} of {len(series)} planes; they are black.", stacklevel=2)
 
 
 def known_axes(axes: str) -> str:
@@ -113,6 +138,12 @@ def known_axes(axes: str) -> str:
     return "".join(letters)
 
 
+def _name_channels(axes: str, page: TiffPage) -> str:
+    """Call samples channels where the file says that they are neither colours nor transparency."""
+    colours = page.photometric not in _NO_COLOURS or _ALPHA.intersection(page.extrasamples)
+    return axes if colours or "C" in axes else axes.replace("S", "C")
+
+
 def _open_lazily(tiff: TiffFile, series: TiffPageSeries) -> Any:
     import zarr
 
@@ -123,108 +154,3 @@ def _open_lazily(tiff: TiffFile, series: TiffPageSeries) -> Any:
     # The file is open as long as somebody holds the array, and not a moment longer.
     weakref.finalize(store, tiff.close)
     return array
-
-
-def read_scale(tiff: TiffFile, series: TiffPageSeries) -> Scale:
-    """Return what a TIFF says of its axes; the most telling source counts."""
-    if tiff.is_ome and tiff.ome_metadata:
-        scale = _from_ome(tiff.ome_metadata)
-    elif tiff.is_imagej:
-        scale = _from_imagej(tiff, series)
-    elif tiff.is_lsm:
-        scale = _from_lsm(tiff.lsm_metadata or {})
-    elif tiff.is_shaped and tiff.shaped_metadata and "unit" in tiff.shaped_metadata[0]:
-        scale = _from_shaped(tiff.shaped_metadata[0])
-    else:
-        scale = _from_resolution(tiff)
-    axes = series.axes
-    scale.spacing = {letter: scale.spacing[letter] for letter in axes if letter in scale.spacing}
-    channels = series.shape[axes.index("C")] if "C" in axes else 1
-    if len(scale.channel_names) != channels:
-        scale.channel_names = ()
-    return scale
-
-
-def _from_ome(text: str) -> Scale:
-    scale = Scale()
-    try:
-        pixels = ElementTree.fromstring(text).find("{*}Image/{*}Pixels")  # noqa: S314 (tifffile has parsed it before)
-    except ElementTree.ParseError:
-        return scale
-    if pixels is None:
-        return scale
-    factors = {letter: micrometers(pixels.get(f"PhysicalSize{letter}Unit", "um")) for letter in "ZYX"}
-    known = all(factor is not None for factor in factors.values())
-    scale.unit = "micrometer" if known and pixels.get("PhysicalSizeX") else "pixel"
-    for letter, factor in factors.items():
-        # Units such as "reference frame" say nothing, yet their ratios do.
-        scale.put(letter, pixels.get(f"PhysicalSize{letter}"), factor if known and factor else 1.0)
-    scale.put("T", pixels.get("TimeIncrement"), seconds(pixels.get("TimeIncrementUnit", "s")) or math.nan)
-    names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
-    scale.channel_names = tuple(name for name in names if name) if all(names) else ()
-    return scale
-
-
-def _from_imagej(tiff: TiffFile, series: TiffPageSeries) -> Scale:
-    scale, told = Scale(), tiff.imagej_metadata or {}
-    factor = micrometers(told.get("unit"))
-    scale.unit = "pixel" if factor is None else "micrometer"
-    for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
-        step = 1 / _resolution(tiff, tag) if _resolution(tiff, tag) else math.nan
-        # ImageJ writes 1 for images without a scale.
-        if factor is not None or step != 1:
-            scale.put(letter, step, factor or 1.0)
-    scale.put("Z", told.get("spacing"), factor or 1.0)
-    scale.put("T", told.get("finterval"), seconds(told.get("tunit", "s")) or math.nan)
-    scale.channel_names = _imagej_names(told, series)
-    return scale
-
-
-def _imagej_names(told: Mapping[str, Any], series: TiffPageSeries) -> tuple[str, ...]:
-    """Return the labels of the first slices as names of channels if all further slices repeat them."""
-    labels = told.get("Labels") or []
-    labels = [str(label) for label in ([labels] if isinstance(labels, str) else labels)]
-    channels = series.shape[series.axes.index("C")] if "C" in series.axes else 0
-    named = bool(channels) and len(labels) >= channels and all(labels)
-    repeated = named and all(label == labels[at % channels] for at, label in enumerate(labels))
-    return tuple(labels[:channels]) if repeated and len(set(labels[:channels])) == channels else ()
-
-
-def _from_lsm(told: Mapping[str, Any]) -> Scale:
-    scale = Scale(unit="micrometer")
-    for letter in "XYZ":
-        scale.put(letter, told.get(f"VoxelSize{letter}"), 1e6)  # meters
-    scale.put("T", told.get("TimeIntervall"))
-    scale.channel_names = tuple(map(str, (told.get("ChannelColors") or {}).get("ColorNames") or ()))
-    return scale
-
-
-def _from_shaped(told: Mapping[str, Any]) -> Scale:
-    scale = Scale(unit="micrometer" if told["unit"] == "micrometer" else "pixel")
-    for letter, step in dict(told.get("spacing") or {}).items():
-        scale.put(letter, step)
-    scale.channel_names = tuple(map(str, told.get("channel_names") or ()))
-    return scale
-
-
-def _from_resolution(tiff: TiffFile) -> Scale:
-    """Trust the resolution of a plain TIFF only if it can be a microscope's."""
-    scale = Scale()
-    tag = tiff.pages.first.tags.get("ResolutionUnit")
-    factor = {2: 25400.0, 3: 1e4}.get(int(tag.value)) if tag else None
-    x, y = _resolution(tiff, "XResolution"), _resolution(tiff, "YResolution")
-    if factor and x and y and factor / x <= _LARGEST_PRINTED and factor / y <= _LARGEST_PRINTED:
-        scale.unit = "micrometer"
-        scale.put("X", factor / x)
-        scale.put("Y", factor / y)
-    return scale
-
-
-def _resolution(tiff: TiffFile, name: str) -> float:
-    """Return pixels per unit, 0 where unknown."""
-    tag = tiff.pages.first.tags.get(name)
-    try:
-        numerator, denominator = tag.value  # type: ignore[union-attr]
-        return float(numerator) / float(denominator)
-    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
-        return 0.0

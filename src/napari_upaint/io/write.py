@@ -81,7 +81,8 @@ def write_scores(path: str | Path, scores: Any, like: Image | None = None, names
     FileError
         If the file cannot be written; an older one is left as it was.
     """
-    scores = np.asarray(scores, np.float32)
+    if scores.dtype != np.float16:  # which `write_image` turns into float32 page by page, without a copy of all
+        scores = np.asarray(scores, np.float32)
     axes = like.leading_axes + "CYX" if like else _DEFAULT_SCORES.get(scores.ndim)
     return write_image(path, replace(_alike(scores, like, axes), channel_names=tuple(names)))
 
@@ -115,7 +116,7 @@ def write_image(path: str | Path, image: Image) -> Path:
     Raises
     ------
     FileError
-        If the file cannot be written; an older one is left as it was.
+        If the file cannot be written, or a lazy image not be read; an older file is left as it was.
     """
     import tifffile
 
@@ -139,6 +140,8 @@ def write_image(path: str | Path, image: Image) -> Path:
             dtype=dtype,
             photometric="rgb" if "S" in axes and image.length("S") in (3, 4) else "minisblack",
             planarconfig="contig" if "S" in axes else None,
+            # What the file does not call transparency comes back as channels.
+            extrasamples=["unassalpha"] if "S" in axes and image.length("S") == 2 else None,
             compression="zlib",
             metadata=_metadata(kind, image, axes),
             **_resolution(kind, image),
@@ -151,7 +154,11 @@ def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray
     counted = [letter for letter in axes if letter not in "YXS"]
     for index in product(*(range(image.length(letter)) for letter in counted)):
         at = dict(zip(counted, index, strict=True))
-        page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
+        try:
+            page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
+        except OSError as error:  # of a lazy image: nothing is wrong with the place that is written to
+            reason = error.strerror or str(error) or type(error).__name__
+            raise FileError(f"{image.name} cannot be read ({reason}); check where it lies.") from error
         left = [letter for letter in image.axes if letter not in at]
         yield page.transpose([left.index(letter) for letter in axes if letter in left]).astype(dtype, copy=False)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -100,8 +99,6 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     about = {"shape": list(annotation.shape), "dtype": str(annotation.dtype), "pixels": pixels, "notes": notes or {}}
     with replacing(path) as new, new.open("wb") as file:
         np.savez_compressed(file, about=np.array(json.dumps(about)), **painted)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())  # a power cut must not leave an empty file under the name of a good one
     return True
 
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_upaint.core.sample import painted_boxes
+from napari_upaint.core.sample import Box, painted_boxes
 
 # Context around the paint that a sample keeps, Z, Y and X: what the engine uses of it at half the scale, and more.
 MARGINS = (64, 160, 160)
-Box = tuple[slice, ...]
 
 
 def boxes_around_paint(read_slice: Callable[[int], np.ndarray], shape: tuple[int, ...]) -> list[Box]:
@@ -23,12 +22,10 @@ def boxes_around_paint(read_slice: Callable[[int], np.ndarray], shape: tuple[int
     shape : tuple of int
         Of the volume, (Z, Y, X).
     """
-    found = []
+    painted = np.zeros(shape, bool)
     for z in range(shape[0]):
-        places = np.argwhere(np.asarray(read_slice(z)) > 0)
-        found.append(np.column_stack([np.full(len(places), z), places]))
-    places = np.concatenate(found)
-    return painted_boxes(places, shape, MARGINS) if len(places) else []
+        np.greater(read_slice(z), 0, out=painted[z])
+    return painted_boxes(painted, MARGINS)
 
 
 def read_box(read_slice: Callable[[int], np.ndarray], box: Box) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_upaint.core.ids import to_int32
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
@@ -88,7 +89,8 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
     Raises
     ------
     AnnotationError
-        If the shapes of an image and its labels differ, nothing is painted, or only one class is.
+        If the shapes of an image and its labels differ, nothing is painted, only one class is, or a class has a number
+        beyond 32 bits.
     ImageError
         If an image is constant, or has NaN or infinite pixels.
     """
@@ -103,17 +105,17 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
     with_paint = {one.painted.annotation.key: one.painted for one in cuts}.values()
     _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in with_paint]), kind)
     gray = {one.image.key: measure_it(one.image) for one in with_paint}
-    return [_with_image(one, gray[one.painted.image.key], ndim) for one in cuts]
+    return [_with_image(one, gray[one.painted.image.key], ndim, kind) for one in cuts]
 
 
-def _with_image(cut: _Cut, normalization: Normalization, ndim: int) -> PaintedRegion:
+def _with_image(cut: _Cut, normalization: Normalization, ndim: int, kind: Kind) -> PaintedRegion:
     image = cut.painted.image
     pixels = np.ascontiguousarray(image.plane(cut.index, cut.region))
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         wrong = int(pixels.size - np.isfinite(pixels).sum())
         raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
     edges = image.spacing if ndim == 2 else spacing(image)
-    sample = Sample(pixels, cut.annotation.astype(np.int32, copy=False), normalization, edges, image.name, cut.judging)
+    sample = Sample(pixels, to_int32(cut.annotation, kind), normalization, edges, image.name, cut.judging)
     return PaintedRegion(sample, cut.index, cut.region)
 
 

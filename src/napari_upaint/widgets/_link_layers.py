@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from napari.viewer import Viewer
 
+from napari_upaint.core.linking import NewIds
 from napari_upaint.widgets import _layer_tables as tables
-from napari_upaint.widgets._new_layers import CACHE, MARK
+from napari_upaint.widgets._layer_corrections import is_corrected, note_correction, note_plane
 from napari_upaint.widgets._open_layers import find, image_source, is_open
-from napari_upaint.widgets._result_layers import ResultLayers
-from napari_upaint.widgets._score_cache import ScoreCache
+from napari_upaint.widgets._result_layers import LabelledPlane, ResultLayers
 from napari_upaint.widgets._sources import ImageSource
 
 Index = tuple[int, ...]
@@ -21,12 +22,16 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPlanes:
-    """The segmented planes (or volumes) of a layer of objects; `version` says which labels those are."""
+    """The segmented planes (or volumes) of a layer of objects; `version` says which labels those are.
+
+    Of labels that were corrected by hand the numbers are their user's: a copy of them is linked.
+    """
 
     image: ImageSource
     key: Hashable
     planes: dict[Index, np.ndarray]
     version: int
+    corrected: bool = False
 
 
 class LinkLayers:
@@ -38,14 +43,18 @@ class LinkLayers:
     def all(self) -> list[LabelledPlanes]:
         """Return what there is to link: objects in more than one segmented plane (volume) of an image."""
         found = []
-        for image, cache in self._caches():
-            labels = self._results.labels_of(image, "objects")
+        for image, cache in self._results.caches():
+            layer = self._results.labels_of(image, "objects") if cache.kind == "objects" else None
             # Objects of volumes have one number through their slices already; volumes are linked through time.
             indices = cache.volumes if cache.deep else set() if cache.volumes else set(cache.planes)
-            if labels is not None and len(indices) > 1:
-                planes = {index: labels.data[index] for index in indices}
-                source = image_source(find(self._viewer, image))
-                found.append(LabelledPlanes(source, labels.unique_id, planes, tables.changes(labels)))
+            if layer is None or len(indices) < 2:
+                continue
+            corrected = is_corrected(layer)
+            if corrected:  # also on planes that were not segmented
+                indices = set(product(*(range(n) for n in layer.data.shape[: -3 if cache.deep else -2])))
+            planes = {index: layer.data[index] for index in indices}
+            source = image_source(find(self._viewer, image))
+            found.append(LabelledPlanes(source, layer.unique_id, planes, tables.changes(layer), corrected))
         return found
 
     def before(self, image: Hashable, index: Index) -> np.ndarray | None:
@@ -59,23 +68,23 @@ class LinkLayers:
         return layer is not None and tables.changes(layer) == labels.version
 
     def changed(self, labels: LabelledPlanes) -> LabelledPlanes:
-        """Note that the ids change; what was measured goes."""
+        """Note that the ids change; what was measured goes. Return the labels that are to be renumbered."""
         layer = self._layer(labels)
+        if labels.corrected:
+            self._results.keep(layer)
+            index, plane = next(iter(labels.planes.items()))
+            layer = self._results.add_labels(LabelledPlane(labels.image, index, plane, (), "objects"))
+            note_correction(layer)
         tables.labels_changed(layer)
-        return LabelledPlanes(labels.image, labels.key, labels.planes, tables.changes(layer))
+        return replace(labels, key=layer.unique_id, version=tables.changes(layer))
 
-    def renumber(self, labels: LabelledPlanes, index: Index, new: np.ndarray) -> None:
-        """Give the objects of a plane new ids: `new` has them at the places of the old ones."""
+    def renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> None:
+        """Give the objects of a plane new ids."""
         layer = self._layer(labels)
-        layer.data[index] = new[layer.data[index]]
+        layer.data[index] = new[labels.planes[index]]
+        note_plane(layer, index)
         self._results.refresh(layer, labels.image, index)
 
     def _layer(self, labels: LabelledPlanes) -> Any:
         both = is_open(self._viewer, labels.key) and is_open(self._viewer, labels.image.key)
         return find(self._viewer, labels.key) if both else None
-
-    def _caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
-        for layer in list(self._viewer.layers):
-            cache: ScoreCache | None = layer.metadata.get(CACHE)
-            if cache is not None and cache.kind == "objects" and is_open(self._viewer, layer.metadata[MARK]["of"]):
-                yield layer.metadata[MARK]["of"], cache

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox
 
-from napari_upaint.core.linking import new_ids, plain_ids
+from napari_upaint.core.linking import NewIds, new_ids, plain_ids
+from napari_upaint.errors import UserError
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
@@ -30,7 +31,7 @@ class _Renumbering:
 
     labels: LabelledPlanes
     linked: bool
-    new: dict[Index, np.ndarray]
+    new: dict[Index, NewIds]
 
 
 class Linking(QObject):
@@ -98,30 +99,41 @@ class Linking(QObject):
             self._work.ask()
             return None
         wanted = self._box.isChecked()
-        todo = [one for one in self._layers.links.all() if self._done.get(one.key) != (one.version, wanted)]
-        if not wanted:  # labels that were never linked are as they should be
-            todo = [one for one in todo if one.key in self._done]
-        return (_renumbering, todo[0], wanted) if todo else None
+        todo = next((one for one in self._layers.links.all() if not self._is_done(one, wanted)), None)
+        return (_renumbering, todo, wanted) if todo is not None else None
+
+    def _is_done(self, labels: LabelledPlanes, wanted: bool) -> bool:
+        """Return whether labels are as they should be."""
+        version, linked = self._done.get(labels.key, (-1, False))
+        if labels.corrected or version < 0:  # their user may have given the numbers; never linked and not to be
+            return linked == wanted
+        return (version, linked) == (labels.version, wanted)
 
     def _found(self, found: _Renumbering) -> None:
         labels, links = found.labels, self._layers.links
         if links.is_as_it_was(labels):
-            if found.new:
-                labels = links.changed(labels)
+            try:
+                labels = links.changed(labels) if found.new else labels
+            except UserError as error:  # memory is short
+                self.failed.emit(str(error), "")
+                return
             self._done[labels.key] = labels.version, found.linked
             for index, new in found.new.items():
                 self._turns.add(partial(self._renumber, labels, index, new))
             self._turns.add(self.linked.emit)
         self._work.ask()
 
-    def _renumber(self, labels: LabelledPlanes, index: Index, new: np.ndarray) -> None:
-        # Segmented anew meanwhile: these are the ids of other objects.
+    def _renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> None:
         if self._layers.links.is_as_it_was(labels):
             self._layers.links.renumber(labels, index, new)
+        else:  # segmented anew or corrected meanwhile: these are the ids of other objects
+            self._done[labels.key] = labels.version, not self._box.isChecked()
 
 
 def _renumbering(labels: LabelledPlanes, link_them: bool) -> _Renumbering:
+    if labels.corrected:  # they stay as they are, and somebody goes on painting on them
+        labels = replace(labels, planes={index: plane.copy() for index, plane in labels.planes.items() if plane.any()})
     planes = labels.planes
-    found = new_ids(planes) if link_them else ((index, plain_ids(plane)) for index, plane in planes.items())
-    changed = {index: new for index, new in found if (new != np.arange(len(new)))[new > 0].any()}
-    return _Renumbering(labels, link_them, changed)
+    found = dict(new_ids(planes) if link_them else ((index, plain_ids(plane)) for index, plane in planes.items()))
+    changed = {index: new for index, new in found.items() if not new.change_nothing}
+    return _Renumbering(labels, link_them, found if changed and labels.corrected else changed)

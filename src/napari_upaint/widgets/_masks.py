@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.labels import from_masks
 from napari_upaint.errors import UserError
+from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
@@ -38,7 +39,7 @@ class Masks(QObject):
         image, masks = self._choosing.image(), self._choosing.annotation()
         if image is None or masks is None or image.shape != masks.shape or self._converting.busy:
             return
-        self._converting.start(_converted, image.key, masks.key, masks.data)
+        self._converting.start(_converted, image.key, masks.key, masks.data, self._choosing.kind())
 
     def _add(self, made: tuple[Hashable, Hashable, np.ndarray]) -> None:
         image, masks, painted = made
@@ -51,5 +52,5 @@ class Masks(QObject):
         self._choosing.choose_annotation(new)
 
 
-def _converted(image: Hashable, masks: Hashable, data: Any) -> tuple[Hashable, Hashable, np.ndarray]:
-    return image, masks, from_masks(np.asarray(data))
+def _converted(image: Hashable, masks: Hashable, data: Any, kind: Kind) -> tuple[Hashable, Hashable, np.ndarray]:
+    return image, masks, from_masks(np.asarray(data), kind)

@@ -1,0 +1,44 @@
+"""Labels as commands read them: any file of whole numbers."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_upaint.commands._planes import load_labels
+from napari_upaint.errors import AnnotationError
+
+
+def _written(folder, labels):
+    tifffile.imwrite(folder / "labels.tif", labels)
+    return folder / "labels.tif"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint32, np.float32])
+def test_ids_that_fit_stay_what_they_are(tmp_path, dtype):
+    labels = np.array([[0, 1, 2, 5]] * 3).astype(dtype)
+    found = load_labels(_written(tmp_path, labels))[1]
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, labels[None])
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_ids_beyond_32_bits_stay_apart(tmp_path, dtype):
+    ids = [0, 1, 2, 5, 2**32 - 3, 2**31 + 9]
+    found = load_labels(_written(tmp_path, np.array([ids] * 3, dtype)))[1]
+    assert found.dtype == np.int32
+    assert found[0, 0, :2].tolist() == [0, 1]
+    assert len(np.unique(found)) == len(ids)
+    assert found.min() == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ([[0.5, 1]], "holds fractions"),
+        ([[-1.0, 1]], r"negative numbers \(down to -1\)"),
+        ([[1.0, 2.0**70]], r"holds 1.18059e\+21; labels are whole numbers below 2\^63"),
+    ],
+)
+def test_what_are_no_labels_gets_a_sentence(tmp_path, labels, says):
+    with pytest.raises(AnnotationError, match=says):
+        load_labels(_written(tmp_path, np.array(labels * 3, np.float64)))
