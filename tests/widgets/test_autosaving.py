@@ -193,6 +193,40 @@ def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, q
     assert saved() == []
 
 
+def test_what_is_open_is_not_offered_by_a_dock_that_was_opened_anew(viewer, dock, image, open_dock, quick, qtbot):
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.paint((50, 60), 5)
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=20000)
+    path = saved()[0].path
+    viewer.window.remove_dock_widget(dock)
+    again = open_dock()
+    offer = again.sections.labels.offer
+    qtbot.wait(500)
+    assert offer.offered() is None
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: (restore(saved()[0]) == layer.data).all(), timeout=20000)
+    assert [one.path for one in saved()] == [path]  # it goes on in the same file
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    assert offer.offered().path == path
+
+
+def test_a_duplicate_is_saved_to_a_file_of_its_own(viewer, dock, image, quick, qtbot):
+    """napari gives it the metadata of its original."""
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.paint((50, 60), 5)
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=20000)
+    copy = viewer.add_layer(Labels.create(*layer.as_layer_data_tuple()))
+    copy.data = layer.data.copy()
+    dock.choosing.choose_annotation(copy.unique_id)
+    copy.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: len(saved()) == 2, timeout=20000)
+    for one in (layer, copy):
+        assert any((restore(found) == one.data).all() for found in saved())
+
+
 def test_only_the_same_image_is_asked_about(viewer, dock, qtbot):
     painted_before(shape=(60, 80))
     painted_before(name="others")

@@ -50,6 +50,6 @@ def test_a_key_of_somebody_else_stays_theirs_and_the_sheet_says_so(viewer, open_
     dock = open_dock()
     dock.show_help()
     words = dock.help.words()
-    assert "Show or close this sheet (taken by another plug-in)" in words
+    assert "Show or close this sheet (taken by napari, another plug-in or your own shortcuts)" in words
     where = next(action.text for action in KEY_ACTIONS if action.name == "where")
     assert words[words.index(where) - 1] == "Shift+U"

@@ -110,12 +110,16 @@ def test_nobody_paints_by_looking(viewer, dock, requests, qtbot):
     truth.visible = True
     truth.contour = 1
     assert not heard
-    truth.paint((3, 10, 10), 2)
-    assert len(heard) == 1
-    truth.undo()
-    truth.redo()
-    truth.data = truth.data.copy()
-    assert len(heard) == 4
+    for edit in (
+        lambda: truth.paint((3, 10, 10), 2),
+        truth.undo,
+        truth.redo,
+        lambda: truth.fill((3, 40, 40), 5),
+        lambda: setattr(truth, "data", truth.data.copy()),
+    ):
+        heard.clear()
+        edit()
+        assert heard
 
 
 def test_facts_follow_the_image(viewer, dock):

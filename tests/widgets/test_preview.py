@@ -295,6 +295,29 @@ def test_closing_the_dock_while_it_is_watched(viewer, dock, live, qtbot):
 # -- what is cut out -----------------------------------------------------------------------------------------------
 
 
+def test_it_goes_with_the_dock_and_comes_with_the_next(viewer, dock, live, open_dock, qtbot):
+    viewer.add_image(picture(), name="cells")
+    live()
+    viewer.window.remove_dock_widget(dock)
+    assert [layer.name for layer in viewer.layers] == ["cells"]
+    assert not dock.preview.busy
+    again = open_dock("upaint_live_tasks")
+    assert not again.preview.on
+    again.preview.toggle()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20000)
+    assert viewer.layers[1].name == "cells preview"
+    again.preview.toggle()
+    assert [layer.name for layer in viewer.layers] == ["cells"]
+
+
+def test_closing_the_viewer_with_the_preview_on(viewer, dock, live, qtbot):
+    viewer.add_image(picture(), name="cells")
+    live()
+    viewer.window._qt_window.show()
+    viewer.close()
+    qtbot.waitUntil(lambda: dock.bridge.pid is None, timeout=20000)
+
+
 def viewed(array, box, levels=()):
     from napari_upaint.widgets._sources import ImageSource, Placement
 

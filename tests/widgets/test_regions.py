@@ -66,7 +66,7 @@ def test_what_is_painted_in_a_validation_region_is_not_learnt(viewer, painted, s
     layer = viewer.layers["cells annotation"]
     for label, row, column in ((1, 8, 65), (2, 20, 65)):
         layer.paint((row, column), label)
-    regions = draw(viewer, painted, (1, 55), (28, 78))
+    regions = draw(viewer, painted, (0.6, 54.6), (28.4, 78.4))
     assert list(regions.features["purpose"]) == ["fully annotated"]
     painted.sections.labels.regions.turn_button.click()
     assert list(regions.features["purpose"]) == ["validation only"]
@@ -82,9 +82,9 @@ def test_what_is_painted_in_a_validation_region_is_not_learnt(viewer, painted, s
 def test_the_weight_map_respects_regions(viewer, painted, qtbot):
     tick(painted, qtbot)
     layer = viewer.layers["cells annotation"]
-    draw(viewer, painted, (5, 5), (30, 40))
-    press(viewer, "Shift+V")
-    draw(viewer, painted, (25, 30), (55, 70))
+    draw(viewer, painted, (4.6, 4.6), (30.4, 40.4))
+    press(viewer, "Shift+O")
+    draw(viewer, painted, (24.6, 29.6), (55.4, 70.4))
     annotation = painted.choosing.annotation()
     assert [region.purpose for region in annotation.regions] == ["validation", "annotated"]
     found = shown(painted, viewer, qtbot)
@@ -152,10 +152,60 @@ def test_keys(viewer, painted):
     layer = viewer.layers["cells regions"]
     assert layer.mode == "add_rectangle"
     drag(viewer, layer, (5, 5), (30, 40))
-    press(viewer, "Shift+V")
+    press(viewer, "Shift+O")
     assert list(layer.features["purpose"]) == ["validation only"]
     press(viewer, "Shift+B")
     assert viewer.layers.selection.active is viewer.layers["cells annotation"]
+
+
+def test_the_docks_keys_work_right_after_a_region_was_drawn(viewer, painted, settle):
+    """napari asks the selected layer first, and shapes have tools on T, Shift+P and Shift+L."""
+    layer = draw(viewer, painted, (5, 5), (30, 40))
+    press(viewer, "Shift+L")
+    assert painted.preview.on
+    press(viewer, "Shift+P")
+    assert painted.working.results.segmenting.running
+    settle(painted)
+    press(viewer, "T")
+    assert painted.working.training.running
+    settle(painted)
+    assert viewer.layers.selection.active is layer
+    assert layer.mode == "add_rectangle"  # several can be drawn in a row
+    others = viewer.add_shapes()
+    press(viewer, "T")
+    assert others.mode == "add_path"  # theirs, on layers that are not the dock's
+    viewer.layers.selection.active = layer
+    viewer.window.remove_dock_widget(painted)
+    assert not layer.keymap
+    press(viewer, "T")
+    assert layer.mode == "add_path"
+
+
+def test_a_dock_that_was_opened_anew_hears_of_regions(viewer, painted, open_dock, qtbot):
+    painted.sections.labels.regions.draw_button.click()
+    layer = viewer.layers["cells regions"]
+    before = len(layer.events.data.callbacks) - 1
+    viewer.window.remove_dock_widget(painted)
+    assert len(layer.events.data.callbacks) == before
+    edited, regions = [], []
+    dock = open_dock()
+    dock.layers.edited.connect(lambda: edited.append(1))
+    dock.layers.regions.changed.connect(lambda: regions.append(1))
+    row = dock.sections.labels.regions
+    assert row.turn_button.toolTip() == "Draw a region first."
+    viewer.layers.selection.active = layer
+    drag(viewer, layer, (5, 5), (30, 40))
+    assert edited
+    assert regions
+    assert row.turn_button.isEnabled()
+    press(viewer, "Shift+O")
+    assert list(layer.features["purpose"]) == ["validation only"]
+    assert len(layer.events.data.callbacks) == before + 1  # however often it was looked for
+    viewer.window.remove_dock_widget(dock)
+    assert len(layer.events.data.callbacks) == before
+    heard = len(edited)
+    layer.add_rectangles(np.array([[(2, 5), (2, 40), (30, 40), (30, 5)]], float))  # nobody is left who could mind
+    assert len(edited) == heard
 
 
 def test_regions_come_back_with_what_was_painted(viewer, painted, open_dock, qtbot):

@@ -271,13 +271,13 @@ def test_scores_of_volumes_and_planes_are_kept_apart():
     cache = ScoreCache(np.zeros((2, 2, 3, 4, 5), np.float16), ("background", "object"), "objects")
     nothing = np.zeros((3, 4, 5), np.int32)
     ones, spread, usual = np.ones((2, 3, 4, 5), np.float16), nothing.astype(np.float16), Usual(70.0, 0.7)
-    cache.put((1,), PlaneResult(nothing, ones, cache.names, spread, usual), a)
+    cache.note((1,), PlaneResult(nothing, ones, cache.names, spread, usual), a)
     assert set(cache.planes) == set(cache.spreads) == {(1, 0), (1, 1), (1, 2)}
     assert cache.stale(b) == [(1,)] and cache.stale(a) == [] and cache.made_with((1,)) is a
     cache.remade((1,), b)
     assert cache.stale(b) == []
     assert cache.usual[(1,)] == usual
-    cache.put((1, 1), PlaneResult(nothing[0], np.zeros((2, 4, 5), np.float16), cache.names), a)
+    cache.note((1, 1), PlaneResult(nothing[0], np.zeros((2, 4, 5), np.float16), cache.names), a)
     assert cache.stale(b) == [(1, 1)]
     assert sorted(cache.stale(ObjectSettings(smallest=7))) == [(1, 0), (1, 1), (1, 2)]
     assert cache.made_with((0,)) is None

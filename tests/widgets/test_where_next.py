@@ -1,5 +1,8 @@
 """Uncertainty as a layer, and the key U that goes from one uncertain place to the next."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from napari.layers import Image, Points
@@ -184,3 +187,28 @@ def test_the_ring_goes_with_its_image(viewer, dock, segment, press):
     assert results(viewer, "next place")
     viewer.layers.remove(image)
     assert not results(viewer, "next place")
+
+
+def test_scores_of_what_was_closed_or_is_predicted_anew_are_let_go(viewer, dock, segment, press, settle):
+    """Also by what else looks at them: the uncertainty, labels that are made again, the table."""
+    dock.sections.segment.guide.show_box.click()
+    image = viewer.add_image(doubtful(), name="cells")
+    segment()
+    press()
+    dock.sections.segment.measure_button.click()
+    dock.sections.settings.objects.control("threshold").setValue(0.4)
+    settle(dock)
+    dock.sections.segment.show_button.click()
+    dock.sections.segment.show_button.click()
+    kept = [weakref.ref(dock.layers.guide.cache(image.unique_id).scores)]
+    image.data = doubtful((210, 240))
+    segment()
+    press()
+    gc.collect()
+    assert kept[0]() is None
+    kept = [weakref.ref(dock.layers.guide.cache(image.unique_id).scores), weakref.ref(image.data)]
+    viewer.layers.clear()
+    del image
+    gc.collect()
+    gc.collect()
+    assert [one() is None for one in kept] == [True, True]

@@ -22,6 +22,8 @@ from napari_upaint.widgets._sources import AnnotationSource
 
 # Seconds: after the first stroke, and between two savings.
 _SOON, _BETWEEN = 1.0, 5.0
+# Or the older of two savings could end last: also that of a dock that was closed and the one of the dock opened next.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,13 +45,12 @@ class Autosaving(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
         self._kind = sections.labels.set_kind
-        self._paths: dict[Hashable, Path] = {}  # of this session, by labels layer
+        self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
         self._unsaved: dict[Hashable, Painted] = {}
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
         self._asked: tuple[str, tuple[int, ...]] | None = None
-        self._closed: set[Path] = set()  # painted in this session, and its layer was closed
+        self._closed: set[Path] = set()  # of layers that were closed
         self._last = -_BETWEEN
-        self._one_at_a_time = threading.Lock()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.save_now)
@@ -80,11 +81,15 @@ class Autosaving(QObject):
             return
         if annotation.key not in self._paths:
             name = image.name if image is not None else annotation.name
-            self._paths[annotation.key] = new_autosave(name, annotation.shape)
+            self._save_to(annotation.key, new_autosave(name, annotation.shape))
         file = self._layers.files.origin(image.key).path if image is not None else ""
         self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], self._choosing.kind(), file)
         if not self._timer.isActive():
             self._timer.start(round(1000 * max(_SOON, self._last + _BETWEEN - time.monotonic())))
+
+    def _save_to(self, key: Hashable, path: Path) -> None:
+        self._paths[key] = path
+        self._layers.files.autosave_to(key, path)
 
     def save_now(self) -> None:
         """Save what changed, in a thread: before a training, and now and then while painting."""
@@ -100,7 +105,7 @@ class Autosaving(QObject):
         return painted
 
     def _write(self, painted: list[Painted]) -> None:
-        with self._one_at_a_time:  # or the older of two savings could end last
+        with _ONE_AT_A_TIME:
             for one in painted:
                 replaced = self._replaced.get(one.path)
                 regions = as_notes(one.annotation.regions)
@@ -124,6 +129,7 @@ class Autosaving(QObject):
         """Look for saved annotations when another image is chosen, or an annotation is closed."""
         image = self._choosing.image()
         asked = None if image is None else (image.name, image.shape)
+        self._paths |= self._layers.files.autosaves()  # also of what was painted before this dock was opened
         still_open = {choice.key for choice in self._layers.annotations()}
         closed = {path for key, path in self._paths.items() if key not in still_open}
         if (asked, closed) == (self._asked, self._closed):
@@ -154,7 +160,8 @@ class Autosaving(QObject):
         self._kind(kind)
         key = self._layers.new_annotation(image.key, kind, painted)
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
-        self._paths[key] = path = new_autosave(image.name, image.shape)
+        path = new_autosave(image.name, image.shape)
+        self._save_to(key, path)
         self._replaced[path] = saved
         self._choosing.choose_annotation(key)
         self._edited()

@@ -34,7 +34,7 @@ class ComparedLayers:
         """Show what model `number` (0 or 1) finds on a plane, in the layer '<image>: <name>'."""
         find(self._viewer, image.key)
         about = mark(image, f"comparison {number}", f"{kind} {name}")
-        layer = self._results.result(about, image.shape)
+        layer = self._results.result(about, image)
         if layer is None:
             data: Any = np.zeros(image.shape, np.int32)
             data[index] = result.labels

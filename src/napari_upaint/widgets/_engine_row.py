@@ -65,6 +65,10 @@ class EngineMemory(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY)
         self._timer.timeout.connect(self.look)
+        self.open()
+
+    def open(self) -> None:
+        """Watch."""
         self._timer.start()
         self.look()
 

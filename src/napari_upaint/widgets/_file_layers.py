@@ -10,6 +10,9 @@ from napari.viewer import Viewer
 
 from napari_upaint.widgets._open_layers import find
 
+# Annotations have the file that they are saved to while they are painted in their metadata: whichever dock is open.
+_AUTOSAVE = "napari-upaint autosave"
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -44,6 +47,16 @@ class FileLayers:
         """Return where a layer came from."""
         source = find(self._viewer, key).source
         return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
+
+    def autosaves(self) -> dict[Hashable, Path]:
+        """Return the files that open annotations are saved to while they are painted, by layer."""
+        notes = ((layer.unique_id, layer.metadata.get(_AUTOSAVE, {})) for layer in self._viewer.layers)
+        # A duplicate has the metadata of its original, and must not write over what that one saves.
+        return {key: Path(one["path"]) for key, one in notes if one.get("layer") == str(key)}
+
+    def autosave_to(self, key: Hashable, path: Path) -> None:
+        """Note the file that an annotation is saved to from now on."""
+        find(self._viewer, key).metadata[_AUTOSAVE] = {"layer": str(key), "path": str(path)}
 
     def rename(self, key: Hashable, name: str) -> None:
         """Give a layer the name that it had."""

@@ -32,7 +32,7 @@ class Gesture:
     text: str
 
 
-# P, B and L alone belong to napari's labels layers.
+# P, B and L alone belong to napari's labels layers, and Shift+V to its viewer: none of them is used here.
 KEY_ACTIONS = (
     KeyAction("train", ("T", "Shift-T"), "Train, or stop the training"),
     KeyAction("segment", ("Shift-P",), "Segment the plane in view"),
@@ -40,7 +40,7 @@ KEY_ACTIONS = (
     KeyAction("next", ("N", "Shift-N"), "Take the brush for the next object or class"),
     KeyAction("where", ("U", "Shift-U"), "Go to the most uncertain place without paint; again: the next"),
     KeyAction("region", ("Shift-R",), "Draw a rectangle in which everything is annotated"),
-    KeyAction("validation", ("Shift-V",), "Turn the selected region into 'validation only', or back"),
+    KeyAction("validation", ("Shift-O",), "Turn the selected region into 'validation only', or back"),
     KeyAction("preview", ("Shift-L",), "Switch the live preview on or off"),
     KeyAction("help", ("F1",), "Show or close this sheet"),
 )

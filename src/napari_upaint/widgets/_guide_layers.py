@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_upaint.core.uncertainty import Method
-from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_ring, new_uncertainty
-from napari_upaint.widgets._open_layers import find, image_source, index_in_view, is_open
+from napari_upaint.widgets._new_layers import MARK, mark, new_ring, new_uncertainty
+from napari_upaint.widgets._open_layers import find, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource
@@ -44,13 +44,13 @@ class GuideLayers:
     # -- uncertainty ---------------------------------------------------------------------------------------------
 
     def cache(self, image: Hashable) -> ScoreCache | None:
-        """Return the scores of an image, None if it was not segmented."""
-        return next((cache for of, cache in self._caches() if of == image), None)
+        """Return the scores of an image, None if it was not segmented as it is now."""
+        return next((cache for of, cache in self._results.caches() if of == image), None)
 
     def unshown_plane(self, method: Method) -> ScoredPlane | None:
         """Return a plane whose uncertainty is not shown as it is now, one in view first; None if there is none."""
         found: ScoredPlane | None = None
-        for of, cache in self._caches():
+        for of, cache in self._results.caches():
             source = find(self._viewer, of)
             image = image_source(source)
             layer = self._uncertainty_of(of, method)
@@ -70,7 +70,7 @@ class GuideLayers:
         """Show the uncertainty of a plane in the layer '<image> uncertainty', made if there is none."""
         image, index = plane.image, plane.index
         find(self._viewer, image.key)
-        layer = self._results.result(mark(image, "uncertainty", plane.method), image.shape)
+        layer = self._results.result(mark(image, "uncertainty", plane.method), image)
         if layer is None:
             data, options, kind = new_uncertainty(image, plane.method)
             data[index] = values
@@ -88,12 +88,6 @@ class GuideLayers:
     def _uncertainty_of(self, image: Hashable, method: Method) -> Any:
         about = {"of": image, "what": "uncertainty", "kind": method}
         return next((layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about), None)
-
-    def _caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
-        for layer in list(self._viewer.layers):
-            cache: ScoreCache | None = layer.metadata.get(CACHE)
-            if cache is not None and is_open(self._viewer, layer.metadata[MARK]["of"]):
-                yield layer.metadata[MARK]["of"], cache
 
     # -- where to paint ------------------------------------------------------------------------------------------
 
@@ -116,7 +110,7 @@ class GuideLayers:
     def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int, what: str = NEXT_PLACE) -> None:
         """Mark a place with a ring; there is one ring of a kind at a time."""
         data, options, kind = new_ring(image, at, radius, what)
-        layer = self._results.result(options["metadata"])
+        layer = self._results.result(options["metadata"], image)
         if layer is None:
             self.drop_ring(what)
             self._results.add(Layer.create(data, options, kind), len(self._viewer.layers))

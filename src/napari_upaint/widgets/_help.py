@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayou
 
 from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
 
-_TAKEN = "taken by another plug-in"
+_TAKEN = "taken by napari, another plug-in or your own shortcuts"
 
 
 class HelpSheet(QDialog):

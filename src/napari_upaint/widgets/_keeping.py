@@ -52,8 +52,8 @@ class Keeping(QObject):
         self.memory = EngineMemory(bridge, sections.train.engine, self)
         self.memory.failed.connect(working.fail)
         working.situation_changed.connect(self.memory.allow)
-        if isinstance(parent, QWidget):
-            self.notifying = Notifying(parent, sections.message)
+        self.notifying = Notifying(parent, sections.message) if isinstance(parent, QWidget) else None
+        if self.notifying is not None:
             working.situation_changed.connect(self.notifying.follow)
         self.projects = Projects(layers, choosing, sections, self)
         self.projects.failed.connect(working.fail)
@@ -84,8 +84,16 @@ class Keeping(QObject):
             self._sections.model.refresh()
             self.history.refresh()
 
+    def open(self) -> None:
+        """Follow what was left alone since `close`, and warm the engine up."""
+        self.preferences.open()
+        self.memory.open()
+        self.device_words.ask()
+
     def close(self) -> None:
         """Report no more."""
+        if self.notifying is not None:
+            self.notifying.close()
         self.preferences.close()
         self.history.close()
         self.resuming.close()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import Any
 
 from app_model.types import KeyBinding
+from napari.settings import get_settings
+from napari.utils.shortcuts import default_shortcuts
 from napari.viewer import Viewer
 
 from napari_upaint.widgets._gestures import KEY_ACTIONS
+from napari_upaint.widgets._region_layers import RegionLayers
 
 
 class Keys:
@@ -21,12 +26,16 @@ class Keys:
     viewer : napari.viewer.Viewer
     actions : mapping of str to callable
         What to do for each name in `KEY_ACTIONS`.
+    regions : RegionLayers or None
+        Their layers have the same keys.
     """
 
-    def __init__(self, viewer: Viewer, actions: Mapping[str, Callable[[], None]]) -> None:
-        self._viewer = viewer
+    def __init__(
+        self, viewer: Viewer, actions: Mapping[str, Callable[[], None]], regions: RegionLayers | None = None
+    ) -> None:
+        self._viewer, self._regions = viewer, regions
         self._actions = {key: actions[declared.name] for declared in KEY_ACTIONS for key in declared.keys}
-        self._bound: dict[str, Callable[[Viewer], None]] = {}
+        self._bound: dict[str, Callable[[Any], None]] = {}
 
     @property
     def bound(self) -> frozenset[str]:
@@ -35,23 +44,43 @@ class Keys:
 
     def bind(self) -> None:
         """Take the keys."""
-        taken = {str(key) for key in self._viewer.keymap}
+        taken = {str(key) for key in _taken(self._viewer)}
         for key, action in self._actions.items():
-            if key not in self._bound and str(KeyBinding.validate(key.replace("-", "+"))) not in taken:
+            if key not in self._bound and str(_binding(key)) not in taken:
                 self._bound[key] = _callback(action)
                 self._viewer.bind_key(key, self._bound[key])
+        if self._regions is not None:
+            self._regions.take_keys(dict(self._bound))
 
     def release(self) -> None:
         """Give the keys back, unless somebody took them over meanwhile."""
+        if self._regions is not None:
+            self._regions.take_keys({})
         for key, callback in self._bound.items():
-            binding = KeyBinding.validate(key.replace("-", "+"))
-            if self._viewer.keymap.get(binding) is callback:
+            if self._viewer.keymap.get(_binding(key)) is callback:
                 self._viewer.bind_key(key, None)
         self._bound.clear()
 
 
-def _callback(action: Callable[[], None]) -> Callable[[Viewer], None]:
-    def call(_viewer: Viewer) -> None:
+def _taken(viewer: Viewer) -> set[Any]:
+    """Return the keys of other plug-ins and of napari's viewer, and those that the user set for whatever layers."""
+    # Asked through the viewer: behind napari's proxy its type is another one.
+    own = (vars(cls).get("class_keymap", {}) for cls in viewer.__class__.__mro__)
+    set_by_user = (
+        key
+        for name, keys in get_settings().shortcuts.shortcuts.items()
+        for key in keys
+        if key not in default_shortcuts.get(name, ())
+    )
+    return {*viewer.keymap, *chain.from_iterable(own), *set_by_user}
+
+
+def _binding(key: str) -> KeyBinding:
+    return KeyBinding.validate(key.replace("-", "+"))
+
+
+def _callback(action: Callable[[], None]) -> Callable[[Any], None]:
+    def call(_where: Any) -> None:
         action()
 
     return call

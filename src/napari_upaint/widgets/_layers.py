@@ -15,9 +15,11 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
+from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
+from napari_upaint.widgets._layer_corrections import is_kept
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
 from napari_upaint.widgets._object_layers import ObjectLayers
@@ -30,7 +32,7 @@ from napari_upaint.widgets._weight_layers import WeightLayers
 
 __all__ = ["Choice", "Layers", "SegmentedPlane"]
 
-_EDITS = ("paint", "data")
+_EDITS = ("labels_update", "data")  # not `paint`: some tools tell it before they write the array
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Layers(QObject):
     moved = Signal()  # another slice is in view
     panned = Signal()  # another part of it, or as another kind of view
     scored = Signal()  # a plane was segmented
+    kept = Signal(str)  # labels that were made here are their user's now, who corrected them: what they are called
+    untabled = Signal()  # labels changed, and what was measured of them is no table of them any more
     taken = Signal(object)  # the key of a layer that somebody selected in napari's list
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -60,7 +64,8 @@ class Layers(QObject):
         self._steps = (0, 0)  # of the watched annotation, that can be undone and done again
         self._connected: list[tuple[Any, Callable[..., None]]] = []
         self._named: set[Hashable] = set()
-        results = ResultLayers(viewer)
+        results = ResultLayers(viewer, self)
+        results.kept.connect(self.kept)
         self.put_labels = results.put_labels
         self.stale_plane, self.relabel = results.stale_plane, results.relabel
         self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
@@ -90,6 +95,7 @@ class Layers(QObject):
     def close(self) -> None:
         """Leave the viewer's events alone from now on."""
         self.watch(None)
+        self.regions.close()
         for event, callback in self._connected:
             event.disconnect(callback)
         self._connected.clear()
@@ -106,6 +112,7 @@ class Layers(QObject):
                 self._connect(layer.events.name, self._renamed)
                 if isinstance(layer, Labels):
                     self._connect(layer.events.paint, self._brush)
+                    self._connect(layer.events.features, self._featured)
                 elif isinstance(layer, Image):
                     for event in (layer.events.data, layer.events.scale, layer.events.units):
                         self._connect(event, self._renamed)
@@ -142,9 +149,9 @@ class Layers(QObject):
         return [Choice(layer.unique_id, layer.name) for layer in self._of(Labels)]
 
     def fitting_annotations(self, image: Hashable) -> list[Choice]:
-        """List the labels layers of the image's shape, the newest first."""
+        """List the labels layers of the image's shape that may be meant for paint, the newest first."""
         shape = self.image(image).shape
-        fitting = [layer for layer in reversed(self._of(Labels)) if level_0(layer).shape == shape]
+        fitting = [one for one in reversed(self._of(Labels)) if level_0(one).shape == shape and not is_kept(one)]
         return [Choice(layer.unique_id, layer.name) for layer in fitting]
 
     def active(self) -> Hashable | None:
@@ -213,19 +220,24 @@ class Layers(QObject):
         if self._watched is not None:
             for name in _EDITS:
                 getattr(self._watched.events, name).disconnect(self._edit)
+            self._watched.events.paint.disconnect(self._step)
             self._watched.events.set_data.disconnect(self._refreshed)
             self._watched.events.selected_label.disconnect(self._take_label)
         self._watched = self._find(key) if key is not None else None
         if self._watched is not None:
             for name in _EDITS:
                 getattr(self._watched.events, name).connect(self._edit)
+            self._watched.events.paint.connect(self._step)
             self._watched.events.set_data.connect(self._refreshed)
             self._steps = _steps(self._watched)
             self._watched.events.selected_label.connect(self._take_label)
 
     def _edit(self, *_: Any) -> None:
-        self._steps = _steps(self._watched)
+        self._step()
         self.edited.emit()
+
+    def _step(self, *_: Any) -> None:
+        self._steps = _steps(self._watched)
 
     def _refreshed(self, *_: Any) -> None:
         """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
@@ -233,8 +245,12 @@ class Layers(QObject):
             self._edit()
 
     def _brush(self, event: Any) -> None:
-        if MARK not in event.source.metadata:
+        if MARK not in event.source.metadata and not is_kept(event.source):
             self.brushed.emit(event.source.unique_id)
+
+    def _featured(self, event: Any) -> None:
+        if MARK in event.source.metadata and tables.table(event.source) is None:
+            self.untabled.emit()
 
     def _take_label(self, *_: Any) -> None:
         self.label_taken.emit()

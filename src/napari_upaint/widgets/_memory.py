@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -43,3 +44,14 @@ def results_fit(images: Iterable[ImageSource], memory: int | None = None) -> Non
             f"The results would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory;"
             " segment single views here, and all of it with the command 'upaint segment'."
         )
+
+
+def zeros_for(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return an empty array for results of an image; a UserError where there is no memory for it."""
+    try:
+        return np.zeros(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
+        raise UserError(
+            f"The results of {image.name} would need {size:.0f} GB of memory; segment it with 'upaint segment' instead."
+        ) from error

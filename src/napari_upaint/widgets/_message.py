@@ -65,6 +65,10 @@ class MessageLine(QFrame):
         self._paint_border()
         self.setVisible(bool(text))
 
+    def add(self, sentence: str) -> None:
+        """Show one more sentence, after what is shown."""
+        self.show_message(f"{self.text()} {sentence}".strip(), self.kind, self._details.toPlainText())
+
     def clear(self) -> None:
         """Put the message away."""
         self.show_message("")

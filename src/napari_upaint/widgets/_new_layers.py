@@ -10,9 +10,8 @@ from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colorma
 
 from napari_upaint.core.colours import label_rgba
 from napari_upaint.core.uncertainty import Method
-from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import UserError
-from napari_upaint.settings import Kind, ObjectSettings
+from napari_upaint.settings import Kind
+from napari_upaint.widgets._memory import zeros_for
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource
 
@@ -44,37 +43,30 @@ def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = 
     return data, options | image.placement.options(), "labels"
 
 
-def new_labels(image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> NewLayer:
-    """Return a map of objects or classes with one plane in it."""
-    data: Any = _zeros(image, image.shape, np.int32)
-    data[index] = result.labels
+def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind) -> NewLayer:
+    """Return an empty map of objects or classes."""
+    data = zeros_for(image, image.shape, np.int32)
     options: dict[str, Any] = {"name": f"{image.name} labels", "metadata": mark(image, "labels", kind), "opacity": 0.5}
     if kind == "classes":  # the colours and names that the classes were painted with
         options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
-        options["features"] = {"index": np.arange(len(result.names)), "label": list(result.names)}
+        options["features"] = {"index": np.arange(len(names)), "label": list(names)}
     return data, options | image.placement.options(), "labels"
 
 
-def new_scores(
-    image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind, objects: ObjectSettings
-) -> NewLayer:
-    """Return the scores of what was looked for, with one plane in them; hidden, since they would hide the image.
+def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
+    """Return the scores of what was looked for; hidden, since they would hide the image.
 
     Of one class the scores have the axes of the image: a channel axis would be one slider more for nothing.
     """
-    cache = ScoreCache(_zeros(image, (len(result.names), *image.shape), np.float16), result.names, kind)
-    cache.put(index, result, objects)
-    several = len(cache.classes) > 1
     options = {
         "name": f"{image.name} scores",
-        "metadata": {**scores_mark(image, result.names), "channels": cache.classes, CACHE: cache},
+        "metadata": {**scores_mark(image, cache.names), "channels": cache.classes, CACHE: cache},
         "contrast_limits": (0, 1),
         "colormap": "viridis",
         "rgb": False,
         "visible": False,
     }
-    place = image.placement.with_channel() if several else image.placement
-    return cache.shown(), options | place.options(), "image"
+    return cache.shown(), options | cache.place(image.placement).options(), "image"
 
 
 def new_weight_map(image: ImageSource) -> NewLayer:
@@ -87,12 +79,12 @@ def new_weight_map(image: ImageSource) -> NewLayer:
         "rgb": False,
         "contrast_limits": (0, 1),
     }
-    return _zeros(image, image.shape, np.float32), options | image.placement.options(), "image"
+    return zeros_for(image, image.shape, np.float32), options | image.placement.options(), "image"
 
 
 def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:
     """Return an empty map of uncertainty; transparent where the network is sure."""
-    data: Any = _zeros(image, image.shape, np.float32)  # drawn in two thirds of the time that half floats take
+    data: Any = zeros_for(image, image.shape, np.float32)  # drawn in two thirds of the time that half floats take
     options = {
         "name": f"{image.name} uncertainty ({method})",
         "metadata": mark(image, "uncertainty", method),
@@ -160,13 +152,3 @@ def _glowing(name: str) -> Colormap:
 def scores_mark(image: ImageSource, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the metadata of scores: those of another model with other outputs are another result."""
     return mark(image, "scores", "/".join(names))
-
-
-def _zeros(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    try:
-        return np.zeros(shape, dtype)
-    except (MemoryError, ValueError) as error:
-        size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-        raise UserError(
-            f"The results of {image.name} would need {size:.0f} GB of memory; segment it with 'upaint segment' instead."
-        ) from error

@@ -23,6 +23,10 @@ class Notifying(QObject):
         self._dock, self._message = dock, message
         self._activity, self._began = "", 0.0
 
+    def close(self) -> None:
+        """Say nothing of what ends because its dock is closed."""
+        self._activity = ""
+
     def follow(self, situation: Situation) -> None:
         """Take note of what runs now."""
         if situation.activity == self._activity:

@@ -22,11 +22,17 @@ class PreferenceWatch(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._napari = _settings()
-        self.now = self._read() if self._napari is not None else load_preferences()
-        if self._napari is not None:
-            self._save()
-            self._napari.events.connect(self._follow)
+        self._napari: Any = None
+        self.now = load_preferences()
+        self.open()
+
+    def open(self) -> None:
+        """Follow, what was changed meanwhile first."""
+        if self._napari is None:
+            self._napari = _settings()
+            if self._napari is not None:
+                self._napari.events.connect(self._follow)
+                self._follow()
 
     def close(self) -> None:
         """Follow no more."""

@@ -105,7 +105,10 @@ class Preview(QObject):
         self._sections.train.live.preview.toggle()
 
     def close(self) -> None:
-        """Stop without a word: the dock closes."""
+        """Switch it off: the layer goes with the dock, another dock could not take it over."""
+        self._sections.train.live.preview.setChecked(False)
+
+    def _stop(self) -> None:
         self._pause.stop()
         self._cutting.forget()
         if self._job is not None:
@@ -123,7 +126,7 @@ class Preview(QObject):
         """Show nothing any more."""
         if self._look is not None and self._look.model is None and self._training.listening:
             self._training.send(PreviewView(next(self._numbers), None))
-        self.close()
+        self._stop()
         self._layers.preview.remove()
 
     def _look_after_layer(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,25 @@ class RegionLayers(QObject):
     def __init__(self, viewer: Viewer, results: ResultLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._results = viewer, results
+        self._heard: dict[Hashable, Any] = {}  # layers that are listened to, made by this dock or found
+        self._keys: Mapping[str, Callable[[Any], None]] = {}
+
+    def take_keys(self, keys: Mapping[str, Callable[[Any], None]]) -> None:
+        """Let keys win over napari's own as long as regions are selected; no keys: napari has its own back.
+
+        napari asks the selected layer before the viewer, and has tools for other shapes on T, Shift+P and Shift+L.
+        """
+        for layer in self._heard.values():
+            _bind(layer, dict.fromkeys(self._keys))
+            _bind(layer, keys)
+        self._keys = keys
+
+    def close(self) -> None:
+        """Leave the layers alone: they stay when the dock goes."""
+        self.take_keys({})
+        for layer in self._heard.values():
+            layer.events.data.disconnect(self._edited)
+        self._heard.clear()
 
     def of(self, image: Hashable) -> tuple[Region, ...]:
         """Return the regions of an image, in its pixels."""
@@ -87,23 +106,39 @@ class RegionLayers(QObject):
         layer = self._find(image)
         if layer is None:
             layer = Layer.create(*_new_regions(image_source(find(self._viewer, image))))
-            layer.events.data.connect(self._edited)
             self._results.add(layer, len(self._viewer.layers))
+            self._hear(layer)
         return layer
+
+    def _hear(self, layer: Any) -> None:
+        """Listen to a layer from now on, also to one that was made before this dock was opened."""
+        if layer.unique_id not in self._heard:
+            self._heard[layer.unique_id] = layer
+            layer.events.data.connect(self._edited)
+            _bind(layer, self._keys)
 
     def _edited(self, *_: Any) -> None:
         self.changed.emit()
 
     def _find(self, image: Hashable) -> Any:
         wanted = (image, "regions")
-        marks = ((layer, layer.metadata.get(MARK, {})) for layer in self._viewer.layers)
-        return next((layer for layer, found in marks if (found.get("of"), found.get("what")) == wanted), None)
+        for layer in self._viewer.layers:
+            found = layer.metadata.get(MARK, {})
+            if (found.get("of"), found.get("what")) == wanted:
+                self._hear(layer)
+                return layer
+        return None
 
     def _next(self, layer: Any, purpose: Purpose) -> None:
         """Say what the next region will be."""
         layer.feature_defaults = {"purpose": WORDS[purpose]}
         with layer.block_update_properties():
             layer.current_edge_color = COLOURS[purpose]
+
+
+def _bind(layer: Any, keys: Mapping[str, Callable[[Any], None] | None]) -> None:
+    for key, callback in keys.items():
+        layer.bind_key(key, callback, overwrite=True)
 
 
 def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:

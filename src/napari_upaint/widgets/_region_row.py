@@ -11,7 +11,7 @@ _DRAW = (
 )
 _TURN = (
     "Turn the selected region, or the one drawn last, into 'validation only' and back: what is painted inside\n"
-    "is not learnt, but tells how good the model is. Key: Shift+V"
+    "is not learnt, but tells how good the model is. Key: Shift+O"
 )
 
 

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.core.linking import adopt
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.usual_object import UNKNOWN
-from napari_upaint.errors import UserError
+from napari_upaint.errors import ImageError, UserError
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._layers import Layers, SegmentedPlane
@@ -60,10 +60,14 @@ class Relabelling(QObject):
         return _label, self._plane, self._wanted, self.before(self._plane.image.key, self._plane.index)
 
     def _labelled(self, labels: np.ndarray) -> None:
-        if self._plane is not None:
+        plane, self._plane = self._plane, None  # its image may be closed from now on
+        if plane is not None:
             try:
-                self._layers.relabel(self._plane, labels, self._wanted)
-            except UserError:  # the image was closed meanwhile: there is nothing to label any more
+                self._layers.relabel(plane, labels, self._wanted)
+            except ImageError:  # the image was closed meanwhile: there is nothing to label any more
+                return
+            except UserError as error:  # memory is short
+                self._fail(str(error), "")
                 return
             self.relabelled.emit()
         self._labelling.go()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Labels, Layer, Points
 from napari.viewer import Viewer
+from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind, ObjectSettings
+from napari_upaint.widgets import _layer_corrections as corrections
 from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._measuring import Measured, MeasurePlan
 from napari_upaint.widgets._new_layers import (
@@ -29,9 +32,10 @@ from napari_upaint.widgets._open_layers import (
     index_in_view,
     is_open,
     place_above,
+    placement,
 )
-from napari_upaint.widgets._score_cache import ScoreCache
-from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
+from napari_upaint.widgets._sources import ImageSource, Placement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,10 +48,24 @@ class SegmentedPlane:
     made_with: ObjectSettings | None
 
 
-class ResultLayers:
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPlane:
+    """Labels of a plane (or a volume); `names` and `kind` of the outputs of the model that they come from."""
+
+    image: ImageSource
+    index: tuple[int, ...]
+    labels: np.ndarray
+    names: tuple[str, ...]
+    kind: Kind
+
+
+class ResultLayers(QObject):
     """A part of `Layers`, by which the dock reaches it."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    kept = Signal(str)  # labels that somebody corrected are that somebody's own now: what they are called
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._viewer = viewer
         self.adding = False
 
@@ -55,36 +73,69 @@ class ResultLayers:
 
     def put_labels(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
         """Show the labels of a segmented plane in the layer '<image> labels', made if there is none."""
-        find(self._viewer, image.key)  # results of a closed layer have no place any more
-        layer = self.result(mark(image, "labels", kind), image.shape)
-        if layer is None:
-            self.add_below_labels(image, Layer.create(*new_labels(image, index, result, kind)))
-        else:
-            layer.data[index] = result.labels
-            tables.labels_changed(layer)
-            self.refresh(layer, image, index)
+        image = self._now(image)
+        layer = self.result(mark(image, "labels", kind), image)
+        if layer is not None and not corrections.may_write(layer, index):
+            self._replace(layer)
+            layer = None
+        self._put(layer, LabelledPlane(image, index, result.labels, result.names, kind))
 
     def put_scores(
-        self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind, objects: ObjectSettings
+        self,
+        image: ImageSource,
+        index: tuple[int, ...],
+        result: PlaneResult,
+        kind: Kind,
+        objects: ObjectSettings,
+        written: ScoreCache | None = None,
     ) -> None:
-        """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front."""
-        find(self._viewer, image.key)
-        layer = self.result(scores_mark(image, result.names))
+        """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front.
+
+        Parameters
+        ----------
+        written : ScoreCache or None
+            Where these scores are kept already.
+        """
+        image = self._now(image)
+        layer = self.result(scores_mark(image, result.names), image)
+        if layer is not None and written not in (None, layer.metadata[CACHE]):
+            self._viewer.layers.remove(layer)
+            layer = None
+        cache = written or (layer.metadata[CACHE] if layer is not None else empty_cache(image, result.names, kind))
+        if written is None:
+            cache.write(index, result.scores)
+        cache.note(index, result, objects)
         if layer is None:
-            self.add_below_labels(image, Layer.create(*new_scores(image, index, result, kind, objects)))
+            self.add_below_labels(image, Layer.create(*new_scores(image, cache)))
         else:
-            layer.metadata[CACHE].put(index, result, objects)
             self.refresh(layer, image, index)
+
+    def _now(self, image: ImageSource) -> ImageSource:
+        """Return an image as it is now; results of one that was closed or has other pixels have no place any more."""
+        now = image_source(find(self._viewer, image.key))
+        if now.shape != image.shape:
+            raise ImageError(f"{now.name} has another size than before; segment it again.")
+        return now
+
+    def caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
+        """Yield the scores of what was segmented, with the key of its image; not those of an array that is gone."""
+        for layer in list(self._viewer.layers):
+            cache: ScoreCache | None = layer.metadata.get(CACHE)
+            if cache is not None and cache.fits(self._shape(layer.metadata[MARK]["of"])):
+                yield layer.metadata[MARK]["of"], cache
+
+    def _shape(self, image: Hashable) -> tuple[int, ...]:
+        """Return the shape of an image that is open; () of one that is not."""
+        return image_source(find(self._viewer, image)).shape if is_open(self._viewer, image) else ()
 
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
         """Return a plane whose labels were made with other settings, one in view first; None if there is none."""
         found: SegmentedPlane | None = None
-        for layer in self._viewer.layers:
-            cache: ScoreCache | None = layer.metadata.get(CACHE)
-            stale = cache.stale(objects) if cache is not None else []
-            if cache is None or not stale or self.labels_of(layer.metadata[MARK]["of"], cache.kind) is None:
+        for image, cache in self.caches():
+            stale = cache.stale(objects)
+            if not stale or self.labels_of(image, cache.kind) is None:
                 continue
-            source = find(self._viewer, layer.metadata[MARK]["of"])
+            source = find(self._viewer, image)
             in_view = index_in_view(self._viewer, source)
             index = in_view if in_view in stale else stale[0]
             plane = SegmentedPlane(image_source(source), index, cache, cache.made_with(index))
@@ -96,17 +147,53 @@ class ResultLayers:
     def relabel(self, plane: SegmentedPlane, labels: np.ndarray, objects: ObjectSettings) -> None:
         """Show other labels of a segmented plane, unless it was segmented again meanwhile."""
         cache, layer = plane.cache, self.labels_of(plane.image.key, plane.cache.kind)
-        if layer is not None and cache.made_with(plane.index) is plane.made_with:
-            cache.remade(plane.index, objects)
-            layer.data[plane.index] = labels
-            tables.labels_changed(layer)
-            self.refresh(layer, plane.image, plane.index)
+        if layer is None or cache.made_with(plane.index) is not plane.made_with or not cache.fits(layer.data.shape):
+            return
+        if corrections.is_corrected(layer):  # all of its planes are made again, also those that were corrected
+            self._replace(layer)
+            layer = None
+        cache.remade(plane.index, objects)
+        self._put(layer, LabelledPlane(self._now(plane.image), plane.index, labels, cache.names, cache.kind))
 
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
-        """Return the labels that were made of an image that is open, or None."""
-        about = {"of": image, "what": "labels", "kind": kind}
-        labels = (layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about)
-        return next(labels, None) if is_open(self._viewer, image) else None
+        """Return the labels that were made of an image that is open, as it is now, or None."""
+        about, shape = {"of": image, "what": "labels", "kind": kind}, self._shape(image)
+        mine = (one for one in self._viewer.layers if one.metadata.get(MARK) == about and not corrections.is_copy(one))
+        return next((layer for layer in mine if layer.data.shape == shape), None)
+
+    def _put(self, layer: Any, plane: LabelledPlane) -> None:
+        """Write labels into a layer, or with None into a new one."""
+        if layer is None:
+            self.add_labels(plane)
+            return
+        layer.data[plane.index] = plane.labels
+        corrections.note_plane(layer, plane.index)
+        tables.labels_changed(layer)
+        _lay(layer, plane.image.placement)
+        self.refresh(layer, plane.image, plane.index)
+
+    def add_labels(self, plane: LabelledPlane) -> Any:
+        """Add a layer with the labels of one plane, and return it."""
+        data, options, what = new_labels(plane.image, plane.names, plane.kind)
+        data[plane.index] = plane.labels
+        layer = Layer.create(data, options, what)
+        corrections.notice(layer)
+        corrections.note_plane(layer, plane.index)
+        self.add_below_labels(plane.image, layer)
+        return layer
+
+    def _replace(self, layer: Any) -> None:
+        """Leave labels that were corrected to their user; all planes come anew, into another layer."""
+        about = layer.metadata[MARK]
+        for image, cache in self.caches():
+            if (image, cache.kind) == (about["of"], about["kind"]):
+                cache.remake()
+        self.keep(layer)
+
+    def keep(self, layer: Any) -> None:
+        """Leave labels that were corrected to their user."""
+        del layer.metadata[MARK]
+        self.kept.emit(corrections.keep(layer))
 
     # -- tables --------------------------------------------------------------------------------------------------
 
@@ -115,8 +202,7 @@ class ResultLayers:
         layer = self.labels_of(image, "objects") or self.labels_of(image, "classes")
         if layer is None:
             return None
-        mine = (one.metadata for one in self._viewer.layers if one.metadata.get(MARK, {}).get("of") == image)
-        ndim = 3 if any(CACHE in one and one[CACHE].deep for one in mine) else 2
+        ndim = 3 if any(of == image and cache.deep for of, cache in self.caches()) else 2
         return MeasurePlan(
             image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer), ndim
         )
@@ -146,16 +232,28 @@ class ResultLayers:
         if layer.visible and index == index_in_view(self._viewer, find(self._viewer, image.key))[: len(index)]:
             layer.refresh()
 
-    def result(self, wanted: dict[str, Any], shape: tuple[int, ...] | None = None) -> Any:
-        """Return the result layer with that mark; one of another shape or kind (another model) is taken away."""
-        about = wanted[MARK]
+    def result(self, wanted: dict[str, Any], image: ImageSource) -> Any:
+        """Return the result layer with that mark, where its image lies now; None if there is none.
+
+        One of another shape or kind (another model) is taken away, unless somebody corrected it.
+        """
+        about, found = wanted[MARK], None
         for layer in list(self._viewer.layers):
-            found = layer.metadata.get(MARK, {})
-            if (found.get("of"), found.get("what")) == (about["of"], about["what"]):
-                if found == about and shape in (None, tuple(layer.data.shape)):
-                    return layer
+            marked = layer.metadata.get(MARK, {})
+            if (marked.get("of"), marked.get("what")) != (about["of"], about["what"]):
+                continue
+            if corrections.is_copy(layer):
+                del layer.metadata[MARK]
+            elif found is None and marked == about and _fits(layer, image.shape):
+                found = layer
+            elif corrections.is_corrected(layer):
+                self.keep(layer)
+            else:
                 self._viewer.layers.remove(layer)
-        return None
+        if found is not None:
+            cache: ScoreCache | None = found.metadata.get(CACHE)
+            _lay(found, image.placement if cache is None else cache.place(image.placement))
+        return found
 
     def add_below_labels(self, image: ImageSource, layer: Layer) -> None:
         """Add a layer over an image, below the labels there: nothing may hide what is painted."""
@@ -183,3 +281,17 @@ class ResultLayers:
 
 def _painted(layer: Layer) -> bool:
     return isinstance(layer, Labels) and MARK not in layer.metadata
+
+
+def _fits(layer: Any, shape: tuple[int, ...]) -> bool:
+    if CACHE in layer.metadata:
+        return bool(layer.metadata[CACHE].fits(shape))
+    return bool(layer.ndim == len(shape) if isinstance(layer, Points) else layer.data.shape == shape)
+
+
+def _lay(layer: Any, place: Placement) -> None:
+    """Put a layer where its image lies: it may have got the size of its pixels since."""
+    now = placement(layer)
+    for name in Placement.__dataclass_fields__:
+        if not np.array_equal(getattr(now, name), getattr(place, name)):
+            setattr(layer, name, getattr(place, name))

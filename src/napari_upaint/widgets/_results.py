@@ -22,7 +22,7 @@ from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._volumes import volumes_fit
-from napari_upaint.widgets._words import after_segmenting
+from napari_upaint.widgets._words import after_keeping, after_segmenting
 
 
 class Results(QObject):
@@ -43,12 +43,14 @@ class Results(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
         self._quiet = False  # a segmentation that nobody asked for does not speak
+        self._kept: list[str] = []  # layers with corrections that their user is to be told of
         self._turns = Turns(self)
         self.segmenting = Segmenting(bridge, measured, self)
         self.comparing = Comparing(layers, bridge, measured, self)
         self.relabelling = Relabelling(layers, sections.settings, self)
         self.relabelling.failed.connect(self._fail)
         self.relabelling.relabelled.connect(self.changed)
+        layers.kept.connect(self._keep)
         section = sections.segment
         section.wanted.connect(self.segment)
         for work in (self.segmenting, self.comparing):
@@ -101,8 +103,10 @@ class Results(QObject):
                 self._fail(str(error))
                 return
         self._quiet = quiet
-        plan = SegmentPlan(targets, choice.path, choice.kind, s.predict.value(), s.objects.value(), choice.ndim)
-        self.segmenting.start(plan)
+        caches = {target.image.key: self._layers.guide.cache(target.image.key) for target in targets}
+        scores = {image: cache for image, cache in caches.items() if cache is not None}
+        how = s.predict.value(), s.objects.value(), choice.ndim, scores
+        self.segmenting.start(SegmentPlan(targets, choice.path, choice.kind, *how))
         self._show_running(True)
 
     def _targets(self, extent: Extent) -> tuple[Target, ...]:
@@ -123,9 +127,10 @@ class Results(QObject):
             except UserError as error:  # the layer was closed meanwhile, or memory is short
                 self._no_place(plan, str(error))
 
+        of, written = (target.image, index, result, plan.kind), (plan.scores or {}).get(target.image.key)
         self._turns.add(
-            partial(put, partial(self._layers.put_labels, target.image, index, result, plan.kind)),
-            partial(put, partial(self._layers.put_scores, target.image, index, result, plan.kind, plan.objects)),
+            partial(put, partial(self._layers.put_labels, *of)),
+            partial(put, partial(self._layers.put_scores, *of, plan.objects, written)),
         )
 
     def _no_place(self, plan: SegmentPlan, sentence: str) -> None:
@@ -140,8 +145,20 @@ class Results(QObject):
     def _segmenting_over(self, summary: Segmented) -> None:
         self._show_running(False)
         self.relabelling.ask()  # the settings may have changed meanwhile
+        kept = after_keeping(self._kept)
+        self._kept.clear()
         if summary.failures or not self._quiet:
-            self._sections.message.show_message(*after_segmenting(summary))
+            text, kind, details = after_segmenting(summary)
+            self._sections.message.show_message(f"{text} {kept}".strip(), kind, details)
+        elif kept:
+            self._sections.message.add(kept)
+
+    def _keep(self, layer: str) -> None:
+        """Tell that corrections were kept; while something is segmented at its end, with the rest."""
+        if self.running:
+            self._kept.append(layer)
+        else:
+            self._sections.message.add(after_keeping([layer]))
 
     # -- comparing -----------------------------------------------------------------------------------------------
 

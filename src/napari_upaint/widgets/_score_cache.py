@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ import numpy as np
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind, ObjectSettings
+from napari_upaint.widgets._memory import zeros_for
+from napari_upaint.widgets._sources import ImageSource, Placement
+
+_predictions = count(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +28,11 @@ class ScoreCache:
     kind : {"objects", "classes"}
         The model's.
     planes : dict
-        Index of each predicted plane, with the settings that its labels were made with.
+        Index of each predicted plane, with the settings that its labels were made with; None: they are to be made.
     spreads : dict
         How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
     turns : dict
-        How often each plane was predicted.
+        Which prediction of each plane this is: a number that is given once only, also where others are thrown away.
     usual : dict
         What the model that predicted a plane or volume knew of the objects that it was painted with.
     volumes : set
@@ -37,7 +42,7 @@ class ScoreCache:
     scores: np.ndarray
     names: tuple[str, ...]
     kind: Kind
-    planes: dict[tuple[int, ...], ObjectSettings] = field(default_factory=dict)
+    planes: dict[tuple[int, ...], ObjectSettings | None] = field(default_factory=dict)
     spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
     turns: dict[tuple[int, ...], int] = field(default_factory=dict)
     usual: dict[tuple[int, ...], Usual] = field(default_factory=dict)
@@ -62,22 +67,33 @@ class ScoreCache:
         """Return the scores of what was looked for, without a copy: a channel axis only where there are several."""
         return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
 
-    def put(self, index: tuple[int, ...], result: PlaneResult, objects: ObjectSettings) -> None:
-        """Keep what was predicted of a plane or volume, and the settings that its labels were made with."""
-        scores, spread = result.scores, result.spread
+    def place(self, image: Placement) -> Placement:
+        """Return where these scores lie, with those of their image."""
+        return image.with_channel() if len(self.classes) > 1 else image
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Return whether the image still has the shape that was predicted: its array may be another one by now."""
+        return self.scores.shape[1:] == shape
+
+    def write(self, index: tuple[int, ...], scores: np.ndarray) -> None:
+        """Keep the scores of a plane or volume. Fit for a thread: the first time takes a fifth of a second for 4k."""
         self.plane(index)[...] = scores
+
+    def note(self, index: tuple[int, ...], result: PlaneResult, objects: ObjectSettings) -> None:
+        """Note what was predicted of a plane or volume, and the settings that its labels were made with."""
+        scores, spread = result.scores, result.spread
         self.usual[index] = result.usual
         if scores.ndim == 4:
             self.volumes.add(index)
             for z in range(scores.shape[1]):
-                self._note((*index, z), objects, None if spread is None else spread[z])
+                self._note_plane((*index, z), objects, None if spread is None else spread[z])
         else:
             self.volumes.discard(index[:-1])  # its slices go their own ways from now on
-            self._note(index, objects, spread)
+            self._note_plane(index, objects, spread)
 
-    def _note(self, index: tuple[int, ...], objects: ObjectSettings, spread: np.ndarray | None) -> None:
+    def _note_plane(self, index: tuple[int, ...], objects: ObjectSettings, spread: np.ndarray | None) -> None:
         self.planes[index] = objects
-        self.turns[index] = self.turns.get(index, 0) + 1
+        self.turns[index] = next(_predictions)
         self.spreads.pop(index, None)
         if spread is not None:
             self.spreads[index] = spread
@@ -101,3 +117,13 @@ class ScoreCache:
         for plane in self.planes:
             if plane == index or (index in self.volumes and plane[:-1] == index):
                 self.planes[plane] = objects
+
+    def remake(self) -> None:
+        """Note that all labels are to be made again: their layer is not there any more."""
+        for plane in self.planes:
+            self.planes[plane] = None
+
+
+def empty_cache(image: ImageSource, names: tuple[str, ...], kind: Kind) -> ScoreCache:
+    """Return room for the scores of an image. Fit for a thread."""
+    return ScoreCache(zeros_for(image, (len(names), *image.shape), np.float16), names, kind)

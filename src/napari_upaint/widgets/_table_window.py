@@ -48,7 +48,7 @@ class TableWindow(QObject):
             self._shown = None
             self.follow()
         elif not wanted and self._dock is not None:
-            dock, self._dock, self.table = self._dock, None, None
+            dock, self._dock, self.table, self._shown = self._dock, None, None, None
             dock.removeEventFilter(self)
             self._layers.objects.watch(None)
             self._layers.objects.drop_ring()

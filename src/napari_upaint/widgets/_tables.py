@@ -23,6 +23,7 @@ class Tables(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._message = layers, choosing, sections.message
         self._measuring = Measuring(self)
+        layers.untabled.connect(self.changed)
         sections.segment.measure_wanted.connect(self.measure)
         sections.segment.table_wanted.connect(self.save)
         self._measuring.ended.connect(self._measured)

@@ -66,7 +66,7 @@ class Uncertainty(QObject):
         return (_uncertainty_of, self._plane) if self._plane is not None else None
 
     def _made(self, values: np.ndarray) -> None:
-        plane = self._plane
+        plane, self._plane = self._plane, None  # its image may be closed from now on
         if plane is None or not self._row.show_box.isChecked():
             return
         try:

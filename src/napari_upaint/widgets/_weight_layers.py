@@ -39,7 +39,7 @@ class WeightLayers:
             Largest weight of the plane.
         """
         find(self._viewer, image.key)  # the map of a closed image has no place any more
-        layer = self._results.result(mark(image, "weight map"), image.shape)
+        layer = self._results.result(mark(image, "weight map"), image)
         fresh = layer is None
         if fresh:
             layer = Layer.create(*new_weight_map(image))

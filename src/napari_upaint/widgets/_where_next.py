@@ -71,7 +71,7 @@ class WhereNext(QObject):
         self._ring: tuple[ImageSource, Index, int] | None = None
         self._work = Work(self)
         self._work.done.connect(self._go)
-        self._work.failed.connect(lambda sentence, details: self.failed.emit(sentence, details, "error"))
+        self._work.failed.connect(self._fail)
         row.next_wanted.connect(self.search)
         layers.edited.connect(self._edited)
         for signal in (choosing.changed, layers.scored):
@@ -86,6 +86,7 @@ class WhereNext(QObject):
     def close(self) -> None:
         """Look no more, and take the ring away."""
         self._work.forget()
+        self._search = None
         self._memories.clear()
         self._take_ring()
 
@@ -111,6 +112,9 @@ class WhereNext(QObject):
     def _allow(self) -> None:
         if self._ring is not None and all(choice.key != self._ring[0].key for choice in self._layers.images()):
             self._take_ring()  # its image was closed
+        # Scores are as large as all results together: those of closed images and of other predictions are let go.
+        caches = {image: self._layers.guide.cache(image) for image in self._memories}
+        self._memories = {image: one for image, one in self._memories.items() if one.cache is caches[image]}
         self._row.allow(self._why_not())
 
     def _start(self, image: ImageSource, cache: ScoreCache, method: Method) -> None:
@@ -127,7 +131,7 @@ class WhereNext(QObject):
         self._work.start(_find, self._search)
 
     def _go(self, found: _Found) -> None:
-        search, place = self._search, found.place
+        search, self._search, place = self._search, None, found.place
         if search is None or search.image.key not in self._memories:
             return
         memory = self._memories[search.image.key]
@@ -147,6 +151,10 @@ class WhereNext(QObject):
         memory.visited.append((found.index, place.at, search.cache.turns.get(found.index, 0)))
         self._ring = search.image, at, found.radius
         self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}. U: the next one")
+
+    def _fail(self, sentence: str, details: str) -> None:
+        self._search = None
+        self.failed.emit(sentence, details, "error")
 
     def _say(self, sentence: str, kind: MessageKind) -> None:
         self._row.say("")

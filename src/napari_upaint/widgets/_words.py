@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._progress_line import duration
@@ -29,6 +31,16 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
     if summary.done:
         return f"Segmented {planes}, but: {first}", "warning", details
     return first, "error", details
+
+
+def after_keeping(layers: Sequence[str]) -> str:
+    """Say where hand corrections are that would have been written over; '' where there are none."""
+    if not layers:
+        return ""
+    if len(layers) > 3:
+        return f"What you corrected by hand was kept in {len(layers)} layers called '… (corrected)'."
+    names = " and ".join(f"'{layer}'" for layer in layers)
+    return f"What you corrected by hand was kept as the layer{'s' * (len(layers) > 1)} {names}."
 
 
 def after_measuring(measured: Measured) -> str:

@@ -74,6 +74,10 @@ class Working(QObject):
         self.training.abandon()
         self.tables.abandon()
         self._bridge.close()
+        # The dock may be shown again, as it is.
+        self._sections.train.show_running(False)
+        self._sections.segment.show_running(False)
+        self._allow()
 
     # -- which buttons work --------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class UPaintDock(QWidget):
         self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
         self.live_weights.failed.connect(self.working.fail)
         self.gallery = Gallery(self.choosing, self.sections, self.working, self.bridge, self)
-        self.keys = Keys(viewer, self._actions())
+        self.keys = Keys(viewer, self._actions(), self.layers.regions)
         self._compose()
         focus_in_order(self)
         self._acquire()
@@ -170,7 +170,7 @@ class UPaintDock(QWidget):
         self._follow_theme()
         self.layers.open()
         self.keys.bind()
-        self.keeping.device_words.ask()
+        self.keeping.open()
 
     def _release(self) -> None:
         """Give back everything that is not this dock's own, and end the engine process."""

@@ -1,0 +1,93 @@
+"""What somebody corrected by hand on labels that were made here: noticed, and not written over. Main thread only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_upaint.widgets import _layer_tables as tables
+
+# In the metadata of labels that were made here: which layer they were made as, the planes that are in it, whether it
+# was corrected, and how much of that can be undone; of labels that were kept for their corrections: that they were.
+_MADE_AS, _PLANES, _CORRECTED, _STEPS, _KEPT = (
+    f"napari-upaint {what}" for what in ("made as", "planes", "corrected", "steps", "kept")
+)
+# A stroke that is still under way is told by `labels_update` only; napari has no event for what is undone.
+_EDITS = ("paint", "labels_update", "data")
+
+Index = tuple[int, ...]
+
+
+def notice(layer: Any) -> None:
+    """Notice from now on what somebody corrects, also while no dock is open."""
+    layer.metadata.update({_MADE_AS: layer.unique_id, _PLANES: set(), _STEPS: _steps(layer)})
+    for name in _EDITS:
+        getattr(layer.events, name).connect(_edited)
+    layer.events.data.connect(_replaced)
+    layer.events.set_data.connect(_drawn)
+
+
+def is_copy(layer: Any) -> bool:
+    """Return whether napari copied a layer that was made here, with all its metadata: the copy is its user's own."""
+    made_as = layer.metadata.get(_MADE_AS)
+    return made_as is not None and made_as != layer.unique_id
+
+
+def is_corrected(layer: Any) -> bool:
+    """Return whether somebody changed labels that were made here."""
+    return bool(layer.metadata.get(_CORRECTED, False))
+
+
+def note_correction(layer: Any) -> None:
+    """Note that labels that were made here hold what somebody corrected."""
+    layer.metadata.update({_CORRECTED: True, _STEPS: _steps(layer)})
+
+
+def note_plane(layer: Any, index: Index) -> None:
+    """Note that a plane or volume is in a layer now."""
+    layer.metadata[_PLANES].add(index)
+
+
+def may_write(layer: Any, index: Index) -> bool:
+    """Return whether a plane or volume may be put into a layer: one that was corrected only grows."""
+    if not is_corrected(layer):
+        return True
+    known = any(all(a == b for a, b in zip(one, index, strict=False)) for one in layer.metadata[_PLANES])
+    return not known and not layer.data[index].any()
+
+
+def keep(layer: Any) -> str:
+    """Make labels that were corrected their user's own, and return what they are called now."""
+    layer.metadata[_KEPT] = True
+    if tables.table(layer) is None:
+        tables.labels_changed(layer)  # what is being measured is no table of what is shown from now on
+    layer.name = f"{layer.name} (corrected)"
+    return str(layer.name)
+
+
+def is_kept(layer: Any) -> bool:
+    """Return whether labels were made here and are their user's own now: kept for their corrections, or copied.
+
+    They can be chosen like any labels, but nobody paints background on them: who goes on correcting them does not
+    want them to be learnt.
+    """
+    return _KEPT in layer.metadata or is_copy(layer)
+
+
+def _edited(event: Any) -> None:
+    note_correction(event.source)
+    tables.labels_changed(event.source)
+
+
+def _replaced(event: Any) -> None:
+    """Take an array that somebody else made as full: it need not be one that can be written into."""
+    event.source.metadata[_PLANES].add(())
+
+
+def _drawn(event: Any) -> None:
+    """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
+    if _steps(event.source) != event.source.metadata[_STEPS]:
+        _edited(event)
+
+
+def _steps(layer: Any) -> tuple[int, int]:
+    return len(getattr(layer, "_undo_history", ())), len(getattr(layer, "_redo_history", ()))
