@@ -317,3 +317,15 @@ def test_what_is_kept_in_words():
     assert after_keeping(["a"]) == "What you corrected by hand was kept as the layer 'a'."
     assert after_keeping(["a", "b"]) == "What you corrected by hand was kept as the layers 'a' and 'b'."
     assert "in 4 layers" in after_keeping(list("abcd"))
+
+
+def test_a_corrected_result_is_not_learnt_as_if_it_were_painted(viewer, dock, cells, settle, qtbot):
+    """Its background is 0 and its first object 1: there is a button for that."""
+    cells.paint((30, 30), 3)
+    set_threshold(dock, settle)
+    assert dock.sections.labels.combo.currentText() == KEPT
+    button = dock.sections.train.button
+    qtbot.waitUntil(lambda: "press 'From masks' to learn them" in button.toolTip(), timeout=20000)
+    assert not button.isEnabled()
+    dock.sections.labels.masks_button.click()
+    qtbot.waitUntil(button.isEnabled, timeout=20000)

@@ -80,6 +80,7 @@ class Choosing(QObject):
             image=image is not None,
             annotation=annotation is not None,
             fits=fits,
+            corrected=annotation is not None and self._layers.is_corrected_result(annotation.key),
             painted_on=self.ownership.stranger(image.key, annotation.key) if image and annotation and fits else "",
             pixels=self._pixels,
             counted=self._counted,

@@ -154,6 +154,10 @@ class Layers(QObject):
         fitting = [one for one in reversed(self._of(Labels)) if level_0(one).shape == shape and not is_kept(one)]
         return [Choice(layer.unique_id, layer.name) for layer in fitting]
 
+    def is_corrected_result(self, key: Hashable) -> bool:
+        """Return whether labels were made here and corrected by hand: 0 is background there, 1 the first object."""
+        return is_kept(self._find(key))
+
     def active(self) -> Hashable | None:
         """Return the key of the layer that is selected in napari's list."""
         layer = self._viewer.layers.selection.active

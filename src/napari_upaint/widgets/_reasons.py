@@ -16,6 +16,7 @@ class Situation:
     annotation: bool = False
     fits: bool = True
     painted_on: str = ""  # another image that the labels lie on
+    corrected: bool = False  # the labels are a result that was corrected by hand
     pixels: Mapping[int, int] = field(default_factory=dict)
     others: frozenset[int] = frozenset()  # labels on other images that are learnt, too
     counted: bool = True
@@ -58,7 +59,7 @@ def why_not_paint(situation: Situation) -> str:
 
 def why_not_weigh(situation: Situation) -> str:
     """Return why there is no weight map to show."""
-    if situation.image and situation.annotation and situation.fits and not situation.painted_on:
+    if situation.image and situation.annotation and not _why_not_fitting(situation):
         return ""  # it follows from the first stroke on
     return _why_not_learn(situation)
 
@@ -92,10 +93,14 @@ def why_not_save_table(situation: Situation) -> str:
 
 
 def _why_not_fitting(situation: Situation) -> str:
+    """Return why the labels are none to learn on this image."""
     if not situation.fits:
         return "The labels have another shape than the image; press 'New labels'."
+    if situation.corrected:
+        return "These labels are a result that you corrected; press 'From masks' to learn them, or 'New labels'."
     other = situation.painted_on
-    return f"These labels were painted on {other}; press 'New labels', or pick them in the list if both show the same."
+    says = f"These labels were painted on {other}; press 'New labels', or pick them in the list if both show the same."
+    return says if other else ""
 
 
 def _why_not_learn(situation: Situation) -> str:
@@ -103,8 +108,8 @@ def _why_not_learn(situation: Situation) -> str:
         return "Open an image first."
     if not situation.annotation:
         return "Press 'New labels' and paint first."
-    if not situation.fits or situation.painted_on:
-        return _why_not_fitting(situation)
+    if unfit := _why_not_fitting(situation):
+        return unfit
     if not situation.counted:
         return ""
     if not situation.pixels:
