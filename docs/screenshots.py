@@ -119,6 +119,26 @@ def weight_map(_seconds: int) -> None:
     session.close()
 
 
+def table(seconds: int) -> None:
+    """Write table.png: what was measured after a training, and the dock scrolled down to Segment."""
+    from qtpy.QtWidgets import QScrollArea
+
+    session = Session("cells_phase")
+    session.train(seconds)
+    session.settle()
+    section = session.dock.sections.segment
+    section.measure_button.click()
+    session.wait(section.table_button.isEnabled)
+    session.dock.sections.message.clear()
+    section.show_button.click()
+    session.rest(1)
+    scroll = session.dock.findChild(QScrollArea)
+    assert scroll is not None
+    scroll.verticalScrollBar().setValue(section.mapTo(scroll.widget(), section.rect().topLeft()).y() - 40)
+    session.shoot("table")
+    session.close()
+
+
 def loop(seconds: int) -> None:
     """Write live.png, where_next.png, regions.png and gallery.png."""
     session = Session("nuclei_fluorescence")
@@ -211,6 +231,7 @@ PICTURES = {
     "weight_map": weight_map,
     "loop": loop,
     "several": several,
+    "table": table,
 }
 
 

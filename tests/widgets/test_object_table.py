@@ -161,3 +161,14 @@ def test_what_could_not_be_measured_comes_last(qtbot):
         assert [model.object_at(row) for row in range(4)] == expected
         assert [model.row_of(at) for at in expected] == [0, 1, 2, 3]
     assert (written(np.int32(12345678)), written(np.nan), written(0.123456)) == ("12345678", "", "0.1235")
+
+
+def test_napari_closes_with_the_table_open(viewer, dock, measured, qtbot):
+    """The window goes first, and the table is a part of it."""
+    window = viewer.window._qt_window
+    window.resize(1400, 900)
+    window.show()
+    dock.table_window._dock.setFloating(False)  # as in a large window
+    viewer.close()
+    qtbot.waitUntil(lambda: dock.bridge.pid is None, timeout=20000)
+    qtbot.waitUntil(lambda: not dock._open, timeout=20000)

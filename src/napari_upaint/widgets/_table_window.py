@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable
 
 import numpy as np
@@ -52,7 +53,8 @@ class TableWindow(QObject):
             dock.removeEventFilter(self)
             self._layers.objects.watch(None)
             self._layers.objects.drop_ring()
-            self._viewer.window.remove_dock_widget(dock)
+            with contextlib.suppress(AttributeError, LookupError, RuntimeError):  # napari's window may be gone already
+                self._viewer.window.remove_dock_widget(dock)
         self.opened.emit(self._dock is not None)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import napari.viewer
@@ -178,23 +179,29 @@ class UPaintDock(QWidget):
             return
         self._open = False
         self._viewer.events.theme.disconnect(self._follow_theme)
-        self.keys.release()
+        closing: list[Callable[[], object]] = [
+            self.keys.release,
+            self.autosaving.close,
+            self.preview.close,
+            self.learning_on.close,
+            self.choosing.close,
+            self.uncertainty.close,
+            self.where_next.close,
+            self.table_window.close,
+            self.linking.close,
+            self.live_weights.close,
+            self.gallery.close,
+            self.masks.close,
+            self.keeping.close,
+            self.working.close,
+            self.layers.close,
+        ]
         if self.help is not None:
-            self.help.close()
-        self.preview.close()
-        self.learning_on.close()
-        self.choosing.close()
-        self.uncertainty.close()
-        self.where_next.close()
-        self.table_window.close()
-        self.linking.close()
-        self.live_weights.close()
-        self.gallery.close()
-        self.masks.close()
-        self.autosaving.close()
-        self.keeping.close()
-        self.working.close()
-        self.layers.close()
+            closing.insert(0, self.help.close)
+        # One that fails must not keep the others from it: the engine would go on for ever.
+        with ExitStack() as stack:
+            for close in reversed(closing):
+                stack.callback(close)
 
     def _follow_theme(self, *_: object) -> None:
         self.sections.set_colours(theme_colours(self._viewer.theme))
