@@ -249,6 +249,26 @@ def test_a_stop_while_images_are_looked_at_comes_through(sample, start, pretrain
     assert np.isfinite(result.after) and result.after <= result.before
 
 
+def test_a_look_that_is_given_up_changes_nothing(sample, start):
+    """Who pressed Stop gets what was judged by the paint before."""
+    state = Trainer([sample], "objects", start, QUICK, WeightSettings(), AugmentSettings(), "cpu")
+    list(state.look_at_samples())
+    before = state.prepared, state.validation, state.held, state.kept.loss, state.kept.before
+    other = replace(sample, annotation=np.where(sample.annotation > 1, 2, 0) + (sample.annotation == 1))
+    looks = 0
+    for looks in itertools.count(1):
+        assert state.takes([other])
+        looking = state.look_at_samples()
+        if len(list(itertools.islice(looking, looks))) < looks:
+            break
+        looking.close()
+        now = state.prepared, state.validation, state.held
+        assert all(a is b for a, b in zip(before[:3], now, strict=True))
+        assert before[3:] == (state.kept.loss, state.kept.before)
+    state.learner.close()
+    assert looks > 5 and state.prepared is not before[0]
+
+
 def test_new_paint_is_taken_up(sample, start):
     other = replace(sample, annotation=np.where(sample.annotation > 1, 2, sample.annotation), name="other")
     inverse = replace(sample, annotation=np.where(sample.annotation > 0, 1 + (sample.annotation == 1), 0))

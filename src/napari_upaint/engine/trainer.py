@@ -25,7 +25,7 @@ from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.remembered import Remembered, fingerprint
-from napari_upaint.engine.sampling import Sampler, validation_tiles
+from napari_upaint.engine.sampling import Sampler, ValidationTile, validation_tiles
 from napari_upaint.engine.start import gray_of, known_loss, start_header, start_network, start_shares, tells_more
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
@@ -115,12 +115,11 @@ class Trainer:
             words = f"looking at image {len(starts) + 1} of {len(prepared)}"
             starts.append((yield from self._start_scores(one.image, words)))
             yield words
-        self.prepared = prepared
-        self.validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
-        now = self._judged(self.average)
+        validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
+        now = self._judged(self.average, validation)
         yield _JUDGING
         # New paint is a new question: the start, and what was best, are judged again.
-        start = now if first or self.start is None else self._judged(self._teacher)
+        start = now if first or self.start is None else self._judged(self._teacher, validation)
         before = self._total(start) if first or self.start is not None else self.kept.before
         loss, best = self._total(now), self.average
         if self.start is not None and before < loss:
@@ -128,7 +127,7 @@ class Trainer:
         yield _JUDGING
         held = yield from self._held_scores(prepared, starts, start.pixels)
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
-        self.held = held
+        self.prepared, self.validation, self.held = prepared, validation, held
         self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
@@ -223,8 +222,8 @@ class Trainer:
         keep = min(self.plan.average, (self.step + 1) / (self.step + 4))
         self.averaging.move(1 - keep)
 
-    def _judged(self, network: UNet) -> Judgement:
-        return judge(network.eval(), self.validation, self.device, border=self.border)
+    def _judged(self, network: UNet, validation: list[ValidationTile]) -> Judgement:
+        return judge(network.eval(), validation, self.device, border=self.border)
 
     def _total(self, judgement: Judgement) -> float:
         return judgement.pixels + self.plan.apart * judgement.together
@@ -235,7 +234,7 @@ class Trainer:
         Returns its loss on held-out paint: classes alike, objects that run together added; None where that paint is
         no longer held out.
         """
-        loss, self.judged = self._total(self._judged(self.average)), self.step
+        loss, self.judged = self._total(self._judged(self.average, self.validation)), self.step
         if self.everything:
             self.kept.offer_knowing(loss, self.average)
             return None
