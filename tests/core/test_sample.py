@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_upaint.core.normalize import measure
-from napari_upaint.core.sample import Sample, crop, painted_boxes, painted_region, pieces
+from napari_upaint.core.sample import Sample, painted_boxes, pieces
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (6, 40, 50)])
@@ -18,24 +18,25 @@ def test_the_region_holds_all_paint_and_its_margin(shape):
     annotation = np.zeros(shape, np.uint16)
     annotation[..., 12:20, 30] = 2
     annotation[..., 25, 7:9] = 1
-    region = painted_region(annotation, 5)
+    annotation[..., 20, 18:22] = 1  # what lies between: it is one box
+    [region] = painted_boxes(annotation > 0, (5,) * annotation.ndim)
     assert (annotation[region] > 0).sum() == (annotation > 0).sum()
     assert region[-2:] == (slice(7, 31), slice(2, 36))
 
 
-def test_a_crop_keeps_the_normalisation_of_the_whole_image():
+def test_a_piece_keeps_the_normalisation_of_the_whole_image():
     image = np.random.default_rng(0).integers(0, 255, (3, 60, 60)).astype(np.uint8)
     annotation = np.zeros((60, 60), np.uint8)
     annotation[30, 30] = 1
     sample = Sample(image, annotation, measure(image), name="cells")
-    cut = crop(sample, 4)
+    [cut] = pieces(sample, 4)
     assert cut.image.shape == (3, 9, 9) and cut.annotation[4, 4] == 1
     assert cut.normalization == sample.normalization and cut.name == "cells"
     np.testing.assert_array_equal(cut.image, image[:, 26:35, 26:35])
 
 
 def test_without_paint_nothing_is_left():
-    assert painted_region(np.zeros((5, 6), int), 3) == (slice(0, 0), slice(0, 0))
+    assert painted_boxes(np.zeros((5, 6), bool), (3, 3)) == []
 
 
 def boxes_of(places, shape, margins):

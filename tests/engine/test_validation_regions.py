@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.regions import learnt
-from napari_upaint.core.sample import Sample, crop, pieces
+from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.tiling import halo
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.preparing import hold_out, prepare
@@ -69,7 +69,7 @@ def test_the_weight_map_is_that_of_what_is_learnt():
     annotation = strokes(3)
     validation = some_boxes(3, annotation.shape)
     [one] = prepared_of(annotation, validation)
-    kept = crop(sample_of(annotation, validation), 400)
+    [kept] = pieces(sample_of(annotation, validation), 400)
     np.testing.assert_array_equal(one.weights, weight_map(learnt(kept.annotation, kept.validation), "objects"))
 
 
@@ -106,11 +106,11 @@ def test_a_judge_that_sees_one_question_alone_judges_everything():
     assert values.tolist() == [-1, 0, 1]
 
 
-@pytest.mark.parametrize("cut", [lambda sample: [crop(sample, 5)], lambda sample: pieces(sample, 5)])
-def test_the_region_is_cut_with_its_sample(cut):
+@pytest.mark.parametrize("margin", [5, 400])
+def test_the_region_is_cut_with_its_sample(margin):
     annotation = strokes(5)
     validation = some_boxes(5, annotation.shape)
-    parts = cut(sample_of(annotation, validation))
+    parts = pieces(sample_of(annotation, validation), margin)
     assert sum(int(part.validation[part.annotation > 0].sum()) for part in parts) == validation[annotation > 0].sum()
     assert all(part.validation.shape == part.annotation.shape for part in parts)
 

@@ -68,6 +68,19 @@ def settle(qtbot):
 
 
 @pytest.fixture
+def segment(dock, settle, qtbot):
+    """Return what presses a button of Segment, and waits until all follows."""
+
+    def run(extent="view"):
+        button = dock.sections.segment.buttons[extent]
+        qtbot.waitUntil(button.isEnabled, timeout=20000)
+        button.click()
+        settle(dock)
+
+    return run
+
+
+@pytest.fixture
 def paint_strokes():
     """Return what paints strokes as a brush does: through the layer, with its history."""
 

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from upaint_pictures import two_squares
 
 from napari_upaint.settings import ObjectSettings
-
-
-def blobs(shape=(60, 80)):
-    image = np.full(shape, 10, np.float32)
-    image[..., 10:30, 10:30] = 90
-    image[..., 40:50, 45:60] = 60
-    return image
-
-
-@pytest.fixture
-def segment(viewer, dock, settle, qtbot):
-    def run(extent="view"):
-        qtbot.waitUntil(dock.sections.segment.buttons[extent].isEnabled, timeout=20000)
-        dock.sections.segment.buttons[extent].click()
-        settle(dock)
-
-    return run
 
 
 @pytest.fixture
@@ -39,11 +23,11 @@ def shapes(viewer):
 
 
 def test_another_array_is_another_image(viewer, dock, segment, settle, press_u):
-    image = viewer.add_image(blobs(), name="cells")
+    image = viewer.add_image(two_squares(), name="cells")
     segment()
     dock.sections.segment.measure_button.click()
     settle(dock)
-    image.data = blobs((100, 120))
+    image.data = two_squares((100, 120))
     assert dock.sections.segment.measure_button.toolTip() == "Segment the image first."
     press_u()
     assert "Nothing is segmented yet" in dock.sections.message.text()
@@ -60,11 +44,11 @@ def test_another_array_is_another_image(viewer, dock, segment, settle, press_u):
 
 
 def test_the_uncertainty_is_of_the_new_array(viewer, dock, segment, qtbot):
-    image = viewer.add_image(blobs(), name="cells")
+    image = viewer.add_image(two_squares(), name="cells")
     dock.sections.segment.guide.show_box.click()
     segment()
     qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=20000)
-    image.data = blobs((100, 120))
+    image.data = two_squares((100, 120))
     segment()
     qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=20000)
     layer = viewer.layers["cells uncertainty (margin)"]
@@ -73,20 +57,20 @@ def test_the_uncertainty_is_of_the_new_array(viewer, dock, segment, qtbot):
 
 
 def test_results_of_an_array_that_went_while_it_was_segmented_have_no_place(viewer, dock, settle):
-    image = viewer.add_image(blobs(), name="cells")
+    image = viewer.add_image(two_squares(), name="cells")
     dock.sections.segment.buttons["view"].click()
-    image.data = blobs((100, 120))
+    image.data = two_squares((100, 120))
     settle(dock)
     assert list(shapes(viewer)) == ["cells"]
     assert dock.sections.message.text() == "cells has another size than before; segment it again."
 
 
 def test_labels_that_come_too_late_are_not_written(viewer, dock, segment):
-    image = viewer.add_image(blobs(), name="cells")
+    image = viewer.add_image(two_squares(), name="cells")
     segment()
     wanted = ObjectSettings(threshold=0.4)
     plane = dock.layers.stale_plane(wanted)
-    image.data = blobs((100, 120))
+    image.data = two_squares((100, 120))
     before = viewer.layers["cells labels"].data.copy()
     dock.layers.relabel(plane, np.full((60, 80), 7, np.int32), wanted)
     np.testing.assert_array_equal(viewer.layers["cells labels"].data, before)
@@ -113,7 +97,7 @@ def lies_on(layer, image):
 
 
 def test_results_follow_the_size_of_the_pixels(viewer, dock, segment, settle, press_u, qtbot):
-    image = viewer.add_image(blobs((3, 60, 80)), name="cells")
+    image = viewer.add_image(two_squares((3, 60, 80)), name="cells")
     dock.sections.segment.guide.show_box.click()
     segment("layer")
     press_u()
@@ -131,7 +115,7 @@ def test_results_follow_the_size_of_the_pixels(viewer, dock, segment, settle, pr
 
 
 def test_scores_of_several_classes_follow_too(viewer, dock, segment, settle, qtbot):
-    image = viewer.add_image(blobs((3, 60, 80)), name="cells")
+    image = viewer.add_image(two_squares((3, 60, 80)), name="cells")
     dock.sections.labels.classes.click()
     dock.sections.labels.new_button.click()
     layer = viewer.layers["cells annotation"]
@@ -148,6 +132,6 @@ def test_scores_of_several_classes_follow_too(viewer, dock, segment, settle, qtb
     segment()
     assert viewer.layers["cells scores"] is scores
     assert lies_on(scores, image)
-    image.data = blobs((4, 60, 80))
+    image.data = two_squares((4, 60, 80))
     segment()
     assert viewer.layers["cells scores"].data.shape[1:] == (4, 60, 80)

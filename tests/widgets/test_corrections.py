@@ -26,14 +26,11 @@ def blobs(shape=(60, 80)):
 
 
 @pytest.fixture
-def segment(viewer, dock, settle, qtbot):
-    """Return what segments, and waits until all follows."""
+def segment(viewer, segment):
+    """Return what segments, and gives the labels."""
 
     def run(extent="layer"):
-        button = dock.sections.segment.buttons[extent]
-        qtbot.waitUntil(button.isEnabled, timeout=20000)
-        button.click()
-        settle(dock)
+        segment(extent)
         return viewer.layers["cells labels"]
 
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from upaint_pictures import picture
+from upaint_pictures import paint, picture
 
 from napari_upaint.widgets._engine_row import held_by, size
 
@@ -45,10 +45,7 @@ def test_free_memory_ends_the_engine_and_the_next_job_starts_one(viewer, dock, s
 def test_not_while_something_runs(viewer, dock, settle, qtbot):
     viewer.add_image(np.random.default_rng(0).random((60, 80)), name="cells")
     dock.sections.labels.new_button.click()
-    layer = viewer.layers["cells annotation"]
-    layer.brush_size = 6
-    layer.paint((50, 60), 1)
-    layer.paint((20, 20), 2)
+    paint(viewer.layers["cells annotation"])
     qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from npe2 import PluginManifest
+from upaint_pictures import paint
 
 from napari_upaint.io.preferences import load_preferences
 
@@ -38,10 +39,7 @@ def close_and_show(viewer, dock, qtbot):
 def painted(viewer, dock, qtbot):
     viewer.add_image(np.random.default_rng(0).random((60, 80)), name="cells")
     dock.sections.labels.new_button.click()
-    layer = viewer.layers["cells annotation"]
-    layer.brush_size = 6
-    layer.paint((50, 60), 1)
-    layer.paint((20, 20), 2)
+    paint(viewer.layers["cells annotation"])
     qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=20000)
 
 

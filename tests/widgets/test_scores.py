@@ -6,25 +6,17 @@ import threading
 
 import numpy as np
 import pytest
+from upaint_pictures import two_squares
 
 from napari_upaint.widgets import _score_cache, _segmenting
 from napari_upaint.widgets._new_layers import CACHE
 from napari_upaint.widgets._score_cache import ScoreCache
 
 
-def blobs(shape=(3, 60, 80)):
-    image = np.full(shape, 10, np.float32)
-    image[..., 10:30, 10:30] = 90
-    image[..., 40:50, 45:60] = 60
-    return image
-
-
 @pytest.fixture
-def segment(viewer, dock, settle, qtbot):
+def segment(viewer, segment):
     def run(extent="layer"):
-        qtbot.waitUntil(dock.sections.segment.buttons[extent].isEnabled, timeout=20000)
-        dock.sections.segment.buttons[extent].click()
-        settle(dock)
+        segment(extent)
         return viewer.layers["cells scores"]
 
     return run
@@ -40,7 +32,7 @@ def test_they_are_written_beside_the_window(viewer, segment, monkeypatch):
         real(self, index, scores)
 
     monkeypatch.setattr(ScoreCache, "write", write)
-    viewer.add_image(blobs(), name="cells")
+    viewer.add_image(two_squares((3, 60, 80)), name="cells")
     layer = segment()
     again = segment("view")
     assert again is layer
@@ -51,7 +43,7 @@ def test_they_are_written_beside_the_window(viewer, segment, monkeypatch):
 
 
 def test_a_layer_that_was_closed_comes_again_with_all_planes(viewer, segment):
-    viewer.add_image(blobs(), name="cells")
+    viewer.add_image(two_squares((3, 60, 80)), name="cells")
     before = segment().data.copy()
     viewer.layers.remove("cells scores")
     viewer.dims.set_current_step(0, 1)
@@ -65,7 +57,7 @@ def test_a_memory_that_is_full_costs_a_sentence(viewer, dock, settle, monkeypatc
 
     monkeypatch.setattr(_segmenting, "empty_cache", full)
     monkeypatch.setattr("napari_upaint.widgets._result_layers.empty_cache", full)
-    viewer.add_image(blobs(), name="cells")
+    viewer.add_image(two_squares((3, 60, 80)), name="cells")
     dock.sections.segment.buttons["view"].click()
     settle(dock)
     assert "999 GB" in dock.sections.message.text()
@@ -75,7 +67,7 @@ def test_a_memory_that_is_full_costs_a_sentence(viewer, dock, settle, monkeypatc
 
 def test_every_prediction_has_a_number_of_its_own(viewer, dock, segment, settle, qtbot):
     """What shows one is not up to date with the next, also where the scores are others altogether."""
-    viewer.add_image(blobs((60, 80)), name="cells")
+    viewer.add_image(two_squares((60, 80)), name="cells")
     dock.sections.segment.guide.show_box.click()
     segment("view")
     qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=20000)

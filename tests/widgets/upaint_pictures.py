@@ -12,6 +12,14 @@ def picture(shape=(60, 80), seed=0):
     return image
 
 
+def two_squares(shape=(60, 80)):
+    """Return a bright square and a dimmer one in each plane, without noise."""
+    image = np.full(shape, 10, np.float32)
+    image[..., 10:30, 10:30] = 90
+    image[..., 40:50, 45:60] = 60
+    return image
+
+
 def paint(layer, index=()):
     """Paint two strokes as the brush does, background and one object."""
     for label, row, column in ((1, 50, 60), (2, 20, 20)):

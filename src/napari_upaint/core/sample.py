@@ -41,31 +41,6 @@ class Sample:
     validation: np.ndarray | None = None
 
 
-def painted_region(annotation: np.ndarray, margin: int) -> tuple[slice, ...]:
-    """Return the box around the paint with `margin` pixels of context, cut to the image; empty without paint.
-
-    Parameters
-    ----------
-    annotation : numpy.ndarray
-        ([Z,] Y, X), 0 unlabelled.
-    margin : int
-        Context on each side, px.
-    """
-    painted = annotation > 0
-    region = []
-    for axis, n in enumerate(annotation.shape):
-        along = np.flatnonzero(painted.any(axis=tuple(a for a in range(annotation.ndim) if a != axis)))
-        if not len(along):
-            return (slice(0, 0),) * annotation.ndim
-        region.append(slice(max(0, int(along[0]) - margin), min(n, int(along[-1]) + margin + 1)))
-    return tuple(region)
-
-
-def crop(sample: Sample, margin: int) -> Sample:
-    """Return the painted part of a sample with its context: what is far from paint costs time and teaches nothing."""
-    return _part(sample, painted_region(sample.annotation, margin))
-
-
 def pieces(sample: Sample, margin: int) -> list[Sample]:
     """Cut a sample into pieces around its paint, wherever the paint lies so far apart that their contexts do not meet.
 

@@ -22,7 +22,7 @@ from napari_upaint.engine.evidence import Evidence, known_scores, network_says, 
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
-from napari_upaint.engine.remembered import Remembered, fingerprint
+from napari_upaint.engine.remembered import Fingerprint, Remembered, fingerprint
 from napari_upaint.engine.unet import UNet
 
 _TILE = 1000  # px, of the network's input
@@ -189,7 +189,7 @@ def _parts(
     prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], known: Remembered
 ) -> Iterator[_Part]:
     """Yield the tiles that hold most paint, among them the one that holds most of each class."""
-    found, painted = [], list[np.ndarray]()
+    found, painted, names = [], list[np.ndarray](), [fingerprint(one.image) for one in prepared]
     for number, one in enumerate(prepared):
         plan = tiling.plan(one.target.shape, network.depth, _TILE, padded=network.padding == "same")
         for tile in plan:
@@ -204,7 +204,12 @@ def _parts(
         if pixels and pixels + int(np.prod(tile.keep)) > _MOST_PIXELS:
             continue
         pixels += int(np.prod(tile.keep))
-        yield _Part(number, tile.region, _seen(prepared[number].image, plan, tile, network, starts[number], known))
+        image, name = prepared[number].image, names[number]
+        said = known.get(("says", *name))
+        if said is None:
+            said = known.put(("says", *name), network_says(network, image, starts[number]))
+        filters = _filters(image, name, plan, tile, known)
+        yield _Part(number, tile.region, np.concatenate([filters, said[(slice(None), *tile.region)]]))
 
 
 def _telling(painted: np.ndarray) -> list[int]:
@@ -217,21 +222,17 @@ def _telling(painted: np.ndarray) -> list[int]:
     return list(dict.fromkeys([*best, *np.argsort(-painted.sum(1), kind="stable").tolist()]))
 
 
-def _seen(
-    image: np.ndarray, plan: tiling.Tiling, tile: tiling.Tile, network: UNet, start: np.ndarray, known: Remembered
+def _filters(
+    image: np.ndarray, name: Fingerprint, plan: tiling.Tiling, tile: tiling.Tile, known: Remembered
 ) -> np.ndarray:
-    """Return the features of a tile, (F, y, x)."""
-    name = fingerprint(image)
-    said = known.get(("says", *name))
-    if said is None:
-        said = known.put(("says", *name), network_says(network, image, start))
+    """Return what filters say of a tile, (F, y, x)."""
     key = "filters", *name, tuple((part.start, part.stop) for part in tile.region)
     filters = known.get(key)
     if filters is None:
         y, x = tile.keep
         filters = pixel_features(tiling.cut(image, plan, tile), torch.get_num_threads())
         filters = known.put(key, filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x])
-    return np.concatenate([filters, said[(slice(None), *tile.region)]])
+    return np.asarray(filters)
 
 
 def _evidence(

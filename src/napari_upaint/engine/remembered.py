@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+Fingerprint = tuple[tuple[int, ...], int, int]
+
 
 class Remembered:
     """Keeps what the last look at the images needed, and what this one needs."""
@@ -31,7 +33,7 @@ class Remembered:
         return value
 
 
-def fingerprint(image: np.ndarray) -> tuple[tuple[int, ...], int, int]:
+def fingerprint(image: np.ndarray) -> Fingerprint:
     """Return what tells an image from others: its shape, and two sums over its bytes (milliseconds a megapixel)."""
     pixels = np.ascontiguousarray(image).data
     return image.shape, zlib.crc32(pixels), zlib.adler32(pixels)

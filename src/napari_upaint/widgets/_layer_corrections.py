@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets._open_layers import undo_steps
 
 # In the metadata of labels that were made here: which layer they were made as, the planes that are in it, whether it
 # was corrected, and how much of that can be undone; of labels that were kept for their corrections: that they were.
@@ -19,7 +20,7 @@ Index = tuple[int, ...]
 
 def notice(layer: Any) -> None:
     """Notice from now on what somebody corrects, also while no dock is open."""
-    layer.metadata.update({_MADE_AS: layer.unique_id, _PLANES: set(), _STEPS: _steps(layer)})
+    layer.metadata.update({_MADE_AS: layer.unique_id, _PLANES: set(), _STEPS: undo_steps(layer)})
     for name in _EDITS:
         getattr(layer.events, name).connect(_edited)
     layer.events.data.connect(_replaced)
@@ -39,7 +40,7 @@ def is_corrected(layer: Any) -> bool:
 
 def note_correction(layer: Any) -> None:
     """Note that labels that were made here hold what somebody corrected."""
-    layer.metadata.update({_CORRECTED: True, _STEPS: _steps(layer)})
+    layer.metadata.update({_CORRECTED: True, _STEPS: undo_steps(layer)})
 
 
 def note_plane(layer: Any, index: Index) -> None:
@@ -85,9 +86,5 @@ def _replaced(event: Any) -> None:
 
 def _drawn(event: Any) -> None:
     """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
-    if _steps(event.source) != event.source.metadata[_STEPS]:
+    if undo_steps(event.source) != event.source.metadata[_STEPS]:
         _edited(event)
-
-
-def _steps(layer: Any) -> tuple[int, int]:
-    return len(getattr(layer, "_undo_history", ())), len(getattr(layer, "_redo_history", ()))

@@ -23,7 +23,7 @@ from napari_upaint.widgets._layer_corrections import is_kept
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation
 from napari_upaint.widgets._object_layers import ObjectLayers
-from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0
+from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0, undo_steps
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
@@ -233,7 +233,7 @@ class Layers(QObject):
                 getattr(self._watched.events, name).connect(self._edit)
             self._watched.events.paint.connect(self._step)
             self._watched.events.set_data.connect(self._refreshed)
-            self._steps = _steps(self._watched)
+            self._steps = undo_steps(self._watched)
             self._watched.events.selected_label.connect(self._take_label)
 
     def _edit(self, *_: Any) -> None:
@@ -241,11 +241,11 @@ class Layers(QObject):
         self.edited.emit()
 
     def _step(self, *_: Any) -> None:
-        self._steps = _steps(self._watched)
+        self._steps = undo_steps(self._watched)
 
     def _refreshed(self, *_: Any) -> None:
         """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
-        if _steps(self._watched) != self._steps:
+        if undo_steps(self._watched) != self._steps:
             self._edit()
 
     def _brush(self, event: Any) -> None:
@@ -258,8 +258,3 @@ class Layers(QObject):
 
     def _take_label(self, *_: Any) -> None:
         self.label_taken.emit()
-
-
-def _steps(labels: Layer | None) -> tuple[int, int]:
-    """Return how much can be undone and done again: napari has no event for that."""
-    return len(getattr(labels, "_undo_history", ())), len(getattr(labels, "_redo_history", ()))

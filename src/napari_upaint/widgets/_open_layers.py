@@ -63,6 +63,11 @@ def level_0(layer: Any) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def undo_steps(labels: Any) -> tuple[int, int]:
+    """Return how much of labels can be undone and done again: napari has no event for that."""
+    return len(getattr(labels, "_undo_history", ())), len(getattr(labels, "_redo_history", ()))
+
+
 def placement(layer: Any) -> Placement:
     """Return where a layer lies in the world."""
     shear = np.asarray(layer.shear, float)
