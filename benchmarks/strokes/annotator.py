@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.strokes.contenders import Contender
-from napari_upaint.core.strokes import BACKGROUND, FIRST, correct, paint_strokes, stroke
+from napari_upaint.core.labels import BACKGROUND, FIRST
+from napari_upaint.core.strokes import correct, paint_strokes, stroke
 from napari_upaint.core.uncertainty import margin, object_radius, where_next
 from napari_upaint.settings import Kind
 

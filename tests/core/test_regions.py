@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.core.regions import Region, as_notes, box_region, fill_background, from_notes, learnt, region_mask
+from napari_upaint.core.regions import Region, as_notes, fill_background, from_notes, learnt, region_mask
 
 BOXES = st.tuples(*(st.integers(-5, 25) for _ in range(4)))
+
+
+def box_region(purpose, top, left, bottom, right, index=()):
+    """Return the rectangle around the pixels [top, bottom) x [left, right)."""
+    y0, x0, y1, x1 = top - 0.5, left - 0.5, bottom - 0.5, right - 0.5
+    return Region(purpose, ((y0, x0), (y0, x1), (y1, x1), (y1, x0)), index)
 
 
 @given(BOXES)

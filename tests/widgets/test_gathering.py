@@ -8,7 +8,7 @@ import pytest
 from upaint_sources import annotation, noise, painted, source
 
 from napari_upaint.core.normalize import Normalization
-from napari_upaint.core.regions import box_region
+from napari_upaint.core.regions import Region
 from napari_upaint.errors import AnnotationError, ImageError, UserError
 from napari_upaint.settings import TrainSettings
 from napari_upaint.widgets._gathering import MARGIN, PaintedImage, gather, gather_for
@@ -111,6 +111,12 @@ def test_broken_pixels_outside_the_measured_planes_are_seen():
     labels = painted(stack.shape, (1, np.s_[3, 0]), (2, np.s_[3, 5]))
     with pytest.raises(ImageError, match="1 pixels that are NaN"):
         gathered(source(stack), annotation(labels))
+
+
+def box_region(purpose, top, left, bottom, right, index=()):
+    """Return the rectangle around the pixels [top, bottom) x [left, right)."""
+    y0, x0, y1, x1 = top - 0.5, left - 0.5, bottom - 0.5, right - 0.5
+    return Region(purpose, ((y0, x0), (y0, x1), (y1, x1), (y1, x0)), index)
 
 
 def test_samples_know_the_regions_of_their_plane():

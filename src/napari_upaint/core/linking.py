@@ -18,31 +18,6 @@ Index = tuple[int, ...]
 LEAST_OVERLAP = 0.1
 
 
-def link(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, np.ndarray]]:
-    """Give overlapping objects of neighbouring planes one id.
-
-    Planes are taken in order. Each is compared with the nearest one before it along its last leading axis (slices), and
-    what has no partner there along the axes before (time). Partners are chosen such that the sum of their overlaps is
-    largest (Kuhn 1955, "The Hungarian method"); an object without a partner gets an id that no plane had before.
-
-    Parameters
-    ----------
-    planes : mapping of index tuples to numpy.ndarray
-        Index along the leading axes, and integers (Y, X) of one shape: 0 background, every other id one object. Planes
-        may be missing. Which ids they have does not matter: linking what was linked changes nothing.
-    least : float
-        Smallest intersection over union of partners, above 0.
-
-    Yields
-    ------
-    index : tuple of int
-    labels : numpy.ndarray
-        int32, the same objects under other ids.
-    """
-    for index, new in new_ids(planes, least):
-        yield index, new[planes[index]]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class NewIds:
     """What becomes of the ids of a plane; indexed with its labels, it gives them under their new ids.
@@ -72,7 +47,26 @@ class NewIds:
 
 
 def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, NewIds]]:
-    """Yield what `link` does to the ids: index of each plane and its new ids."""
+    """Give overlapping objects of neighbouring planes one id.
+
+    Planes are taken in order. Each is compared with the nearest one before it along its last leading axis (slices), and
+    what has no partner there along the axes before (time). Partners are chosen such that the sum of their overlaps is
+    largest (Kuhn 1955, "The Hungarian method"); an object without a partner gets an id that no plane had before.
+
+    Parameters
+    ----------
+    planes : mapping of index tuples to numpy.ndarray
+        Index along the leading axes, and integers (Y, X) of one shape: 0 background, every other id one object. Planes
+        may be missing. Which ids they have does not matter: linking what was linked changes nothing.
+    least : float
+        Smallest intersection over union of partners, above 0.
+
+    Yields
+    ------
+    index : tuple of int
+    ids : NewIds
+        What becomes of the ids of that plane.
+    """
     linked: dict[Index, _Ids] = {}
     following = 1
     for index in sorted(planes):
@@ -84,7 +78,7 @@ def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) ->
         yield index, ids.new()
 
 
-def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) -> np.ndarray:
+def adopt(labels: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Return labels with the ids that their objects had before; new objects get ids above all others.
 
     Parameters
@@ -94,7 +88,7 @@ def adopt(labels: np.ndarray, before: np.ndarray, least: float = LEAST_OVERLAP) 
     """
     known, ids = _Ids(before), _Ids(labels)
     known.linked = known.ids.astype(np.int32)
-    ids.take(labels, before, known, least)
+    ids.take(labels, before, known, LEAST_OVERLAP)
     ids.number(int(before.max(initial=0)) + 1)
     return ids.new()[labels]
 

@@ -31,12 +31,6 @@ class Region:
     index: tuple[int, ...] = ()
 
 
-def box_region(purpose: Purpose, top: int, left: int, bottom: int, right: int, index: Sequence[int] = ()) -> Region:
-    """Return the rectangle around the pixels [top, bottom) x [left, right)."""
-    y0, x0, y1, x1 = top - 0.5, left - 0.5, bottom - 0.5, right - 0.5
-    return Region(purpose, ((y0, x0), (y0, x1), (y1, x1), (y1, x0)), tuple(index))
-
-
 def region_mask(
     regions: Iterable[Region], purpose: Purpose, shape: Sequence[int], *, index: Sequence[int] = ()
 ) -> np.ndarray | None:

@@ -8,37 +8,32 @@ since tiles lie on a grid, they do so on every axis by itself: no image of sums 
 from __future__ import annotations
 
 from threading import Lock
-from typing import Literal
 
 import numpy as np
 
 from napari_upaint.core.tiling import Tile, Tiling
 
-Window = Literal["gaussian", "constant"]
 _SIGMA = 1 / 8  # of the tile's size
 
 
-def window(size: int, kind: Window = "gaussian") -> np.ndarray:
+def window(size: int) -> np.ndarray:
     """Return how much each pixel along a tile's axis is trusted: float64, (size,), 1 in the middle at the most.
 
-    Gaussian: a standard deviation of an eighth of the size, 3e-4 at the edges, never 0.
+    A Gaussian with a standard deviation of an eighth of the size: 3e-4 at the edges, never 0.
     """
-    if kind == "constant":
-        return np.ones(size)
     from_middle = np.arange(size) - (size - 1) / 2
     return np.asarray(np.exp(-0.5 * (from_middle / (_SIGMA * size)) ** 2))
 
 
-def shares(n: int, size: int, stride: int, count: int, kind: Window = "gaussian") -> list[np.ndarray]:
+def shares(n: int, size: int, stride: int, count: int) -> list[np.ndarray]:
     """Return the weights along an axis of `n` pixels, float32, one array for each tile; they add up to 1 on each pixel.
 
     Parameters
     ----------
     n, size, stride, count : int
         Pixels of the image and of a tile, distance of the tiles and their number; what leaves the image is cut off.
-    kind : {"gaussian", "constant"}
     """
-    one = window(size, kind)
+    one = window(size)
     parts = [one[: max(0, n - i * stride)] for i in range(count)]
     total = np.zeros(n)
     for i, part in enumerate(parts):
@@ -54,8 +49,6 @@ class Stitching:
     tiling : Tiling
     channels : int
         Of the scores.
-    kind : {"gaussian", "constant"}
-        Window of overlapping tiles.
 
     Attributes
     ----------
@@ -63,12 +56,12 @@ class Stitching:
         float32, (K, [Z,] Y, X); complete when every tile was put.
     """
 
-    def __init__(self, tiling: Tiling, channels: int, kind: Window = "gaussian") -> None:
+    def __init__(self, tiling: Tiling, channels: int) -> None:
         self.tiling = tiling
         self.scores = (np.zeros if tiling.blended else np.empty)((channels, *tiling.shape), np.float32)
         axes = zip(tiling.shape, tiling.output, tiling.stride, tiling.counts, strict=True)
         self._one_at_a_time = Lock()  # tiles that overlap add to the same pixels
-        self._shares = [shares(*axis, kind) for axis in axes] if tiling.blended else []
+        self._shares = [shares(*axis) for axis in axes] if tiling.blended else []
 
     def put(self, tile: Tile, part: np.ndarray) -> None:
         """Take what the network made of a tile, (K, [z,] y, x)."""

@@ -12,9 +12,9 @@ from scipy import ndimage
 from skimage.measure import label
 from skimage.segmentation import expand_labels
 
+from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.settings import Kind
 
-BACKGROUND, FIRST = 1, 2
 # Objects nearer to each other than twice this have a gap that is worth a stroke.
 _GAP_REACH = 8
 # Specks of a few pixels are nothing that a person would hit with a brush.
