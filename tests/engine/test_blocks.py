@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from napari_upaint.engine.blocks import UP, Dropout, crop
-from napari_upaint.engine.step import channels_last, seed_dropout
+from napari_upaint.engine.blocks import UP, Dropout, channels_last, crop
+from napari_upaint.engine.step import seed_dropout
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_upaint.engine.blocks import CONV, Padding, crop
+from napari_upaint.engine.blocks import CONV, crop
 from napari_upaint.engine.unet import UNet
+from napari_upaint.settings import Padding
 
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 _OPEN = 2.0  # a sigmoid of 0.88

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from napari_upaint.core import tiling
-from napari_upaint.engine.blocks import CONV, Padding, crop, normalization, up_convolution
+from napari_upaint.engine.blocks import CONV, crop, normalization, up_convolution
 from napari_upaint.engine.unet import UNet
+from napari_upaint.settings import Padding
 
 
 class DenseUNet(UNet):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from napari_upaint.engine.blocks import channels_last
 from napari_upaint.engine.device import autocast
 from napari_upaint.engine.losses import keep_apart, painted_cross_entropy
 from napari_upaint.engine.sampling import ValidationTile
-from napari_upaint.engine.step import channels_last
 from napari_upaint.engine.unet import UNet
 
 

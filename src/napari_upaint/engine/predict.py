@@ -21,6 +21,7 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
+from napari_upaint.engine.blocks import channels_last
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
@@ -207,7 +208,7 @@ def _cut(image: np.ndarray, plan: tiling.Tiling, tiles: Sequence[tiling.Tile]) -
 def batch_scores(network: UNet, tiles: np.ndarray) -> np.ndarray:
     """Run the network on normalised tiles (B, C, [Z,] Y, X); return their scores (B, K, [z,] y, x), float32."""
     device = next(network.parameters()).device
-    layout = torch.channels_last if tiles.ndim == 4 else torch.channels_last_3d
+    layout = channels_last(tiles.ndim - 2)
     batch = torch.from_numpy(np.ascontiguousarray(tiles, np.float32)).to(device).contiguous(memory_format=layout)
     with torch.inference_mode(), autocast(device, exact=exact_arithmetic()):
         logits = network(batch)

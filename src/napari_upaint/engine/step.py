@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_upaint.engine.blocks import Dropout
+from napari_upaint.engine.blocks import Dropout, channels_last
 from napari_upaint.engine.device import autocast, is_out_of_memory
 from napari_upaint.engine.device_sampling import Batch, Draw
 from napari_upaint.engine.losses import hold_on, keep_apart, painted_cross_entropy
@@ -228,8 +228,3 @@ def seed_dropout(network: nn.Module, seed: Sequence[int]) -> None:
     for one in network.modules():
         if isinstance(one, Dropout):
             one.rng = rng
-
-
-def channels_last(ndim: int) -> torch.memory_format:
-    """Return the layout in memory that is fast for images of so many axes in space."""
-    return torch.channels_last if ndim == 2 else torch.channels_last_3d

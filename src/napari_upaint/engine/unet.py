@@ -13,8 +13,18 @@ import torch
 from torch import nn
 
 from napari_upaint.core import tiling
-from napari_upaint.engine.blocks import CONV, POOL, Convolutions, Dropout, Padding, crop, initialize, up_convolution
+from napari_upaint.engine.blocks import (
+    CONV,
+    POOL,
+    Convolutions,
+    Dropout,
+    channels_last,
+    crop,
+    initialize,
+    up_convolution,
+)
 from napari_upaint.io.models import Architecture
+from napari_upaint.settings import Padding
 
 
 class UNet(nn.Module):
@@ -67,6 +77,12 @@ class UNet(nn.Module):
         self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         self.classify = CONV[ndim](self._make_levels(width), n_classes, kernel_size=1)
         self.apply(initialize)
+
+    @property
+    def features(self) -> int:
+        """Features of a pixel at full size, where they are most: the memory that a tile takes grows with them."""
+        first = [one.out_channels for one in self.down[0].modules() if isinstance(one, nn.Conv2d | nn.Conv3d)]
+        return max(self.classify.in_channels, *first)
 
     def _context(self) -> int:
         return tiling.halo(self.depth)
@@ -124,6 +140,5 @@ def build(architecture: Architecture) -> UNet:
         dropout=architecture.dropout,
     )
     # 1.1-1.5 times as fast, in 3D 1.8 times; weights loaded later keep the layout.
-    layout = torch.channels_last if architecture.ndim == 2 else torch.channels_last_3d
-    network.to(memory_format=layout)  # type: ignore[call-overload]
+    network.to(memory_format=channels_last(architecture.ndim))  # type: ignore[call-overload]
     return network

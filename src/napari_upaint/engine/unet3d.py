@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_upaint.engine.blocks import CONV, Padding, up_convolution
+from napari_upaint.engine.blocks import CONV, up_convolution
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
+from napari_upaint.settings import Padding
 
 
 class ShiftedBatchNorm(nn.Module):
