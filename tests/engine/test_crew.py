@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_upaint.engine import crew as crew_module
+from napari_upaint.engine import device
 from napari_upaint.engine.crew import Crew, crew_for, tile_pixels
 from napari_upaint.engine.unet import build
 from napari_upaint.io.models import Architecture
@@ -77,9 +78,9 @@ def test_less_and_less_memory_until_nothing_is_less(shape, padding):
 
 def test_less_memory_makes_smaller_tiles(monkeypatch):
     plenty = tile_pixels(NETWORK, CPU)
-    monkeypatch.setattr(crew_module, "available", lambda: 10**8)
+    monkeypatch.setattr(device, "available", lambda: 10**8)
     assert tile_pixels(NETWORK, CPU) < plenty
-    monkeypatch.setattr(crew_module, "available", lambda: None)
+    monkeypatch.setattr(device, "available", lambda: None)
     assert tile_pixels(NETWORK, CPU) >= plenty
 
 

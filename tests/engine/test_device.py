@@ -48,6 +48,7 @@ def test_where_bfloat16_is_emulated_it_is_not_used(monkeypatch):
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000 bytes"), True),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4000 bytes"), True),
         (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("std::bad_alloc"), True),
         (RuntimeError("expected scalar type Float"), False),
         (ValueError("out of memory"), False),
         (KeyboardInterrupt(), False),

@@ -10,7 +10,7 @@ from napari_upaint.core.augment import draw_warp
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import preparing, tile_size, trainer
+from napari_upaint.engine import device, preparing, tile_size, trainer
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.predict import segment_plane
@@ -266,10 +266,10 @@ def test_tiles_shrink_to_the_memory(sample, half, monkeypatch):
     network = network_of()
     monkeypatch.setattr(tile_size, "has_bfloat16", lambda _: half)
     large = training_tile(network, 44, [sample], choose("cpu"))
-    monkeypatch.setattr(tile_size, "available", lambda: 30e6 if half else 60e6)
+    monkeypatch.setattr(device, "available", lambda: 30e6 if half else 60e6)
     small = training_tile(network, 44, [sample], choose("cpu"))
     assert all(a <= b for a, b in zip(small, large, strict=True)) and small != large
-    monkeypatch.setattr(tile_size, "available", lambda: 1e6)
+    monkeypatch.setattr(device, "available", lambda: 1e6)
     with pytest.raises(EngineError, match="depth 3 learns from tiles of 44 x 44 x 44 voxels or more"):
         training_tile(network, 44, [sample], choose("cpu"))
 

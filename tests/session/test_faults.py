@@ -46,5 +46,6 @@ def test_an_error_becomes_one_sentence_with_its_traceback():
         RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
         RuntimeError("std::bad_alloc"),
+        RuntimeError("CUDNN_STATUS_ALLOC_FAILED"),
     ):
         assert describe(error)[0].startswith("Memory ran out; ")

@@ -11,11 +11,9 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from napari_upaint.core import tiling
-from napari_upaint.engine.device import has_bfloat16
-from napari_upaint.engine.memory import available
+from napari_upaint.engine.device import has_bfloat16, room_for_tiles
 from napari_upaint.engine.threads import all_threads, prediction_threads
 from napari_upaint.engine.unet import UNet
 
@@ -119,9 +117,5 @@ def _effort(crew: Crew) -> float:
 
 def tile_pixels(network: UNet, device: torch.device, *, exact: bool = False) -> int:
     """Return how many input pixels (voxels) memory allows, for all tiles in work together."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available()
-    memory = _MOST_MEMORY if free is None else min(_MOST_MEMORY, free / 2)
-    first = [one.out_channels for one in network.down[0].modules() if isinstance(one, nn.Conv2d | nn.Conv3d)]
-    features = max(network.classify.in_channels, *first)
     size = 2 if has_bfloat16(device) and not exact else 4
-    return int(memory / (_ALIVE[network.ndim] * size * features))
+    return int(room_for_tiles(device, _MOST_MEMORY) / (_ALIVE[network.ndim] * size * network.features))

@@ -7,6 +7,7 @@ import os
 
 import torch
 
+from napari_upaint.engine.memory import available, says_ran_out
 from napari_upaint.engine.threads import all_threads
 from napari_upaint.errors import EngineError
 
@@ -71,11 +72,14 @@ def describe(device: str = "auto") -> str:
     return f"CPU, {threads} thread{'s' if threads > 1 else ''} of {os.cpu_count()} cores, {precision}"
 
 
+def room_for_tiles(device: torch.device, most: float) -> float:
+    """Return how many bytes tiles may take: half of what is free, and no more than `most`."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available()
+    return most if free is None else min(most, free / 2)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out; torch raises a plain RuntimeError for it on a CPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error).lower()
-        for words in ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")
-    )
+    return isinstance(error, RuntimeError) and says_ran_out(str(error))

@@ -1,4 +1,4 @@
-"""How much memory there is, and keeping it once it was had."""
+"""How much memory there is, keeping it once it was had, and the words of errors where it ran out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from pathlib import Path
 
 # Parameters of mallopt, from glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+# The texts of torch and its allocators, which raise a plain RuntimeError for it on a CPU.
+_RAN_OUT = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "failed to allocate",
+    "bad allocation",
+    "bad_alloc",
+    "status_alloc_failed",
+)
 _CGROUP = "/sys/fs/cgroup"
 _LIMITS = (  # of a container: what it may have, what it has, and what of that is files that were read and can go
     (f"{_CGROUP}/memory.max", f"{_CGROUP}/memory.current", f"{_CGROUP}/memory.stat", "inactive_file"),
@@ -49,6 +59,11 @@ def give_back() -> None:
     """Return what is not needed to the system after all: for a process that has nothing to do for a while."""
     if keep_blocks():
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def says_ran_out(text: str) -> bool:
+    """Return whether the text of an error says that memory ran out."""
+    return any(words in text.lower() for words in _RAN_OUT)
 
 
 def available() -> int | None:

@@ -6,12 +6,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from napari_upaint.core import tiling
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine.device import has_bfloat16
-from napari_upaint.engine.memory import available
+from napari_upaint.engine.device import has_bfloat16, room_for_tiles
 from napari_upaint.engine.step import MOST_TILES, share_out
 from napari_upaint.engine.threads import all_threads
 from napari_upaint.engine.unet import UNet
@@ -71,9 +69,6 @@ def _edges(samples: Sequence[Sample]) -> tuple[float, ...]:
 
 def _voxels(network: UNet, device: torch.device) -> int:
     """Return how many input voxels of one tile memory allows, several tiles being learnt at once."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available()
-    memory = _MOST_MEMORY if free is None else min(_MOST_MEMORY, free / 2)
-    first = [one.out_channels for one in network.down[0].modules() if isinstance(one, nn.Conv3d)]
-    features = max(network.classify.in_channels, *first)
+    memory = room_for_tiles(device, _MOST_MEMORY)
     memory /= MOST_TILES if device.type != "cpu" else share_out(all_threads())[0]
-    return int(memory / (_ALIVE * (2 if has_bfloat16(device) else 4) * features))
+    return int(memory / (_ALIVE * (2 if has_bfloat16(device) else 4) * network.features))

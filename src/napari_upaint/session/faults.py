@@ -5,17 +5,9 @@ from __future__ import annotations
 import signal
 import traceback
 
+from napari_upaint.engine.memory import says_ran_out
 from napari_upaint.errors import UserError
 
-# The texts of torch and its allocators; torch itself must not be imported here.
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "failed to allocate",
-    "bad allocation",
-    "bad_alloc",
-)
 _MEMORY = "choose a smaller tile or fewer pixels, or close other programs, and try again"
 # Windows ends a process like this when it touches memory that is not its own, or overflows its stack.
 _WINDOWS_CRASHES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow"}
@@ -27,7 +19,7 @@ def describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, UserError):
         return str(error), details
     text = str(error).strip()
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or says_ran_out(text):
         return f"Memory ran out; {_MEMORY}.", details
     first = text.splitlines()[0].rstrip(".") if text else "no message"
     return f"Something unexpected happened ({type(error).__name__}: {first}); see the details.", details
