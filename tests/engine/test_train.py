@@ -19,7 +19,7 @@ from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.predict import segment_plane, whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
 from napari_upaint.engine.train import train
-from napari_upaint.engine.trainer import Trainer, trust
+from napari_upaint.engine.trainer import Trainer
 from napari_upaint.engine.unet import build
 from napari_upaint.errors import AnnotationError, ImageError, ModelError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model, save_model
@@ -257,7 +257,8 @@ def test_a_look_that_is_given_up_changes_nothing(sample, start):
     other = replace(sample, annotation=np.where(sample.annotation > 1, 2, 0) + (sample.annotation == 1))
     looks = 0
     for looks in itertools.count(1):
-        assert state.takes([other])
+        state.take([other])
+        assert not state.refusal
         looking = state.look_at_samples()
         if len(list(itertools.islice(looking, looks))) < looks:
             break
@@ -527,10 +528,6 @@ def test_what_is_unlabelled_is_held_to_the_first_guess(monkeypatch):
         after = whole(state.network.eval(), normal)
         apart.append(float(np.abs(after - guesses[0].scores[0])[:, strokes == 0].mean()))
     assert len(guesses) == 1 and apart[0] < 0.8 * apart[1]
-
-
-def test_trust_depends_on_agreement():
-    assert trust(0.0) == 1 and trust(np.log(2)) == pytest.approx(0.5) and 0 < trust(5.0) < 0.01
 
 
 @pytest.mark.parametrize("kind", ["objects", "classes"])

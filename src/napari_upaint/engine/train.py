@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.interrupted import with_checkpoints
+from napari_upaint.engine.outcome import outcome
 from napari_upaint.engine.preview import with_preview
 from napari_upaint.engine.progress import (
     NewSamples,
@@ -87,7 +88,7 @@ def train(
         run = Trainer(list(samples), kind, start, settings, weights, augment, device)
         steps = with_checkpoints(run, _train(run), checkpoint, checkpoint_seconds, resume)
         yield from with_preview(run, steps, told)
-        yield run.result(name)
+        yield outcome(run, name)
 
 
 def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
@@ -104,7 +105,7 @@ def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
 def _hear(run: Trainer, command: Command) -> bool:
     """Take up what was sent; return whether it was a stop."""
     if isinstance(command, NewSamples):
-        run.takes(command.samples)
+        run.take(command.samples)
     return isinstance(command, Stop)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -13,31 +13,26 @@ import torch
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.budget import Budget
-from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import Draw, drawing
 from napari_upaint.engine.first_guess import first_guess
+from napari_upaint.engine.holding import hold_weight
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
 from napari_upaint.engine.predict import predict_scores, tile_scores
 from napari_upaint.engine.preparing import Prepared, preparing
-from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.remembered import Remembered, fingerprint
 from napari_upaint.engine.sampling import Sampler, ValidationTile, validation_tiles
-from napari_upaint.engine.start import gray_of, known_loss, start_header, start_network, start_shares, tells_more
+from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
-from napari_upaint.engine.usual import usual_object
 from napari_upaint.io.models import ModelFile
-from napari_upaint.io.provenance import provenance
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
-# Where the first guess is not what the start knew, the network has to be moved there: chosen by measurement, see
-# docs/choices.md.
-_FURTHER_HOLD = 2.0
 _JUDGING = "judging the start"
 
 
@@ -85,17 +80,15 @@ class Trainer:
         self.unseen = False  # whether other samples were taken since
         self._known = Remembered()  # of images that stay while paint comes
 
-    def takes(self, samples: Sequence[Sample]) -> bool:
+    def take(self, samples: Sequence[Sample]) -> None:
         """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
 
         `refusal` says why.
         """
         self.refusal = why_not(samples, self.kind, self.header, self.network, self.scale)
-        if self.refusal:
-            return False
-        self.budget.extend()
-        self.samples, self.unseen = list(samples), True
-        return True
+        if not self.refusal:
+            self.budget.extend()
+            self.samples, self.unseen = list(samples), True
 
     def look_at_samples(self) -> Iterator[str]:
         """Prepare tiles for training and validation, and judge the network on the latter.
@@ -177,7 +170,7 @@ class Trainer:
         teacher = self._teacher
         if not self._asks_for_scores:
             self._go_back(loss, 0.0)
-            self.hold = hold * trust(loss)
+            self.hold = hold_weight(hold, loss)
             # A tile at a time: what was painted in a volume may have wide surroundings.
             return partial(tile_scores, teacher) if hold else None
         guessing = first_guess(
@@ -185,7 +178,7 @@ class Trainer:
         )
         guess = yield from guessing
         self._go_back(loss, guess.share)
-        self.hold = hold * trust(guess.loss) * (1 + _FURTHER_HOLD * guess.share)
+        self.hold = hold_weight(hold, guess.loss, guess.share)
         return guess.scores
 
     def _go_back(self, loss: float, share: float) -> None:
@@ -250,49 +243,6 @@ class Trainer:
         seconds, granted = self.budget.spent, self.budget.seconds
         return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)
 
-    def result(self, name: str) -> TrainResult:
-        """Return the best weights as a model."""
-        kept = self.kept
-        if kept.state is not None:
-            self.average.load_state_dict(kept.state)
-        improved = kept.better if self.start is not None else kept.state is not None
-        # Where nothing was learnt, who pressed Stop does not wait for what is known.
-        usual = self.header.usual_object
-        if self.step:  # who pressed Stop before does not wait for what is known
-            usual = usual_object(
-                self.average.eval(), self.prepared, kind=self.kind, border=self.border, scale=self.scale
-            )
-        training = {
-            **asdict(self.settings),
-            "weights": asdict(self.weights),
-            "augment": asdict(self.augment),
-            "channel_shares": self.shares,
-            "gray": gray_of(self.samples),
-            "steps_done": self.step,
-            "validation_before": kept.before,
-            "validation_after": kept.loss,
-        }
-        origin = provenance(
-            start=self.start.header.name if self.start else "from scratch",
-            images=[sample.name for sample in self.samples],
-            seed=self.settings.seed,
-            pixels=[sample.spacing for sample in self.samples],
-        )
-        header = replace(
-            self.header,
-            name=name,
-            scale=self.scale,
-            object_size=usual.size,
-            least_score=usual.least_score,
-            training=training,
-            provenance=origin,
-        )
-        knows_more = not improved and self.step > 0 and tells_more(header, self.start)
-        model = from_network(self.average, header)
-        pretrained = self.start is not None
-        spent = self.budget.spent
-        return TrainResult(model, improved, kept.before, kept.loss, self.step, spent, knows_more, pretrained)
-
 
 def _saying(words: str, tiles: Generator[object, None, np.ndarray | None]) -> Generator[str, None, np.ndarray | None]:
     """Say for each tile of a prediction what it is for."""
@@ -302,12 +252,3 @@ def _saying(words: str, tiles: Generator[object, None, np.ndarray | None]) -> Ge
         except StopIteration as end:
             return np.asarray(end.value)
         yield words
-
-
-def trust(loss: float) -> float:
-    """Return how far the start deserves to be held on to, 0..1: the mean score that it gives to what was painted.
-
-    Never nothing: even where the start errs in what counts as an object it knows how objects come apart, which a few
-    strokes do not show.
-    """
-    return float(np.exp(-loss))

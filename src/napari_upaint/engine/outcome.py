@@ -1,0 +1,61 @@
+"""What comes of a training: the best weights as a model, with all that its file says of how it was made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from napari_upaint.core.usual_object import Usual
+from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.progress import TrainResult
+from napari_upaint.engine.start import gray_of, tells_more
+from napari_upaint.engine.trainer import Trainer
+from napari_upaint.engine.usual import usual_object
+from napari_upaint.io.models import ModelHeader
+from napari_upaint.io.provenance import provenance
+
+
+def outcome(run: Trainer, name: str) -> TrainResult:
+    """Return the best weights as a model of that name; `run.average` has them from then on."""
+    kept = run.kept
+    if kept.state is not None:
+        run.average.load_state_dict(kept.state)
+    improved = kept.better if run.start is not None else kept.state is not None
+    usual = run.header.usual_object
+    if run.step:  # who pressed Stop before does not wait for what is known
+        usual = usual_object(run.average.eval(), run.prepared, kind=run.kind, border=run.border, scale=run.scale)
+    header = _header(run, name, usual)
+    knows_more = not improved and run.step > 0 and tells_more(header, run.start)
+    model = from_network(run.average, header)
+    pretrained, spent = run.start is not None, run.budget.spent
+    return TrainResult(model, improved, kept.before, kept.loss, run.step, spent, knows_more, pretrained)
+
+
+def _header(run: Trainer, name: str, usual: Usual) -> ModelHeader:
+    return replace(
+        run.header,
+        name=name,
+        scale=run.scale,
+        object_size=usual.size,
+        least_score=usual.least_score,
+        training=_training(run),
+        provenance=provenance(
+            start=run.start.header.name if run.start else "from scratch",
+            images=[sample.name for sample in run.samples],
+            seed=run.settings.seed,
+            pixels=[sample.spacing for sample in run.samples],
+        ),
+    )
+
+
+def _training(run: Trainer) -> dict[str, Any]:
+    return {
+        **asdict(run.settings),
+        "weights": asdict(run.weights),
+        "augment": asdict(run.augment),
+        "channel_shares": run.shares,
+        "gray": gray_of(run.samples),
+        "steps_done": run.step,
+        "validation_before": run.kept.before,
+        "validation_after": run.kept.loss,
+    }
