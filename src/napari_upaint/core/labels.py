@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -93,14 +93,14 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
 
 
-def painted_pixels(annotations: Sequence[np.ndarray]) -> dict[int, int]:
-    """Count the painted pixels of every value; unlabelled ones are left out."""
+def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:
+    """Count the painted pixels of every value, rising; unlabelled ones are left out."""
     counts: dict[int, int] = {}
     for annotation in annotations:
         values, numbers = np.unique(annotation[annotation > 0], return_counts=True)
         for value, number in zip(values.tolist(), numbers.tolist(), strict=True):
             counts[int(value)] = counts.get(int(value), 0) + int(number)
-    return counts
+    return dict(sorted(counts.items()))
 
 
 def class_names(annotations: Sequence[np.ndarray], kind: Kind) -> tuple[str, ...]:

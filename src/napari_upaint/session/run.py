@@ -10,9 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
-from napari_upaint.core.sample import Sample
+from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
@@ -103,7 +101,7 @@ def record(request: TrainRequest, progress: Iterable[TrainProgress], result: Tra
         seconds=result.seconds,
         message=result.message,
         images=tuple(dict.fromkeys(sample.name for sample in request.samples)),
-        painted=count_painted(request.samples, request.kind),
+        painted=painted_pixels(as_classes(sample.annotation, request.kind) for sample in request.samples),
     )
 
 
@@ -117,17 +115,6 @@ def curve_of(progress: Iterable[TrainProgress]) -> tuple[CurvePoint, ...]:
     every = max(1, math.ceil(len(points) / _MOST_POINTS))
     last = len(points) - 1
     return tuple(one for i, one in enumerate(points) if i % every == 0 or i == last or one.validation is not None)
-
-
-def count_painted(samples: Iterable[Sample], kind: Kind) -> dict[int, int]:
-    """Count the painted pixels of each label; all objects together as label 2."""
-    counts: dict[int, int] = {}
-    for sample in samples:
-        for label, pixels in zip(*np.unique(sample.annotation, return_counts=True), strict=True):
-            key = min(int(label), 2) if kind == "objects" else int(label)
-            if key > 0:
-                counts[key] = counts.get(key, 0) + int(pixels)
-    return dict(sorted(counts.items()))
 
 
 def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None) -> Run:

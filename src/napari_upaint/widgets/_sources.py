@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_upaint.core.labels import painted_pixels
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
 from napari_upaint.errors import AnnotationError, ImageError
@@ -146,10 +147,4 @@ def measure_image(image: ImageSource) -> Normalization:
 
 def count_painted(annotation: AnnotationSource) -> dict[int, int]:
     """Count the painted pixels of each label, plane by plane: a stack need not fit into memory."""
-    counts: dict[int, int] = {}
-    for index in product(*(range(n) for n in annotation.shape[:-2])):
-        plane = annotation.part(index)
-        labels, pixels = np.unique(plane[plane > 0], return_counts=True)
-        for label, n in zip(labels.tolist(), pixels.tolist(), strict=True):
-            counts[label] = counts.get(label, 0) + n
-    return dict(sorted(counts.items()))
+    return painted_pixels(annotation.part(index) for index in product(*(range(n) for n in annotation.shape[:-2])))
