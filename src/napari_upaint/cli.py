@@ -17,9 +17,10 @@ from typing import NoReturn
 
 from napari_upaint import __version__
 from napari_upaint.commands import COMMANDS
+from napari_upaint.commands._running import INTERRUPTED
 from napari_upaint.errors import UserError
 
-DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+UNEXPECTED, BAD_INPUT, UNREAD = 1, 2, 141
 
 
 class _Parser(argparse.ArgumentParser):

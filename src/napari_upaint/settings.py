@@ -119,7 +119,7 @@ class TrainSettings(Checked):
         "fast",
         label="Recipe",
         tip="fast: AdamW on small tiles; paper: SGD with momentum 0.99 on one 572 px tile.",
-        choices=("fast", "paper"),
+        choices=get_args(Recipe),
     )
     learning_rate: float = parameter(
         0.0, label="Learning rate", tip="Size of a step; 0: the recipe's own.", low=0, high=1, step=1e-5

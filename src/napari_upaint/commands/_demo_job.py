@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_upaint.commands import _picture as picture
+from napari_upaint.commands._isbi import cell_scores
 from napari_upaint.commands._planes import measure_image, write_planes
-from napari_upaint.commands._running import Interrupt
+from napari_upaint.commands._running import INTERRUPTED, Interrupt
 from napari_upaint.commands._segmenting import How, Segmentation, segment_image
 from napari_upaint.commands._table import table
 from napari_upaint.commands.evaluate import compare
@@ -82,7 +83,7 @@ def do_job(name: str, folder: Path, settings: TrainSettings, *, device: str = "a
         _draw(folder / f"{name}.png", outcome)
     _print(clock, outcome, device)
     print(f"\n{training.message}\nResults are in {folder}; {name}.png shows them side by side.")
-    return 130 if interrupt.asked else 0
+    return INTERRUPTED if interrupt.asked else 0
 
 
 def annotated(sample: PackageSample, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +127,7 @@ def _draw(path: Path, out: Outcome) -> None:
     )
     base = picture.gray(measure_image(out.image, out.name).apply(plane))
     scores = np.asarray(out.after.scores, np.float32).reshape(-1, len(out.after.names), *plane.shape[1:])[at]
-    objects = scores[[i for i, name in enumerate(out.after.names) if name not in ("background", "border")]].sum(axis=0)
+    objects = cell_scores(scores, out.after.names)
     labels = out.after.labels.reshape(-1, *plane.shape[1:])[at]
     panels = [
         ("Image", base),

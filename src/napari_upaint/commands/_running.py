@@ -10,6 +10,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
+INTERRUPTED = 130  # exit code, as shells have it
 
 
 class Interrupt:
@@ -80,7 +81,7 @@ def drive(
     return message
 
 
-def bar(total: float, title: str, unit: str = "") -> Any:
+def bar(total: float, title: str) -> Any:
     """Return a progress bar on standard error; silent where that is no terminal."""
     from tqdm import tqdm
 
@@ -88,7 +89,6 @@ def bar(total: float, title: str, unit: str = "") -> Any:
     return tqdm(
         total=total,
         desc=title,
-        unit=unit,
         file=sys.stderr,
         disable=None,
         leave=False,

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
 
     from napari_upaint.commands._planes import load_samples
-    from napari_upaint.commands._running import Interrupt
+    from napari_upaint.commands._running import INTERRUPTED, Interrupt
     from napari_upaint.io.models import save_model
 
     kind: Kind = args.kind or (start.header.kind if start else "objects")
@@ -106,11 +106,11 @@ def run(args: argparse.Namespace) -> int:
         )
         if not result.steps:  # the output may hold a good model: what has learnt nothing does not replace it
             print(result.message)
-            return 130
+            return INTERRUPTED
         written = save_model(_with_command(result.model, args.typed), output)
     print(result.message)
     print(f"{written}: {result.steps} steps in {result.seconds:.0f} s")
-    return 130 if interrupt.asked else 0
+    return INTERRUPTED if interrupt.asked else 0
 
 
 def _with_command(model: ModelFile, typed: Sequence[str]) -> ModelFile:

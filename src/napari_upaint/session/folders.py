@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_upaint.io.folders import VARIABLE, data_folder
-
-__all__ = ["data_folder", "log_folder"]
+from napari_upaint.io.preferences import from_environment
 
 
 def log_folder() -> Path:
@@ -17,5 +16,4 @@ def log_folder() -> Path:
         return data_folder() / "logs"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Logs" / "napari-upaint"
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "napari-upaint" / "log"
+    return from_environment("XDG_STATE_HOME", Path.home() / ".local" / "state") / "napari-upaint" / "log"
