@@ -270,6 +270,19 @@ def test_a_look_that_is_given_up_changes_nothing(sample, start):
     assert looks > 5 and state.prepared is not before[0]
 
 
+def test_a_start_that_knows_new_paint_better_than_what_was_learnt_is_kept(sample, start):
+    state = Trainer([sample], "objects", start, QUICK, WeightSettings(), AugmentSettings(), "cpu")
+    list(state.look_at_samples())
+    with torch.no_grad():
+        state.average.classify.weight.mul_(1000)
+    state.step = 1
+    state.take([sample])
+    list(state.look_at_samples())
+    state.learner.close()
+    assert state.kept.loss == state.kept.before < np.inf
+    assert all(np.array_equal(state.kept.state[name], value) for name, value in start.weights.items())
+
+
 def test_new_paint_is_taken_up(sample, start):
     other = replace(sample, annotation=np.where(sample.annotation > 1, 2, sample.annotation), name="other")
     inverse = replace(sample, annotation=np.where(sample.annotation > 0, 1 + (sample.annotation == 1), 0))

@@ -17,6 +17,7 @@ from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.model_header import from_json, to_json
 from napari_upaint.io.models import (
+    DEFAULT_MODEL,
     FORMAT,
     Architecture,
     ModelFile,
@@ -216,6 +217,11 @@ def test_own_models_never_hide_a_bundled_one():
     for path in bundled_models():
         save_model(ModelFile(HEADER, WEIGHTS), user_models_folder() / path.name)
         assert find_model(path.stem) == path
+
+
+def test_the_model_that_a_training_starts_from_comes_first():
+    first, *others = (path.stem for path in bundled_models())
+    assert first == DEFAULT_MODEL and others == sorted(others)
 
 
 def test_every_bundled_model_can_be_read():
