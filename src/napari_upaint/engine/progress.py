@@ -58,7 +58,9 @@ class TrainResult:
     improved : bool
         Whether the model is better than its start on held-out paint; from scratch, whether anything was kept.
     before, after : float
-        Loss on held-out paint of the start and of the result.
+        Loss on held-out paint of the start and of the result; infinite where there was none to judge by.
+    steps, seconds : int, float
+        Done, and what they took, getting ready included.
     knows_more : bool
         Whether the start was kept but knows what it did not before: at which scale it sees these images, or what
         their objects are like.
@@ -108,18 +110,18 @@ class PredictProgress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaneResult:
-    """A segmented plane.
+    """A segmented plane, or a volume.
 
     Attributes
     ----------
     labels : numpy.ndarray
-        int32, axes (Y, X): objects 1.. or classes 1.. (the user's class k is k - 1), 0 background.
+        int32, axes ([Z,] Y, X): objects 1.. or classes 1.. (the user's class k is k - 1), 0 background.
     scores : numpy.ndarray
-        float16 softmax output, axes (C, Y, X), channels as `names`.
+        float16 softmax output, axes (K, [Z,] Y, X), outputs as `names`.
     names : tuple of str
         ("background", class names ..., and "border" where the model knows borders).
     spread : numpy.ndarray or None
-        float16, axes (Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
+        float16, axes ([Z,] Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
     usual : Usual
         What the model knows of the objects that it was painted with.
     """

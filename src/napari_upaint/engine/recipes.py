@@ -17,6 +17,9 @@ class Plan:
 
     Attributes
     ----------
+    optimizer : {"adamw", "sgd"}
+    learning_rate : float
+        Of a step, before `warmth`.
     output : int
         Pixels of a tile that are learnt from: small ones mean more steps in a minute, large ones less work lost to
         the halo. The network's input follows from it and the depth.
@@ -24,6 +27,10 @@ class Plan:
         Share of the old value in the moving average of the weights at every step; 0: no average.
     validations : int
         How often the held-out paint is judged during a training.
+    warmup : int
+        Steps until the rate is reached; 0: at once.
+    decays : bool
+        Whether it falls in the last third of the budget.
     apart : float
         Weight of keeping painted objects apart, see `losses.keep_apart`.
     all_paint : float

@@ -1,1 +1,1 @@
-"""Floor 5: the window; the only floor that imports Qt, napari and magicgui."""
+"""Floor 5: the window; the only floor that imports Qt and napari."""

@@ -1,4 +1,4 @@
-"""The one place that touches layers, with its parts: `_open_layers` (reading), `_result_layers`, `_new_layers`.
+"""The one place that touches layers, with its parts: the files `_*_layers.py`, and what these call of layers.
 
 Everything goes in and comes out as frozen values; main thread only.
 """
