@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_upaint.errors import UserError
+from napari_upaint.session import faults
 
 
 class Work(QObject):
@@ -65,9 +65,5 @@ class Work(QObject):
 
 def describe(error: BaseException) -> tuple[str, str]:
     """Return a sentence for the user and, for what was not foreseen, the traceback as details."""
-    if isinstance(error, UserError):
-        return str(error), ""
-    if isinstance(error, MemoryError):
-        return "There is not enough memory; close other programs or choose a smaller image.", ""
-    sentence = f"Something unexpected went wrong ({type(error).__name__}: {error})."
-    return sentence, "".join(traceback.format_exception(error))
+    sentence, details = faults.describe(error)
+    return sentence, "" if isinstance(error, UserError) else details
