@@ -11,11 +11,8 @@ from typing import Any
 
 from napari_upaint.errors import FileError, ModelError, UserError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import find_model, load_model, save_model
-from napari_upaint.session.run import ENDING, Run, list_runs, new_id
-
-MODEL_ENDING = ".safetensors"
+from napari_upaint.session.run import ENDING, MODEL_ENDING, Run, list_runs, new_id, runs_folder
 
 
 def run_of(model: Path | None, runs: list[Run]) -> Run | None:
@@ -43,7 +40,7 @@ def find_start(start: str, folder: str | Path | None = None) -> Path | None:
         return None
     path = Path(start).expanduser()
     # The folder may have moved to another computer: a model of that name does as well.
-    for there in (path, _folder(folder) / path.name):
+    for there in (path, runs_folder(folder) / path.name):
         if there.is_file():
             return there
     try:
@@ -54,7 +51,7 @@ def find_start(start: str, folder: str | Path | None = None) -> Path | None:
 
 def trash_folder(folder: str | Path | None = None) -> Path:
     """Return where deleted runs go; nothing in it is ever deleted by this program."""
-    return _folder(folder) / "trash"
+    return runs_folder(folder) / "trash"
 
 
 def delete_run(run: Run, folder: str | Path | None = None) -> Path:
@@ -71,7 +68,7 @@ def delete_run(run: Run, folder: str | Path | None = None) -> Path:
     try:
         trash.mkdir(parents=True, exist_ok=True)
         for ending in (MODEL_ENDING, ENDING):
-            source, target = _folder(folder) / f"{run.id}{ending}", trash / f"{free}{ending}"
+            source, target = runs_folder(folder) / f"{run.id}{ending}", trash / f"{free}{ending}"
             if source.exists():
                 source.rename(target)
                 moved.append((source, target))
@@ -96,7 +93,7 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
     name = " ".join(name.split())
     if not name:
         raise UserError("The name is empty; type one.")
-    where = _folder(folder)
+    where = runs_folder(folder)
     renamed = replace(run, name=name, former=(*run.former, run.id))
     renamed = replace(renamed, id=new_id(renamed, where))
     old_model, old_record = run.model, where / f"{run.id}{ENDING}"
@@ -149,7 +146,3 @@ def _free_id(name: str, folder: Path) -> str:
         number += 1
         free = f"{name} ({number})"
     return free
-
-
-def _folder(folder: str | Path | None) -> Path:
-    return Path(folder).expanduser() if folder is not None else user_models_folder()

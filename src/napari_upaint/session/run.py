@@ -21,7 +21,7 @@ from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 FORMAT = "napari-upaint-run-1"
-ENDING = ".run.json"
+ENDING, MODEL_ENDING = ".run.json", ".safetensors"
 # A curve of more points looks no different, whatever the screen.
 _MOST_POINTS = 1000
 Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
@@ -117,6 +117,11 @@ def curve_of(progress: Iterable[TrainProgress]) -> tuple[CurvePoint, ...]:
     return tuple(one for i, one in enumerate(points) if i % every == 0 or i == last or one.validation is not None)
 
 
+def runs_folder(folder: str | Path | None = None) -> Path:
+    """Return a project's folder or, where none is named, the one of the user's models."""
+    return Path(folder).expanduser() if folder is not None else user_models_folder()
+
+
 def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None) -> Run:
     """Save a run and its model; returns the run with its `id` and `model`.
 
@@ -132,10 +137,10 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
     FileError
         If it cannot be written. Both files are written whole or not at all, the model first.
     """
-    folder = Path(folder).expanduser() if folder is not None else user_models_folder()
+    folder = runs_folder(folder)
     saved = replace(run, id=new_id(run, folder), model=None)
     if model is not None:
-        saved = replace(saved, model=save_model(model, folder / f"{saved.id}.safetensors"))
+        saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
     content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
     with replacing(folder / f"{saved.id}{ENDING}") as new:
         new.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
@@ -144,9 +149,8 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
 
 def list_runs(folder: str | Path | None = None) -> list[Run]:
     """Return the runs of a folder, the newest first; files that are no records of runs are left out."""
-    folder = Path(folder).expanduser() if folder is not None else user_models_folder()
     runs = []
-    for path in folder.glob(f"[!.]*{ENDING}"):
+    for path in runs_folder(folder).glob(f"[!.]*{ENDING}"):
         try:
             runs.append(load_run(path))
         except FileError:
@@ -197,7 +201,7 @@ def new_id(run: Run, folder: Path) -> str:
     """Return a name for the files of a run that is free in a folder: "nuclei 2026-01-31 12.00.00"."""
     first = f"{file_name(run.name, 'model', 40)} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}"
     name, number = first, 1
-    while any((folder / f"{name}{ending}").exists() for ending in (ENDING, ".safetensors")):
+    while any((folder / f"{name}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
         number += 1
         name = f"{first} {number}"
     return name
