@@ -31,6 +31,10 @@ def test_other_units_become_micrometers(tmp_path):
     assert image.spacing == {"T": 30.0, "Y": 0.25, "X": 0.5}
 
 
+def test_a_mirrored_layer_keeps_the_size_of_its_pixels():
+    assert as_image(STACK, PLACE | {"scale": (-2.0, 0.5, -0.25)}).spacing == {"Z": 2.0, "Y": 0.5, "X": 0.25}
+
+
 @pytest.mark.parametrize("units", [("pixel",) * 3, None, ("candela",) * 3])
 def test_pixels_stay_pixels(units):
     image = as_image(STACK, {"scale": (3.0, 1.0, 1.0), "units": units})

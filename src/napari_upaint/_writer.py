@@ -56,7 +56,8 @@ def as_image(data: Any, meta: Mapping[str, Any]) -> Image:
     rgb = bool(meta.get("rgb"))
     axes = axis_letters(meta.get("axis_labels"), data.ndim - rgb)
     scale = meta.get("scale")
-    scale = [1.0] * len(axes) if scale is None else [float(step) for step in scale][-len(axes) :]
+    # A layer that is mirrored has negative steps, and its pixels are as large as any.
+    scale = [1.0] * len(axes) if scale is None else [abs(float(step)) for step in scale][-len(axes) :]
     units = [str(unit) for unit in meta.get("units") or ["pixel"] * len(axes)][-len(axes) :]
     physical = all(micrometers(unit) for letter, unit in zip(axes, units, strict=True) if letter in "YX")
     spacing: dict[str, float] = {}

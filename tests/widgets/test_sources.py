@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -10,12 +12,36 @@ from hypothesis import strategies as st
 from upaint_sources import annotation, noise, placement, source
 
 from napari_upaint.errors import UserError
+from napari_upaint.widgets._measuring import MeasurePlan, measure_planes
 from napari_upaint.widgets._memory import physical_memory, results_fit
 from napari_upaint.widgets._sources import count_painted
 
 
 def test_pixels_without_unit_have_no_spacing():
     assert source(noise((9, 9)), unit="pixel").spacing is None
+
+
+@pytest.mark.parametrize(
+    ("scale", "units", "edges"),
+    [
+        ((1450.0, 0.25, 0.5), ("nanometer", "micrometer", "micrometer"), (1.45, 0.25, 0.5)),
+        ((-2.0, 0.5, -0.5), ("micrometer",) * 3, (2.0, 0.5, 0.5)),  # mirrored
+        ((2.0, 0.5, 0.5), ("furlong",) * 3, (2.0, 0.5, 0.5)),
+        ((1.0, 0.5, 0.5), ("pixel", "micrometer", "micrometer"), None),  # a file that does not tell the step of Z
+        ((5.0, 0.5, 0.5), ("second", "micrometer", "micrometer"), None),
+        ((2.0, 0.5, 0.5), ("pixel",) * 3, None),
+    ],
+)
+def test_edges_of_a_voxel_have_one_unit(scale, units, edges):
+    image = source(noise((3, 9, 9)))
+    image = replace(image, placement=replace(image.placement, scale=scale, units=units))
+    assert image.edges(3) == (pytest.approx(edges) if edges else None)
+    assert image.spacing == (None if units[-1] == "pixel" else tuple(map(abs, scale[1:])))
+    plan = MeasurePlan(image, annotation(np.ones((3, 9, 9), np.int32)), 0, ndim=3)
+    measured = measure_planes(plan)
+    unit = {"micrometer": "um", "furlong": "furlong"}.get(units[-1]) if edges else "px"
+    assert measured.table[f"volume_{unit}3"] == pytest.approx([3 * 9 * 9 * np.prod(edges or 1)])
+    assert measured.place(0) == pytest.approx((1, 4, 4))
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)), max_size=20))

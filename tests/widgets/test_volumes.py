@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -258,6 +260,10 @@ def test_the_shape_of_a_voxel_is_known_without_a_unit():
     assert spacing(source(data)) is None
     assert spacing(source(data, (3.0, 1.0, 1.0))) == (3.0, 1.0, 1.0)
     assert spacing(source(data, (1.0, 1.0, 1.0), "micrometer")) == (1.0, 1.0, 1.0)
+    assert spacing(source(data, (-3.0, 1.0, 1.0))) == (3.0, 1.0, 1.0)
+    half_known = source(data, (1.0, 0.26, 0.26), "micrometer")
+    units = ("pixel", "micrometer", "micrometer")
+    assert spacing(replace(half_known, placement=replace(half_known.placement, units=units))) is None
 
 
 def test_volumes_that_do_not_fit_are_refused():

@@ -41,7 +41,7 @@ def describe_image(image: ImageSource) -> str:
     height, width = shape[-2:]
     facts = [f"{width} × {height} pixels" + (", colour (RGB)" if image.rgb else "")]
     if image.spacing:
-        facts.append(f"{_length(image.spacing, image.placement.units[-1])} a pixel")
+        facts.append(f"{_length(image.spacing, image.unit)} a pixel")
     text = ", ".join(facts) + "."
     if len(shape) > 2:
         steps = " × ".join(

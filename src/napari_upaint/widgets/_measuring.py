@@ -66,14 +66,15 @@ class Measured:
         names = list(self.table)
         label, axes = names.index("label"), "zyx"[-self.plan.ndim :]
         centre = [next(name for name in names[label + 1 :] if name.startswith(f"{axis}_")) for axis in axes]
-        sizes = _spacing(self.plan) or (1.0,) * len(axes)
+        sizes = self.plan.image.edges(self.plan.ndim) or (1.0,) * len(axes)
         pixels = (float(self.table[name][row]) / size for name, size in zip(centre, sizes, strict=True))
         return (*(float(self.table[name][row]) for name in names[:label]), *pixels)
 
     def diameter(self, row: int) -> float:
         """Return the major axis of an object in pixels."""
         name = next(name for name in self.table if name.startswith("major_"))
-        return float(self.table[name][row]) / min(self.plan.image.spacing or (1, 1))
+        edges = self.plan.image.edges(self.plan.ndim) or (1.0, 1.0)
+        return float(self.table[name][row]) / min(edges[-2:])
 
 
 class Measuring(QObject):
@@ -111,7 +112,7 @@ class Measuring(QObject):
 
 def measure_planes(plan: MeasurePlan) -> Measured:
     """Measure all planes (or volumes) of a layer; those without labels are not read."""
-    image, names = plan.image, leading_names(plan.image, plan.ndim)
+    image, names, edges = plan.image, leading_names(plan.image, plan.ndim), plan.image.edges(plan.ndim)
     channels = ("red", "green", "blue") if image.rgb else ()
     tables: list[Table] = []
     for index in product(*(range(n) for n in image.shape[: -plan.ndim])):
@@ -121,19 +122,13 @@ def measure_planes(plan: MeasurePlan) -> Measured:
             found = measure(
                 labels,
                 image.plane(index, (slice(None),) * plan.ndim),
-                spacing=_spacing(plan),
-                unit=image.placement.units[-1],
+                spacing=edges,
+                unit="pixel" if edges is None else image.unit,  # without a unit, pixels are counted
                 channels=channels,
             )
             rows = len(found["label"])
             tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
-
-
-def _spacing(plan: MeasurePlan) -> tuple[float, ...] | None:
-    if plan.ndim == 2 or plan.image.spacing is None:  # without a unit, pixels are counted
-        return plan.image.spacing
-    return plan.image.placement.scale[-3:]
 
 
 def leading_names(image: ImageSource, ndim: int = 2) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from napari_upaint.core.labels import painted_pixels
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
 from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.io.tiff_scale import micrometers
 from napari_upaint.session.batch import Source, measure_source
 
 
@@ -51,6 +52,14 @@ def _framed(matrix: np.ndarray) -> np.ndarray:
     return larger
 
 
+def _factor(unit: str, other: str) -> float:
+    """Return what a unit of length is in another one, 0 where one of them is none."""
+    if unit == other:
+        return 0.0 if unit in ("pixel", "dimensionless") else 1.0
+    mine, theirs = micrometers(unit), micrometers(other)
+    return mine / theirs if mine and theirs else 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSource:
     """An image layer. `data` may be lazy (dask, zarr); axes (..., Y, X), with RGB (..., Y, X, S)."""
@@ -68,10 +77,22 @@ class ImageSource:
         return shape[:-1] if self.rgb else shape
 
     @property
+    def unit(self) -> str:
+        """Unit of the edges of pixels."""
+        return self.placement.units[-1]
+
+    @property
     def spacing(self) -> tuple[float, float] | None:
-        """Physical size of a pixel (Y, X); None where the image has no unit."""
-        unit = self.placement.units[-1]
-        return None if unit in ("pixel", "dimensionless") else self.placement.scale[-2:]  # type: ignore[return-value]
+        """Physical size of a pixel (Y, X) in `unit`; None where the image has none."""
+        return self.edges(2)  # type: ignore[return-value]
+
+    def edges(self, ndim: int) -> tuple[float, ...] | None:
+        """Return the physical size of a pixel or voxel ([Z,] Y, X) in `unit`, None where an axis is no known length."""
+        units = self.placement.units[-ndim:]
+        factors = [_factor(unit, self.unit) for unit in units]
+        # Scales are negative where a layer is mirrored.
+        edges = [abs(scale) * factor for scale, factor in zip(self.placement.scale[-ndim:], factors, strict=True)]
+        return tuple(edges) if all(factors) else None
 
     def indices(self) -> Iterator[tuple[int, ...]]:
         """Iterate over the planes: indices of the leading axes."""

@@ -44,8 +44,9 @@ def is_volume(image: ImageSource) -> bool:
 
 def spacing(image: ImageSource) -> tuple[float, ...] | None:
     """Return the size of a voxel, (Z, Y, X); without a unit only where a voxel is known to be no cube."""
-    edges = image.placement.scale[-3:]
-    return edges if image.spacing is not None or len(set(edges)) > 1 else None
+    edges, units = tuple(map(abs, image.placement.scale[-3:])), image.placement.units[-3:]
+    # Of micrometers beside an axis without a unit nothing follows.
+    return image.edges(3) or (edges if len(set(units)) == 1 and len(set(edges)) > 1 else None)
 
 
 def volumes_fit(images: Iterable[ImageSource]) -> None:

@@ -74,7 +74,7 @@ class WeightsSection(QWidget):
         if image is None or spacing is None:
             self.sliders["sigma"].set_unit(1.0, "px")
         else:  # the unit of sigma is the shortest edge of a pixel
-            self.sliders["sigma"].set_unit(min(spacing), unit_sign(image.placement.units[-1]))
+            self.sliders["sigma"].set_unit(min(spacing), unit_sign(image.unit))
 
     def _slid(self, _: float) -> None:
         for name, slider in self.sliders.items():
