@@ -211,6 +211,19 @@ def test_a_3d_network_on_a_plane_is_refused_in_words(viewer, dock, qtbot):
     assert dock.sections.train.button.isEnabled()
 
 
+@pytest.mark.parametrize("place", [{"axis_labels": ("t", "y", "x")}, {"units": ("second", "um", "um")}])
+def test_a_time_series_of_planes_is_no_volume(viewer, trained, settle, place):
+    dock = trained()
+    viewer.add_image(volume()[:4], name="movie", **place)
+    dock.sections.segment.buttons["all"].click()
+    settle(dock)
+    words = "is a 3D model and movie is a time series of planes; choose a 2D model."
+    assert words in dock.sections.message.text()
+    dock.sections.image.combo.setCurrentText("movie")
+    for button in dock.sections.segment.buttons.values():
+        assert not button.isEnabled() and words in button.toolTip()
+
+
 def test_a_3d_model_does_not_suit_planes(viewer, trained, settle):
     dock = trained()
     viewer.add_image(volume()[0], name="flat")

@@ -12,6 +12,7 @@ from napari_upaint.core.tiling import halo
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError, UserError
 from napari_upaint.io.models import read_header
+from napari_upaint.io.tiff_scale import seconds
 from napari_upaint.session.batch import Source
 from napari_upaint.widgets._memory import physical_memory
 from napari_upaint.widgets._sources import ImageSource
@@ -32,14 +33,22 @@ def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
     """
     if ndim == 2 or image is None or is_volume(image):
         return ""
+    what = "a time series of planes" if _is_time_series(image) else "a plane"
     if start:
-        return f"{start} is a 3D model and {image.name} is a plane; choose a 2D model."
-    return f"{image.name} is a plane; set Dimensions to 2 (Settings > Training), or open a volume."
+        return f"{start} is a 3D model and {image.name} is {what}; choose a 2D model."
+    return f"{image.name} is {what}; set Dimensions to 2 (Settings > Training), or open a volume."
 
 
 def is_volume(image: ImageSource) -> bool:
-    """Return whether an image has slices: its third axis from the end counts as Z."""
-    return len(image.shape) > 2 and image.shape[-3] > 1
+    """Return whether an image has slices: its third axis from the end counts as Z unless it says that it is time."""
+    return len(image.shape) > 2 and image.shape[-3] > 1 and not _is_time_series(image)
+
+
+def _is_time_series(image: ImageSource) -> bool:
+    if len(image.shape) < 3 or image.shape[-3] < 2:
+        return False
+    label, unit = image.placement.axis_labels[-3], image.placement.units[-3]
+    return label.lower() in ("t", "time") or seconds(unit) is not None
 
 
 def spacing(image: ImageSource) -> tuple[float, ...] | None:
