@@ -37,6 +37,25 @@ def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise
     assert [count(scores_of(mask), ObjectSettings(), Usual(size)) for size in (0, 700, 900)] == [2, 2, 1]
 
 
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_spots_are_no_specks_to_who_painted_them(kind):
+    sizes = (0, 1, 2, 12, 38, 40, 100)
+    assert [smallest_object(ObjectSettings(), Usual(size)) for size in sizes] == [20, 0, 1, 6, 19, 20, 20]
+    mask, painted = np.zeros((40, 60), bool), np.zeros((40, 60), int)
+    mask[4:36:6, 4:56:6] = mask[5:36:6, 4:56:6] = True
+    mask = ndimage.binary_dilation(mask)  # 8 px each, which nobody would see again
+    painted[4, 4], painted[10, 10] = (2, 3) if kind == "objects" else (1, 1)
+    scores, everything = scores_of(mask, 0.9), ObjectSettings(smallest=0)
+    usual = find_usual(scores, painted, kind=kind, border=False)
+
+    def found(settings, usual):
+        return label_scores(scores, kind=kind, border=False, settings=settings, usual=usual)
+
+    assert usual.size == 8
+    np.testing.assert_array_equal(found(ObjectSettings(), usual), found(everything, UNKNOWN))
+    assert found(everything, UNKNOWN).any() and not found(ObjectSettings(), UNKNOWN).any()
+
+
 def test_doubtful_objects_are_left_out_unless_the_settings_say_otherwise():
     assert least_score(ObjectSettings(), Usual(least_score=0.7)) == 0.7
     assert least_score(ObjectSettings(), UNKNOWN) == 0

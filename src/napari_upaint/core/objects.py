@@ -6,7 +6,15 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_upaint.core.usual_object import UNKNOWN, Usual, least_score, mean_scores, smallest_object, usual_object
+from napari_upaint.core.usual_object import (
+    UNKNOWN,
+    Usual,
+    least_score,
+    mean_scores,
+    smallest_object,
+    smallest_part,
+    usual_object,
+)
 from napari_upaint.settings import Kind, ObjectSettings
 
 # Borders are drawn about so wide on each object; objects grow back over them.
@@ -54,8 +62,8 @@ def label_scores(
     best = _classes(scores, border, settings.threshold)
     parts = class_parts(best)
     sizes = np.bincount(parts.ravel(), minlength=1)
-    # Regions may be of any size: what is small for a painted one must be doubtful, too, or be a speck in any image.
-    unlike = sizes < smallest_object(settings, UNKNOWN, shrunk)
+    # Regions may be of any size: what is small for a painted one must be doubtful, too, or be a speck.
+    unlike = sizes < smallest_part(settings, usual, shrunk)
     if least > 0:
         unlike |= (sizes < smallest) & (mean_scores(parts, _own_scores(scores, best)) < least)
     _give_up(best, parts, unlike)

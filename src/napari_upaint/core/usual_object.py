@@ -14,6 +14,8 @@ from napari_upaint.settings import ObjectSettings
 # Smaller objects are left out where nothing is known; else below this share of the usual size. Both shares were chosen
 # by measurement, see docs/choices.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
+# Who paints spots paints specks: there it is this share of the usual size that is the least.
+_SPECK_SHARE = 0.5
 # Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
 # wants to paint an object and see it vanish.
 _SURE_SHARE, _LOWEST_SHARE = 0.75, 0.95
@@ -44,8 +46,22 @@ def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0)
 
     Both are in pixels of the image; what is returned is in those of one that is `shrunk` times smaller.
     """
-    known = max(_SMALLEST, round(_SMALLEST_SHARE * usual.size))
+    known = max(_speck(usual), round(_SMALLEST_SHARE * usual.size))
+    return _pixels(settings, known, shrunk)
+
+
+def smallest_part(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:
+    """Return below how many pixels parts of a class are left out however sure a model is; see `smallest_object`."""
+    return _pixels(settings, _speck(usual), shrunk)
+
+
+def _pixels(settings: ObjectSettings, known: int, shrunk: float) -> int:
     return round((settings.smallest if settings.smallest >= 0 else known) / shrunk**2)
+
+
+def _speck(usual: Usual) -> int:
+    """Return below how many pixels something is a speck in any image, unless such were painted."""
+    return min(_SMALLEST, round(_SPECK_SHARE * usual.size)) if usual.size else _SMALLEST
 
 
 def least_score(settings: ObjectSettings, usual: Usual) -> float:
