@@ -11,7 +11,10 @@ def result(improved, before, after, steps=12, **rest):
     return TrainResult(None, improved, before, after, steps, 15.2, **rest)
 
 
-LITTLE = "Trained, but there was too little paint to say how well; paint a few strokes more."
+LITTLE = (
+    "Trained, but there was too little paint to set some aside and say how well; paint a few strokes more with"
+    " every label."
+)
 NEW = "the scale of these images and the size of their objects"
 KNOWN = "Kept the network from before: it knows such objects (loss on held-out paint 0.05), and now"
 NOTHING = "because nothing was better (loss on held-out paint 0.3);"
@@ -27,6 +30,7 @@ NOTHING = "because nothing was better (loss on held-out paint 0.3);"
         ),
         (result(True, math.nan, math.nan), LITTLE),
         (result(True, math.inf, 0.3), LITTLE),
+        (result(True, 0.9, math.inf), LITTLE),
         (result(True, 0.9, math.nan, pretrained=False), LITTLE),
         (result(False, 0.05, 0.05, knows_more=True), f"{KNOWN} {NEW}."),
         (

@@ -18,6 +18,7 @@ from napari_upaint.engine import preparing, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.predict import segment_plane, whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
+from napari_upaint.engine.start import known_loss
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.engine.unet import build
@@ -144,6 +145,21 @@ def test_a_result_is_never_worse_than_its_start(sample, start, rate):
     list(judge.look_at_samples())
     # What was held out at first has been learnt since.
     assert judge.kept.before <= result.after + 1e-3
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_what_has_learnt_all_paint_there_is_does_not_say_how_well(sample, start, pretrained):
+    annotation = np.zeros_like(sample.annotation)
+    annotation[20:24, 20:30], annotation[48:52, 48:56] = 2, 1  # a dab each: none can be set aside
+    dabs = replace(sample, annotation=annotation)
+    progress, result = run([dabs], start if pretrained else None, steps=8, learning_rate=1e-2, hold=0.02)
+    assert result.improved and result.after == np.inf and "too little paint" in result.message
+    assert not any(one.step and one.validation is not None for one in progress)
+    training = result.model.header.training
+    assert training["validation_after"] is None and training["validation_before"] == result.before
+    assert known_loss(result.model.header, [dabs]) is None
+    _, result = run([dabs], start, steps=2, learning_rate=1e-9)
+    assert not result.improved and result.after == result.before and result.message.startswith("Kept the ")
 
 
 @pytest.fixture

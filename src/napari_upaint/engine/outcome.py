@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,24 +22,26 @@ def outcome(run: Trainer, name: str) -> TrainResult:
     if kept.state is not None:
         run.average.load_state_dict(kept.state)
     improved = kept.better if run.start is not None else kept.state is not None
+    # What was learnt says nothing of how well.
+    after = kept.loss if run.holds_out or not improved else math.inf
     usual = run.header.usual_object
     if run.step:  # who pressed Stop before does not wait for what is known
         usual = usual_object(run.average.eval(), run.prepared, kind=run.kind, border=run.border, scale=run.scale)
-    header = _header(run, name, usual)
+    header = _header(run, name, usual, after)
     knows_more = not improved and run.step > 0 and tells_more(header, run.start)
     model = from_network(run.average, header)
     pretrained, spent = run.start is not None, run.budget.spent
-    return TrainResult(model, improved, kept.before, kept.loss, run.step, spent, knows_more, pretrained)
+    return TrainResult(model, improved, kept.before, after, run.step, spent, knows_more, pretrained)
 
 
-def _header(run: Trainer, name: str, usual: Usual) -> ModelHeader:
+def _header(run: Trainer, name: str, usual: Usual, after: float) -> ModelHeader:
     return replace(
         run.header,
         name=name,
         scale=run.scale,
         object_size=usual.size,
         least_score=usual.least_score,
-        training=_training(run),
+        training=_training(run, after),
         provenance=provenance(
             start=run.start.header.name if run.start else "from scratch",
             images=[sample.name for sample in run.samples],
@@ -48,7 +51,7 @@ def _header(run: Trainer, name: str, usual: Usual) -> ModelHeader:
     )
 
 
-def _training(run: Trainer) -> dict[str, Any]:
+def _training(run: Trainer, after: float) -> dict[str, Any]:
     return {
         **asdict(run.settings),
         "weights": asdict(run.weights),
@@ -57,5 +60,5 @@ def _training(run: Trainer) -> dict[str, Any]:
         "gray": gray_of(run.samples),
         "steps_done": run.step,
         "validation_before": run.kept.before,
-        "validation_after": run.kept.loss,
+        "validation_after": after if math.isfinite(after) else None,
     }

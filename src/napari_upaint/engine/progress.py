@@ -56,9 +56,11 @@ class TrainResult:
     model : ModelFile
         What is kept, see `engine.keeping`; the start where nothing was better.
     improved : bool
-        Whether the model is better than its start on held-out paint; from scratch, whether anything was kept.
+        Whether the model is better than its start on held-out paint, or on all paint where it was too little to hold
+        some of it out; from scratch, whether anything was kept.
     before, after : float
-        Loss on held-out paint of the start and of the result; infinite where there was none to judge by.
+        Loss on held-out paint of the start and of the result; infinite where there was none to judge by, or for a
+        result that has learnt all paint there is.
     steps, seconds : int, float
         Done, and what they took, getting ready included.
     knows_more : bool
@@ -84,7 +86,10 @@ class TrainResult:
         if not self.steps:
             return "Stopped before the first step; nothing was learnt."
         if not (math.isfinite(self.before) and math.isfinite(self.after)):
-            return "Trained, but there was too little paint to say how well; paint a few strokes more."
+            return (
+                "Trained, but there was too little paint to set some aside and say how well; paint a few strokes more"
+                " with every label."
+            )
         if not self.pretrained:
             return f"Trained from scratch; loss on held-out paint {self.after:.3g} (lower is better)."
         if self.improved:

@@ -158,6 +158,12 @@ class ValidationTile:
     objects: np.ndarray | None = None
 
 
+def holds_out(prepared: Sequence[Prepared]) -> bool:
+    """Return whether paint is held out that can judge: of background and of something else, or it would misjudge."""
+    held = np.unique(np.concatenate([np.unique(one.target[one.held_out]) for one in prepared]))
+    return BACKGROUND - 1 in held and len(held) > 1
+
+
 def validation_tiles(
     prepared: Sequence[Prepared], depth: int, tile: int, most: int | None = None, *, padded: bool = False
 ) -> list[ValidationTile]:
@@ -167,8 +173,7 @@ def validation_tiles(
     than `most` of them (8 planes, 4 volumes) only where there are more classes.
     """
     most = most or _MOST_JUDGED[prepared[0].target.ndim]
-    held = np.unique(np.concatenate([np.unique(one.target[one.held_out]) for one in prepared]))
-    nothing = BACKGROUND - 1 not in held or len(held) < 2  # it would misjudge
+    nothing = not holds_out(prepared)
     found: list[tuple[Counter[int], Prepared, tiling.Tiling, tiling.Tile, np.ndarray]] = []
     for one in prepared:
         judged = (one.target != IGNORED) & (one.held_out | nothing)

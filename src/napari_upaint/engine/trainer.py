@@ -25,7 +25,7 @@ from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.remembered import Remembered, fingerprint
-from napari_upaint.engine.sampling import Sampler, ValidationTile, validation_tiles
+from napari_upaint.engine.sampling import Sampler, ValidationTile, holds_out, validation_tiles
 from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.tile_size import training_tile
@@ -75,6 +75,7 @@ class Trainer:
         self.kept = Kept()
         self.prepared: list[Prepared] = []
         self.draw: Draw | None = None
+        self.holds_out = False  # whether there is enough paint to hold some of it out
         self.everything = False  # whether held-out paint is learnt from, too
         self.looked = 0.0  # how much of the budget was used when samples were looked at
         self.unseen = False  # whether other samples were taken since
@@ -121,6 +122,7 @@ class Trainer:
         held = yield from self._held_scores(prepared, starts, start.pixels)
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
         self.prepared, self.validation, self.held = prepared, validation, held
+        self.holds_out = holds_out(prepared)
         self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
@@ -224,15 +226,15 @@ class Trainer:
     def judge(self) -> float | None:
         """Judge the averaged network, and keep it if it deserves that.
 
-        Returns its loss on held-out paint: classes alike, objects that run together added; None where that paint is
-        no longer held out.
+        Returns its loss on held-out paint: classes alike, objects that run together added; None where no paint is held
+        out, or no longer.
         """
         loss, self.judged = self._total(self._judged(self.average, self.validation)), self.step
         if self.everything:
             self.kept.offer_knowing(loss, self.average)
             return None
         self.kept.offer(loss, self.average)
-        return loss
+        return loss if self.holds_out else None
 
     def fraction(self) -> float:
         """Return how much of the budget is used: steps where they are limited, else seconds."""
