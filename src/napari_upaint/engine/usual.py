@@ -15,10 +15,15 @@ from napari_upaint.settings import Kind
 
 # Pixels that are looked at: somebody waits for the end of the training. The images with most paint tell enough.
 _MOST_PIXELS = 2_000_000
+# What is left out is below a tenth of the usual size: so it is no more than half of that in the image whose objects are
+# smallest, where images of very different things were painted.
+_TIMES_SMALLEST = 5
 
 
 def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, border: bool, scale: float) -> Usual:
     """Return the usual painted object, sizes in pixels of the images; `UNKNOWN` of volumes, or where none was found.
+
+    Of several images it is such that the usual object of none of them is left out.
 
     Parameters
     ----------
@@ -42,7 +47,8 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
             found.append(usual)
     if not found:
         return UNKNOWN
-    size = float(np.median([one.size for one in found])) / scale**2
+    sizes = [one.size for one in found]
+    size = min(float(np.median(sizes)), _TIMES_SMALLEST * min(sizes)) / scale**2
     return Usual(size, min(one.least_score for one in found))
 
 
