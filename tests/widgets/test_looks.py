@@ -168,3 +168,14 @@ def test_all_settings_go_back_to_their_defaults(shown):
     settings.restore_button.click()
     assert [form.value() for form in forms] == before
     assert shown.sections.weights.sliders["w0"].value() == before[2].w0
+
+
+def test_why_nothing_runs_is_shown_whole(shown, qtbot):
+    shown.window().resize(1024, 700)
+    for progress in (shown.sections.train.progress, shown.sections.segment.progress):
+        words = progress._words
+        progress.rest("These labels were painted on img 1; press 'New labels', or pick them in the list.")
+        qtbot.waitUntil(lambda words=words: words.height() > 1.5 * words.fontMetrics().height(), timeout=5000)
+        assert words.height() >= words.heightForWidth(words.width())
+        progress.show_fraction(0.5, "Step 12, 40 s left")
+        qtbot.waitUntil(lambda words=words: words.height() < 1.5 * words.fontMetrics().height(), timeout=5000)

@@ -1,4 +1,4 @@
-"""A progress bar with a line of words below; both keep their height while idle, so that nothing jumps."""
+"""A progress bar with a line of words below; what it says while nothing runs is shown whole, in as many lines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ProgressLine(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(10)
         self._words = QLabel()
-        # The words change many times a second: they are cut rather than widen the dock.
-        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # The words change many times a second: they are cut rather than widen the dock or make it jump.
+        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
@@ -39,12 +39,14 @@ class ProgressLine(QWidget):
 
     def show_words(self, words: str) -> None:
         """Change the words only."""
+        self._words.setWordWrap(False)
         self._words.setText(words)
         self._words.setToolTip(words)
 
     def rest(self, words: str = "") -> None:
-        """Show that nothing runs."""
+        """Show that nothing runs, and why: that is read, and must not be cut."""
         self.show_fraction(0.0, words)
+        self._words.setWordWrap(True)
 
     def words(self) -> str:
         """Return the words shown."""

@@ -74,7 +74,7 @@ class SegmentSection(QWidget):
             button.setEnabled(not why)
             button.setToolTip(why or _TIPS[extent])
         if not self._running:
-            self.progress.show_words(why or "Ready to segment with the chosen model.")
+            self.progress.rest(why or "Ready to segment with the chosen model.")
 
     def allow_measuring(self, why: str, table_why: str) -> None:
         """Enable the buttons of the table, or say why they are not (empty: enabled)."""
