@@ -40,6 +40,9 @@ class Choosing(QObject):
         layers.edited.connect(self._edited)
         layers.brushed.connect(self._brushed)
         layers.label_taken.connect(self._show_painted)
+        layers.covered.connect(self._show_cover)
+        layers.taken.connect(self._selected)
+        sections.image.show_wanted.connect(self.show_image)
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
         sections.labels.picked.connect(self._picked)
@@ -87,6 +90,16 @@ class Choosing(QObject):
             kind=self.kind(),
         )
 
+    def show_image(self) -> None:
+        """Let the chosen image be what is seen, with what is painted on it."""
+        key, labels = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        if key is None:
+            return
+        owners = {one.key: self.ownership.owner(one) for one in self._layers.annotations()}
+        if labels is not None and not self.ownership.stranger(key, labels):
+            owners[labels] = key
+        self._layers.shown.show(key, owners)
+
     # -- the brush -----------------------------------------------------------------------------------------------
 
     def new_labels(self) -> None:
@@ -100,6 +113,7 @@ class Choosing(QObject):
             self.failed.emit(str(error) or "There is not enough memory for a labels layer of this size.", "")
             return
         self.choose_annotation(made)
+        self.show_image()
 
     def choose_annotation(self, key: Hashable) -> None:
         """Choose a labels layer."""
@@ -114,8 +128,10 @@ class Choosing(QObject):
         self._take(next_label({*self._pixels, *self._uncounted}))
 
     def _take(self, label: int) -> None:
-        key = self._sections.labels.combo.key()
-        if key is not None:
+        key, button = self._sections.labels.combo.key(), self._sections.labels.background_button
+        if not button.isEnabled():
+            self.failed.emit(button.toolTip(), "")
+        elif key is not None:
             self._layers.paint_label(key, label)
 
     # -- what changed --------------------------------------------------------------------------------------------
@@ -140,6 +156,24 @@ class Choosing(QObject):
         image = self.image()
         self._sections.image.show_facts(image)
         self._sections.weights.show_image(image)
+        self._show_cover()
+
+    def _show_cover(self) -> None:
+        image = self.image()
+        seen = self._layers.shown.covering(image.key) if image is not None else ""
+        self._sections.image.show_cover(image.name if image is not None else "", seen)
+
+    def _selected(self, key: Hashable) -> None:
+        """Go with who opens or selects an image as long as there are no labels: later it would be a mere look.
+
+        Not from one channel of a file to another: the first is as good as the last.
+        """
+        image = self._sections.image.combo.key()
+        if self._sections.labels.combo.key() is not None or key not in {one.key for one in self._layers.images()}:
+            return
+        path = self._layers.files.origin(key).path
+        if image is None or not path or path != self._layers.files.origin(image).path:
+            self._sections.image.combo.set_key(key)
 
     def _choose_annotation_of(self, image: Hashable) -> None:
         """Choose the labels that go with an image: two images of one size must not share theirs by accident."""
@@ -151,6 +185,7 @@ class Choosing(QObject):
         image = self._sections.image.combo.key()
         if image is not None and key is not None:
             self.ownership.choose(image, key)
+            self.show_image()
             self.changed.emit()
 
     def _annotation_chosen(self, key: Hashable | None) -> None:

@@ -1,38 +1,66 @@
-"""The first section of the dock: which image, and what is known of it."""
+"""The first section of the dock: which image, what is known of it, and whether it is the one that is seen."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._sources import ImageSource
+
+_SHOW = (
+    "Show the chosen image: others that lie over it are hidden, with all that belongs to them.\n"
+    "Their eyes in napari's list of layers show them again."
+)
 
 
 class ImageSection(QWidget):
     """Image layer, its plane, the axes that are stepped through, its spacing."""
 
     chosen = Signal(object)  # key of the layer, or None
+    show_wanted = Signal()  # the chosen one has to be seen
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.combo = LayerCombo("no image is open")
         self.combo.setAccessibleName("Image layer")
         self.combo.keyChanged.connect(self.chosen)
+        self.combo.activated.connect(lambda _: self.show_wanted.emit())
         self._facts = QLabel()
         self._facts.setWordWrap(True)
         self._facts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._covered = QLabel(wordWrap=True)
+        self._covered.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.show_button = QPushButton("Show it", toolTip=_SHOW)
+        self.show_button.clicked.connect(self.show_wanted)
+        self.cover = QWidget()
+        row = QHBoxLayout(self.cover)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._covered, 1)
+        row.addWidget(self.show_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.combo)
         column.addWidget(self._facts)
+        column.addWidget(self.cover)
         self.show_facts(None)
+        self.show_cover("", "")
 
     def show_facts(self, image: ImageSource | None) -> None:
         """Say what is known of the chosen image."""
         self._facts.setText(
             describe_image(image) if image else "Open an image first: File > Open, or File > Open Sample."
         )
+
+    def show_cover(self, image: str, seen: str) -> None:
+        """Say that another image is seen instead of the chosen one, or (its own name) that it is hidden."""
+        words = f"{image} is hidden." if seen == image else f"{seen} lies over {image}: you do not see what is learnt."
+        self._covered.setText(words if seen else "")
+        self.cover.setVisible(bool(seen))
+
+    def covered(self) -> str:
+        """Return what is said of an image that is not seen."""
+        return self._covered.text()
 
 
 def describe_image(image: ImageSource) -> str:

@@ -27,6 +27,7 @@ from napari_upaint.widgets._open_layers import annotation_source, find, image_so
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
+from napari_upaint.widgets._shown_layers import ShownLayers
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 from napari_upaint.widgets._weight_layers import WeightLayers
 
@@ -56,6 +57,7 @@ class Layers(QObject):
     kept = Signal(str)  # labels that were made here are their user's now, who corrected them: what they are called
     untabled = Signal()  # labels changed, and what was measured of them is no table of them any more
     taken = Signal(object)  # the key of a layer that somebody selected in napari's list
+    covered = Signal()  # another image may be on top in the view
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +81,7 @@ class Layers(QObject):
         self.objects = ObjectLayers(viewer, self.guide, self)
         self.preview = PreviewLayer(viewer, results)
         self.links = LinkLayers(viewer, results)
+        self.shown = ShownLayers(viewer)
 
     def open(self) -> None:
         """Listen to the viewer."""
@@ -90,6 +93,8 @@ class Layers(QObject):
         self._connect(dims.current_step, self._moved)
         for event in (camera.center, camera.zoom, self._viewer.canvas.events.size, dims.ndisplay, dims.order):
             self._connect(event, self._panned)
+        for event in (dims.ndisplay, self._viewer.canvas.grid.events.enabled):
+            self._connect(event, self._covered)
         self._listed()
 
     def close(self) -> None:
@@ -116,10 +121,15 @@ class Layers(QObject):
                 elif isinstance(layer, Image):
                     for event in (layer.events.data, layer.events.scale, layer.events.units):
                         self._connect(event, self._renamed)
+                    for event in (layer.events.visible, layer.events.opacity, layer.events.blending):
+                        self._connect(event, self._covered)
         self.changed.emit()
 
     def _renamed(self, *_: Any) -> None:
         self.changed.emit()
+
+    def _covered(self, *_: Any) -> None:
+        self.covered.emit()
 
     def _selected(self, *_: Any) -> None:
         key = self.active()
@@ -212,6 +222,7 @@ class Layers(QObject):
         """Take the brush for a label."""
         layer = self._find(key)
         self._viewer.layers.selection.active = layer
+        layer.visible = True  # napari has no brush for what is hidden
         layer.selected_label = label
         layer.mode = "paint"
 

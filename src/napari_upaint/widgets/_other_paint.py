@@ -104,9 +104,13 @@ class OtherPaint(QObject):
         """Go with who takes other labels to paint on them; a segmentation may be looked at only."""
         taken = next((one for one in self._layers.annotations() if one.key == layer), None)
         image = self._ownership.painted_on(taken) if taken is not None else None
-        if image is not None:
-            self._sections.image.combo.set_key(image)
-            self._sections.labels.combo.set_key(layer)
+        if image is None:
+            return
+        elsewhere = image != self._sections.image.combo.key()
+        self._sections.image.combo.set_key(image)
+        self._sections.labels.combo.set_key(layer)
+        if elsewhere:
+            self._choosing.show_image()
 
     def _follow(self, *_: object) -> None:
         self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left

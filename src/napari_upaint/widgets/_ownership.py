@@ -41,14 +41,14 @@ class Ownership:
         source = self._layers.annotation(labels)
         fitting = [one for one in self._layers.images() if self._layers.image(one.key).shape == source.shape]
         chosen = (one.key for one in fitting if self._chosen.get(one.key) == labels)
-        own = self._own(Choice(labels, source.name))
+        own = self.owner(Choice(labels, source.name))
         return next((key for key in (own, *chosen, *(one.key for one in fitting)) if key is not None), None)
 
     def of(self, image: Hashable) -> list[Hashable]:
         """Return the labels that may be painted on an image, likely ones first: last chosen, its own, nobody's."""
         fitting = [one for one in self._layers.fitting_annotations(image) if not self.stranger(image, one.key)]
         chosen = [one.key for one in fitting if self._chosen.get(image) == one.key]
-        own = [one.key for one in fitting if self._own(one) == image]
+        own = [one.key for one in fitting if self.owner(one) == image]
         return list(dict.fromkeys([*chosen, *own, *(one.key for one in fitting)]))
 
     def may_be_on(self, image: Hashable, labels: Hashable) -> bool:
@@ -61,13 +61,13 @@ class Ownership:
 
         Images of one file are channels of one thing and share their labels; so may images that come from no file.
         """
-        own = self._own(Choice(labels, self._layers.annotation(labels).name))
+        own = self.owner(Choice(labels, self._layers.annotation(labels).name))
         if own in (None, image) or self._chosen.get(image) == labels:
             return ""
         here, there = (self._layers.files.origin(key).path for key in (image, own))
         return "" if here == there or not here or not there else self._layers.image(own).name
 
-    def _own(self, labels: Choice) -> Hashable | None:
+    def owner(self, labels: Choice) -> Hashable | None:
         """Return the open image that labels were painted on, or whose name theirs begins with."""
         known = self.painted_on(labels)
         if known is not None:

@@ -1,0 +1,82 @@
+"""Which image is to be seen: several open ones lie on top of each other, and paint goes to the chosen one.
+
+Main thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.viewer import Viewer
+
+from napari_upaint.widgets._new_layers import MARK
+from napari_upaint.widgets._open_layers import find
+
+_SEE_THROUGH = ("additive", "minimum", "multiplicative")
+# Of the area of an image, and of opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
+_LEAST_HIDDEN, _LEAST_OPACITY = 0.1, 0.9
+
+
+class ShownLayers:
+    """A part of `Layers`, by which the dock reaches it."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._hidden: set[Hashable] = set()  # by `show`, not by the user
+
+    def covering(self, image: Hashable) -> str:
+        """Return the name of the image that is seen instead of an image, its own if it is hidden; '' if it is seen."""
+        layer = find(self._viewer, image)
+        if not layer.visible:
+            return str(layer.name)
+        over = [one for one in self._rivals(layer) if one.visible and self._is_over(one, layer)]
+        return str(over[-1].name) if over else ""
+
+    def show(self, image: Hashable, owners: Mapping[Hashable, Hashable]) -> None:
+        """Show an image: hide the others there with all that lies on them, and show again what was hidden before.
+
+        Parameters
+        ----------
+        owners : mapping
+            Labels that lie on an image, with that image.
+        """
+        layer = find(self._viewer, image)
+        rivals = {one.unique_id: one for one in self._rivals(layer)}
+        hide = [one for one in rivals.values() if self._is_over(one, layer)]
+        hide += [one for one in self._viewer.layers if self._image_of(one, owners) in rivals]
+        keys = {one.unique_id for one in hide}
+        for one in self._viewer.layers:
+            if one.unique_id in self._hidden - keys:
+                one.visible = True
+        self._hidden = {one.unique_id for one in hide if one.visible or one.unique_id in self._hidden}
+        for one in hide:
+            one.visible = False
+        layer.visible = True
+
+    def _rivals(self, layer: Any) -> Iterator[Any]:
+        """Yield the user's other images at the same place of which only one can be seen."""
+        if self._viewer.canvas.grid.enabled or self._viewer.dims.ndisplay == 3:
+            return
+        for one in self._viewer.layers:
+            if one is layer or not isinstance(one, Image) or MARK in one.metadata:
+                continue
+            upper = one if self._is_over(one, layer) else layer
+            if upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY and _hidden_part(one, layer):
+                yield one
+
+    def _is_over(self, one: Any, layer: Any) -> bool:
+        return bool(self._viewer.layers.index(one) > self._viewer.layers.index(layer))
+
+    def _image_of(self, layer: Any, owners: Mapping[Hashable, Hashable]) -> Hashable | None:
+        of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
+        return owners.get(layer.unique_id) if of is None and isinstance(layer, Labels) else of
+
+
+def _hidden_part(one: Any, layer: Any) -> bool:
+    """Return whether a layer lies at the same place as another one, or over much of it."""
+    (low, high), (start, stop) = (np.asarray(each.extent.world)[:, -2:] for each in (one, layer))
+    shared = np.clip(np.minimum(high, stop) - np.maximum(low, start), 0, None)
+    return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(stop - start))

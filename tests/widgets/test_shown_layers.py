@@ -1,0 +1,126 @@
+"""Several images lie on top of each other: the chosen one, which paint is learnt on, is the one that is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from upaint_pictures import paint, picture
+
+from napari_upaint.io.image import Image
+from napari_upaint.io.images import write_image
+
+SHAPE = (60, 80)
+
+
+@pytest.fixture
+def fields(viewer, tmp_path):
+    """Three fields of view in one place, each a file of its own."""
+    for number in (1, 2, 3):
+        path = tmp_path / f"field {number}.tif"
+        write_image(path, Image(picture(SHAPE, seed=number), "YX"))
+        viewer.open(str(path), plugin="napari-upaint")
+
+
+@pytest.fixture
+def pick(viewer, dock):
+    """Return what chooses an image in the dock by hand."""
+
+    def by_hand(name):
+        combo = dock.sections.image.combo
+        combo.setCurrentText(name)
+        combo.activated.emit(combo.currentIndex())
+
+    return by_hand
+
+
+def seen(viewer):
+    return {layer.name for layer in viewer.layers if layer.visible}
+
+
+def test_the_dock_goes_with_what_is_opened_until_there_are_labels(viewer, dock, fields):
+    combo = dock.sections.image.combo
+    assert combo.currentText() == "field 3"
+    viewer.layers.selection.active = viewer.layers["field 2"]
+    assert combo.currentText() == "field 2"
+    dock.sections.labels.new_button.click()
+    viewer.add_image(picture(SHAPE), name="field 4")
+    assert combo.currentText() == "field 2"
+
+
+def test_channels_of_one_file_do_not_follow_a_look(viewer, dock, tmp_path):
+    write_image(tmp_path / "cells.tif", Image(np.stack([picture(SHAPE), picture(SHAPE, seed=2)]), "CYX"))
+    first, last = viewer.open(str(tmp_path / "cells.tif"), plugin="napari-upaint")
+    combo, section = dock.sections.image.combo, dock.sections.image
+    viewer.layers.selection.active = last
+    assert combo.currentText() == first.name
+    assert section.cover.isHidden()  # they are seen together
+    combo.activated.emit(combo.currentIndex())
+    assert seen(viewer) == {first.name, last.name}
+
+
+def test_an_image_below_another_one_is_said_not_to_be_seen_and_shown_on_request(viewer, dock, fields):
+    section = dock.sections.image
+    assert section.cover.isHidden()
+    section.combo.setCurrentText("field 1")
+    assert not section.cover.isHidden()
+    assert section.covered() == "field 3 lies over field 1: you do not see what is learnt."
+    viewer.layers["field 3"].opacity = 0.5
+    assert section.covered().startswith("field 2 lies over")
+    section.show_button.click()
+    assert section.cover.isHidden()
+    assert seen(viewer) == {"field 1", "field 3"}
+    viewer.layers["field 1"].visible = False
+    assert section.covered() == "field 1 is hidden."
+    viewer.layers["field 2"].visible = True
+    section.show_button.click()
+    assert section.cover.isHidden()
+
+
+def test_who_goes_to_another_image_sees_it_and_what_is_painted_on_it(viewer, dock, fields, pick, qtbot):
+    pick("field 1")
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["field 1 annotation"])
+    pick("field 3")
+    assert seen(viewer) == {"field 1", "field 2", "field 3"}
+    qtbot.waitUntil(lambda: not dock.sections.labels.background_button.isEnabled(), timeout=20000)
+    assert dock.sections.labels.background_button.toolTip().startswith("These labels were painted on field 1")
+    dock.choosing.take_background()  # by its key
+    assert dock.sections.message.text().startswith("These labels were painted on field 1")
+    assert not viewer.layers["field 1 annotation"].visible
+    dock.sections.labels.new_button.click()
+    viewer.layers.selection.active = viewer.layers["field 1 annotation"]
+    assert dock.sections.image.combo.currentText() == "field 1"
+    assert seen(viewer) == {"field 1", "field 1 annotation"}
+    viewer.layers["field 1 annotation"].visible = False
+    dock.sections.labels.background_button.click()  # napari has no brush for hidden labels
+    assert viewer.layers["field 1 annotation"].visible
+    assert viewer.layers["field 1 annotation"].mode == "paint"
+
+
+def test_new_labels_lie_on_what_is_seen(viewer, dock, fields):
+    dock.sections.image.combo.setCurrentText("field 1")
+    dock.sections.labels.new_button.click()
+    assert seen(viewer) == {"field 1", "field 1 annotation"}
+
+
+def test_labels_of_another_image_that_were_picked_stay_to_be_seen(viewer, dock, fields, pick):
+    pick("field 1")
+    dock.sections.labels.new_button.click()
+    paint(viewer.layers["field 1 annotation"])
+    pick("field 2")
+    labels = dock.sections.labels.combo
+    labels.activated.emit(labels.currentIndex())
+    assert seen(viewer) >= {"field 2", "field 1 annotation"}
+
+
+def test_images_beside_each_other_and_in_a_grid_hide_nothing(viewer, dock, fields):
+    section = dock.sections.image
+    section.combo.setCurrentText("field 1")
+    viewer.canvas.grid.enabled = True
+    assert section.cover.isHidden()
+    viewer.canvas.grid.enabled = False
+    assert not section.cover.isHidden()
+    for number in (2, 3):
+        viewer.layers[f"field {number}"].translate = (0, 100 * number)
+    dock.choosing._show_cover()
+    assert section.cover.isHidden()
