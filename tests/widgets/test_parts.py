@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,8 @@ def test_turns_keep_their_order(qtbot):
 def test_words_after_training(path, end):
     result = TrainResult(model(), True, 0.9, 0.3, 12, 15.2)
     assert after_training(Trained(result, path)) == f"{result.message} 12 steps in 15 s.{end}"
+    one = replace(result, steps=1)
+    assert after_training(Trained(one, path)) == f"{one.message} 1 step in 15 s.{end}"
 
 
 def test_words_after_segmenting():

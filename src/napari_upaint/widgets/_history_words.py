@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from napari_upaint.session.run import Run
-from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._progress_line import duration, steps
 from napari_upaint.widgets._reasons import Situation
 
 _SELECT = "Select a run in the list first."
@@ -30,7 +30,7 @@ def run_tip(run: Run) -> str:
             f"Images: {', '.join(run.images)}",
             f"Loss on held-out paint, before → after: {score(run)} (lower is better)",
             f"Painted: {sum(run.painted.values()):,} pixels",
-            f"Training: {run.steps} steps in {duration(run.seconds)}",
+            f"Training: {steps(run.steps)} in {duration(run.seconds)}",
             f"Model: {run.model.name}" if run.model else "Model: kept the one from before, nothing was better",
         )
     )

@@ -65,3 +65,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def steps(number: int) -> str:
+    """Return a number of steps in words: '1 step', '12 steps'."""
+    return f"{number} step{'s' * (number != 1)}"

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets._offer import Offer, when
-from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._progress_line import duration, steps
 
 
 class ResumeOffer(Offer):
@@ -29,6 +29,6 @@ class ResumeOffer(Offer):
         total = f"{settings.steps} steps" if settings.steps else duration(settings.seconds)
         self.ask(
             one,
-            f"A training was interrupted on {when(one.saved)}. Continue it? ({one.steps} steps in"
+            f"A training was interrupted on {when(one.saved)}. Continue it? ({steps(one.steps)} in"
             f" {duration(one.seconds)} of {total} are saved.)",
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._message import MessageKind
-from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._progress_line import duration, steps
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._training import Trained
 
@@ -14,7 +14,7 @@ from napari_upaint.widgets._training import Trained
 def after_training(trained: Trained) -> str:
     """Say whether the model is better than before, and where it is."""
     result = trained.result
-    words = f"{result.message} {result.steps} steps in {duration(result.seconds)}."
+    words = f"{result.message} {steps(result.steps)} in {duration(result.seconds)}."
     return words if trained.path is None else f"{words} Saved as '{trained.path.stem}'."
 
 
