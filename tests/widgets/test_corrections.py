@@ -324,5 +324,13 @@ def test_a_corrected_result_is_not_learnt_as_if_it_were_painted(viewer, dock, ce
     button = dock.sections.train.button
     qtbot.waitUntil(lambda: "press 'From masks' to learn them" in button.toolTip(), timeout=20000)
     assert not button.isEnabled()
-    dock.sections.labels.masks_button.click()
+    labels = dock.sections.labels
+    assert labels._meaning.text().startswith("A corrected result: 0 = background,\n1, 2")
+    assert labels.painted.isHidden()  # its first object is no background
+    assert not labels.background_button.isEnabled()
+    assert "press 'From masks' to learn them" in labels.background_button.toolTip()
+    labels.masks_button.click()
     qtbot.waitUntil(button.isEnabled, timeout=20000)
+    assert labels._meaning.text().startswith("0 = unlabelled")
+    assert not labels.painted.isHidden()
+    assert labels.background_button.isEnabled()

@@ -223,6 +223,7 @@ class Choosing(QObject):
 
     def _show_painted(self) -> None:
         key = self._sections.labels.combo.key()
+        self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key))
         selected = self._layers.selected_label(key) if key is not None else 0
         following = next_label({*self._pixels, *self._uncounted})
         shown = {1, 2, *sorted(self._pixels)[:_MOST_COLOURS], following}

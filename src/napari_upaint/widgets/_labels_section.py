@@ -28,6 +28,11 @@ _MEANING: dict[Kind, str] = {
     "objects": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = objects, one number for each",
     "classes": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = classes, one number for each",
 }
+# Of labels that were corrected by hand: by kind, as above.
+_RESULT: dict[Kind, str] = {
+    "objects": "A corrected result: 0 = background,\n1, 2, 3, … = objects, one number for each",
+    "classes": "A corrected result: 0 = background,\n1, 2, 3, … = classes, one number for each",
+}
 _MASKS = (
     "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
     "make labels of it that can be learnt from. The layer itself stays as it is."
@@ -47,6 +52,7 @@ class LabelsSection(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._corrected = False
         self.combo = LayerCombo("none yet")
         self.combo.setAccessibleName("Labels layer that is painted on")
         self.combo.keyChanged.connect(self.chosen)
@@ -117,10 +123,19 @@ class LabelsSection(QWidget):
 
     def _show_kind(self, *_: object) -> None:
         kind = self.kind()
-        self._meaning.setText(_MEANING[kind])
+        self._show_meaning()
         self.next_button.setText(" Next object" if kind == "objects" else " Next class")
         self.next_button.setToolTip(f"Take the brush for a new {kind[:-2] if kind == 'classes' else 'object'}. Key: N")
         self.kind_changed.emit()
+
+    def show_corrected(self, corrected: bool) -> None:
+        """Say what the numbers of the chosen labels mean: those of a result are no paint, and are not counted."""
+        self._corrected = corrected
+        self.painted.setVisible(not corrected)
+        self._show_meaning()
+
+    def _show_meaning(self) -> None:
+        self._meaning.setText((_RESULT if self._corrected else _MEANING)[self.kind()])
 
     def show_painted(
         self, pixels: Mapping[int, int], selected: int, following: int, colours: Mapping[int, str]

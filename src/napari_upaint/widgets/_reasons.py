@@ -54,7 +54,7 @@ def why_not_take_masks(situation: Situation) -> str:
 
 def why_not_paint(situation: Situation) -> str:
     """Return why there is nothing to paint on."""
-    return _why_strange(situation) if situation.annotation else "Press 'New labels' first."
+    return _why_no_paint(situation) if situation.annotation else "Press 'New labels' first."
 
 
 def why_not_weigh(situation: Situation) -> str:
@@ -96,13 +96,13 @@ def _why_not_fitting(situation: Situation) -> str:
     """Return why the labels are none to learn on this image."""
     if not situation.fits:
         return "The labels have another shape than the image; press 'New labels'."
+    return _why_no_paint(situation)
+
+
+def _why_no_paint(situation: Situation) -> str:
+    """Return why what is on the labels is not paint on this image."""
     if situation.corrected:
         return "These labels are a result that you corrected; press 'From masks' to learn them, or 'New labels'."
-    return _why_strange(situation)
-
-
-def _why_strange(situation: Situation) -> str:
-    """Return that the labels are those of another image."""
     other = situation.painted_on
     says = f"These labels were painted on {other}; press 'New labels', or pick them in the list if both show the same."
     return says if other else ""
