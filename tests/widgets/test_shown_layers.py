@@ -124,3 +124,15 @@ def test_images_beside_each_other_and_in_a_grid_hide_nothing(viewer, dock, field
         viewer.layers[f"field {number}"].translate = (0, 100 * number)
     dock.choosing._show_cover()
     assert section.cover.isHidden()
+
+
+def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewer, dock, fields, pick, segment):
+    pick("field 1")
+    segment("all")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"field 1 labels"}
+    pick("field 3")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"field 3 labels"}
+    viewer.layers.remove("field 1 labels")
+    dock.sections.image.combo.setCurrentText("field 1")  # below another one, but asked for
+    segment("view")
+    assert "field 1 labels" in seen(viewer)

@@ -71,14 +71,16 @@ class ResultLayers(QObject):
 
     # -- segmenting ----------------------------------------------------------------------------------------------
 
-    def put_labels(self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind) -> None:
-        """Show the labels of a segmented plane in the layer '<image> labels', made if there is none."""
+    def put_labels(
+        self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind
+    ) -> Hashable | None:
+        """Show the labels of a segmented plane in the layer '<image> labels', and return its key if it is a new one."""
         image = self._now(image)
         layer = self.result(mark(image, "labels", kind), image)
         if layer is not None and not corrections.may_write(layer, index):
             self._replace(layer)
             layer = None
-        self._put(layer, LabelledPlane(image, index, result.labels, result.names, kind))
+        return self._put(layer, LabelledPlane(image, index, result.labels, result.names, kind))
 
     def put_scores(
         self,
@@ -161,16 +163,17 @@ class ResultLayers(QObject):
         mine = (one for one in self._viewer.layers if one.metadata.get(MARK) == about and not corrections.is_copy(one))
         return next((layer for layer in mine if layer.data.shape == shape), None)
 
-    def _put(self, layer: Any, plane: LabelledPlane) -> None:
-        """Write labels into a layer, or with None into a new one."""
+    def _put(self, layer: Any, plane: LabelledPlane) -> Hashable | None:
+        """Write labels into a layer, or with None into a new one, whose key is returned."""
         if layer is None:
-            self.add_labels(plane)
-            return
+            made: Hashable = self.add_labels(plane).unique_id
+            return made
         layer.data[plane.index] = plane.labels
         corrections.note_plane(layer, plane.index)
         tables.labels_changed(layer)
         _lay(layer, plane.image.placement)
         self.refresh(layer, plane.image, plane.index)
+        return None
 
     def add_labels(self, plane: LabelledPlane) -> Any:
         """Add a layer with the labels of one plane, and return it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -20,6 +21,7 @@ from napari_upaint.widgets._relabelling import Relabelling
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
+from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._volumes import volumes_fit
 from napari_upaint.widgets._words import after_keeping, after_segmenting
@@ -129,9 +131,15 @@ class Results(QObject):
 
         of, written = (target.image, index, result, plan.kind), (plan.scores or {}).get(target.image.key)
         self._turns.add(
-            partial(put, partial(self._layers.put_labels, *of)),
+            partial(put, partial(self._put_labels, *of)),
             partial(put, partial(self._layers.put_scores, *of, plan.objects, written)),
         )
+
+    def _put_labels(self, image: ImageSource, *plane: Any) -> None:
+        """Show labels; those of images that are not seen would lie in a heap on the one that is."""
+        made, chosen = self._layers.put_labels(image, *plane), self._choosing.image()
+        if made is not None and chosen is not None and chosen.key != image.key:
+            self._layers.shown.tuck(made, image.key)
 
     def _no_place(self, plan: SegmentPlan, sentence: str) -> None:
         if len(plan.targets) == 1:

@@ -56,6 +56,12 @@ class ShownLayers:
             one.visible = False
         layer.visible = True
 
+    def tuck(self, layer: Hashable, image: Hashable) -> None:
+        """Hide what was made of an image that is not seen, until `show` shows that one."""
+        if self.covering(image):
+            find(self._viewer, layer).visible = False
+            self._hidden.add(layer)
+
     def _rivals(self, layer: Any) -> Iterator[Any]:
         """Yield the user's other images at the same place of which only one can be seen."""
         if self._viewer.canvas.grid.enabled or self._viewer.dims.ndisplay == 3:
