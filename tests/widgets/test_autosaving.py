@@ -246,3 +246,20 @@ def test_a_folder_that_cannot_be_written_costs_a_sentence(viewer, dock, image, q
     dock.sections.labels.new_button.click()
     viewer.layers["cells annotation"].paint((50, 60), 1)
     qtbot.waitUntil(lambda: "could not be saved automatically" in dock.sections.message.text(), timeout=20000)
+
+
+def test_a_corrected_result_that_was_saved_comes_back_as_one(viewer, dock, image, quick, qtbot):
+    labels = np.zeros(SHAPE, np.int32)
+    labels[..., 10:20, 10:20] = 1
+    key = dock.layers.bring_back(image.unique_id, "objects", labels, corrected=True)
+    dock.choosing.choose_annotation(key)
+    layer = viewer.layers[-1]
+    layer.fill((0,) * layer.ndim, 2)
+    qtbot.waitUntil(lambda: bool(saved()) and (restore(saved()[0]) == layer.data).all(), timeout=20000)
+    viewer.layers.remove(layer)
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    offer.restore_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20000)
+    assert dock.layers.is_corrected_result(viewer.layers[-1].unique_id)
+    assert "press 'From masks'" in dock.sections.train.button.toolTip()

@@ -201,3 +201,26 @@ def test_a_sample_comes_back(viewer, dock, settled, monkeypatch, tmp_path):
     choose(dock, "open")
     settled()
     assert names[0] in viewer.layers
+
+
+def test_a_corrected_result_comes_back_as_one_and_not_as_paint(viewer, dock, saved, settled, qtbot):
+    """Its first object is 1: learnt as paint it would be background."""
+    cells, labels = viewer.layers["others"], np.zeros(picture().shape, np.int32)
+    labels[10:20, 10:20] = 1
+    viewer.layers.remove("others annotation")
+    key = dock.layers.bring_back(cells.unique_id, "objects", labels, corrected=True)
+    dock.layers.files.rename(key, "others labels (corrected)")
+    choose(dock, "save")
+    settled()
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    s = dock.sections
+    np.testing.assert_array_equal(viewer.layers["others labels (corrected)"].data, labels)
+    assert (s.image.combo.currentText(), s.labels.combo.currentText()) == ("cells", "cells annotation")
+    assert s.image.cover.isHidden()  # the chosen image is seen, not the one that was opened last
+    assert not viewer.layers["others"].visible
+    s.labels.combo.set_key(viewer.layers["others labels (corrected)"].unique_id)
+    s.image.combo.setCurrentText("others")
+    qtbot.waitUntil(lambda: "press 'From masks'" in s.train.button.toolTip(), timeout=20000)
+    assert not s.train.button.isEnabled()

@@ -34,6 +34,7 @@ class Painted:
     path: Path
     kind: Kind
     image: str  # its file, where napari knows it
+    corrected: bool  # it is a result that is corrected by hand
 
 
 class Autosaving(QObject):
@@ -83,7 +84,8 @@ class Autosaving(QObject):
             name = image.name if image is not None else annotation.name
             self._save_to(annotation.key, new_autosave(name, annotation.shape))
         file = self._layers.files.origin(image.key).path if image is not None else ""
-        self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], self._choosing.kind(), file)
+        how = self._choosing.kind(), file, self._layers.is_corrected_result(annotation.key)
+        self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)
         if not self._timer.isActive():
             self._timer.start(round(1000 * max(_SOON, self._last + _BETWEEN - time.monotonic())))
 
@@ -110,7 +112,7 @@ class Autosaving(QObject):
                 replaced = self._replaced.get(one.path)
                 regions = as_notes(one.annotation.regions)
                 notes = {"kind": one.kind, "layer": one.annotation.name, "image": one.image, "regions": regions}
-                saved = autosave(one.annotation.data, one.path, notes)
+                saved = autosave(one.annotation.data, one.path, notes | {"corrected": one.corrected})
                 if saved and replaced is not None:
                     discard(replaced)
 
@@ -158,7 +160,7 @@ class Autosaving(QObject):
             return  # another image was chosen meanwhile; it is offered again with its own
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
         self._kind(kind)
-        key = self._layers.new_annotation(image.key, kind, painted)
+        key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
         path = new_autosave(image.name, image.shape)
         self._save_to(key, path)

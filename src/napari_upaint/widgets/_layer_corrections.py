@@ -58,11 +58,16 @@ def may_write(layer: Any, index: Index) -> bool:
 
 def keep(layer: Any) -> str:
     """Make labels that were corrected their user's own, and return what they are called now."""
-    layer.metadata[_KEPT] = True
+    mark_kept(layer)
     if tables.table(layer) is None:
         tables.labels_changed(layer)  # what is being measured is no table of what is shown from now on
     layer.name = f"{layer.name} (corrected)"
     return str(layer.name)
+
+
+def mark_kept(layer: Any) -> None:
+    """Note that labels are a result that is its user's own, as also those are that were saved and come back."""
+    layer.metadata[_KEPT] = True
 
 
 def is_kept(layer: Any) -> bool:

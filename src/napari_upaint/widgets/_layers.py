@@ -19,9 +19,9 @@ from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
-from napari_upaint.widgets._layer_corrections import is_kept
+from napari_upaint.widgets._layer_corrections import is_kept, mark_kept
 from napari_upaint.widgets._link_layers import LinkLayers
-from napari_upaint.widgets._new_layers import MARK, new_annotation
+from napari_upaint.widgets._new_layers import MARK, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0, undo_steps
 from napari_upaint.widgets._preview_layer import PreviewLayer
@@ -216,6 +216,15 @@ class Layers(QObject):
         self._viewer.add_layer(layer)
         layer.brush_size = int(np.clip(min(source.shape[-2:]) // 60, 3, 15))
         self.paint_label(layer.unique_id, 1)
+        return layer.unique_id
+
+    def bring_back(self, image: Hashable, kind: Kind, saved: np.ndarray, corrected: bool) -> Hashable:
+        """Add labels that were saved: paint, or a result that was corrected by hand; return the key."""
+        if not corrected:
+            return self.new_annotation(image, kind, saved)
+        layer = Layer.create(*old_result(self.image(image), saved, kind))
+        mark_kept(layer)  # before anybody sees it: it is no paint
+        self._viewer.add_layer(layer)
         return layer.unique_id
 
     def paint_label(self, key: Hashable, label: int) -> None:

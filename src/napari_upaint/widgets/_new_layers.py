@@ -53,6 +53,13 @@ def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind) -> NewLay
     return data, options | image.placement.options(), "labels"
 
 
+def old_result(image: ImageSource, labels: np.ndarray, kind: Kind) -> NewLayer:
+    """Return a map of objects or classes that was corrected by hand and saved: 0 is background, 1 is none."""
+    colours = {"colormap": CyclicLabelColormap(colors=label_rgba(2), background_value=0)} if kind == "classes" else {}
+    options = {"name": f"{image.name} labels", "opacity": 0.5, **colours}
+    return labels, options | image.placement.options(), "labels"
+
+
 def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
     """Return the scores of what was looked for; hidden, since they would hide the image.
 

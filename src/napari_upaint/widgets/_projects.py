@@ -115,6 +115,7 @@ class Projects(QObject):
                 notes = {
                     "layer": choice.name,
                     "kind": self._choosing.kind(),
+                    "corrected": self._layers.is_corrected_result(choice.key),
                     "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
                 }
                 of.setdefault(owner, []).append(SavedAnnotation(notes, self._layers.annotation(choice.key).data))
@@ -160,10 +161,12 @@ class Projects(QObject):
             if one.path is None or one.damage:
                 continue
             kind: Kind = "classes" if one.notes.get("kind") == "classes" else "objects"
-            made = self._layers.new_annotation(key, kind, painted[one.path])
+            corrected = bool(one.notes.get("corrected"))
+            made = self._layers.bring_back(key, kind, painted[one.path], corrected)
             self._layers.files.rename(made, str(one.notes.get("layer") or f"{image.name} annotation"))
             self._layers.regions.put(key, from_notes(one.notes.get("regions")))
-            self._choosing.ownership.choose(key, made)
+            if not corrected:
+                self._choosing.ownership.choose(key, made)
 
     def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
         """Return the open layer of an image, by name and shape."""
@@ -191,6 +194,7 @@ class Projects(QObject):
         key = self._find(chosen) if chosen is not None else None
         if key is not None:
             s.image.combo.set_key(key)
+            self._choosing.show_image()
         s.model.refresh()
         if project.model is not None and not s.model.offers(project.model):
             s.model.open_file(project.model)
