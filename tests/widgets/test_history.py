@@ -177,7 +177,8 @@ def test_compare_two_runs_on_the_view(viewer, painted, train, settled):
     settled()
     compared = [layer for layer in viewer.layers if layer.name.startswith("cells: cells ")]
     assert len(compared) == 2
-    assert painted.sections.message.text().startswith("Compared: the layers 'cells ")
+    assert painted.sections.message.text().startswith("Compared: the layers 'cells: cells ")
+    assert all(f"'{layer.name}'" in painted.sections.message.text() for layer in compared)
     colours = [layer.colormap.map(1) for layer in compared]
     assert not np.allclose(*colours)
     for layer in compared:

@@ -104,7 +104,8 @@ class Comparing(QObject):
             self._number = 1
             self._segment()
         else:
-            names = " and ".join(f"'{label(self._plan.runs, number)}'" for number in (0, 1))
+            image = self._plan.target.image.name
+            names = " and ".join(f"'{image}: {label(self._plan.runs, number)}'" for number in (0, 1))
             self._end(f"Compared: the layers {names} show what each model finds; switch them on and off by their eyes.")
 
     def _end(self, words: str = "", failure: tuple[str, str] | None = None) -> None:
