@@ -45,8 +45,8 @@ class GuideRow(QWidget):
         self.next_button.clicked.connect(self.next_wanted)
         self.found = QLabel()
         # One line that is always there: a line that comes and goes would move everything below.
-        self.found.setFixedHeight(self.found.fontMetrics().height() + 2)
-        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.found.setMinimumHeight(self.found.fontMetrics().height() + 2)  # a larger font may come later
+        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         row = QHBoxLayout()
         row.addWidget(self.show_box)
         row.addWidget(self.methods, 1)
