@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_upaint.commands._planes import load_labels
+from napari_upaint.commands._planes import load_labels, load_samples
 from napari_upaint.errors import AnnotationError
 
 
@@ -42,3 +42,11 @@ def test_ids_beyond_32_bits_stay_apart(tmp_path, dtype):
 def test_what_are_no_labels_gets_a_sentence(tmp_path, labels, says):
     with pytest.raises(AnnotationError, match=says):
         load_labels(_written(tmp_path, np.array(labels * 3, np.float64)))
+
+
+def test_a_single_slice_of_a_stack_is_a_plane(tmp_path):
+    image, painted = tmp_path / "cells.tif", np.repeat(np.arange(3, dtype=np.uint8), 8).reshape(4, 6)
+    tifffile.imwrite(image, np.arange(24, dtype=np.uint8).reshape(4, 6))
+    [sample] = load_samples([(image, _written(tmp_path, painted[None]))])
+    np.testing.assert_array_equal(sample.annotation, painted)
+    assert sample.image.shape == (1, 4, 6)

@@ -58,6 +58,10 @@ def test_half_precision_does_not_overflow():
     found = measure(image)
     assert -6e4 <= found.low[0] < -5e4 and 5e4 < found.high[0] <= 6e4
     assert np.isfinite(found.apply(image)).all()
+    # A percentile between two values whose difference no half holds.
+    steep = np.full((1, 20, 50), -6e4, np.float16)
+    steep[0, 0, :2] = 6e4
+    assert measure(steep).low[0] == -6e4 and -6e4 < measure(steep).high[0] < 6e4
 
 
 def test_hot_and_dead_pixels_are_clipped():

@@ -141,6 +141,14 @@ def test_broken_headers_are_refused(tmp_path, text):
     _refused(tmp_path / "m.safetensors")
 
 
+@pytest.mark.parametrize(("name", "value"), [("depth", 17), ("width", 2**16), ("ndim", 4), ("dropout", 1)])
+def test_networks_that_no_memory_holds_or_that_are_none_are_refused(tmp_path, name, value):
+    raw = asdict(HEADER)
+    raw["architecture"][name] = value
+    (tmp_path / "m.safetensors").write_bytes(save({}, metadata={"format": FORMAT, "header": json.dumps(raw)}))
+    assert f"its {name} is {value}" in _refused(tmp_path / "m.safetensors")
+
+
 def test_models_of_other_programs_are_refused(tmp_path):
     (tmp_path / "m.safetensors").write_bytes(save(WEIGHTS))
     assert "format None" in _refused(tmp_path / "m.safetensors")

@@ -1,6 +1,7 @@
 """Runs that are over: the way back, other names, the trash."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,20 @@ def test_a_trash_that_cannot_be_made_leaves_all(tmp_path):
     with pytest.raises(FileError, match="Cannot move"):
         delete_run(run, tmp_path)
     assert list_runs(tmp_path) == [run]
+
+
+def test_what_can_be_moved_in_part_only_stays_where_it_was(tmp_path, monkeypatch):
+    run, real = a_run(folder=tmp_path), Path.rename
+
+    def rename(path, target):
+        if path.name.endswith(".run.json"):
+            raise PermissionError(13, "somebody has it open")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(FileError, match="Cannot move"):
+        delete_run(run, tmp_path)
+    assert list_runs(tmp_path) == [run] and run.model.is_file()
 
 
 def test_another_name_for_everything(tmp_path):
