@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QWidget
 from napari_upaint.engine.progress import TilesResult
 from napari_upaint.session.protocol import TilesRequest
 from napari_upaint.widgets._background import Work
-from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._gallery_window import GalleryWindow
 from napari_upaint.widgets._gathering import PaintedRegion, gather_for
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
@@ -28,11 +27,9 @@ _PAUSE = 300  # milliseconds: a number that is being typed
 class Gallery(QObject):
     """Gathers samples in a thread, draws in the engine, makes the picture in a thread; never two at a time."""
 
-    def __init__(
-        self, choosing: Choosing, sections: Sections, working: Working, bridge: JobBridge, parent: QWidget
-    ) -> None:
+    def __init__(self, sections: Sections, working: Working, bridge: JobBridge, parent: QWidget) -> None:
         super().__init__(parent)
-        self._choosing, self._sections, self._working, self._bridge = choosing, sections, working, bridge
+        self._sections, self._working, self._bridge = sections, working, bridge
         self.window: GalleryWindow | None = None
         self._first = 0
         self._plan: TrainPlan | None = None
@@ -88,24 +85,19 @@ class Gallery(QObject):
             self._pause.start()
 
     def _draw(self) -> None:
-        window, image, annotation = self.window, self._choosing.image(), self._choosing.annotation()
+        window, plan = self.window, self._working.plan()
         if window is None:
             return
         why = self._sections.weights.why_no_gallery()
-        if why or image is None or annotation is None:
+        if why or plan is None:
             window.show_problem(why or "Open an image first.")
             return
         self._give_up()
-        s = self._sections.settings
-        settings = s.train.value(seconds=float(self._sections.train.seconds.value()))
-        start = self._sections.model.choice().path
-        rest = settings, s.weights.value(), s.augment.value(), self._working.others.learnt()
-        before, self._plan = self._plan, TrainPlan(image, annotation, self._choosing.kind(), start, *rest)
-        if before is None or (before.image.key, before.start) != (image.key, start):
+        before, self._plan = self._plan, plan
+        if before is None or (before.image.key, before.start) != (plan.image.key, plan.start):
             self._scale = 0.0
-        window.show_drawing(searching=start is not None and not (settings.scale or self._scale))
-        measured = self._working.measured.of
-        self._gathering.start(gather_for, start, settings, self._plan.painted, self._plan.kind, measured)
+        window.show_drawing(searching=plan.start is not None and not (plan.settings.scale or self._scale))
+        self._gathering.start(gather_for, plan.start, plan.settings, plan.painted, plan.kind, self._working.measured.of)
 
     def _ask_engine(self, regions: list[PaintedRegion]) -> None:
         plan = self._plan

@@ -125,11 +125,8 @@ class Projects(QObject):
             shape = self._layers.image(choice.key).shape
             images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
         images = _with_kept(images, self._kept)
-        forms = {name: getattr(s.settings, name) for name in _GROUPS}
-        seconds = {"seconds": float(s.train.seconds.value())}
-        settings = settings_as_notes(
-            **{name: form.value(**(seconds if name == "train" else {})) for name, form in forms.items()}
-        )
+        others = {name: getattr(s.settings, name).value() for name in _GROUPS if name != "train"}
+        settings = settings_as_notes(train=s.train_settings(), **others)
         name = image.name if image is not None else ""
         return SavedProject(tuple(images), name, self._choosing.kind(), s.model.choice().path, settings)
 

@@ -36,6 +36,11 @@ class Sections:
         choice = self.model.choice()
         return choice.ndim if choice.path is not None else self.settings.train.value().ndim
 
+    def train_settings(self) -> TrainSettings:
+        """Return the settings of a training as they are shown; its time stands beside the button *Train*."""
+        settings: TrainSettings = self.settings.train.value(seconds=float(self.train.seconds.value()))
+        return settings
+
     def set_colours(self, colours: ThemeColours) -> None:
         """Follow the theme."""
         self.message.set_colours(colours)

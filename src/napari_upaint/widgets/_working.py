@@ -130,13 +130,18 @@ class Working(QObject):
 
     def train(self) -> None:
         """Learn from what is painted."""
-        image, annotation, s = self._choosing.image(), self._choosing.annotation(), self._sections.settings
-        if image is None or annotation is None or self.training.running:
-            return
-        settings = s.train.value(seconds=float(self._sections.train.seconds.value()))
-        start = self._sections.model.choice().path
-        how = settings, s.weights.value(), s.augment.value(), self.others.learnt()
-        self._begin(TrainPlan(image, annotation, self._choosing.kind(), start, *how))
+        plan = self.plan()
+        if plan is not None and not self.training.running:
+            self._begin(plan)
+
+    def plan(self) -> TrainPlan | None:
+        """Return what a training would learn now, and how; None without image or labels."""
+        image, annotation, s = self._choosing.image(), self._choosing.annotation(), self._sections
+        if image is None or annotation is None:
+            return None
+        start, weights, augment = s.model.choice().path, s.settings.weights.value(), s.settings.augment.value()
+        how = s.train_settings(), weights, augment, self.others.learnt()
+        return TrainPlan(image, annotation, self._choosing.kind(), start, *how)
 
     def continue_training(self, interrupted: Interrupted) -> None:
         """Go on with a training that was interrupted, for the time that was left."""

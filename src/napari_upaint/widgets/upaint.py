@@ -74,7 +74,7 @@ class UPaintDock(QWidget):
         self.regions.failed.connect(partial(self.working.fail, kind="warning"))
         self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
         self.live_weights.failed.connect(self.working.fail)
-        self.gallery = Gallery(self.choosing, self.sections, self.working, self.bridge, self)
+        self.gallery = Gallery(self.sections, self.working, self.bridge, self)
         self.keys = Keys(viewer, self._actions(), self.layers.regions)
         self._compose()
         focus_in_order(self)
