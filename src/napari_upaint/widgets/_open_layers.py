@@ -9,6 +9,7 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
+from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
 
 
@@ -23,6 +24,12 @@ def find(viewer: Viewer, key: Hashable) -> Any:
         if layer.unique_id == key:
             return layer
     raise ImageError("The layer is not open any more; choose another one.")
+
+
+def find_marked(viewer: Viewer, image: Hashable, what: str) -> Any:
+    """Return the layer that this program made of an image to show something, None if there is none."""
+    marks = ((layer, layer.metadata.get(MARK, {})) for layer in viewer.layers)
+    return next((layer for layer, found in marks if (found.get("of"), found.get("what")) == (image, what)), None)
 
 
 def place_above(viewer: Viewer, image: Hashable, below: Callable[[Any], bool]) -> int:

@@ -12,15 +12,16 @@ from napari.utils.colormaps.categorical_colormap import CategoricalColormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
+from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, rgb
 from napari_upaint.core.regions import PURPOSES, Purpose, Region
-from napari_upaint.widgets._new_layers import MARK, mark
-from napari_upaint.widgets._open_layers import find, image_source
+from napari_upaint.widgets._new_layers import mark
+from napari_upaint.widgets._open_layers import find, find_marked, image_source
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import ImageSource
 
 # What stands in a region and in the layer's features, and its colour: told apart by the colour-blind, too.
 WORDS: dict[Purpose, str] = {"annotated": "fully annotated", "validation": "validation only"}
-COLOURS: dict[Purpose, str] = {"annotated": "#56b4e9", "validation": "#e69f00"}
+COLOURS: dict[Purpose, str] = {"annotated": BACKGROUND_COLOUR, "validation": CLASS_COLOURS[0]}
 _PURPOSES = {words: purpose for purpose, words in WORDS.items()}
 
 
@@ -121,13 +122,10 @@ class RegionLayers(QObject):
         self.changed.emit()
 
     def _find(self, image: Hashable) -> Any:
-        wanted = (image, "regions")
-        for layer in self._viewer.layers:
-            found = layer.metadata.get(MARK, {})
-            if (found.get("of"), found.get("what")) == wanted:
-                self._hear(layer)
-                return layer
-        return None
+        layer = find_marked(self._viewer, image, "regions")
+        if layer is not None:
+            self._hear(layer)
+        return layer
 
     def _next(self, layer: Any, purpose: Purpose) -> None:
         """Say what the next region will be."""
@@ -188,4 +186,4 @@ def _is_rectangle(region: Region) -> bool:
 
 
 def _rgba(purpose: Purpose) -> list[float]:
-    return [int(COLOURS[purpose][at : at + 2], 16) / 255 for at in (1, 3, 5)] + [1.0]
+    return [*(part / 255 for part in rgb(COLOURS[purpose])), 1.0]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_upaint.core.followed_weights import ChangedWeights
-from napari_upaint.widgets._new_layers import MARK, mark, new_weight_map
-from napari_upaint.widgets._open_layers import find
+from napari_upaint.widgets._new_layers import mark, new_weight_map
+from napari_upaint.widgets._open_layers import find, find_marked
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import ImageSource
 
@@ -24,7 +23,7 @@ class WeightLayers:
 
     def has(self, image: Hashable) -> bool:
         """Return whether an image's weight map is open."""
-        return self._find(image) is not None
+        return find_marked(self._viewer, image, "weight map") is not None
 
     def put(self, image: ImageSource, index: tuple[int, ...], changed: ChangedWeights, most: float) -> None:
         """Show the changed part of a plane's map; the layer is made if there is none.
@@ -56,14 +55,9 @@ class WeightLayers:
 
     def take_away(self, image: Hashable) -> None:
         """Close an image's weight map: one that does not follow any more would not tell the truth."""
-        layer = self._find(image)
+        layer = find_marked(self._viewer, image, "weight map")
         if layer is not None:
             self._viewer.layers.remove(layer)
-
-    def _find(self, image: Hashable) -> Any:
-        wanted = (image, "weight map")
-        marks = ((layer, layer.metadata.get(MARK, {})) for layer in self._viewer.layers)
-        return next((layer for layer, found in marks if (found.get("of"), found.get("what")) == wanted), None)
 
 
 def _round(most: float) -> float:
