@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeColours:
     """Colours of napari's theme as ``#rrggbb``."""
 
-    background: str
     foreground: str
-    secondary: str
     text: str
     current: str
     warning: str
@@ -23,5 +21,4 @@ def theme_colours(theme: str) -> ThemeColours:
     from napari.utils.theme import get_theme
 
     chosen = get_theme(theme)
-    names = ("background", "foreground", "secondary", "text", "current", "warning", "error")
-    return ThemeColours(**{name: getattr(chosen, name).as_hex("long") for name in names})
+    return ThemeColours(**{one.name: getattr(chosen, one.name).as_hex("long") for one in fields(ThemeColours)})

@@ -8,7 +8,6 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -150,18 +149,17 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
         box.setSingleStep(int(step or 1))
     else:
         box = QDoubleSpinBox()
-        # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0.
+        # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0. 0.00010 says less than
+        # 0.0001, but a jumping width would say less still.
         box.setDecimals(_decimals(step))
         box.setRange(float(low if low is not None else -1e9), float(high if high is not None else 1e9))
         box.setSingleStep(float(step or 0.1))
-        # 0.00010 says less than 0.0001, but a jumping width would say less still.
     if one.metadata["unit"]:
         box.setSuffix(f" {one.metadata['unit']}")
     if zero:
         box.setSpecialValueText(zero)
     box.setValue(one.default)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
     box.valueChanged.connect(changed)
     never_by_wheel(box)
     return Control(box, box.value, box.setValue)

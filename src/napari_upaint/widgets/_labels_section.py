@@ -74,19 +74,18 @@ class LabelsSection(QWidget):
         self.offer = RestoreOffer()
         self.painted = PaintedList()
         self.regions = RegionRow()
-        self._explain()
+        self._explain_kinds()
         self._compose()
         self.objects.setChecked(True)
         self._show_kind()
         self.objects.toggled.connect(self._show_kind)
 
-    def _explain(self) -> None:
+    def _explain_kinds(self) -> None:
         self.objects.setToolTip(
             "Every number from 2 on is one object of the same class, for instance one nucleus.\n"
             "Touching objects are kept apart."
         )
         self.classes.setToolTip("Every number from 2 on is a class of pixels, for instance nucleus, membrane, vesicle.")
-        self.background_button.setToolTip("Take the brush for the background (label 1). Key: Shift+B")
 
     def _compose(self) -> None:
         top = QHBoxLayout()
@@ -125,7 +124,6 @@ class LabelsSection(QWidget):
         kind = self.kind()
         self._show_meaning()
         self.next_button.setText(" Next object" if kind == "objects" else " Next class")
-        self.next_button.setToolTip(f"Take the brush for a new {kind[:-2] if kind == 'classes' else 'object'}. Key: N")
         self.kind_changed.emit()
 
     def show_corrected(self, corrected: bool) -> None:
@@ -153,18 +151,11 @@ class LabelsSection(QWidget):
         self.masks_button.setToolTip(masks_why or _MASKS)
         for button in (self.background_button, self.next_button):
             button.setEnabled(not brush_why)
-        self._explain()
-        self._show_kind_tip(brush_why)
-
-    def _show_kind_tip(self, why: str) -> None:
-        if why:
-            self.background_button.setToolTip(why)
-            self.next_button.setToolTip(why)
-        else:
-            what = "object" if self.kind() == "objects" else "class"
-            self.next_button.setToolTip(
-                f"Take the brush for a new {what}: the number after the highest painted one. Key: N"
-            )
+        what = "object" if self.kind() == "objects" else "class"
+        self.background_button.setToolTip(brush_why or "Take the brush for the background (label 1). Key: Shift+B")
+        self.next_button.setToolTip(
+            brush_why or f"Take the brush for a new {what}: the number after the highest painted one. Key: N"
+        )
 
 
 def next_label(painted: Iterable[int]) -> int:

@@ -116,4 +116,4 @@ class LearningOn(QObject):
         missed = self._unsent or self._unanswered or self.busy
         self.close()
         if missed and self._section.learn.isChecked():
-            self._message.show_message(f"{self._message.text()} {_MISSED}".strip(), self._message.kind)
+            self._message.add(_MISSED)

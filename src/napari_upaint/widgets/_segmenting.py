@@ -72,9 +72,8 @@ class Segmenting(QObject):
     progress = Signal(float, str)
     segmented = Signal(object, object, object)  # SegmentPlan, Target (with its index), PlaneResult
     ended = Signal(object)  # Segmented
-    _happened = Signal(
-        object, object
-    )  # _Round and BatchEvent, float, error or None for the end: crosses from the thread
+    # From the thread: _Round, and a BatchEvent, a fraction, an error, or None for the end.
+    _happened = Signal(object, object)
 
     def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -18,7 +18,7 @@ _GAP, _GRAY = 6, 110
 COLUMNS = 3
 
 
-def mosaic(tiles: Sequence[ShownTile], edge: int, columns: int = COLUMNS) -> np.ndarray:
+def mosaic(tiles: Sequence[ShownTile], edge: int) -> np.ndarray:
     """Return tiles in rows, each with its weights at the right, as uint8 (Y, X, RGB).
 
     Parameters
@@ -32,7 +32,7 @@ def mosaic(tiles: Sequence[ShownTile], edge: int, columns: int = COLUMNS) -> np.
         seen, weights = tile_picture(tile), weight_picture(tile, most)
         shape = (edge, max(1, round(edge * seen.shape[1] / seen.shape[0])))
         pairs.append(_beside([_fit(seen, shape), _fit(weights, shape)], 2))
-    rows = [_beside(pairs[at : at + columns], _GAP) for at in range(0, len(pairs), columns)]
+    rows = [_beside(pairs[at : at + COLUMNS], _GAP) for at in range(0, len(pairs), COLUMNS)]
     width = max(row.shape[1] for row in rows)
     even = [np.pad(row, ((0, _GAP), (0, width - row.shape[1]), (0, 0)), constant_values=_GRAY) for row in rows]
     return np.concatenate(even)[:-_GAP]
