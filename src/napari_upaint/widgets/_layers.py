@@ -29,6 +29,7 @@ from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
 from napari_upaint.widgets._shown_layers import ShownLayers
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+from napari_upaint.widgets._table_layers import TableLayers
 from napari_upaint.widgets._weight_layers import WeightLayers
 
 __all__ = ["Choice", "Layers", "SegmentedPlane"]
@@ -70,7 +71,9 @@ class Layers(QObject):
         results.kept.connect(self.kept)
         self.put_labels = results.put_labels
         self.stale_plane, self.relabel = results.stale_plane, results.relabel
-        self.measurable, self.table, self.show_table = results.measurable, results.table, results.show_table
+        self._tables = TableLayers(viewer, results)
+        self.measurable, self.table = self._tables.measurable, self._tables.table
+        self.show_table = self._tables.show_table
         self.weights = WeightLayers(viewer, results)
         self.regions = RegionLayers(viewer, results, self)
         self.regions.changed.connect(self.edited)  # they are part of what is annotated
@@ -137,7 +140,7 @@ class Layers(QObject):
             self.taken.emit(key)
 
     def _moved(self, *_: Any) -> None:
-        self._results.show_planes()
+        self._tables.show_planes()
         self.moved.emit()
 
     def _panned(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The layers of results: labels, scores, tables; how they come, follow and go. Main thread only."""
+"""The layers of results: labels and scores; how they come, follow and go. Main thread only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind, ObjectSettings
 from napari_upaint.widgets import _layer_corrections as corrections
 from napari_upaint.widgets import _layer_tables as tables
-from napari_upaint.widgets._measuring import Measured, MeasurePlan
 from napari_upaint.widgets._new_layers import (
     CACHE,
     MARK,
@@ -26,7 +25,6 @@ from napari_upaint.widgets._new_layers import (
     scores_mark,
 )
 from napari_upaint.widgets._open_layers import (
-    annotation_source,
     find,
     image_source,
     index_in_view,
@@ -197,36 +195,6 @@ class ResultLayers(QObject):
         """Leave labels that were corrected to their user."""
         del layer.metadata[MARK]
         self.kept.emit(corrections.keep(layer))
-
-    # -- tables --------------------------------------------------------------------------------------------------
-
-    def measurable(self, image: Hashable) -> MeasurePlan | None:
-        """Return what there is to measure of an image: its labels, None if it was not segmented."""
-        layer = self.labels_of(image, "objects") or self.labels_of(image, "classes")
-        if layer is None:
-            return None
-        ndim = 3 if any(of == image and cache.deep for of, cache in self.caches()) else 2
-        return MeasurePlan(
-            image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer), ndim
-        )
-
-    def table(self, image: Hashable) -> Measured | None:
-        """Return the measurements of an image's labels, None if they changed since or were not measured."""
-        plan = self.measurable(image)
-        return tables.table(find(self._viewer, plan.labels.key)) if plan is not None else None
-
-    def show_table(self, measured: Measured) -> bool:
-        """Show measurements as features of their layer; False if its labels changed meanwhile."""
-        index = index_in_view(self._viewer, find(self._viewer, measured.plan.image.key))
-        return tables.show_table(find(self._viewer, measured.labels), measured, index)
-
-    def show_planes(self) -> None:
-        """Show the rows of the planes that are in view now."""
-        for layer in self._viewer.layers:
-            measured = tables.table(layer)
-            if measured is not None and is_open(self._viewer, measured.plan.image.key):
-                image = find(self._viewer, measured.plan.image.key)
-                tables.show_plane(layer, index_in_view(self._viewer, image))
 
     # -- coming and going ----------------------------------------------------------------------------------------
 
