@@ -73,6 +73,16 @@ def test_folders_of_slices_and_scores_of_membranes(tmp_path, stack, capsys):
     assert rows(capsys.readouterr().out)[0][2:] == expected
 
 
+def test_maps_of_0_and_1_are_those_of_0_and_255(tmp_path, stack, capsys):
+    cells, truth = stack[0] > 0.1, stack[1]  # cells run together: without any the measures would be better
+    write(tmp_path / "truth.tif", truth.astype(np.uint8))
+    for top in (1, 255):
+        write(tmp_path / "cells.tif", cells * np.uint8(top))
+        assert evaluate("--isbi", tmp_path / "cells.tif", tmp_path / "truth.tif") == 0
+        ((_, _, *found),) = rows(capsys.readouterr().out)
+        assert found == measures(cells.astype(np.float32), truth)
+
+
 def test_scores_of_this_program_hold_more_than_cells(tmp_path, stack, capsys):
     scores, truth = stack
     parts = np.stack([0.5 * (1 - scores), scores, 0.5 * (1 - scores)], axis=1)

@@ -176,6 +176,20 @@ def test_samples_without_paint_and_tiny_ones_do_no_harm(network, nuclei, monkeyp
     assert list(find_scale(network, [tiny], kind="objects", border=True)) == [1.0]
 
 
+def test_what_judges_says_nothing_of_the_scale(network, nuclei, monkeypatch):
+    monkeypatch.setattr(scales, "SCALES", (1.0,))
+    image, strokes = nuclei
+    judging = np.zeros(strokes.shape, bool)
+    judging[:, :100] = True
+    left = np.where(judging, 0, strokes)
+    assert (left == 1).any() and (left > 1).any() and (left != strokes).any()
+    found, expected = (
+        list(look_at_scales(network, [sample], kind="objects", border=True))
+        for sample in (replace(sample_of(image, strokes), validation=judging), sample_of(image, left))
+    )
+    assert found == expected
+
+
 def test_the_whole_painted_box_is_looked_at_where_it_is_small():
     annotation = np.zeros((600, 900), np.uint8)
     annotation[200, 300], annotation[250, 500] = 1, 2

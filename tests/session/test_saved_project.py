@@ -109,6 +109,17 @@ def test_trainings_travel_along(tmp_path, monkeypatch):
     assert other.id != mine.id
 
 
+def test_a_model_of_the_user_is_not_replaced_by_one_of_a_project(tmp_path, monkeypatch):
+    run = a_run()
+    save_project(a_project(model=run.model), tmp_path / "p")
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "another computer"))
+    own = ModelFile(MODEL.header, {"a": np.zeros((2, 3), np.float32)})
+    path = save_model(own, user_models_folder() / run.model.name)
+    project = read_project(tmp_path / "p")
+    assert not load_model(path).weights["a"].any() and list_runs() == []
+    assert project.model == tmp_path / "p" / "models" / run.model.name
+
+
 def test_a_model_from_a_file_travels_too(tmp_path):
     model = save_model(MODEL, tmp_path / "elsewhere" / "mine.safetensors")
     save_project(a_project(model=model), tmp_path / "p")
