@@ -60,6 +60,14 @@ def test_borders_of_every_integer_type_and_layout(dtype):
     np.testing.assert_array_equal(borders(labels.astype(dtype).T[::-1]), expected.T[::-1])
 
 
+def test_of_a_large_image_only_paint_is_sorted(monkeypatch):
+    labels, sorted_ = np.zeros((400, 500), np.int32), []
+    labels[10:14, 10:20], labels[14:18, 10:20] = 3, 7
+    real = np.unique
+    monkeypatch.setattr(np, "unique", lambda array, **more: sorted_.append(np.size(array)) or real(array, **more))
+    assert borders(labels).sum() == 36 and sorted_ == [80]  # the rest is not looked at
+
+
 def test_borders_know_huge_and_neighbouring_ids_and_take_negative_ones_for_none():
     labels = scattered(4, (10, 10), 0.5).astype(np.uint64)
     huge = np.array([0, 2**63, 2**63 + 1, 2**64 - 1], np.uint64)[labels]

@@ -154,10 +154,10 @@ def borders(labels: np.ndarray) -> np.ndarray:
     labels : numpy.ndarray
         Object ids, 0 and below: no object; ([Z,] Y, X).
     """
-    ids = np.where(labels > 0, labels, 0)
-    # Filters compare ids only, so they may be renumbered; int32 keeps them quick and exact.
-    ids = np.unique(ids, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
-    ids += 1 if labels.size and not (labels <= 0).any() else 0
+    # Filters compare ids only, so they may be renumbered; int32 keeps them quick and exact. Of a large image little is
+    # painted: sorting all of its pixels would take most of the time until a stroke is learnt.
+    ids, painted = np.zeros(labels.shape, np.int32), labels > 0
+    ids[painted] = np.unique(labels[painted], return_inverse=True)[1] + 1
     none = np.iinfo(np.int32).max
     result = np.zeros(labels.shape, bool)
     for size, where in ((3, ids > 0), (5, ids == 0)):
