@@ -159,6 +159,15 @@ def test_the_usual_object_is_that_of_what_was_painted():
     assert usual_object(labels, mean_scores(labels, scores), painted) == UNKNOWN
 
 
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_splinters_of_painted_objects_are_no_spots(kind):
+    splinters, painted = np.zeros((40, 60)), np.zeros((40, 60), int)
+    painted[10:13, 10:50] = 1
+    splinters[10:40:6, 8:56:4] = splinters[11:40:6, 8:56:4] = 0.9  # 2 px each
+    usual = find_usual(scores_of(splinters > 0, splinters), painted, kind=kind, border=False)
+    assert usual.size == 40 and smallest_object(ObjectSettings(), usual) == 20
+
+
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=9))
 def test_no_painted_object_is_left_out(sure):
     labels = np.repeat(np.arange(2 * len(sure) + 1), 30).reshape(-1, 5) // 2

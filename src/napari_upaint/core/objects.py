@@ -89,8 +89,9 @@ def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: b
         labels = label_scores(scores, kind=kind, border=border, settings=everything)
         return usual_object(labels, _sureness(labels, scores[0], everything.threshold, shrunk), painted)
     best = _classes(scores, border, everything.threshold)
-    strokes, parts = np.where(painted == best, class_parts(painted), 0), class_parts(best)
-    return usual_object(parts, mean_scores(parts, _own_scores(scores, best)), strokes)
+    strokes, parts = class_parts(painted), class_parts(best)
+    fitting = np.where(painted == best, strokes, 0)
+    return usual_object(parts, mean_scores(parts, _own_scores(scores, best)), fitting, strokes)
 
 
 def class_parts(classes: np.ndarray) -> np.ndarray:

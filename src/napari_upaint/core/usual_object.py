@@ -83,10 +83,13 @@ def mean_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.bincount(flat, weights=scores.ravel()) / np.maximum(1, np.bincount(flat))
 
 
-def usual_object(labels: np.ndarray, means: np.ndarray, painted: np.ndarray) -> Usual:
+def usual_object(
+    labels: np.ndarray, means: np.ndarray, painted: np.ndarray, strokes: np.ndarray | None = None
+) -> Usual:
     """Return what the objects that were painted are like, as they were found; `UNKNOWN` where none was.
 
-    Specks and doubtful objects that a model finds beside them are seldom painted: this tells one from the other.
+    Specks and doubtful objects that a model finds beside them are seldom painted: this tells one from the other. Of
+    specks it matters whether they are objects: none is smaller than what is painted of it.
 
     Parameters
     ----------
@@ -96,6 +99,8 @@ def usual_object(labels: np.ndarray, means: np.ndarray, painted: np.ndarray) -> 
         Score of each label, (highest label + 1,).
     painted : numpy.ndarray
         Integers, shape of `labels`: above 0 painted as that object.
+    strokes : numpy.ndarray or None
+        `painted` with the paint, too, that lies on what cannot be that object; None: there is none.
     """
     where = (painted > 0) & (labels > 0)
     pairs, counts = np.unique(np.stack([painted[where], labels[where]]), axis=1, return_counts=True)
@@ -105,6 +110,12 @@ def usual_object(labels: np.ndarray, means: np.ndarray, painted: np.ndarray) -> 
     if not most:
         return UNKNOWN
     found = sorted(set(most.values()))
-    sizes, sure = np.bincount(labels.ravel())[found], means[found]
+    sizes, sure = np.bincount(labels.ravel()), means[found]
+    size = float(np.median(sizes[found]))
+    if size < _SMALLEST / _SPECK_SHARE:  # spots, or splinters of what is larger
+        paint = np.bincount(painted[painted > 0] if strokes is None else strokes[strokes > 0])
+        for number, label in most.items():
+            sizes[label] = max(sizes[label], paint[number])
+        size = min(float(np.median(sizes[found])), _SMALLEST / _SPECK_SHARE)
     least = min(_SURE_SHARE * np.median(sure), _LOWEST_SHARE * sure.min())
-    return Usual(float(np.median(sizes)), float(least))
+    return Usual(size, float(least))
