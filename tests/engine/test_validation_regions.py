@@ -1,5 +1,7 @@
 """Laws of validation regions: their paint judges, and is never learnt from; the weight map knows it, too."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,6 +115,19 @@ def test_the_region_is_cut_with_its_sample(margin):
     parts = pieces(sample_of(annotation, validation), margin)
     assert sum(int(part.validation[part.annotation > 0].sum()) for part in parts) == validation[annotation > 0].sum()
     assert all(part.validation.shape == part.annotation.shape for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(1, "Only objects are painted"), (2, "Only background (label 1) is painted")]
+)
+def test_who_painted_in_a_validation_region_is_told_that_it_is_missing_outside(value, words):
+    annotation = np.zeros((60, 60), np.uint8)
+    annotation[10:20, 10:20], annotation[40:50, 40:50] = 1, 2
+    for validation, where in ((annotation == value, " outside validation regions"), (None, "")):
+        painted = annotation if where else np.where(annotation == value, 0, annotation)
+        with pytest.raises(AnnotationError, match=re.escape(f"{words}{where}")) as told:
+            check_samples([sample_of(painted, validation)], "objects")
+        assert ("validation" in str(told.value)) == bool(where)
 
 
 def test_paint_in_validation_regions_alone_teaches_nothing():

@@ -17,6 +17,8 @@ from napari_upaint.settings import Kind
 UNLABELLED, BACKGROUND, FIRST = 0, 1, 2
 IGNORED = -1  # in targets: no loss there
 MOST_CLASSES = 32
+# Who sees paint on the image has to be told why it does not count.
+_OUTSIDE = " outside validation regions"
 
 
 def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
@@ -30,15 +32,20 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     for sample in samples:
         _check_sample(sample)
     counts = painted_pixels([learnt(sample.annotation, sample.validation) for sample in samples])
-    if not counts and any(sample.validation is not None for sample in samples):
+    every = painted_pixels([sample.annotation for sample in samples])
+    if every and not counts:
         raise AnnotationError("Paint lies in validation regions only; paint a few strokes outside to be learnt from.")
     if not counts:
         raise AnnotationError("Nothing is painted; paint a few strokes with label 1 on background and 2 on an object.")
     if BACKGROUND not in counts:
-        raise AnnotationError("Only objects are painted, no background; paint a few strokes with label 1 beside them.")
-    if len(counts) == 1:
+        where = _OUTSIDE if BACKGROUND in every else ""
         raise AnnotationError(
-            "Only background (label 1) is painted; paint a few strokes with label 2 on what you look for."
+            f"Only objects are painted{where}, no background; paint a few strokes with label 1 beside them."
+        )
+    if len(counts) == 1:
+        where = _OUTSIDE if len(every) > 1 else ""
+        raise AnnotationError(
+            f"Only background (label 1) is painted{where}; paint a few strokes with label 2 on what you look for."
         )
     if kind == "classes" and max(counts) > MOST_CLASSES + BACKGROUND:
         raise AnnotationError(
