@@ -125,6 +125,18 @@ def test_what_is_painted_is_not_shown_again_after_a_new_segmentation(viewer, doc
     np.testing.assert_allclose(center(viewer, image), (140, 180), atol=1)
 
 
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize("tilt", [{"shear": (0.3, 0, 0)}, {"rotate": (0, 20, 0)}])
+def test_the_plane_in_view_of_a_tilted_stack_is_the_one_that_napari_draws(viewer, dock, tilt):
+    stack = np.arange(20, dtype=np.uint8)[:, None, None] * np.ones((200, 240), np.uint8)
+    layer = viewer.add_image(stack, name="stack", **tilt)
+    for step in (0, 6, 11):
+        viewer.dims.set_current_step(0, step)
+        drawn = int(np.asarray(layer._slice.image.raw).max())
+        assert dock.layers.index_in_view(layer.unique_id) == (drawn,)
+    assert drawn
+
+
 def test_u_finds_places_in_other_planes_that_were_segmented(viewer, dock, segment, press):
     image = doubtful((3, 200, 240), [(0, 50, 60, 0.3), (2, 140, 180, 0.45)])
     layer = viewer.add_image(image, name="stack", scale=(4, 0.5, 0.5), translate=(8, 0, 0))

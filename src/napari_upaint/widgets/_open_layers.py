@@ -60,7 +60,9 @@ def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:
     leading = layer.ndim - 2
     if not leading:
         return ()
-    position = layer.world_to_data(viewer.dims.point)[:leading]
+    # napari chooses slices of layers that are tilted (rotated or sheared out of their planes) as if they were not.
+    point = [*viewer.dims.point[:-2], 0.0, 0.0]
+    position = layer.world_to_data(point)[:leading]
     shape = level_0(layer).shape
     return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(position, shape, strict=False))
 
