@@ -7,6 +7,7 @@ import signal
 import weakref
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,31 @@ def test_labels_and_scores_keep_the_scale(files: Path, trained: Path) -> None:
 def test_scores_are_written_on_request_only(files: Path, trained: Path, fake: FakeSegmentation) -> None:
     assert segment(files / "cells.tif", "--model", trained, "-o", files / "out") == 0
     assert [path.name for path in (files / "out").iterdir()] == ["cells_labels.tif"]
+
+
+def test_results_too_large_for_memory_are_kept_in_a_file(
+    files: Path,
+    trained: Path,
+    fake: FakeSegmentation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made: list[object] = []
+    memmap = np.memmap
+    monkeypatch.setattr("numpy.memmap", lambda *args, **more: made.append(args) or memmap(*args, **more))
+    for name in ("in memory", "in files"):
+        assert not made
+        assert segment(files / "cells.tif", "--model", trained, "-o", files / name, "--scores") == 0
+        monkeypatch.setattr("napari_upaint.commands._segmenting._IN_FILE_FROM", 1000)
+    for path in (files / "in memory").iterdir():
+        one, other = (read_image(folder / path.name) for folder in (files / "in memory", files / "in files"))
+        np.testing.assert_array_equal(one.data, other.data)
+        assert (one.axes, one.spacing, one.data.dtype) == (other.axes, other.spacing, other.data.dtype)
+    assert len(made) == 2
+    assert len(list((files / "in files").iterdir())) == 2  # nothing is left behind
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**10))
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "full") == 2
+    assert "choose a folder on a larger disk" in capsys.readouterr().err
 
 
 def test_options_reach_the_engine(files: Path, trained: Path, fake: FakeSegmentation) -> None:

@@ -114,6 +114,17 @@ def test_what_does_not_fit_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_labels_are_written_page_by_page(tmp_path):
+    labels = np.zeros((100, 200, 200), np.int32)
+    labels[50, 10] = 300
+    tracemalloc.start()
+    path = write_labels(tmp_path / "l.tif", labels)
+    _now, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < labels.nbytes / 4
+    np.testing.assert_array_equal(read_image(path).data, labels)
+
+
 # ---- whole or not at all ----
 
 

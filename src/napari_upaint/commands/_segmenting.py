@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,20 +18,28 @@ from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, bar, drive
 from napari_upaint.commands._volumes import Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
+from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
+# Results of so many bytes and more are kept in a file: memory that fills after hours would cost all of them.
+_IN_FILE_FROM = 2**30
+
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to segment: everything but the image."""
+    """How to segment: everything but the image.
+
+    In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
+    """
 
     model: ModelFile
     predict: PredictSettings
     objects: ObjectSettings
     device: str = "auto"
     scores: bool = True
+    folder: Path | None = None
 
     @property
     def ndim(self) -> int:
@@ -64,7 +77,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     stacks = Stacks(image, name) if how.ndim == 3 else None
     normalization = measure_image(image, name)
     indices = list(stacks.indices() if stacks else product(*(range(n) for n in image.leading_shape)))
-    labels = np.zeros((*image.leading_shape, *image.plane_shape), np.int32)
+    labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
     scores: np.ndarray | None = None
     names: tuple[str, ...] = ()
     with bar(len(indices), name) as progress:
@@ -83,6 +96,21 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
             labels[index], names = result.labels, result.names
             if how.scores:
                 if scores is None:
-                    scores = np.zeros((*image.leading_shape, len(names), *image.plane_shape), np.float16)
+                    scores = _zeros(how.folder, (*image.leading_shape, len(names), *image.plane_shape), np.float16)
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
     return Segmentation(labels, scores, names)
+
+
+def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: type[np.number[Any]]) -> np.ndarray:
+    """Return an array of zeros: a large one in a file without a name, which goes with it."""
+    needed = math.prod(shape) * np.dtype(dtype).itemsize
+    if folder is None or needed < _IN_FILE_FROM:
+        return np.zeros(shape, dtype)
+    free = shutil.disk_usage(folder).free
+    if needed > free:  # what is mapped and finds no room ends the program
+        raise FileError(
+            f"The results need {needed / 2**30:.0f} GB in {folder} while they are made, and {free / 2**30:.0f} GB are"
+            " free; choose a folder on a larger disk."
+        )
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype, "w+", shape=shape)

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.images import read_image
     from napari_upaint.io.models import load_model
 
-    how = How(load_model(args.model), predict, objects, args.device, args.scores)
+    how = How(load_model(args.model), predict, objects, args.device, args.scores, folder)
     bad: list[tuple[Path, Exception]] = []
     try:
         with Interrupt("Stopping; finished files are kept.") as interrupt:

@@ -53,10 +53,9 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None) -> Pa
     """
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
-    labels = _smallest(np.asarray(labels))
-    return write_image(
-        path, _alike(labels, like, like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim))
-    )
+    labels = np.asarray(labels)
+    image = _alike(labels, like, like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim))
+    return _write(path, image, _smallest(labels))
 
 
 def write_scores(path: str | Path, scores: Any, like: Image | None = None, names: Sequence[str] = ()) -> Path:
@@ -100,11 +99,11 @@ def _alike(data: np.ndarray, like: Image | None, axes: str | None) -> Image:
     return replace(image, spacing=like.spacing, unit=like.unit)
 
 
-def _smallest(labels: np.ndarray) -> np.ndarray:
+def _smallest(labels: np.ndarray) -> np.dtype[Any]:
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     for dtype in (np.uint8, np.uint16, np.int32):
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-            return labels.astype(dtype, copy=False)
+            return np.dtype(dtype)
     raise FileError(f"Labels from {low} to {high} do not fit a TIFF; number the objects anew.")
 
 
@@ -118,12 +117,16 @@ def write_image(path: str | Path, image: Image) -> Path:
     FileError
         If the file cannot be written, or a lazy image not be read; an older file is left as it was.
     """
+    return _write(path, image, _stored_dtype(np.dtype(image.data.dtype)))
+
+
+def _write(path: str | Path, image: Image, dtype: np.dtype[Any]) -> Path:
+    """Write an image with pixels of a dtype that holds them; only one page at a time is made anew."""
     import tifffile
 
     path = Path(path).expanduser()
     axes = image.leading_axes + ("C" if "C" in image.axes else "") + "YX" + ("S" if "S" in image.axes else "")
     shape = tuple(image.length(letter) for letter in axes)
-    dtype = _stored_dtype(np.dtype(image.data.dtype))
     kind = _choose(path, image, axes, shape, dtype)
     with (
         replacing(path) as new,
