@@ -14,6 +14,7 @@ from upaint_sources import annotation, noise, placement, source
 from napari_upaint.errors import UserError
 from napari_upaint.widgets._measuring import MeasurePlan, measure_planes
 from napari_upaint.widgets._memory import physical_memory, results_fit
+from napari_upaint.widgets._new_layers import new_annotation
 from napari_upaint.widgets._sources import count_painted
 
 
@@ -59,6 +60,12 @@ def test_results_that_do_not_fit_are_refused():
         results_fit([source(da.zeros((1024, 1024, 1024), np.uint8))], memory=8 * 2**30)
     results_fit([source(noise((9, 9)))])
     assert physical_memory() > 2**28
+
+
+def test_labels_that_do_not_fit_are_refused_in_words():
+    endless = np.broadcast_to(np.uint8(0), (10**13, 8, 8))
+    with pytest.raises(UserError, match="The labels of cells would need 1192093 GB of memory; open a part of it"):
+        new_annotation(source(endless), "objects")
 
 
 def test_a_channel_in_front_keeps_the_place():

@@ -109,8 +109,8 @@ class Choosing(QObject):
             return
         try:
             made = self._layers.new_annotation(key, self.kind())
-        except (MemoryError, UserError) as error:
-            self.failed.emit(str(error) or "There is not enough memory for a labels layer of this size.", "")
+        except UserError as error:
+            self.failed.emit(str(error), "")
             return
         self.choose_annotation(made)
         self.show_image()

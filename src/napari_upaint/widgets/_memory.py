@@ -46,12 +46,16 @@ def results_fit(images: Iterable[ImageSource], memory: int | None = None) -> Non
         )
 
 
-def zeros_for(image: ImageSource, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def zeros_for(
+    image: ImageSource,
+    shape: tuple[int, ...],
+    dtype: Any,
+    what: str = "results",
+    instead: str = "segment it with 'upaint segment' instead",
+) -> np.ndarray:
     """Return an empty array for results of an image; a UserError where there is no memory for it."""
     try:
         return np.zeros(shape, dtype)
     except (MemoryError, ValueError) as error:
         size = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-        raise UserError(
-            f"The results of {image.name} would need {size:.0f} GB of memory; segment it with 'upaint segment' instead."
-        ) from error
+        raise UserError(f"The {what} of {image.name} would need {size:.0f} GB of memory; {instead}.") from error

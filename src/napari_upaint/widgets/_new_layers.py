@@ -22,6 +22,7 @@ MARK = "napari-upaint"
 CACHE = "napari-upaint scores"
 # Labels beyond these can be painted too; they have no name in the status bar.
 _NAMED_LABELS = 255
+_PAINT_A_PART = "open a part of it and paint there, then segment the file with 'upaint segment'"
 
 
 def annotation_name(image: str) -> str:
@@ -39,7 +40,7 @@ def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = 
         "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
         "opacity": 0.6,
     }
-    data = np.zeros(image.shape, np.uint16) if painted is None else painted
+    data = zeros_for(image, image.shape, np.uint16, "labels", _PAINT_A_PART) if painted is None else painted
     return data, options | image.placement.options(), "labels"
 
 
