@@ -132,7 +132,21 @@ def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewe
     assert {name for name in seen(viewer) if name.endswith("labels")} == {"field 1 labels"}
     pick("field 3")
     assert {name for name in seen(viewer) if name.endswith("labels")} == {"field 3 labels"}
+    viewer.layers.remove("field 3")
+    pick("field 2")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"field 2 labels"}
     viewer.layers.remove("field 1 labels")
     dock.sections.image.combo.setCurrentText("field 1")  # below another one, but asked for
     segment("view")
     assert "field 1 labels" in seen(viewer)
+
+
+def test_a_dock_that_is_opened_begins_with_the_labels_in_hand(viewer, fields, open_dock):
+    from napari_upaint.widgets._layers import Layers
+
+    layers = Layers(viewer)
+    for number in (1, 2):
+        layers.new_annotation(viewer.layers[f"field {number}"].unique_id)
+    dock = open_dock()
+    assert dock.sections.image.combo.currentText() == "field 2"
+    assert dock.sections.labels.combo.currentText() == "field 2 annotation"

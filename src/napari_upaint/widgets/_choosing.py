@@ -52,7 +52,8 @@ class Choosing(QObject):
         sections.labels.kind_changed.connect(self._show_painted)
         self._list_layers()
         active = layers.active()
-        sections.image.combo.set_key(active)
+        taken = next((one for one in layers.annotations() if one.key == active), None)
+        sections.image.combo.set_key(active if taken is None else self.ownership.owner(taken))
         sections.labels.combo.set_key(active)
 
     def close(self) -> None:

@@ -38,6 +38,8 @@ class ShownLayers:
     def show(self, image: Hashable, owners: Mapping[Hashable, Hashable]) -> None:
         """Show an image: hide the others there with all that lies on them, and show again what was hidden before.
 
+        What was made of images that are closed by now is hidden, too.
+
         Parameters
         ----------
         owners : mapping
@@ -46,7 +48,8 @@ class ShownLayers:
         layer = find(self._viewer, image)
         rivals = {one.unique_id: one for one in self._rivals(layer)}
         hide = [one for one in rivals.values() if self._is_over(one, layer)]
-        hide += [one for one in self._viewer.layers if self._image_of(one, owners) in rivals]
+        stay = {one.unique_id for one in self._viewer.layers} - set(rivals) | {None}
+        hide += [one for one in self._viewer.layers if self._image_of(one, owners) not in stay]
         keys = {one.unique_id for one in hide}
         for one in self._viewer.layers:
             if one.unique_id in self._hidden - keys:
