@@ -123,6 +123,30 @@ def test_paint_of_another_file_of_that_name_is_not_offered(viewer, dock, quick, 
             assert offer.offered() is None
 
 
+def test_paint_on_the_second_of_two_images_of_one_name_is_offered_where_it_is_open_alone(
+    viewer, dock, quick, qtbot, tmp_path
+):
+    """napari calls it "Pos0 [1]" while the other one is open, too."""
+    files = [tmp_path / folder / "Pos0.tif" for folder in ("monday", "tuesday")]
+    for number, path in enumerate(files):
+        write_image(path, Image(np.random.default_rng(number).random(SHAPE).astype(np.float32), "YX"))
+        (layer,) = viewer.open(str(path), plugin="napari-upaint")
+    assert layer.name == "Pos0 [1]"
+    dock.sections.image.combo.set_key(layer.unique_id)
+    dock.sections.labels.new_button.click()
+    viewer.layers["Pos0 [1] annotation"].paint((50, 60), 1)
+    qtbot.waitUntil(lambda: len(saved(name="Pos0")) == 1, timeout=20000)
+    offer = dock.sections.labels.offer
+    for path, offered in ((files[0], False), (files[1], True)):
+        viewer.layers.clear()
+        viewer.open(str(path), plugin="napari-upaint")
+        qtbot.wait(500)
+        assert (offer.offered() is not None) == offered
+    viewer.open(str(files[0]), plugin="napari-upaint")
+    dock.sections.image.combo.setCurrentText("Pos0 [1]")
+    qtbot.waitUntil(lambda: offer.offered() is None, timeout=20000)
+
+
 def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):
     expected = painted_before(3, "classes")
     dock.autosaving._again()  # as if it had been there when the image was opened

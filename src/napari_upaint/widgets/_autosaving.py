@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Hashable
@@ -22,6 +23,8 @@ from napari_upaint.widgets._sources import AnnotationSource
 
 # Seconds: after the first stroke, and between two savings.
 _SOON, _BETWEEN = 1.0, 5.0
+# What napari puts behind the name of a second layer that is called like another one.
+_NUMBER = re.compile(r" \[\d+\]$")
 # Or the older of two savings could end last: also that of a dock that was closed and the one of the dock opened next.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -80,10 +83,10 @@ class Autosaving(QObject):
         image, annotation = self._choosing.image(), self._choosing.annotation()
         if annotation is None:
             return
-        if annotation.key not in self._paths:
-            name = image.name if image is not None else annotation.name
-            self._save_to(annotation.key, new_autosave(name, annotation.shape))
         file = self._layers.files.origin(image.key).path if image is not None else ""
+        if annotation.key not in self._paths:
+            name = _plain(image.name, file) if image is not None else annotation.name
+            self._save_to(annotation.key, new_autosave(name, annotation.shape))
         how = self._choosing.kind(), file, self._layers.is_corrected_result(annotation.key)
         self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)
         if not self._timer.isActive():
@@ -162,7 +165,7 @@ class Autosaving(QObject):
         self._kind(kind)
         key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
-        path = new_autosave(image.name, image.shape)
+        path = new_autosave(_plain(image.name, self._layers.files.origin(image.key).path), image.shape)
         self._save_to(key, path)
         self._replaced[path] = saved
         self._choosing.choose_annotation(key)
@@ -192,7 +195,14 @@ def _of_image(name: str, shape: tuple[int, ...], file: str) -> list[Autosaved]:
     def elsewhere(other: str) -> bool:
         return bool(file and other) and other != file and Path(other).exists()
 
-    return [one for one in autosaved(name, shape) if not elsewhere(str(one.notes.get("image", "")))]
+    found = [one for each in {name, _plain(name, file)} for one in autosaved(each, shape)]
+    found.sort(key=lambda one: one.saved, reverse=True)
+    return [one for one in found if not elsewhere(str(one.notes.get("image", "")))]
+
+
+def _plain(name: str, file: str) -> str:
+    """Return the name of an image of a file without a number: whether another 'Pos0' is open, too, changes."""
+    return _NUMBER.sub("", name) if file else name
 
 
 def _read(saved: Autosaved) -> tuple[Autosaved, np.ndarray]:
