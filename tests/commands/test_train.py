@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -296,6 +297,29 @@ def test_a_failure_leaves_the_older_model(files: Path, tiny: list[str]) -> None:
 
 
 @pytest.mark.slow
+def test_a_full_disk_does_not_cost_the_training(
+    files: Path, fake: FakeTraining, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, full = files / "home", files / "full" / "model.safetensors"
+    monkeypatch.setenv("UPAINT_HOME", str(home))
+    write = Path.write_bytes
+
+    def write_bytes(path: Path, content: bytes) -> int:
+        if path.parent == full.parent:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    for name in ("model", "model_2"):
+        assert train(files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", full) == 2
+        said = capsys.readouterr().err
+        rescued = home / "models" / f"{name}.safetensors"
+        assert "No space left" in said
+        assert f"is in {rescued} instead" in said
+        np.testing.assert_equal(load_model(rescued).weights, fake.model.weights)
+    assert not list(full.parent.iterdir())
+
+
 def test_strokes_are_learnt_and_found_again(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, arguments = files / "cells.safetensors", [files / "cells.tif", "--labels", files / "cells_strokes.tif"]
     assert train(*arguments, "--seconds", 40, "-o", model) == 0

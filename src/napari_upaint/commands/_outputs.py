@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_upaint.errors import FileError
+
+if TYPE_CHECKING:
+    from napari_upaint.io.models import ModelFile
 
 _MODEL = ".safetensors"
 
@@ -65,6 +70,35 @@ def model_path(path: Path) -> Path:
     if path.suffix.lower() != _MODEL:
         raise FileError(f"{path.name} ends in {path.suffix}, but models are {_MODEL} files; give another name.")
     return path
+
+
+def save_trained(model: ModelFile, path: Path) -> Path:
+    """Write a model that a training has made; where that fails, elsewhere: an hour's work is not lost for a full disk.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written to `path`; the sentence says where the model is instead.
+    """
+    from napari_upaint.io.folders import user_models_folder
+    from napari_upaint.io.models import save_model
+
+    try:
+        return save_model(model, path)
+    except FileError as error:
+        for folder in (user_models_folder(), Path(tempfile.gettempdir())):
+            try:
+                saved = save_model(model, _unused(folder / path.name))
+            except FileError:
+                continue
+            raise FileError(f"{error} The trained model is in {saved} instead.") from error
+        raise
+
+
+def _unused(path: Path) -> Path:
+    """Return the path, with a number in the name if there is such a file."""
+    names = (f"{path.stem}{f'_{number}' * (number > 1)}{path.suffix}" for number in count(1))
+    return next(free for name in names if not (free := path.with_name(name)).exists())
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

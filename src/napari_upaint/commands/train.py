@@ -23,7 +23,7 @@ from napari_upaint.commands._options import (
     refuse_without_effect,
     settings_from,
 )
-from napari_upaint.commands._outputs import check_output, model_path
+from napari_upaint.commands._outputs import check_output, model_path, save_trained
 from napari_upaint.commands._pairs import left_out, pair
 from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
 
@@ -95,7 +95,6 @@ def run(args: argparse.Namespace) -> int:
 
     from napari_upaint.commands._planes import load_samples
     from napari_upaint.commands._running import INTERRUPTED, Interrupt
-    from napari_upaint.io.models import save_model
 
     kind: Kind = args.kind or (start.header.kind if start else "objects")
     ndim = start.header.architecture.ndim if start else settings.ndim
@@ -107,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         if not result.steps:  # the output may hold a good model: what has learnt nothing does not replace it
             print(result.message)
             return INTERRUPTED
-        written = save_model(_with_command(result.model, args.typed), output)
+        written = save_trained(_with_command(result.model, args.typed), output)
     print(result.message)
     print(f"{written}: {result.steps} steps in {result.seconds:.0f} s")
     return INTERRUPTED if interrupt.asked else 0
