@@ -13,7 +13,7 @@ import tifffile
 
 from napari_upaint.cli import main
 from napari_upaint.commands._outputs import check_distinct, check_output, model_path
-from napari_upaint.commands._results import is_marked, mark
+from napari_upaint.commands._results import SOFTWARE, is_marked
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image, read_image, write_labels
@@ -141,6 +141,21 @@ def test_what_is_no_result_is_kept(
     assert segment(plates, "--model", trained, "-o", out, "--scores") == 0
 
 
+def test_a_result_is_never_seen_without_its_mark(
+    plates: Path, trained: Path, seen: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appeared, replace = [], Path.replace
+
+    def look(path: Path, target: Path) -> Path:
+        found = replace(path, target)
+        appeared.append(is_marked(target))  # whatever ends the program now, the next run may replace it
+        return found
+
+    monkeypatch.setattr(Path, "replace", look)
+    assert segment(plates, "--model", trained, "-o", plates.parent / "out", "--scores") == 0
+    assert appeared == [True] * 4
+
+
 def test_an_image_is_not_replaced_by_results_whatever_is_asked(
     plates: Path, trained: Path, seen: list[np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,12 +172,9 @@ def test_a_mark_changes_nothing_else(axes: str, top: int, tmp_path: Path) -> Non
     labels = np.arange(3 * 40 * 50).reshape(3, 40, 50)[: 3 if len(axes) == 3 else 1] % top
     labels = labels if len(axes) == 3 else labels[0]
     like = Image(labels, axes, {"Y": 0.5, "X": 0.5}, "micrometer")
-    path = write_labels(tmp_path / "a.tif", labels, like)
-    before = path.read_bytes()
-    assert not is_marked(path)
-    mark(path)
+    assert not is_marked(write_labels(tmp_path / "a.tif", labels, like))
+    path = write_labels(tmp_path / "a.tif", labels, like, software=SOFTWARE)
     assert is_marked(path)
     back = read_image(path)
     np.testing.assert_array_equal(np.asarray(back.data), labels)
     assert (back.unit, back.plane_spacing) == ("micrometer", pytest.approx((0.5, 0.5)))
-    assert path.stat().st_size == len(before)

@@ -9,24 +9,13 @@ from napari_upaint.errors import FileError
 
 ENDINGS = ("_labels", "_scores")
 # Our TIFFs carry this as the program that made them. Whatever is painted and saved, be it a corrected result, is
-# written anew by another program, or by another part of this one, and does not. Not longer than what it replaces
-# (tifffile.py), so that the file does not grow.
-_SOFTWARE = "upaint"
+# written anew by another program, or by another part of this one, and does not.
+SOFTWARE = "upaint"
 
 
 def result_paths(folder: Path, name: str, *, scores: bool) -> list[Path]:
     """Return the files with the results of an image: labels, and scores where they are wanted."""
     return [folder / f"{name}{ending}.tif" for ending in ENDINGS[: 1 + scores]]
-
-
-def mark(path: Path) -> None:
-    """Mark a TIFF as a result that may be replaced by a newer one."""
-    import tifffile
-
-    with tifffile.TiffFile(path, mode="r+") as file:
-        tag = file.pages.first.tags.get("Software")
-        if tag is not None:
-            tag.overwrite(_SOFTWARE)
 
 
 def is_marked(path: Path) -> bool:
@@ -35,7 +24,7 @@ def is_marked(path: Path) -> bool:
 
     try:
         with tifffile.TiffFile(path) as file:
-            return bool(file.pages.first.software == _SOFTWARE)
+            return bool(file.pages.first.software == SOFTWARE)
     except Exception:  # a damaged file makes tifffile raise anything at all; whatever it was, it is not ours
         return False
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from napari_upaint.commands._files import expand
 from napari_upaint.commands._options import add_device, add_settings, settings_from
 from napari_upaint.commands._outputs import check_distinct, check_output
-from napari_upaint.commands._results import check_replaced, mark, result_paths
+from napari_upaint.commands._results import SOFTWARE, check_replaced, result_paths
 from napari_upaint.errors import FileError, UserError
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -94,9 +94,9 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     from napari_upaint.io.write import write_labels, write_scores
 
     target, *others = result_paths(folder, image.name, scores=result.scores is not None)
-    mark(write_labels(target, result.labels, image))
+    write_labels(target, result.labels, image, software=SOFTWARE)
     for path in others:
-        mark(write_scores(path, result.scores, image, result.names))
+        write_scores(path, result.scores, image, result.names, software=SOFTWARE)
     slices = f" in {image.plane_count} slices" if image.plane_count > 1 else ""
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"

@@ -29,7 +29,7 @@ _DEFAULT_SCORES = {3: "CYX", 4: "ZCYX", 5: "TZCYX"}
 Format = Literal["imagej", "ome", "shaped"]
 
 
-def write_labels(path: str | Path, labels: Any, like: Image | None = None) -> Path:
+def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, software: str | None = None) -> Path:
     """Write labels as TIFF, with the scale of the image they belong to.
 
     Parameters
@@ -40,6 +40,8 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None) -> Pa
         Integers, axes: the leading axes of `like`, then Y and X. Without `like` ([[T,] Z,] Y, X).
     like : Image or None
         The image that was segmented: axes, spacing and unit are taken from it.
+    software : str or None
+        What the file says of the program that made it; None: as tifffile sets it.
 
     Returns
     -------
@@ -54,11 +56,18 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None) -> Pa
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
     labels = np.asarray(labels)
-    image = _alike(labels, like, like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim))
-    return _write(path, image, _smallest(labels))
+    axes = like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim)
+    return _write(path, _alike(labels, like, axes), _smallest(labels), software)
 
 
-def write_scores(path: str | Path, scores: Any, like: Image | None = None, names: Sequence[str] = ()) -> Path:
+def write_scores(
+    path: str | Path,
+    scores: Any,
+    like: Image | None = None,
+    names: Sequence[str] = (),
+    *,
+    software: str | None = None,
+) -> Path:
     """Write scores as TIFF, one channel per output of the network.
 
     Parameters
@@ -69,6 +78,8 @@ def write_scores(path: str | Path, scores: Any, like: Image | None = None, names
         The image that was segmented: axes, spacing and unit are taken from it.
     names : sequence of str
         Names of the outputs, kept as names of the channels.
+    software : str or None
+        What the file says of the program that made it; None: as tifffile sets it.
 
     Returns
     -------
@@ -83,7 +94,7 @@ def write_scores(path: str | Path, scores: Any, like: Image | None = None, names
     if scores.dtype != np.float16:  # which `write_image` turns into float32 page by page, without a copy of all
         scores = np.asarray(scores, np.float32)
     axes = like.leading_axes + "CYX" if like else _DEFAULT_SCORES.get(scores.ndim)
-    return write_image(path, replace(_alike(scores, like, axes), channel_names=tuple(names)))
+    return write_image(path, replace(_alike(scores, like, axes), channel_names=tuple(names)), software=software)
 
 
 def _alike(data: np.ndarray, like: Image | None, axes: str | None) -> Image:
@@ -107,20 +118,21 @@ def _smallest(labels: np.ndarray) -> np.dtype[Any]:
     raise FileError(f"Labels from {low} to {high} do not fit a TIFF; number the objects anew.")
 
 
-def write_image(path: str | Path, image: Image) -> Path:
+def write_image(path: str | Path, image: Image, *, software: str | None = None) -> Path:
     """Write an image as TIFF with its axes, scale, unit and channel names; a lazy one plane by plane.
 
-    Channels are moved before Y and X, colour samples behind them: the only order that other programs read.
+    Channels are moved before Y and X, colour samples behind them: the only order that other programs read. `software`
+    is the TIFF's field of that name; None: as tifffile sets it.
 
     Raises
     ------
     FileError
         If the file cannot be written, or a lazy image not be read; an older file is left as it was.
     """
-    return _write(path, image, _stored_dtype(np.dtype(image.data.dtype)))
+    return _write(path, image, _stored_dtype(np.dtype(image.data.dtype)), software)
 
 
-def _write(path: str | Path, image: Image, dtype: np.dtype[Any]) -> Path:
+def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str | None) -> Path:
     """Write an image with pixels of a dtype that holds them; only one page at a time is made anew."""
     import tifffile
 
@@ -146,6 +158,7 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any]) -> Path:
             # What the file does not call transparency comes back as channels.
             extrasamples=["unassalpha"] if "S" in axes and image.length("S") == 2 else None,
             compression="zlib",
+            software=software,
             metadata=_metadata(kind, image, axes),
             **_resolution(kind, image),
         )
