@@ -111,6 +111,14 @@ def test_flipped_bytes_load_or_are_refused(tmp_path_factory, at, value):
         assert isinstance(load_model(path).header, ModelHeader)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    wrong = WEIGHTS | {"a.bias": np.array([1, value], np.float16)}
+    path = save_model(ModelFile(HEADER, wrong), tmp_path / "m.safetensors")
+    with pytest.raises(ModelError, match="NaN or infinite; it is damaged"):
+        load_model(path)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

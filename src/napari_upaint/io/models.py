@@ -113,7 +113,10 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
                 raise ModelError(f"{path} is no U-Paint model (format {metadata.get('format')}); choose another file.")
             header = from_json(metadata["header"])
             names: list[Any] = list(opened.keys()) if with_weights else []
-            return header, {name: opened.get_tensor(name) for name in names}
+            weights = {name: opened.get_tensor(name) for name in names}
+        if not all(np.isfinite(array).all() for array in weights.values()):  # it would find nothing, without a word
+            raise ModelError(f"{path} holds weights that are NaN or infinite; it is damaged, choose another file.")
+        return header, weights
     except ModelError:
         raise
     # Whatever is wrong inside: SafetensorError, KeyError, RecursionError of nested JSON, MemoryError of a mad size.
