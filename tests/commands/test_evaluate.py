@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import tifffile
 
 from napari_upaint.cli import main
 from napari_upaint.commands.evaluate import compare
+from napari_upaint.io.models import load_model, save_model
 
 
 def evaluate(*arguments: object) -> int:
@@ -90,3 +93,59 @@ def test_other_shapes_are_refused(files: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "1 x 9 x 9" in said
+
+
+@pytest.fixture
+def nothing_segmented(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        pytest.fail("an image was segmented")
+
+    monkeypatch.setattr("napari_upaint.commands._segmenting.segment_image", fail)
+
+
+@pytest.mark.usefixtures("nothing_segmented")
+@pytest.mark.parametrize("layout", ["plain", "isbi", "ctc"])
+def test_what_is_wrong_is_found_before_anything_is_segmented(
+    layout: str, files: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tifffile.imread(files / "cells.tif")
+    images, truth = files / ("01" if layout == "ctc" else "images"), files / "01_GT" / "SEG"
+    images.mkdir()
+    truth.mkdir(parents=True)
+    names = ("t", "man_seg") if layout == "ctc" else ("", "")
+    for at in range(3):
+        tifffile.imwrite(images / f"{names[0]}{at:03d}.tif", image)
+        tifffile.imwrite(truth / f"{names[1]}{at:03d}.tif", (image > 99)[: 90 if at == 2 else None].astype(np.uint8))
+    if layout == "ctc":
+        (images / "t002.tif").unlink()
+    given = {"plain": [images, truth], "isbi": ["--isbi", images, truth], "ctc": ["--ctc", files]}[layout]
+    assert evaluate(*given, "--model", trained) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert ("no t002.tif" if layout == "ctc" else "90 x 160") in said
+
+
+def test_ctrl_c_ends_it_while_it_computes(
+    files: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def computing(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr("napari_upaint.commands.evaluate.compare", computing)
+    assert evaluate(files / "cells.tif", files / "truth" / "cells.tif", "--model", trained) == 130
+    assert capsys.readouterr().err == "upaint evaluate: interrupted\n"
+
+
+@pytest.mark.usefixtures("nothing_segmented")
+@pytest.mark.parametrize("command", ["segment", "evaluate"])
+def test_a_damaged_model_is_said_once(
+    command: str, files: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, bad = load_model(trained), files / "bad.safetensors"
+    save_model(replace(model, weights=dict(list(model.weights.items())[1:])), bad)
+    rest = ["-o", files / "out"] if command == "segment" else [files / "truth" / "cells.tif"]
+    assert main([command, *map(str, ["--model", bad, files / "cells.tif", *rest])]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "the file is damaged" in said

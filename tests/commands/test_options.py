@@ -32,3 +32,26 @@ def test_nothing_is_segmented_without_a_model(files: Path, capsys: pytest.Captur
     assert said.startswith("upaint evaluate: --rotations, --fill-holes would have no effect: ")
     assert "--model" in said
     assert main(["evaluate", truth, truth]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["a", "b", "--scores-of", "cells"], "--scores-of would have no effect"),
+        (["--ctc", "a", "--labels-of", "membranes"], "--labels-of would have no effect"),
+        (["--ctc", "a", "--classes"], "--classes would have no effect: --ctc"),
+        (["--isbi", "a", "b", "--objects"], "--objects would have no effect: --isbi"),
+        (["--ctc", "a", "b", "--model", "generalist-fast"], "The results in b would not be scored"),
+    ],
+)
+def test_what_is_not_scored_is_refused(options: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", *options]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"upaint evaluate: {why}")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "first"), [("evaluate", 1), ("train", 2), ("weights", 2)])
+def test_the_help_says_where_objects_begin(command: str, first: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"every value from {first} on is one object" in " ".join(capsys.readouterr().out.split())

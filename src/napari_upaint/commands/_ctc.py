@@ -181,7 +181,14 @@ def rows(folder: Path, results: Path, segment: Segment | None) -> list[tuple[str
         path = image_path(folder, sequence, frame)
         return segment(read_image(path), f"{sequence}/{path.name}").labels
 
-    found = {one: score(one, partial(labels_of, one.name)) for one in sequences(folder)}
+    known = sequences(folder)
+    for one in known:  # a file that is missing is found out now, not after the others have been segmented
+        for reference in one.references:
+            if segment is None:
+                result_path(results, one.name, reference.frame)
+            else:
+                image_path(folder, one.name, reference.frame)
+    found = {one: score(one, partial(labels_of, one.name)) for one in known}
     lines = [
         (one.name, str(len(one.references)), str(seg.objects), str(seg.found), f"{seg.seg:.4f}")
         for one, seg in found.items()

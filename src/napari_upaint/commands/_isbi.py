@@ -125,20 +125,30 @@ def rows(
     if labels is None:
         given, labels = challenge_files(given)
     truth = read_truth(labels, membranes=membranes[1])
-    scores = read_scores(given) if segment is None else _segmented(given, segment)
-    if scores.shape != truth.shape:
-        raise AnnotationError(
-            f"{given.name} is {shape(scores.shape)} pixels, {labels.name} {shape(truth.shape)} (slices x height x"
-            " width); give a label for every slice."
-        )
+    if segment is None:
+        scores = read_scores(given)
+        _check_shapes(given, scores.shape, labels, truth.shape)
+    else:
+        images = read_stack(given)
+        found = (sum(image.plane_count for image in images), *images[0].plane_shape)
+        _check_shapes(given, found, labels, truth.shape)  # now, not after an hour of segmenting
+        scores = _segmented(given, images, segment)
     best = isbi_scores(1 - scores if membranes[0] else scores, truth)
     cells = (f"{best.warping:.6f}", f"{best.rand:.4f}", f"{best.pixel:.4f}", f"{best.v_rand:.4f}")
     return [("", "warping error", "Rand error", "pixel error", "V-Rand"), (f"{len(truth)} slices", *cells)]
 
 
-def _segmented(path: Path, segment: Segment) -> np.ndarray:
+def _check_shapes(given: Path, found: tuple[int, ...], labels: Path, expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise AnnotationError(
+            f"{given.name} is {shape(found)} pixels, {labels.name} {shape(expected)} (slices x height x width); give a"
+            " label for every slice."
+        )
+
+
+def _segmented(path: Path, images: Sequence[Image], segment: Segment) -> np.ndarray:
     parts = []
-    for image in read_stack(path):
+    for image in images:
         result = segment(image, image.name)
         assert result.scores is not None
         scores = result.scores.reshape(-1, *result.scores.shape[-3:])

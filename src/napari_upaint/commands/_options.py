@@ -59,18 +59,18 @@ def refuse_without_effect(
         raise UserError(f"{', '.join(given)} would have no effect: {why}.")
 
 
-def add_kind(parser: argparse.ArgumentParser) -> None:
-    """Add ``--objects | --classes``: what painted values from 2 on mean; neither given: None."""
+def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
+    """Add ``--objects | --classes``: what values from `first` on mean; neither given: None."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--objects",
         dest="kind",
         action="store_const",
         const="objects",
-        help="every value from 2 on is one object of the same class",
+        help=f"every value from {first} on is one object of the same class",
     )
     group.add_argument(
-        "--classes", dest="kind", action="store_const", const="classes", help="every value from 2 on is a class"
+        "--classes", dest="kind", action="store_const", const="classes", help=f"every value from {first} on is a class"
     )
 
 

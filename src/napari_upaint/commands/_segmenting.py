@@ -20,7 +20,7 @@ from napari_upaint.commands._volumes import Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
 from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image
-from napari_upaint.io.models import ModelFile
+from napari_upaint.io.models import ModelFile, load_model
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 # Results of so many bytes and more are kept in a file: memory that fills after hours would cost all of them.
@@ -67,6 +67,21 @@ class Segmentation:
 
 
 Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
+
+
+def load_checked(name_or_path: str) -> ModelFile:
+    """Load a model whose network can be built: what is wrong with it is said once, not once for every image.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it is damaged.
+    """
+    from napari_upaint.engine.checkpoint import to_network
+
+    model = load_model(name_or_path)
+    to_network(model)
+    return model
 
 
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:

@@ -33,7 +33,7 @@ from napari_upaint.commands._options import (
     settings_from,
 )
 from napari_upaint.commands._pairs import left_out, pair
-from napari_upaint.errors import AnnotationError, FileError
+from napari_upaint.errors import AnnotationError, FileError, UserError
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -59,10 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}-of",
             choices=("cells", "membranes"),
-            default="cells",
             help=f"with --isbi: what high {name} mean (default: cells)",
         )
-    add_kind(parser)
+    add_kind(parser, first=1)  # in results and truth 0 is background
     parser.add_argument("--model", metavar="NAME|FILE", help="segment with this model first")
     add_settings(parser.add_argument_group("network, with --model"), PredictSettings)
     add_settings(parser.add_argument_group("objects, with --model"), ObjectSettings)
@@ -74,23 +73,41 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.commands._table import table
 
+    _refuse_unused(args)
     if args.model is None:
         why = "nothing is segmented; add --model, or leave them out"
         refuse_without_effect(args, why, PredictSettings, ObjectSettings)
         print(table(_rows(args, None)))
         return 0
-    with Interrupt() as interrupt:
-        print(table(_rows(args, _segmenter(args, interrupt))))
+    # Not entered: there is nothing to save, so Ctrl-C ends the program at once, also while it computes the measures.
+    print(table(_rows(args, _segmenter(args, Interrupt()))))
     return 0
+
+
+def _refuse_unused(args: argparse.Namespace) -> None:
+    """Refuse what would do nothing: whoever gives it believes that it counts.
+
+    Raises
+    ------
+    UserError
+        If there is such an option, or results that a model is to make as well.
+    """
+    if args.ctc and args.model and args.truth:
+        raise UserError(f"The results in {args.truth} would not be scored but those of --model; leave one of them out.")
+    given = [f"--{name}-of" for name in ("scores", "labels") if getattr(args, f"{name}_of") and not args.isbi]
+    if given:
+        raise UserError(f"{', '.join(given)} would have no effect: it belongs to --isbi; add that, or leave it out.")
+    if args.kind and (args.isbi or args.ctc):
+        layout = "--isbi" if args.isbi else "--ctc"
+        raise UserError(f"--{args.kind} would have no effect: {layout} has measures of its own; leave it out.")
 
 
 def _segmenter(args: argparse.Namespace, interrupt: Interrupt) -> Segment:
     """Return what segments an image with the model asked for."""
-    from napari_upaint.commands._segmenting import How, segment_image
-    from napari_upaint.io.models import load_model
+    from napari_upaint.commands._segmenting import How, load_checked, segment_image
 
     settings, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
-    how = How(load_model(args.model), settings, objects, args.device, args.isbi)
+    how = How(load_checked(args.model), settings, objects, args.device, args.isbi)
     return lambda image, name: segment_image(image, name, how, interrupt)
 
 
@@ -109,20 +126,32 @@ def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, 
 
 
 def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    from napari_upaint.commands._planes import load_labels, shape
+    from napari_upaint.commands._planes import load_labels
+    from napari_upaint.io.images import read_image
 
     if args.truth is None:
         raise FileError("Only one file or folder was given; name results and ground truth.")
     rows: list[tuple[str, Mapping[str, float]]] = []
-    for truth, labels in _pairs(args.truth, args.results, images=segment is not None):
+    pairs = _pairs(args.truth, args.results, images=segment is not None)
+    if segment is not None:  # found out now, not after the others have been segmented
+        for truth, path in pairs:
+            image = read_image(path)
+            _check_shapes(path, (image.plane_count, *image.plane_shape), truth, load_labels(truth)[1].shape)
+    for truth, labels in pairs:
         (_, expected), found = load_labels(truth), _labels(labels, segment)
-        if found.shape != expected.shape:
-            raise AnnotationError(
-                f"{labels.name} is {shape(found.shape)} pixels, {truth.name} {shape(expected.shape)};"
-                " compare labels and truth of one shape."
-            )
+        _check_shapes(labels, found.shape, truth, expected.shape)
         rows.append((labels.name, compare(found, expected, args.kind or "objects")))
     return _with_mean(rows)
+
+
+def _check_shapes(path: Path, found: tuple[int, ...], truth: Path, expected: tuple[int, ...]) -> None:
+    from napari_upaint.commands._planes import shape
+
+    if found != expected:
+        raise AnnotationError(
+            f"{path.name} is {shape(found)} pixels, {truth.name} {shape(expected)};"
+            " compare labels and truth of one shape."
+        )
 
 
 def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path]]:

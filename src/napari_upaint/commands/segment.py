@@ -56,11 +56,10 @@ def run(args: argparse.Namespace) -> int:
     _check_results(images, folder, args)
 
     from napari_upaint.commands._running import Interrupt
-    from napari_upaint.commands._segmenting import How, segment_image
+    from napari_upaint.commands._segmenting import How, load_checked, segment_image
     from napari_upaint.io.images import read_image
-    from napari_upaint.io.models import load_model
 
-    how = How(load_model(args.model), predict, objects, args.device, args.scores, folder)
+    how = How(load_checked(args.model), predict, objects, args.device, args.scores, folder)
     bad: list[tuple[Path, Exception]] = []
     try:
         with Interrupt("Stopping; finished files are kept.") as interrupt:
