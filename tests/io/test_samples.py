@@ -21,6 +21,15 @@ def test_samples_open(name):
     assert np.array_equal(ids, np.arange(len(ids)))  # no gaps, background there
 
 
+@pytest.mark.parametrize("name", sample_names())
+def test_source_and_terms_lie_next_to_the_files(name):
+    from importlib.resources import files
+
+    sample = open_sample(name)
+    text = (files("napari_upaint") / "samples" / "README.md").read_text("utf-8")
+    assert f"| `{name}` | {sample.source} | {sample.terms} |\n" in text
+
+
 @pytest.mark.parametrize("name", WITH_STROKES)
 def test_strokes_are_true_and_few(name):
     """Background paint lies on background, each painted object on one object of its own."""
