@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from napari_upaint.io.atomic import replacing
+
 _FIRST, _EVERY = 100, 50  # steps: all of the first ones, since a run can be compared with them in minutes
 
 
@@ -16,6 +18,30 @@ def thinned(log: Path) -> str:
         if "loss" not in entry or entry["step"] < _FIRST or entry["step"] % _EVERY == 0:
             kept.append(line + "\n")
     return "".join(kept)
+
+
+def keep_until(log: Path, step: int) -> bool:
+    """Leave out what a run logged after its last checkpoint, which is done again; half a line is left out, too.
+
+    Returns
+    -------
+    bool
+        Whether the validation of the last step before `step` is there.
+    """
+    kept, judged = [], False
+    whole = log.read_text() if log.exists() else ""
+    for line in whole.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:  # it was cut off while it was written
+            continue
+        if entry["step"] < step:
+            kept.append(line + "\n")
+            judged = judged or ("validation" in entry and entry["step"] == step - 1)
+    if "".join(kept) != whole:
+        with replacing(log) as new:
+            new.write_text("".join(kept))
+    return judged
 
 
 def differences(ours: Path, theirs: Path) -> dict[int, float]:

@@ -24,7 +24,7 @@ from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.begin import begun
 from pretraining.card import write_card
 from pretraining.data import Record, read_sets
-from pretraining.logs import thinned
+from pretraining.logs import keep_until, thinned
 from pretraining.origin import origin
 from pretraining.picture import draw_picture
 from pretraining.tiles import BORDER, IGNORED, OBJECT, TrainingTile, draw
@@ -60,6 +60,17 @@ def pretrain(
     state = _State(config, output / "checkpoint.pt", begin)
     seconds = state.seconds
     started = time.monotonic()
+    picture = output / f"{config['name']}.png"
+    judged = keep_until(output / "log.jsonl", state.step)
+
+    def judge() -> None:
+        _log(output, {"step": state.step - 1, "validation": validate(state.average, validation, config)})
+        model = save_model_file(state.average, config, output, state)
+        if state.step == last:
+            draw_picture(picture, model)
+
+    if state.step == last and not (judged and picture.exists()):  # ended after its last checkpoint
+        judge()
     for step, tiles in _tiles(training, config, state.step, last):
         loss = state.train_step(step, tiles)
         state.seconds = seconds + time.monotonic() - started
@@ -67,10 +78,7 @@ def pretrain(
         if (step + 1) % config["save_every"] == 0 or step + 1 == last:
             state.save()
         if (step + 1) % config["validate_every"] == 0 or step + 1 == last:
-            _log(output, {"step": step, "validation": validate(state.average, validation, config)})
-            model = save_model_file(state.average, config, output, state)
-            if step + 1 == last:
-                draw_picture(output / f"{config['name']}.png", model)
+            judge()
 
 
 class _State:

@@ -2,7 +2,7 @@
 
 import json
 
-from pretraining.logs import differences, thinned
+from pretraining.logs import differences, keep_until, thinned
 
 
 def write_log(path, losses):
@@ -24,3 +24,14 @@ def test_a_thinned_log_keeps_the_first_steps_and_every_validation(tmp_path):
     part.write_text(thinned(whole))
     assert list(differences(part, whole)) == [*range(100), *range(100, 1000, 50)]
     assert '"validation"' in part.read_text()
+
+
+def test_steps_after_the_last_checkpoint_are_left_out(tmp_path):
+    log = tmp_path / "log.jsonl"
+    assert not keep_until(log, 0) and not log.exists()
+    write_log(log, {step: 1 + step for step in range(5)})
+    whole = log.read_text()
+    log.write_text(whole + '{"step": 5, "lo')
+    assert keep_until(log, 5) and log.read_text() == whole
+    assert not keep_until(log, 3)
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [0, 1, 2]

@@ -124,6 +124,7 @@ def test_an_interrupted_run_goes_on_to_the_bit(data, finished, tmp_path, monkeyp
     monkeypatch.setattr(module._State, "train_step", real)
     pretrain(data, tmp_path, CONFIG)
     assert losses_of(tmp_path) == losses_of(finished)
+    assert len(log_of(tmp_path)) == len(log_of(finished))  # the lost step is not logged twice
     whole_run, resumed = (load_model(folder / "tiny.safetensors") for folder in (finished, tmp_path))
     for name, array in whole_run.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], array)
@@ -131,6 +132,23 @@ def test_an_interrupted_run_goes_on_to_the_bit(data, finished, tmp_path, monkeyp
     for part in ("network", "average"):
         for name, tensor in whole_run[part].items():
             assert torch.equal(resumed[part][name], tensor)
+
+
+def test_a_run_that_ended_before_its_model_still_leaves_one(data, finished, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    real = module.validate
+    monkeypatch.setattr(module, "validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(data, tmp_path, CONFIG | {"validate_every": 100})
+    assert not (tmp_path / "tiny.safetensors").exists()
+    monkeypatch.setattr(module, "validate", real)
+    pretrain(data, tmp_path, CONFIG | {"validate_every": 100})
+    assert losses_of(tmp_path) == losses_of(finished) and log_of(tmp_path)[-1] == log_of(finished)[-1]
+    assert (tmp_path / "tiny.png").exists()
+    expected = load_model(finished / "tiny.safetensors").weights
+    np.testing.assert_equal(load_model(tmp_path / "tiny.safetensors").weights, expected)
 
 
 def test_a_finished_run_has_nothing_left_to_do(data, finished):
