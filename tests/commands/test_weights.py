@@ -55,3 +55,13 @@ def test_bad_input(what: str, files: Path, capsys: pytest.CaptureFixture[str]) -
         labels, more = files / "cells_strokes.tif", ["--sigma", "0"]
     assert weights(labels, "-o", out, *more) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_weight_map_is_called_what_it_is(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert weights(files / "cells_strokes.tif", "-o", files / "w") == 0
+    assert (files / "w.tif").is_file()
+    assert not (files / "w").exists()
+    capsys.readouterr()
+    assert weights(files / "cells_strokes.tif", "-o", files / "w.png") == 2
+    assert "ends in .png, but weight maps are .tif files" in capsys.readouterr().err
+    assert not (files / "w.png").exists()

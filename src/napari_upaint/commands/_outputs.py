@@ -62,13 +62,22 @@ def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
 
 def model_path(path: Path) -> Path:
     """Return the file of a model, its name completed; another ending than that of models is a `FileError`."""
+    return _completed(path, (_MODEL,), "models")
+
+
+def tiff_path(path: Path) -> Path:
+    """Return the file of a TIFF, its name completed; another ending than those of TIFFs is a `FileError`."""
+    return _completed(path, (".tif", ".tiff"), "weight maps")
+
+
+def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
     path = path.expanduser()
     if path.is_dir():
         return path  # `check_output` has the words for it
     if not path.suffix:
-        return path.with_name(path.name + _MODEL)
-    if path.suffix.lower() != _MODEL:
-        raise FileError(f"{path.name} ends in {path.suffix}, but models are {_MODEL} files; give another name.")
+        return path.with_name(path.name + endings[0])
+    if path.suffix.lower() not in endings:
+        raise FileError(f"{path.name} ends in {path.suffix}, but {what} are {endings[0]} files; give another name.")
     return path
 
 

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from napari_upaint.commands._options import add_kind, add_settings, settings_from
-from napari_upaint.commands._outputs import check_output
+from napari_upaint.commands._outputs import check_output, tiff_path
 from napari_upaint.settings import Kind, WeightSettings
 
 USAGE = "LABELS -o FILE [options]"
@@ -24,7 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABELS",
         help="painted file: 0 unlabelled, 1 background, from 2 on objects or classes",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="TIFF to write, 32 bit")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="TIFF to write, 32 bit; .tif is added where the ending is missing",
+    )
     add_kind(parser)
     add_settings(parser, WeightSettings)
 
@@ -32,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the weight map, slice by slice for stacks."""
     settings = settings_from(WeightSettings, args)
-    output = check_output(args.output, inputs=[args.labels])
+    output = check_output(tiff_path(args.output), inputs=[args.labels])
     kind: Kind = args.kind or "objects"
 
     import numpy as np
