@@ -135,6 +135,18 @@ def test_through_time_too_where_the_slice_before_has_no_partner():
     assert after[1, 1][5, 4] == 1
 
 
+def test_an_id_that_came_through_slices_is_not_given_again_through_time():
+    planes = {
+        (0, 0): square((2, 2)),
+        (0, 1): square((2, 2)),
+        (1, 0): square((5, 2)),
+        (1, 1): square((7, 2), (2, 2)),
+    }
+    after = dict(link(planes))
+    assert after[0, 1].max() == after[1, 0].max() == after[1, 1][8, 3] == 1
+    assert after[1, 1][3, 3] == 2
+
+
 @given(st.integers(0, 500), st.integers(0, 100))
 def test_the_ids_of_before_are_kept_and_can_be_taken_away_again(seed, other):
     labels = blobs(seed)

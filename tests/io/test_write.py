@@ -228,5 +228,11 @@ def test_a_link_stays_a_link(tmp_path):
     assert read_image(target).data.max() == 1
 
 
+def test_a_step_along_one_axis_alone_is_kept(tmp_path):
+    image = Image(np.zeros((6, 8), np.uint8), "YX", {"X": 0.5}, "micrometer")
+    found = read_image(write_image(tmp_path / "line.tif", image))
+    assert (dict(found.spacing), found.unit) == ({"X": 0.5}, "micrometer")
+
+
 def test_long_names(tmp_path):
     write_labels(tmp_path / ("x" * 251 + ".tif"), np.zeros((4, 4), int))

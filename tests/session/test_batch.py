@@ -73,6 +73,7 @@ def test_bad_planes_are_skipped_and_a_source_with_two_in_a_row_is_given_up(engin
     assert all("no such weights" in one.error for one in events)
     assert len(reads) < 20
     assert events[-1].done == events[-1].total
+    assert (np.diff([one.done for one in events]) > 0).all()  # none is dealt with twice
 
 
 def test_one_plane_is_read_ahead_and_not_more(engine):

@@ -93,6 +93,15 @@ def test_the_command_asks_for_the_same(run):
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("settings", "said", "unsaid"),
+    [(TrainSettings(steps=5, seconds=7), "--steps 5", "--seconds"), (TrainSettings(), "--seconds 60.0", "--steps")],
+)
+def test_how_long_it_takes_is_always_said_and_in_one_way(settings, said, unsaid):
+    command = as_command(Repeat(a_run(settings=settings), ((Path("a.tif"), Path("b.tif")),), None))
+    assert said in command and unsaid not in command
+
+
 def test_a_model_to_start_from_brings_its_network():
     settings = TrainSettings(7, 0, "paper", ndim=3, variant="dense", width=8, depth=3, padding="same", norm="group")
     run = a_run(settings=replace(settings, dropout=0.1))
