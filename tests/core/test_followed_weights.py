@@ -72,3 +72,14 @@ def test_an_annotation_that_was_emptied_weighs_nothing():
         changed = followed.follow(0 * annotation)
         assert changed.weights.shape == (20, 20)
         assert not changed.weights.any()
+
+
+def test_a_stroke_beside_the_gap_between_touching_objects_leaves_it():
+    annotation = np.ones((20, 20), np.uint8)
+    annotation[5:15, 9], annotation[5:15, 10:13] = 2, 3
+    followed = FollowedWeights("objects", WeightSettings(w0=0))
+    followed.follow(annotation)
+    annotation[7:9, 8] = 2
+    changed = followed.follow(annotation)
+    expected = weight_map(annotation, "objects", WeightSettings(w0=0))
+    np.testing.assert_allclose(changed.weights, expected[changed.box], rtol=1e-6)
