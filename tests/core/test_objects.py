@@ -73,6 +73,15 @@ def test_holes_are_filled_but_not_what_lies_in_them():
     assert (objects(ring | island) == 0)[30, 50]
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_a_bay_that_ends_at_the_edge_of_the_image_is_no_hole(turn):
+    bay = np.zeros((20, 20), bool)
+    bay[5:, 4:16] = True
+    bay[8:, 7:13] = False
+    mask = np.rot90(bay, turn)
+    assert (objects(mask, ObjectSettings(smallest=0, fill_holes=True)) == mask).all()
+
+
 def test_holes_of_volumes_are_filled():
     mask = np.zeros((9, 12, 12), bool)
     mask[2:7, 2:9, 2:9] = True
