@@ -268,6 +268,11 @@ def painted(shape, *places):
     return labels
 
 
+def small_model(folder):
+    header = ModelHeader("deep", Architecture(ndim=3, depth=2))
+    return save_model(ModelFile(header, {"bias": np.zeros(2, np.float32)}), folder / "deep.safetensors")
+
+
 def test_the_shape_of_a_voxel_is_known_without_a_unit():
     data = np.zeros((5, 6, 7))
     assert spacing(source(data)) is None
@@ -283,6 +288,14 @@ def test_volumes_that_do_not_fit_are_refused():
     with pytest.raises(UserError, match=r"would need .* GB of the .* GB of memory at once"):
         volumes_fit([source(da.zeros((8192, 8192, 8192), np.uint8))])
     volumes_fit([source(volume())])
+
+
+def test_a_slice_that_does_not_fit_with_its_neighbours_is_refused(tmp_path):
+    model = small_model(tmp_path)
+    large = source(da.zeros((4096, 2**16, 2**16), np.uint8))
+    with pytest.raises(UserError, match=r"A slice of cells with the 16 around it would need .* choose a 2D model"):
+        volumes_fit([large], slice_by=model)
+    volumes_fit([source(da.zeros((10**6, 64, 64), np.uint8))], slice_by=model)
 
 
 def test_scores_of_volumes_and_planes_are_kept_apart():
@@ -303,11 +316,7 @@ def test_scores_of_volumes_and_planes_are_kept_apart():
 
 
 def test_a_slice_at_the_edge_has_neighbours_on_one_side(tmp_path):
-    model = save_model(
-        ModelFile(ModelHeader("deep", Architecture(ndim=3, depth=2)), {"bias": np.zeros(2, np.float32)}),
-        tmp_path / "deep.safetensors",
-    )
-    image = source(volume())
+    model, image = small_model(tmp_path), source(volume())
     for z, size, at in ((0, 9, 0), (20, 17, 8), (39, 9, 8)):
         part, wanted = volume_source(image, (z,), model, None)
         pixels = part.read_plane(())

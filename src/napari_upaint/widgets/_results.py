@@ -23,7 +23,7 @@ from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
-from napari_upaint.widgets._volumes import volumes_fit
+from napari_upaint.widgets._volumes import is_volume, volumes_fit
 from napari_upaint.widgets._words import after_keeping, after_segmenting
 
 
@@ -96,14 +96,17 @@ class Results(QObject):
         targets = self._targets(extent)
         if choice.path is None or not targets or self.segmenting.running:
             return
-        if extent != "view":
-            try:
-                results_fit(target.image for target in targets)
-                if choice.ndim == 3:
-                    volumes_fit(target.image for target in targets)
-            except UserError as error:
-                self._fail(str(error))
-                return
+        try:
+            images = [target.image for target in targets]
+            if extent != "view":
+                results_fit(images)
+            if choice.ndim == 3:
+                # What is no volume is told by the batch, and does not stop the others.
+                volumes = [image for image in images if is_volume(image)]
+                volumes_fit(volumes, slice_by=choice.path if extent == "view" else None)
+        except UserError as error:
+            self._fail(str(error))
+            return
         self._quiet = quiet
         caches = {target.image.key: self._layers.guide.cache(target.image.key) for target in targets}
         scores = {image: cache for image, cache in caches.items() if cache is not None}

@@ -58,16 +58,33 @@ def spacing(image: ImageSource) -> tuple[float, ...] | None:
     return image.edges(3) or (edges if len(set(units)) == 1 and len(set(edges)) > 1 else None)
 
 
-def volumes_fit(images: Iterable[ImageSource]) -> None:
-    """Raise a UserError if a volume is too large to be segmented at once."""
+def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> None:
+    """Raise a UserError if a volume is too large to be segmented at once.
+
+    Parameters
+    ----------
+    slice_by : Path or None
+        The model that segments a single slice: it sees those around it, too. None: all slices are segmented.
+    """
     memory = physical_memory()
     for image in images:
-        needed = float(np.prod(image.shape[-3:], dtype=float)) * _BYTES_PER_VOXEL
+        slices, height, width = image.shape[-3:]
+        seen = slices if slice_by is None else min(slices, 2 * _reach(slice_by) + 1)
+        needed = float(seen) * height * width * _BYTES_PER_VOXEL
         if memory is not None and needed > _MOST * memory:
+            sizes = f"{needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
             raise UserError(
-                f"A volume of {image.name} would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
-                " at once; press 'This view' for single slices, or cut the image into parts."
+                f"A volume of {image.name} would need {sizes} at once; press 'This view' for single slices, or cut the"
+                " image into parts."
+                if slice_by is None
+                else f"A slice of {image.name} with the {seen - 1} around it would need {sizes}; cut the image into"
+                " parts, or choose a 2D model."
             )
+
+
+def _reach(model: Path) -> int:
+    """Return how many slices on either side of one a model sees."""
+    return halo(read_header(model).architecture.depth)
 
 
 def volume_source(
@@ -86,7 +103,7 @@ def volume_source(
     if index is None:
         leading = image.shape[:-3]
         return Source(image.name, leading, lambda at: image.plane(at, (everything,) * 3), normalization), None
-    reach, z = halo(header.architecture.depth), index[-1]
+    reach, z = _reach(model), index[-1]
     part = (slice(max(0, z - reach), z + reach + 1), everything, everything)
     return Source(image.name, (), lambda _: image.plane(index[:-1], part), normalization), min(z, reach)
 
