@@ -4,7 +4,7 @@ import numpy as np
 
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.session.batch import BatchPlan, Source, measure_source, run_batch
 from napari_upaint.session.protocol import Event
 
@@ -54,6 +54,16 @@ def test_bad_sources_are_reported_and_the_others_done(engine):
     assert "no planes" in events[9].error
     assert sum(isinstance(one.result, PlaneResult) for one in events) == 12
     assert events[-1].done == events[-1].total
+
+
+def test_a_bad_plane_is_named(engine):
+    def bad(index):
+        raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
+
+    sources = [Source("movie", shape, bad, Normalization((0.0,), (9.0,))) for shape in ((1, 3), ())]
+    events = list(run_batch(BatchPlan(tuple(sources), "m"), engine))
+    told = [one.error.partition(" pixels")[0] for one in events]
+    assert told == ["Plane 0, 0 of movie has", "Plane 0, 1 of movie has", "movie has"]
 
 
 def test_bad_planes_are_skipped_and_a_source_with_two_in_a_row_is_given_up(engine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -215,7 +216,11 @@ class _Batch:
         self._left[number] -= 1
         if self._failures[number] >= _FAILURES_IN_A_ROW:
             self._left[number] = sum(plane.source == number for plane in self._ahead)
-        return self._event(number, index, None, *describe(error))
+        sentence, details = describe(error)
+        # The engine does not know what the image is called, nor which of its planes it has got.
+        name, plane = self._plan.sources[number].name, ", ".join(map(str, index))
+        sentence = re.sub("^The image(?= )", f"Plane {plane} of {name}" if plane else name, sentence)
+        return self._event(number, index, None, sentence, details)
 
     def _event(
         self, number: int, index: tuple[int, ...] | None, result: PlaneResult | None, error: str = "", details: str = ""
