@@ -100,6 +100,7 @@ class Choosing(QObject):
         if labels is not None and not self.ownership.stranger(key, labels):
             owners[labels] = key
         self._layers.shown.show(key, owners)
+        self._show_cover()
 
     # -- the brush -----------------------------------------------------------------------------------------------
 

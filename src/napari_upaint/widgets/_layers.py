@@ -132,7 +132,8 @@ class Layers(QObject):
         self.changed.emit()
 
     def _covered(self, *_: Any) -> None:
-        self.covered.emit()
+        if not self.shown.showing:
+            self.covered.emit()
 
     def _selected(self, *_: Any) -> None:
         key = self.active()

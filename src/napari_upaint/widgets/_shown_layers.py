@@ -26,6 +26,7 @@ class ShownLayers:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._hidden: set[Hashable] = set()  # by `show`, not by the user
+        self.showing = False  # many eyes open and close at once: one look at the end is enough
 
     def covering(self, image: Hashable) -> str:
         """Return the name of the image that is seen instead of an image, its own if it is hidden; '' if it is seen."""
@@ -51,13 +52,15 @@ class ShownLayers:
         stay = {one.unique_id for one in self._viewer.layers} - set(rivals) | {None}
         hide += [one for one in self._viewer.layers if self._image_of(one, owners) not in stay]
         keys = {one.unique_id for one in hide}
-        for one in self._viewer.layers:
-            if one.unique_id in self._hidden - keys:
-                one.visible = True
+        again = [one for one in self._viewer.layers if one.unique_id in self._hidden - keys]
         self._hidden = {one.unique_id for one in hide if one.visible or one.unique_id in self._hidden}
-        for one in hide:
-            one.visible = False
-        layer.visible = True
+        self.showing = True
+        try:
+            for one, visible in [*((one, True) for one in (*again, layer)), *((one, False) for one in hide)]:
+                if one.visible != visible:  # napari draws everything anew for each
+                    one.visible = visible
+        finally:
+            self.showing = False
 
     def tuck(self, layer: Hashable, image: Hashable) -> None:
         """Hide what was made of an image that is not seen, until `show` shows that one."""
