@@ -63,7 +63,7 @@ class HistorySection(QCollapsible):
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setFixedHeight(_HEIGHT)
         self.list.setSpacing(2)  # two lines each: where does one end?
-        self.plot = LossPlot()
+        self.plot = LossPlot("Select a training to see its loss")
         self.buttons: dict[str, QPushButton] = {
             what: QPushButton(text)
             for what, text in (

@@ -14,10 +14,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 20.0, 18.0
 
 
 class LossPlot(QWidget):
-    """Loss over seconds. Its size never changes, so that nothing jumps while numbers do."""
+    """Loss over seconds. Its size never changes, so that nothing jumps while numbers do; `empty` stands in it first."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, empty: str = "The loss appears here while training", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._empty = empty
         self.loss: list[tuple[float, float]] = []
         self.validation: list[tuple[float, float]] = []
         self.budget = 0.0
@@ -66,7 +67,7 @@ class LossPlot(QWidget):
             self._draw_curves(painter, frame)
         else:
             painter.setPen(QColor(self._colours.text))
-            painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, "The loss appears here while training")
+            painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, self._empty)
         painter.end()
 
     def _draw_curves(self, painter: QPainter, frame: QRectF) -> None:
