@@ -220,3 +220,12 @@ def test_a_warning_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert warnings.formatwarning(UserWarning("cells.tif holds 3 images."), UserWarning, "tiff.py", 1) == (
         "upaint: cells.tif holds 3 images.\n"
     )
+
+
+def test_a_file_after_the_options_is_told_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "cells.tif", "--model", "generalist-fast", "truth.tif"]) == 2
+    said = capsys.readouterr().err
+    assert "unrecognized arguments: truth.tif; files stand together, before the options" in said
+    assert said.count("\n") == 1
+    assert cli.main(["evaluate", "a.tif", "b.tif", "--nonsense"]) == 2
+    assert "files stand together" not in capsys.readouterr().err

@@ -27,6 +27,9 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one sentence, without the page of usage before it."""
 
     def error(self, message: str) -> NoReturn:
+        left = message.removeprefix("unrecognized arguments: ")
+        if left != message and not left.startswith("-"):  # argparse takes all files from where the first ones stand
+            message += "; files stand together, before the options, and no more of them than the command takes"
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help.\n")
 
 
