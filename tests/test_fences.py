@@ -81,7 +81,20 @@ def test_floors_import_only_floors_below() -> None:
 TOUCH_LAYERS = re.compile(r"from napari\.layers|import napari\.layers|viewer\.layers|Layer\.create")
 MAY_TOUCH_LAYERS = {f"_{part}.py" for part in ("layers", "layer_tables", "preview_layer")} | {
     f"_{part}_layers.py"
-    for part in ("compared", "file", "guide", "link", "new", "object", "open", "region", "result", "table", "weight")
+    for part in (
+        "compared",
+        "file",
+        "guide",
+        "link",
+        "new",
+        "object",
+        "open",
+        "region",
+        "result",
+        "shown",
+        "table",
+        "weight",
+    )
 }
 
 
