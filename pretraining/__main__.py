@@ -39,6 +39,8 @@ def main() -> None:
         config = read_config(CONFIG, model)
         config["steps"] = options.steps or config["steps"]
         begin = options.output / config["begin"] / f"{config['begin']}.safetensors" if config["begin"] else None
+        if begin is not None and not begin.exists():
+            parser.error(f"{model} begins with {config['begin']}, and there is no {begin}; train that one first.")
         pretrain(
             options.data, options.output / model, config, threads=options.threads, begin=begin, until=options.until
         )

@@ -162,6 +162,11 @@ def test_models_of_other_programs_are_refused(tmp_path):
     assert "format None" in _refused(tmp_path / "m.safetensors")
 
 
+def test_models_of_a_newer_version_are_called_so(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(save(WEIGHTS, metadata={"format": "napari-upaint-2", "header": "{}"}))
+    assert "is of a newer U-Paint (format napari-upaint-2); update" in _refused(tmp_path / "m.safetensors")
+
+
 def test_what_is_new_in_a_header_is_left_out_but_not_in_a_network(tmp_path):
     raw = json.loads(to_json(HEADER)) | {"colour": "blue"}
     assert from_json(json.dumps(raw)) == HEADER

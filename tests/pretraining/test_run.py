@@ -206,6 +206,10 @@ def test_the_command_trains_one_model_after_the_other(data, tmp_path, monkeypatc
     models = {name: recipes["models"][name] | small | {"sets": CONFIG["sets"]} for name in ("beginner", "improver")}
     monkeypatch.setattr("pretraining.__main__.tomllib.loads", lambda _: recipes | {"models": dict(models)})
     command = ["pretraining", "--data", str(data), "-o", str(tmp_path), "--steps", "2"]
+    monkeypatch.setattr(sys, "argv", [*command, "--models", "improver"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "improver begins with beginner, and there is no " in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", command)
     main()
     for name in models:

@@ -32,7 +32,8 @@ __all__ = [
     "user_models_folder",
 ]
 
-FORMAT = "napari-upaint-1"
+_FORMATS = "napari-upaint-"
+FORMAT = f"{_FORMATS}1"
 DEFAULT_MODEL = "generalist-fast"
 
 
@@ -109,8 +110,11 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
     try:
         with safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ModelError(f"{path} is no U-Paint model (format {metadata.get('format')}); choose another file.")
+            written = str(metadata.get("format"))
+            if written != FORMAT and written.startswith(_FORMATS):
+                raise ModelError(f"{path} is of a newer U-Paint (format {written}); update U-Paint to use it.")
+            if written != FORMAT:
+                raise ModelError(f"{path} is no U-Paint model (format {written}); choose another file.")
             header = from_json(metadata["header"])
             names: list[Any] = list(opened.keys()) if with_weights else []
             weights = {name: opened.get_tensor(name) for name in names}
