@@ -172,10 +172,15 @@ def test_all_settings_go_back_to_their_defaults(shown):
 
 def test_why_nothing_runs_is_shown_whole(shown, qtbot):
     shown.window().resize(1024, 700)
+    why = "These labels were painted on img 1; press 'New labels', or pick them in the list."
+    now = 0.5, "Step 12, 40 s left"
     for progress in (shown.sections.train.progress, shown.sections.segment.progress):
         words = progress._words
-        progress.rest("These labels were painted on img 1; press 'New labels', or pick them in the list.")
-        qtbot.waitUntil(lambda words=words: words.height() > 1.5 * words.fontMetrics().height(), timeout=5000)
+
+        def height(say, *what, words=words):
+            say(*what)  # again and again: the dock says that it is ready when it has looked at its layers
+            return words.height() / words.fontMetrics().height()
+
+        qtbot.waitUntil(lambda say=progress.rest: height(say, why) > 1.5, timeout=5000)
         assert words.height() >= words.heightForWidth(words.width())
-        progress.show_fraction(0.5, "Step 12, 40 s left")
-        qtbot.waitUntil(lambda words=words: words.height() < 1.5 * words.fontMetrics().height(), timeout=5000)
+        qtbot.waitUntil(lambda say=progress.show_fraction: height(say, *now) < 1.5, timeout=5000)
