@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_upaint.core.boxes import telling_boxes
 from napari_upaint.core.compiled import kernel
 from napari_upaint.core.ids import identify
 from napari_upaint.core.nearest_objects import two_nearest
@@ -52,7 +53,18 @@ def seed_border(seeds: np.ndarray, w0: float, sigma: float, spacing: Sequence[fl
     """Return `border_term` of int32 seeds, in which ids < 0 are unlabelled: neither object nor weighed."""
     if not (sigma > 0 and w0 >= 0):
         raise ValueError(f"w0 is {w0} and sigma {sigma}; give 0 or more and more than 0.")
-    d1, d2 = two_nearest(seeds, border_reach(w0, sigma), spacing=spacing)
+    reach = border_reach(w0, sigma)
+    result = np.zeros(seeds.shape, np.float32)
+    edges = (1.0,) * seeds.ndim if spacing is None else spacing
+    margins = [math.ceil(reach / edge) if edge > 0 else 0 for edge in edges]  # such spacings are refused below
+    for box in telling_boxes(seeds >= 0, margins):
+        result[box] = _near(seeds[box], reach, w0, sigma, spacing)
+    return result
+
+
+def _near(seeds: np.ndarray, reach: float, w0: float, sigma: float, spacing: Sequence[float] | None) -> np.ndarray:
+    """Compute the border term of seeds."""
+    d1, d2 = two_nearest(seeds, reach, spacing=spacing)
     d1 += d2
     d1 *= 1 / sigma
     d1 *= d1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_upaint.core.boxes import painted_boxes
 from napari_upaint.core.normalize import Normalization
-
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,44 +59,3 @@ def _part(sample: Sample, region: tuple[slice, ...]) -> Sample:
     validation = None if sample.validation is None else sample.validation[region]
     image, annotation = sample.image[(slice(None), *region)], sample.annotation[region]
     return replace(sample, image=image, annotation=annotation, validation=validation)
-
-
-def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
-    """Return boxes around painted pixels with their context, cut to the image; the boxes do not meet.
-
-    Parameters
-    ----------
-    painted : numpy.ndarray
-        bool, ([Z,] Y, X).
-    margins : sequence of int
-        Context on each side along each axis, px.
-
-    Returns
-    -------
-    list of tuple of slice
-        None without paint.
-    """
-    tight = _apart(painted, margins, tuple(slice(0, n) for n in painted.shape))
-    return [
-        tuple(
-            slice(max(0, along.start - margin), min(n, along.stop + margin))
-            for along, margin, n in zip(box, margins, painted.shape, strict=True)
-        )
-        for box in tight
-    ]
-
-
-def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
-    """Return the boxes around the paint in a box, as small as can be; a list of all painted pixels would not fit."""
-    part, tight = painted[box], []
-    for axis, (margin, within) in enumerate(zip(margins, box, strict=True)):
-        along = np.flatnonzero(part.any(axis=tuple(a for a in range(part.ndim) if a != axis))) + within.start
-        if not len(along):
-            return []
-        gaps = np.diff(along)
-        if len(gaps) and gaps.max() > 2 * margin + 1:
-            last, first = (int(along[gaps.argmax() + at]) for at in (0, 1))
-            halves = (slice(within.start, last + 1), slice(first, within.stop))
-            return [one for half in halves for one in _apart(painted, margins, (*box[:axis], half, *box[axis + 1 :]))]
-        tight.append(slice(int(along[0]), int(along[-1]) + 1))
-    return [tuple(tight)]

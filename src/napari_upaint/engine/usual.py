@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from napari_upaint.settings import Kind
 
 # Pixels that are looked at: somebody waits for the end of the training. The images with most paint tell enough.
 _MOST_PIXELS = 2_000_000
+_PART = 700  # px, edge of a part of a large image: ten times as long as the largest objects that are known
 # What is left out is below a tenth of the usual size: so it is no more than half of that in the image whose objects are
 # smallest, where images of very different things were painted.
 _TIMES_SMALLEST = 5
@@ -39,23 +42,42 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
     """
     if network.ndim == 3:
         return UNKNOWN
-    found = []
+    found: dict[int, list[Usual]] = {}  # of each image
     for one in _most_painted(prepared):
-        painted = one.target if one.objects is None else one.objects
-        usual = find_usual(whole(network, one.image), painted, kind=kind, border=border, shrunk=1 / scale)
+        usual = find_usual(whole(network, one.image), one.painted, kind=kind, border=border, shrunk=1 / scale)
         if usual != UNKNOWN:
-            found.append(usual)
+            found.setdefault(one.number, []).append(usual)
     if not found:
         return UNKNOWN
-    sizes = [one.size for one in found]
+    sizes = [float(np.median([usual.size for usual in parts])) for parts in found.values()]
     size = min(float(np.median(sizes)), _TIMES_SMALLEST * min(sizes)) / scale**2
-    return Usual(size, min(one.least_score for one in found))
+    return Usual(size, min(usual.least_score for parts in found.values() for usual in parts))
 
 
-def _most_painted(prepared: Sequence[Prepared]) -> list[Prepared]:
-    chosen, pixels = list[Prepared](), 0
-    for one in sorted(prepared, key=lambda one: -int((one.target >= 0).sum())):
-        if not chosen or pixels + one.target.size <= _MOST_PIXELS:
-            chosen.append(one)
-            pixels += one.target.size
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """A part of an image, (C, Y, X), and what is painted there, (Y, X): above 0 objects or classes; `paint` pixels."""
+
+    number: int
+    image: np.ndarray
+    painted: np.ndarray
+    paint: int
+
+
+def _most_painted(prepared: Sequence[Prepared]) -> list[_View]:
+    chosen, pixels = list[_View](), 0
+    views = [view for number, one in enumerate(prepared) for view in _views(number, one)]
+    for view in sorted(views, key=lambda view: -view.paint):
+        if not chosen or pixels + view.painted.size <= _MOST_PIXELS:
+            chosen.append(view)
+            pixels += view.painted.size
     return chosen
+
+
+def _views(number: int, one: Prepared) -> Iterator[_View]:
+    """Yield a sample, in parts if it is large: the surroundings of strokes far apart may be all of an image."""
+    painted = one.target if one.objects is None else one.objects
+    side = _PART if one.target.size > _MOST_PIXELS else max(one.target.shape)
+    for y, x in product(*(range(0, n, side) for n in one.target.shape)):
+        part = slice(y, y + side), slice(x, x + side)
+        yield _View(number, one.image[:, *part], painted[part], int((one.target[part] >= 0).sum()))

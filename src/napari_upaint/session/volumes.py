@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_upaint.core.sample import Box, painted_boxes
+from napari_upaint.core.boxes import Box, painted_boxes
 
 # Context around the paint that a sample keeps, Z, Y and X: what the engine uses of it at half the scale, and more.
 MARGINS = (64, 160, 160)

@@ -1,0 +1,70 @@
+"""Boxes around what is painted: of a large image little is, and nothing has to be computed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Box = tuple[slice, ...]
+
+# Pixels; of a smaller image all is computed in some milliseconds.
+_LARGE = 4_000_000
+
+
+def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
+    """Return boxes around painted pixels with their context, cut to the image; the boxes do not meet.
+
+    Parameters
+    ----------
+    painted : numpy.ndarray
+        bool, ([Z,] Y, X).
+    margins : sequence of int
+        Context on each side along each axis, px.
+
+    Returns
+    -------
+    list of tuple of slice
+        None without paint.
+    """
+    tight = _apart(painted, margins, tuple(slice(0, n) for n in painted.shape))
+    return [
+        tuple(
+            slice(max(0, along.start - margin), min(n, along.stop + margin))
+            for along, margin, n in zip(box, margins, painted.shape, strict=True)
+        )
+        for box in tight
+    ]
+
+
+def telling_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
+    """Return boxes outside of which paint tells nothing: `painted_boxes` of a large image, of a small one all of it.
+
+    What depends on nothing further away than the margins is the same computed box by box.
+
+    Parameters
+    ----------
+    painted : numpy.ndarray
+        bool, ([Z,] Y, X).
+    margins : sequence of int
+        Context on each side along each axis, px.
+    """
+    if painted.size < _LARGE:
+        return [tuple(slice(0, n) for n in painted.shape)]
+    return painted_boxes(painted, margins)
+
+
+def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
+    """Return the boxes around the paint in a box, as small as can be; a list of all painted pixels would not fit."""
+    part, tight = painted[box], []
+    for axis, (margin, within) in enumerate(zip(margins, box, strict=True)):
+        along = np.flatnonzero(part.any(axis=tuple(a for a in range(part.ndim) if a != axis))) + within.start
+        if not len(along):
+            return []
+        gaps = np.diff(along)
+        if len(gaps) and gaps.max() > 2 * margin + 1:
+            last, first = (int(along[gaps.argmax() + at]) for at in (0, 1))
+            halves = (slice(within.start, last + 1), slice(first, within.stop))
+            return [one for half in halves for one in _apart(painted, margins, (*box[:axis], half, *box[axis + 1 :]))]
+        tight.append(slice(int(along[0]), int(along[-1]) + 1))
+    return [tuple(tight)]
