@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
-from napari_upaint.engine.predict import whole
+from napari_upaint.engine.predict import predict_scores
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
@@ -124,10 +124,21 @@ def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
 
 
 def network_says(network: UNet, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return what `saying` returns, without a stop on the way."""
+    steps = saying(network, image, scores)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return np.asarray(end.value)
+
+
+def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[None, None, np.ndarray]:
     """Return what a classifier may know of the network: its scores of an image, and of the image at half the size.
 
     Its scores alone, not the features that they are made of: of sixteen such features a few strokes cannot tell which
-    ones matter. At half the size it sees twice as far, and whether both agree tells how sure it is.
+    ones matter. At half the size it sees twice as far, and whether both agree tells how sure it is. Yields after each
+    tile: of a large image they take seconds.
 
     Parameters
     ----------
@@ -141,4 +152,13 @@ def network_says(network: UNet, image: np.ndarray, scores: np.ndarray) -> np.nda
     numpy.ndarray
         float16, (2 K, Y, X).
     """
-    return np.concatenate([scores, whole(network, image, 0.5)]).astype(np.float16)
+    steps, half = predict_scores(network, image, 0.5), None
+    while half is None:
+        try:
+            next(steps)
+            yield
+        except StopIteration as end:
+            half = end.value
+    said = np.empty((2 * len(scores), *scores.shape[1:]), np.float16)
+    said[: len(scores)], said[len(scores) :] = scores, half
+    return said

@@ -18,7 +18,7 @@ from napari_upaint.core import tiling
 from napari_upaint.core.filters import pixel_features
 from napari_upaint.core.labels import IGNORED
 from napari_upaint.core.objects import class_parts
-from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
+from napari_upaint.engine.evidence import Evidence, known_scores, pooled, saying
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
@@ -92,7 +92,8 @@ def first_guess(
     count, known = network.n_classes - border, known or Remembered()
     parts, strokes = list[_Part](), _strokes(prepared, count)
     for part in _parts(prepared, network, starts, known):
-        parts.append(part)
+        if part is not None:
+            parts.append(part)
         yield _WORDS
     evidence = Evidence.gathered(
         (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
@@ -187,8 +188,8 @@ def _inside(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> list[
 
 def _parts(
     prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], known: Remembered
-) -> Iterator[_Part]:
-    """Yield the tiles that hold most paint, among them the one that holds most of each class."""
+) -> Iterator[_Part | None]:
+    """Yield the tiles that hold most paint, among them the one that holds most of each class; None: more is to come."""
     found, painted, names = [], list[np.ndarray](), [fingerprint(one.image) for one in prepared]
     for number, one in enumerate(prepared):
         plan = tiling.plan(one.target.shape, network.depth, _TILE, padded=network.padding == "same")
@@ -207,7 +208,7 @@ def _parts(
         image, name = prepared[number].image, names[number]
         said = known.get(("says", *name))
         if said is None:
-            said = known.put(("says", *name), network_says(network, image, starts[number]))
+            said = known.put(("says", *name), (yield from saying(network, image, starts[number])))
         filters = _filters(image, name, plan, tile, known)
         yield _Part(number, tile.region, np.concatenate([filters, said[(slice(None), *tile.region)]]))
 
