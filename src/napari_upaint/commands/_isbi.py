@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_upaint.commands._planes import load_labels, shape
+from napari_upaint.commands._planes import check_shapes, load_labels, shape
 from napari_upaint.commands._segmenting import Segment
 from napari_upaint.core.isbi import isbi_scores
 from napari_upaint.errors import AnnotationError, FileError
 from napari_upaint.io.images import Image, list_images, planes, read_image
 
+_ADVICE = " (slices x height x width); give a label for every slice."
 # Outputs of a model that are no cell.
 _NO_CELL = ("background", "border")
 
@@ -127,23 +128,15 @@ def rows(
     truth = read_truth(labels, membranes=membranes[1])
     if segment is None:
         scores = read_scores(given)
-        _check_shapes(given, scores.shape, labels, truth.shape)
+        check_shapes(given, scores.shape, labels, truth.shape, _ADVICE)
     else:
         images = read_stack(given)
         found = (sum(image.plane_count for image in images), *images[0].plane_shape)
-        _check_shapes(given, found, labels, truth.shape)  # now, not after an hour of segmenting
+        check_shapes(given, found, labels, truth.shape, _ADVICE)  # now, not after an hour of segmenting
         scores = _segmented(given, images, segment)
     best = isbi_scores(1 - scores if membranes[0] else scores, truth)
     cells = (f"{best.warping:.6f}", f"{best.rand:.4f}", f"{best.pixel:.4f}", f"{best.v_rand:.4f}")
     return [("", "warping error", "Rand error", "pixel error", "V-Rand"), (f"{len(truth)} slices", *cells)]
-
-
-def _check_shapes(given: Path, found: tuple[int, ...], labels: Path, expected: tuple[int, ...]) -> None:
-    if found != expected:
-        raise AnnotationError(
-            f"{given.name} is {shape(found)} pixels, {labels.name} {shape(expected)} (slices x height x width); give a"
-            " label for every slice."
-        )
 
 
 def _segmented(path: Path, images: Sequence[Image], segment: Segment) -> np.ndarray:

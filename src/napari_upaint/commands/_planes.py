@@ -118,3 +118,15 @@ def write_planes(path: Path, arrays: np.ndarray, like: Image) -> None:
 def shape(lengths: Sequence[int]) -> str:
     """Return "3 x 256 x 256"."""
     return " x ".join(map(str, lengths))
+
+
+def check_shapes(path: Path, found: Sequence[int], other: Path, expected: Sequence[int], advice: str) -> None:
+    """Make sure that two files have one shape.
+
+    Raises
+    ------
+    AnnotationError
+        If they have not; `advice` ends the sentence.
+    """
+    if tuple(found) != tuple(expected):
+        raise AnnotationError(f"{path.name} is {shape(found)} pixels, {other.name} {shape(expected)}{advice}")

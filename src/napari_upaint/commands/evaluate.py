@@ -33,7 +33,7 @@ from napari_upaint.commands._options import (
     settings_from,
 )
 from napari_upaint.commands._pairs import left_out, pair
-from napari_upaint.errors import AnnotationError, FileError, UserError
+from napari_upaint.errors import FileError, UserError
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -126,32 +126,23 @@ def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, 
 
 
 def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    from napari_upaint.commands._planes import load_labels
+    from napari_upaint.commands._planes import check_shapes, load_labels
     from napari_upaint.io.images import read_image
 
     if args.truth is None:
         raise FileError("Only one file or folder was given; name results and ground truth.")
     rows: list[tuple[str, Mapping[str, float]]] = []
+    advice = "; compare labels and truth of one shape."
     pairs = _pairs(args.truth, args.results, images=segment is not None)
     if segment is not None:  # found out now, not after the others have been segmented
         for truth, path in pairs:
             image = read_image(path)
-            _check_shapes(path, (image.plane_count, *image.plane_shape), truth, load_labels(truth)[1].shape)
+            check_shapes(path, (image.plane_count, *image.plane_shape), truth, load_labels(truth)[1].shape, advice)
     for truth, labels in pairs:
         (_, expected), found = load_labels(truth), _labels(labels, segment)
-        _check_shapes(labels, found.shape, truth, expected.shape)
+        check_shapes(labels, found.shape, truth, expected.shape, advice)
         rows.append((labels.name, compare(found, expected, args.kind or "objects")))
     return _with_mean(rows)
-
-
-def _check_shapes(path: Path, found: tuple[int, ...], truth: Path, expected: tuple[int, ...]) -> None:
-    from napari_upaint.commands._planes import shape
-
-    if found != expected:
-        raise AnnotationError(
-            f"{path.name} is {shape(found)} pixels, {truth.name} {shape(expected)};"
-            " compare labels and truth of one shape."
-        )
 
 
 def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path]]:

@@ -35,7 +35,8 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     for sample in samples:
         _check_sample(sample)
     counts = painted_pixels([learnt(sample.annotation, sample.validation) for sample in samples])
-    every = painted_pixels([sample.annotation for sample in samples])
+    tested = any(sample.validation is not None for sample in samples)
+    every = painted_pixels([sample.annotation for sample in samples]) if tested else counts
     if every and not counts:
         raise AnnotationError("Paint lies in validation regions only; paint a few strokes outside to be learnt from.")
     if not counts:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
-from napari_upaint.engine.predict import predict_scores
+from napari_upaint.engine.predict import predict_scores, returned, telling
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
@@ -125,12 +125,7 @@ def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
 
 def network_says(network: UNet, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return what `saying` returns, without a stop on the way."""
-    steps = saying(network, image, scores)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return np.asarray(end.value)
+    return returned(saying(network, image, scores))
 
 
 def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[None, None, np.ndarray]:
@@ -152,13 +147,7 @@ def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[No
     numpy.ndarray
         float16, (2 K, Y, X).
     """
-    steps, half = predict_scores(network, image, 0.5), None
-    while half is None:
-        try:
-            next(steps)
-            yield
-        except StopIteration as end:
-            half = end.value
+    half = yield from telling(None, predict_scores(network, image, 0.5))
     said = np.empty((2 * len(scores), *scores.shape[1:]), np.float16)
     said[: len(scores)], said[len(scores) :] = scores, half
     return said

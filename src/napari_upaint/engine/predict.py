@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 _Commands = Stop | None
+Words = TypeVar("Words")
 
 
 def segment_plane(
@@ -227,9 +229,23 @@ def exact_arithmetic() -> bool:
 
 def whole(network: UNet, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Predict the scores of a normalised image (C, [Z,] Y, X) without reporting progress."""
-    steps = predict_scores(network, image, scale)
+    return returned(predict_scores(network, image, scale))
+
+
+def returned(steps: Generator[object, None, np.ndarray | None]) -> np.ndarray:
+    """Return what steps of a prediction come to, whatever they yield."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
             return np.asarray(end.value)
+
+
+def telling(words: Words, steps: Generator[object, None, np.ndarray | None]) -> Generator[Words, None, np.ndarray]:
+    """Say after each step of a prediction what it is for, and return what they come to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return np.asarray(end.value)
+        yield words

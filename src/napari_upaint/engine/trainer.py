@@ -19,7 +19,7 @@ from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.holding import hold_weight
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
-from napari_upaint.engine.predict import predict_scores, tile_scores
+from napari_upaint.engine.predict import predict_scores, telling, tile_scores
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
@@ -131,7 +131,7 @@ class Trainer:
         key = "start", *fingerprint(image)
         known = self._known.get(key)
         if known is None:
-            known = yield from _saying(words, predict_scores(self._teacher, image, 1.0))
+            known = yield from telling(words, predict_scores(self._teacher, image, 1.0))
         return np.asarray(self._known.put(key, known))
 
     def _draw_from(self, prepared: list[Prepared]) -> None:
@@ -244,13 +244,3 @@ class Trainer:
         """Return the state in words and figures."""
         seconds, granted = self.budget.spent, self.budget.seconds
         return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)
-
-
-def _saying(words: str, tiles: Generator[object, None, np.ndarray | None]) -> Generator[str, None, np.ndarray | None]:
-    """Say for each tile of a prediction what it is for."""
-    while True:
-        try:
-            next(tiles)
-        except StopIteration as end:
-            return np.asarray(end.value)
-        yield words
