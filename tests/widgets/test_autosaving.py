@@ -36,6 +36,14 @@ def saved(shape=SHAPE, name="cells"):
     return autosaved(name, shape)
 
 
+def files_of_one_name(folder):
+    """Write two images that differ; microscopes call everything "Pos0"."""
+    files = [folder / day / "Pos0.tif" for day in ("monday", "tuesday")]
+    for number, path in enumerate(files):
+        write_image(path, Image(np.random.default_rng(number).random(SHAPE).astype(np.float32), "YX"))
+    return files
+
+
 def painted_before(value=3, kind="objects", name="cells", shape=SHAPE):
     """Leave behind what an earlier session would."""
     annotation = np.zeros(shape, np.uint16)
@@ -105,9 +113,7 @@ def test_saved_before_a_training_and_when_the_dock_closes(viewer, dock, image, q
 
 def test_paint_of_another_file_of_that_name_is_not_offered(viewer, dock, quick, qtbot, tmp_path):
     """Microscopes call everything "Pos0"."""
-    files = [tmp_path / folder / "Pos0.tif" for folder in ("monday", "tuesday")]
-    for number, path in enumerate(files):
-        write_image(path, Image(np.random.default_rng(number).random(SHAPE).astype(np.float32), "YX"))
+    files = files_of_one_name(tmp_path)
     viewer.open(str(files[0]), plugin="napari-upaint")
     dock.sections.labels.new_button.click()
     viewer.layers["Pos0 annotation"].paint((50, 60), 1)
@@ -127,9 +133,8 @@ def test_paint_on_the_second_of_two_images_of_one_name_is_offered_where_it_is_op
     viewer, dock, quick, qtbot, tmp_path
 ):
     """napari calls it "Pos0 [1]" while the other one is open, too."""
-    files = [tmp_path / folder / "Pos0.tif" for folder in ("monday", "tuesday")]
-    for number, path in enumerate(files):
-        write_image(path, Image(np.random.default_rng(number).random(SHAPE).astype(np.float32), "YX"))
+    files = files_of_one_name(tmp_path)
+    for path in files:
         (layer,) = viewer.open(str(path), plugin="napari-upaint")
     assert layer.name == "Pos0 [1]"
     dock.sections.image.combo.set_key(layer.unique_id)

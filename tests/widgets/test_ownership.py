@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from upaint_pictures import paint, picture
+from upaint_pictures import open_fields, paint, picture
 
-from napari_upaint.io.image import Image
-from napari_upaint.io.images import write_image
 from napari_upaint.session.project import autosaved
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.widgets import _autosaving
@@ -19,10 +17,7 @@ SHAPE = (60, 80)
 @pytest.fixture
 def fields(viewer, tmp_path):
     """Three fields of view of one size, each a file of its own."""
-    for number in (1, 2, 10):
-        path = tmp_path / f"field {number}.tif"
-        write_image(path, Image(picture(SHAPE, seed=number), "YX"))
-        viewer.open(str(path), plugin="napari-upaint")
+    open_fields(viewer, tmp_path, (1, 2, 10), SHAPE)
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_upaint.io.image import Image
+from napari_upaint.io.images import write_image
+
 
 def picture(shape=(60, 80), seed=0):
     """Return noise with a bright square in each plane."""
@@ -26,3 +29,11 @@ def paint(layer, index=()):
         layer.selected_label = label
         layer.brush_size = 6
         layer.paint((*index, row, column), label)
+
+
+def open_fields(viewer, folder, numbers, shape=(60, 80)):
+    """Open fields of view of one size, "field 1" and so on, each a file of its own."""
+    for number in numbers:
+        path = folder / f"field {number}.tif"
+        write_image(path, Image(picture(shape, seed=number), "YX"))
+        viewer.open(str(path), plugin="napari-upaint")
