@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from napari_upaint import __main__ as program
 from napari_upaint import __version__, cli
 from napari_upaint.commands import COMMANDS
 from napari_upaint.commands._options import settings_from
@@ -165,7 +166,7 @@ def test_without_a_reader_there_is_silence(
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes that break")
 def test_without_a_reader_the_end_is_silent_too() -> None:
-    command = [sys.executable, "-m", "napari_upaint.cli", "--help"]
+    command = [sys.executable, "-m", "napari_upaint", "--help"]
     # What is written unbuffered fails inside of argparse, which keeps it to itself.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reading, writing = os.pipe()
@@ -229,3 +230,16 @@ def test_a_file_after_the_options_is_told_where_it_belongs(capsys: pytest.Captur
     assert said.count("\n") == 1
     assert cli.main(["evaluate", "a.tif", "b.tif", "--nonsense"]) == 2
     assert "files stand together" not in capsys.readouterr().err
+
+
+def test_ctrl_c_is_a_sentence_from_the_start_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build_parser", interrupt)
+    assert program.main() == 130
+    assert capsys.readouterr().err == "upaint: interrupted\n"
+    light = "import sys, napari_upaint.__main__; assert not {'argparse', 'napari_upaint.cli'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", light], check=True)

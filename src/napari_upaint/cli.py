@@ -116,7 +116,3 @@ def _run(argv: Sequence[str] | None) -> int:
         sentence, details = describe(error)
         print(f"{details}upaint {args.command}: {sentence.replace('see the details', 'report it')}", file=sys.stderr)
         return UNEXPECTED
-
-
-if __name__ == "__main__":
-    sys.exit(main())
