@@ -17,6 +17,7 @@ import tifffile
 from napari_upaint.cli import main
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
+from napari_upaint.errors import ImageError
 from napari_upaint.io.images import read_image
 from napari_upaint.io.models import ModelFile
 
@@ -167,15 +168,34 @@ def test_not_even_the_unexpected_stops_the_others(
     assert capsys.readouterr().err.splitlines()[-1].startswith("upaint segment: cells.tif: Memory ran out")
 
 
-def test_a_bad_slice_names_its_file(files: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("bad", [[7], [0], [0, 7, 29]])  # on 0 and 29 gray values are measured
+def test_a_bad_plane_does_not_stop_the_others(
+    bad: list[int], files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack = np.stack([tifffile.imread(files / "cells.tif").astype(np.float32)] * 30)
-    stack[7, 3, 4] = np.nan  # between the slices that gray values are measured on
+    for at in bad:
+        stack[at, 3, 4] = np.nan
     tifffile.imwrite(files / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
-    assert segment(files / "movie.tif", "--model", trained, "-o", files / "out") == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "movie.tif" in said
-    assert "NaN" in said
+    engine = fake.__call__
+
+    def refuse(image: np.ndarray, *others: Any, **said: Any) -> Generator[Any, Any, None]:
+        if not np.isfinite(image).all():
+            raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
+        yield from engine(image, *others, **said)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_upaint.engine.predict.segment_plane", refuse)
+        assert segment(files / "movie.tif", "--model", trained, "-o", files / "out", "--scores") == 2
+    found = [tifffile.imread(files / "out" / f"movie_{what}.tif") for what in ("labels", "scores")]
+    for results in found:
+        filled = results.reshape(30, -1).any(axis=1)
+        assert list(np.flatnonzero(~filled)) == bad
+    said = capsys.readouterr()
+    assert said.out.rstrip().endswith(f"in {30 - len(bad)} of 30 slices")
+    assert said.err == (
+        f"upaint segment: Plane T={bad[0]} of movie.tif (the first is 0) has pixels that are NaN or infinite; replace"
+        f" them by numbers. It is empty in the results{', and so are 2 more' * (len(bad) > 1)}.\n"
+    )
 
 
 def test_a_folder_of_images_and_results_can_be_segmented_again(

@@ -1,6 +1,7 @@
 """Batches: every plane once and in order, one read ahead, what is bad does not stop what is good."""
 
 import numpy as np
+import pytest
 
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.engine.progress import PlaneResult
@@ -123,3 +124,12 @@ def test_gray_values_are_measured_over_the_whole_stack_without_reading_all_of_it
     assert measure_source(source(STACK[0, 0])) == measure(STACK[0, 0])
     large = np.random.default_rng(1).normal(size=(1, 1800, 1700))
     assert np.allclose(measure_source(source(large)).high, measure(large).high, rtol=0.02)
+
+
+def test_planes_that_cannot_be_segmented_are_not_measured_where_there_are_others():
+    stack = STACK.astype(np.float32)
+    expected = measure_source(source(stack[1:]))
+    stack[0] = np.nan
+    assert measure_source(source(stack)) == expected
+    with pytest.raises(ImageError, match="NaN"):
+        measure_source(source(stack * np.float32(np.nan)))

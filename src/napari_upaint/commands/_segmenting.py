@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,9 +17,9 @@ import numpy as np
 
 from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, bar, drive
-from napari_upaint.commands._volumes import Stacks
+from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, load_model
 from napari_upaint.settings import ObjectSettings, PredictSettings
@@ -32,6 +33,7 @@ class How:
     """How to segment: everything but the image.
 
     In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
+    With `partly` planes that cannot be segmented stay empty, as long as there are others; else the image is given up.
     """
 
     model: ModelFile
@@ -40,6 +42,7 @@ class How:
     device: str = "auto"
     scores: bool = True
     folder: Path | None = None
+    partly: bool = False
 
     @property
     def ndim(self) -> int:
@@ -59,11 +62,14 @@ class Segmentation:
         float16, axes (leading axes ..., C, Y, X), channels as `names`; None if not wanted.
     names : tuple of str
         Names of the channels of `scores`.
+    failed : tuple of ImageError
+        What is wrong with planes (volumes) that could not be segmented, one each.
     """
 
     labels: np.ndarray
     scores: np.ndarray | None
     names: tuple[str, ...]
+    failed: tuple[ImageError, ...] = ()
 
 
 Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
@@ -95,6 +101,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
     scores: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    failed: list[ImageError] = []
     with bar(len(indices), name) as progress:
         from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
 
@@ -107,13 +114,27 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
                 pixels, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
             )
             # No result is kept: its scores need as much memory as the labels several times over.
-            result = drive(running, PlaneResult, partial(show, done), interrupt)
+            try:
+                result = drive(running, PlaneResult, partial(show, done), interrupt)
+            except ImageError as error:
+                failed.append(_about(image, index, name, error))
+                if not how.partly or len(failed) == len(indices):
+                    raise failed[0] from error
+                continue
             labels[index], names = result.labels, result.names
             if how.scores:
                 if scores is None:
                     scores = _zeros(how.folder, (*image.leading_shape, len(names), *image.plane_shape), np.float16)
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
-    return Segmentation(labels, scores, names)
+    return Segmentation(labels, scores, names, tuple(failed))
+
+
+def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageError:
+    """Return the error with the name of the image, and which of its planes (volumes) it is."""
+    at = [f"{letter}={n}" for letter, n in zip(image.leading_axes, index, strict=True) if isinstance(n, int)]
+    what = "Plane" if len(at) == len(index) else "Volume"
+    which = f"{what} {', '.join(at)} of {name} (the first is 0)" if at else name
+    return ImageError(re.sub("^The image(?= )", lambda _: which, str(error)))
 
 
 def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: type[np.number[Any]]) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
 --scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model volume by volume.
-A bad file does not stop the others. Results of an earlier run are replaced, files of these names that were painted,
-corrected or come from elsewhere only with --overwrite, images never.
+A bad file does not stop the others; a plane with NaN or infinite pixels does not stop its stack, is empty in the
+results, and named. Results of an earlier run are replaced, files of these names that were painted, corrected or come
+from elsewhere only with --overwrite, images never.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from napari_upaint.commands._files import expand
 from napari_upaint.commands._options import add_device, add_settings, settings_from
 from napari_upaint.commands._outputs import check_distinct, check_output
 from napari_upaint.commands._results import SOFTWARE, check_replaced, result_paths
-from napari_upaint.errors import FileError, UserError
+from napari_upaint.errors import FileError, ImageError, UserError
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._segmenting import How, load_checked, segment_image
     from napari_upaint.io.images import read_image
 
-    how = How(load_checked(args.model), predict, objects, args.device, args.scores, folder)
+    how = How(load_checked(args.model), predict, objects, args.device, args.scores, folder, partly=True)
     bad: list[tuple[Path, Exception]] = []
     try:
         with Interrupt("Stopping; finished files are kept.") as interrupt:
@@ -68,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
                     image = read_image(path)
                     result = segment_image(image, path.name, how, interrupt)
                     print(_write(folder, image, result, how))
+                    if result.failed:
+                        bad.append((path, _partly(result.failed)))
                 except BrokenPipeError:  # nobody listens any more: no fault of the image, and the next one's neither
                     raise
                 except Exception as error:  # of whatever kind: it must not stop the others
@@ -88,6 +91,13 @@ def _report(path: Path, error: Exception) -> None:
     print(f"upaint segment: {sentence if path.name in sentence else f'{path.name}: {sentence}'}", file=sys.stderr)
 
 
+def _partly(failed: Sequence[ImageError]) -> ImageError:
+    """Return what to say of an image of which not everything could be segmented."""
+    others = len(failed) - 1
+    more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
+    return ImageError(f"{failed[0]} It is empty in the results{more}.")
+
+
 def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     """Write the results; return one line about them."""
     from napari_upaint.io.write import write_labels, write_scores
@@ -96,7 +106,9 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     write_labels(target, result.labels, image, software=SOFTWARE)
     for path in others:
         write_scores(path, result.scores, image, result.names, software=SOFTWARE)
-    slices = f" in {image.plane_count} slices" if image.plane_count > 1 else ""
+    total = image.plane_count
+    done = total - len(result.failed) * (image.length("Z") if how.ndim == 3 else 1)
+    slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
     count = _count(image, result.labels, how.ndim)

@@ -101,10 +101,12 @@ class BatchEvent:
 def measure_source(source: Source) -> Normalization:
     """Measure the gray values of a source once, on planes spread evenly over it.
 
+    Planes with NaN or infinite pixels say nothing: they cannot be segmented, and must not keep the others from it.
+
     Raises
     ------
     ImageError
-        If it is constant, or has NaN or infinite pixels there.
+        If it is constant, or has NaN or infinite pixels on all these planes.
     """
     if source.n_planes == 0:
         raise ImageError(f"{source.name} has no planes (its shape begins with {source.leading_shape}); choose another.")
@@ -114,7 +116,8 @@ def measure_source(source: Source) -> Normalization:
         plane = np.asarray(source.read_plane(tuple(int(i) for i in np.unravel_index(number, source.leading_shape))))
         step = math.ceil(math.sqrt(max(1.0, plane[0].size / _PIXELS_MEASURED)))
         planes.append(plane[:, ::step, ::step].copy())  # a copy: the plane itself shall not stay in memory
-    return measure(np.stack(planes, axis=1), source.name)
+    usable = [plane for plane in planes if plane.dtype.kind != "f" or np.isfinite(plane).all()]
+    return measure(np.stack(usable or planes, axis=1), source.name)
 
 
 def run_batch(
