@@ -157,6 +157,13 @@ def test_networks_that_no_memory_holds_or_that_are_none_are_refused(tmp_path, na
     assert f"its {name} is {value}" in _refused(tmp_path / "m.safetensors")
 
 
+@pytest.mark.parametrize("scale", [0, 1e9])
+def test_a_scale_that_no_memory_holds_is_refused(tmp_path, scale):
+    raw = asdict(HEADER) | {"scale": scale}
+    (tmp_path / "m.safetensors").write_bytes(save({}, metadata={"format": FORMAT, "header": json.dumps(raw)}))
+    assert f"its scale is {scale}" in _refused(tmp_path / "m.safetensors")
+
+
 def test_models_of_other_programs_are_refused(tmp_path):
     (tmp_path / "m.safetensors").write_bytes(save(WEIGHTS))
     assert "format None" in _refused(tmp_path / "m.safetensors")
@@ -198,7 +205,9 @@ def test_a_failure_leaves_the_older_model(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("wrong", [{"object_size": np.nan}, {"spacing": (0.5, np.inf)}, {"border": False}])
+@pytest.mark.parametrize(
+    "wrong", [{"object_size": np.nan}, {"spacing": (0.5, np.inf)}, {"border": False}, {"scale": 1e9}]
+)
 def test_a_header_that_could_not_be_read_again_leaves_the_older_model(tmp_path, wrong):
     path = save_model(ModelFile(HEADER, WEIGHTS), tmp_path / "m.safetensors")
     with pytest.raises(FileError, match="nobody could read it again"):

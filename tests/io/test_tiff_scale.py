@@ -68,7 +68,7 @@ def test_ome(tmp_path):
     assert image.spacing == {"T": 120.0, "Y": 0.5, "X": 0.25}
 
 
-@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf", "wide"])
+@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf", "wide", "1e300", "1e-300"])
 def test_nonsense_sizes_are_left_out(tmp_path, size):
     tifffile.imwrite(tmp_path / "o.ome.tif", DATA, metadata={"axes": "TCYX", "PhysicalSizeX": 9.5})
     content = (tmp_path / "o.ome.tif").read_bytes()

@@ -13,6 +13,8 @@ import numpy as np
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.settings import Kind
 
+_LARGEST_SCALE = 64  # of images: far above the largest setting, below what no memory holds
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -134,7 +136,7 @@ def _check_header(header: ModelHeader) -> None:
     _expect(named and len(classes) >= 2, "classes", classes)
     _expect(isinstance(header.border, bool), "border", header.border)
     _expect(header.kind in get_args(Kind), "kind", header.kind)
-    _expect(_is_number(header.scale) and header.scale > 0, "scale", header.scale)
+    _expect(_is_number(header.scale) and 0 < header.scale <= _LARGEST_SCALE, "scale", header.scale)
     for name in ("object_size", "least_score"):
         _expect(_is_number(value := getattr(header, name)) and value >= 0, name, value)
     steps: Any = header.spacing

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Pixels larger than this (micrometers) come from print settings such as 72 or 300 dots per inch, not from a microscope.
 _LARGEST_PRINTED = 10.0
 _INCH = 25400.0  # micrometers
+# Steps beyond these are no sizes, and their ratios are no numbers any more.
+_SENSIBLE = (1e-9, 1e9)
 _MICROMETERS = {
     **dict.fromkeys(("m", "meter", "metre"), 1e6),
     **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
@@ -47,12 +49,12 @@ class Scale:
     channel_names: tuple[str, ...] = ()
 
     def put(self, letter: str, value: Any, factor: float = 1.0) -> None:
-        """Note the step along an axis, unless it is nonsense (zero, negative, not finite, no number)."""
+        """Note the step along an axis, unless it is nonsense (no number, not above zero, beyond reason)."""
         try:
             step = float(value) * factor
         except (TypeError, ValueError):
             return
-        if math.isfinite(step) and step > 0:
+        if _SENSIBLE[0] <= step <= _SENSIBLE[1]:
             self.spacing[letter] = step
 
 
