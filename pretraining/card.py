@@ -39,7 +39,7 @@ CARD = """# {name}
   float16.
 {hints}
 * **Made by** `{command}`: {steps} steps, seed {seed}, {hours:.1f} hours of one processor thread ({processor}, torch
-  {torch}){begin}. The samples of the package and their neighbouring slices were left out.
+  {torch}). {begin}The samples of the package and their neighbouring slices were left out.
 
 ## Trained on
 
@@ -58,6 +58,9 @@ minute of training on strokes; one of these sets, `usiigaci_val`, is of the same
 {scores}
 """
 
+BEGIN = """It began with `{begin}`, which has to be there: without `--models` the command trains all, in order.
+  """
+
 
 def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], log: Path) -> None:
     """Write the card from the configuration, the header's provenance and the last validation in the log."""
@@ -73,7 +76,7 @@ def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], l
             **{key: provenance[key] for key in ("hours", "command", "torch", "processor")},
             padding="unpadded" if config["padding"] == "valid" else "padded",
             hints="\n".join(f"* **{word}**: {text}" for word, text in config["hints"].items()),
-            begin=f", begun with `{config['begin']}`" if config["begin"] else "",
+            begin=BEGIN.format(**config) if config["begin"] else "",
             steps=last["step"] + 1,
             sets="\n".join(sets),
             scores="\n".join(scores),

@@ -215,6 +215,8 @@ def test_the_command_trains_one_model_after_the_other(data, tmp_path, monkeypatc
     for name in models:
         assert load_model(tmp_path / name / f"{name}.safetensors").header.name == name
         assert list(losses_of(tmp_path / name)) == [0, 1]
+    cards = [(tmp_path / name / f"{name}.md").read_text() for name in models]
+    assert ["It began with `beginner`, which has to be there" in card for card in cards] == [False, True]
     log = tmp_path / "beginner" / "log.jsonl"
     monkeypatch.setattr(sys, "argv", [*command, "--models", "beginner", "--compare", str(log)])
     main()
