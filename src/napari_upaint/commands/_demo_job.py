@@ -24,6 +24,7 @@ from napari_upaint.core.strokes import paint_strokes
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.progress import TrainResult
 from napari_upaint.errors import FileError
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.io.images import Image, planes
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.io.samples import PackageSample, open_sample
@@ -116,7 +117,7 @@ def _write(folder: Path, out: Outcome) -> None:
     write_labels(folder / f"{out.name}_labels.tif", out.after.labels, out.image)
     write_scores(folder / f"{out.name}_scores.tif", out.after.scores, out.image, out.after.names)
     write_planes(folder / f"{out.name}_weights.tif", out.weights, out.image)
-    save_model(out.training.model, folder / f"{out.name}.safetensors")
+    save_model(out.training.model, folder / f"{out.name}{MODEL_ENDING}")
 
 
 def _draw(path: Path, out: Outcome) -> None:

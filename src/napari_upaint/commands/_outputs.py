@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.file_names import MODEL_ENDING
 
 if TYPE_CHECKING:
     from napari_upaint.io.models import ModelFile
-
-_MODEL = ".safetensors"
 
 
 def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False) -> Path:
@@ -62,7 +61,7 @@ def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
 
 def model_path(path: Path) -> Path:
     """Return the file of a model, its name completed; another ending than that of models is a `FileError`."""
-    return _completed(path, (_MODEL,), "models")
+    return _completed(path, (MODEL_ENDING,), "models")
 
 
 def tiff_path(path: Path) -> Path:

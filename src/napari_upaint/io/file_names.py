@@ -1,6 +1,8 @@
-"""Names of files made of what users call things."""
+"""Names of files: made of what users call things, and the ending of models."""
 
 from __future__ import annotations
+
+MODEL_ENDING = ".safetensors"
 
 
 def file_name(text: str, otherwise: str, most: int = 60) -> str:

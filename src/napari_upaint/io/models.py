@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.model_header import Architecture, ModelHeader, from_json, to_json
 
@@ -142,7 +143,7 @@ def find_model(name_or_path: str | Path) -> Path:
         return named[str(name_or_path)]
     path = Path(name_or_path).expanduser()
     if path.is_dir():
-        raise ModelError(f"{path} is a folder, not a model; choose a .safetensors file.")
+        raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not path.is_file():
         bundled = ", ".join(one.stem for one in bundled_models()) or "none"
         raise ModelError(f"There is no model {name_or_path}; bundled are {bundled}; or give the path of a file.")
@@ -157,12 +158,12 @@ def list_models() -> list[Path]:
 def bundled_models() -> list[Path]:
     """Return the model files of the package, the default first."""
     folder = Path(str(files("napari_upaint") / "weights"))
-    return sorted(folder.glob("*.safetensors"), key=lambda path: (path.stem != DEFAULT_MODEL, path.stem))
+    return sorted(folder.glob(f"*{MODEL_ENDING}"), key=lambda path: (path.stem != DEFAULT_MODEL, path.stem))
 
 
 def _own_models() -> list[Path]:
     dated = []
-    for path in user_models_folder().glob("[!.]*.safetensors"):
+    for path in user_models_folder().glob(f"[!.]*{MODEL_ENDING}"):
         try:
             dated.append((-path.stat().st_mtime, path))
         except OSError:  # deleted since, or a link to nowhere

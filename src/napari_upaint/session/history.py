@@ -11,8 +11,9 @@ from typing import Any
 
 from napari_upaint.errors import FileError, ModelError, UserError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.io.models import find_model, load_model, save_model
-from napari_upaint.session.run import ENDING, MODEL_ENDING, Run, list_runs, new_id, runs_folder
+from napari_upaint.session.run import ENDING, Run, list_runs, new_id, runs_folder
 
 
 def run_of(model: Path | None, runs: list[Run]) -> Run | None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.models import read_header
 from napari_upaint.session.run import CurvePoint, Run, read_settings
@@ -82,7 +83,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, folder: s
     FileError
         If it cannot be written.
     """
-    model = _folder(folder) / f"{secrets.token_hex(8)}.safetensors"
+    model = _folder(folder) / f"{secrets.token_hex(8)}{MODEL_ENDING}"
     before = (
         {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
     )
@@ -119,7 +120,7 @@ def interrupted_trainings(
     """
     found, replaced = [], set()
     for record in _folder(folder).glob(f"[!.]*{_ENDING}"):
-        model = record.with_name(record.name.removesuffix(_ENDING) + ".safetensors")
+        model = record.with_name(record.name.removesuffix(_ENDING) + MODEL_ENDING)
         if model in running:
             continue
         try:

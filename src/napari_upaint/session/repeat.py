@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from napari_upaint.io.file_names import file_name
+from napari_upaint.io.file_names import MODEL_ENDING, file_name
 from napari_upaint.io.models import bundled_models, read_header
 from napari_upaint.session.run import Run
 from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
@@ -56,7 +56,7 @@ class Repeat:
     @property
     def output(self) -> str:
         """Name of the model's file."""
-        return f"{file_name(self.run.name, 'model')}.safetensors"
+        return f"{file_name(self.run.name, 'model')}{MODEL_ENDING}"
 
     @property
     def ndim(self) -> int:

@@ -14,14 +14,14 @@ from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import file_name
+from napari_upaint.io.file_names import MODEL_ENDING, file_name
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 FORMAT = "napari-upaint-run-1"
-ENDING, MODEL_ENDING = ".run.json", ".safetensors"
+ENDING = ".run.json"
 # A curve of more points looks no different, whatever the screen.
 _MOST_POINTS = 1000
 Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)

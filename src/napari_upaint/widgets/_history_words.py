@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.session.run import Run
 from napari_upaint.widgets._progress_line import duration, steps
 from napari_upaint.widgets._reasons import Situation
@@ -21,7 +22,7 @@ def run_lines(run: Run) -> str:
 
 def run_tip(run: Run) -> str:
     """Return everything that is known of a run in a few lines."""
-    start = run.start.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".safetensors") or "from scratch"
+    start = run.start.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(MODEL_ENDING) or "from scratch"
     return "\n".join(
         (
             run.name,

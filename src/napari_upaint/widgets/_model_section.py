@@ -9,10 +9,11 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_upaint.errors import FileError, ModelError
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
 
-_FILTER = "U-Paint models (*.safetensors)"
+_FILTER = f"U-Paint models (*{MODEL_ENDING})"
 _OPEN = "Open file…"
 
 
@@ -102,7 +103,7 @@ class ModelSection(QWidget):
             If it cannot be written.
         """
         source = self.choice().path
-        path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+        path = path if path.suffix == MODEL_ENDING else path.with_name(path.name + MODEL_ENDING)
         try:
             if source is not None:
                 shutil.copyfile(source, path)
@@ -120,7 +121,7 @@ class ModelSection(QWidget):
 
     def _ask_where(self) -> None:
         path, _filter = QFileDialog.getSaveFileName(
-            self, "Save the model as", f"{self.choice().name}.safetensors", _FILTER
+            self, "Save the model as", f"{self.choice().name}{MODEL_ENDING}", _FILTER
         )
         if path:
             try:
