@@ -84,6 +84,7 @@ def test_a_stack_shows_the_plane_in_view_and_saves_all(viewer, dock, settle, seg
     labels = segment(stack, axis_labels=("t", "y", "x"))
     viewer.dims.set_current_step(0, 0)
     measure(dock, settle)
+    assert dock.sections.message.text().startswith("Measured 6 objects on 3 planes of cells labels;")
     assert list(labels.features["area_px2"][1:]) == [400, 150]
     viewer.dims.set_current_step(0, 1)
     assert list(labels.features["area_px2"][1:]) == [400, 100]
@@ -107,6 +108,7 @@ def test_classes_keep_their_names(viewer, dock, settle, qtbot):
     settle(dock)
     before = viewer.layers["cells labels"].features.copy()
     measure(dock, settle)
+    assert dock.sections.message.text().startswith("Measured 1 class of cells labels")
     features = viewer.layers["cells labels"].features
     assert list(features["label"]) == ["background", "class 1"]
     assert list(features["area_px2"][1:]) == [550]

@@ -45,7 +45,7 @@ def cells(table, column):
 
 
 def test_all_objects_stand_in_it(measured):
-    assert measured.words.text() == "4 objects of stack labels"
+    assert measured.words.text() == "4 objects on 2 planes of stack labels"
     assert cells(measured, "area_um2") == ["16", "100", "64", "36"]
 
 

@@ -119,7 +119,7 @@ def test_objects_of_volumes_are_measured_as_volumes(viewer, trained, settle):
         settle(dock)
         table = dock.working.tables.measured().table
         if extent == "layer":
-            assert dock.sections.message.text().startswith("Measured 2 objects")
+            assert dock.sections.message.text().startswith("Measured 2 objects of cells labels")
             np.testing.assert_array_equal(table["label"], [1, 2])
             volumes = [15 * 15 * 40 * 0.5, 15 * 15 * 10 * 0.5]  # cubic micrometres
             np.testing.assert_allclose(table["volume_um3"], volumes, rtol=0.1)

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.measure import Table, measure
 from napari_upaint.io.atomic import replacing
+from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -25,11 +26,12 @@ class MeasurePlan:
     labels: AnnotationSource
     version: int
     ndim: int = 2
+    kind: Kind = "objects"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """A table with a row for each object: leading indices, label, sizes, intensities."""
+    """A table with a row for each object, or class, of each plane: leading indices, label, sizes, intensities."""
 
     plan: MeasurePlan
     table: Table
@@ -38,6 +40,16 @@ class Measured:
     def objects(self) -> int:
         """Number of rows."""
         return len(self.table["label"])
+
+    @property
+    def words(self) -> str:
+        """How many objects or classes of which layer the table has: "5 objects on 2 planes of cells labels"."""
+        places = np.stack([self.table[name] for name in (*self._leading, "label")], axis=1)
+        classes = self.plan.kind == "classes"  # the same ones on every plane; objects are numbered anew
+        number, planes = len(np.unique(places[:, -1]) if classes else places), len(np.unique(places[:, :-1], axis=0))
+        what = ("class" if number == 1 else "classes") if classes else f"object{'s' * (number != 1)}"
+        where = f" on {planes} {'planes' if self.plan.ndim == 2 else 'volumes'}" if planes > 1 else ""
+        return f"{number} {what}{where} of {self.plan.labels.name}"
 
     @property
     def labels(self) -> Hashable:

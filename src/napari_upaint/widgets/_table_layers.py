@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import get_args
 
 from napari.viewer import Viewer
 
+from napari_upaint.settings import Kind
 from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._measuring import Measured, MeasurePlan
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
@@ -20,12 +22,14 @@ class TableLayers:
 
     def measurable(self, image: Hashable) -> MeasurePlan | None:
         """Return what there is to measure of an image: its labels, None if it was not segmented."""
-        layer = self._results.labels_of(image, "objects") or self._results.labels_of(image, "classes")
-        if layer is None:
+        kinds: tuple[Kind, ...] = get_args(Kind)
+        found = next(((layer, kind) for kind in kinds if (layer := self._results.labels_of(image, kind))), None)
+        if found is None:
             return None
+        layer, kind = found
         ndim = 3 if any(of == image and cache.deep for of, cache in self._results.caches()) else 2
         return MeasurePlan(
-            image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer), ndim
+            image_source(find(self._viewer, image)), annotation_source(layer), tables.changes(layer), ndim, kind
         )
 
     def table(self, image: Hashable) -> Measured | None:

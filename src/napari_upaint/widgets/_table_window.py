@@ -80,8 +80,7 @@ class TableWindow(QObject):
         if measured is None:
             self.table.show_table(None)
         else:
-            words = f"{measured.objects} objects of {measured.plan.labels.name}"
-            self.table.show_table(measured.table, words)
+            self.table.show_table(measured.table, measured.words)
 
     def _go_to(self, at: int) -> None:
         """Show the object of a row."""

@@ -45,5 +45,4 @@ def after_keeping(layers: Sequence[str]) -> str:
 
 def after_measuring(measured: Measured) -> str:
     """Say what was measured, and where it is to be seen."""
-    objects = "1 object" if measured.objects == 1 else f"{measured.objects} objects"
-    return f"Measured {objects} of {measured.plan.labels.name}; 'Table' shows them all."
+    return f"Measured {measured.words}; 'Table' shows them all."
