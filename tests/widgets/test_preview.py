@@ -216,6 +216,21 @@ def test_what_cannot_be_predicted_is_said_once(viewer, dock, qtbot):
     assert dock.sections.message.text() == ""
 
 
+def test_how_a_training_ended_is_not_hidden_by_what_keeps_the_preview_from_showing(viewer, dock, qtbot, settle):
+    viewer.add_image(picture((30, 13)) + 5, name="odd")
+    dock.sections.labels.new_button.click()
+    for row, label in ((15, 1), (25, 2)):
+        viewer.layers["odd annotation"].paint((row, 6), label)
+    qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
+    dock.sections.train.seconds.setValue(1)
+    dock.preview.toggle()
+    dock.sections.train.button.click()
+    settle(dock)
+    message = dock.sections.message
+    qtbot.waitUntil(lambda: message.text().endswith("No preview: it is unlucky."), timeout=10000)
+    assert message.text().startswith("Better") and message.kind == "warning"
+
+
 def test_in_three_dimensions_nothing_is_asked(viewer, dock, live, qtbot):
     viewer.add_image(picture((3, 60, 80)), name="stack")
     live()

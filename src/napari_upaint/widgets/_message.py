@@ -69,6 +69,11 @@ class MessageLine(QFrame):
         """Show one more sentence, after what is shown."""
         self.show_message(f"{self.text()} {sentence}".strip(), self.kind, self._details.toPlainText())
 
+    def warn(self, sentence: str, details: str = "") -> None:
+        """Show a warning that nobody waits for: after a note, which may be how a training ended, else instead."""
+        note = self.text() if self.kind == "info" else ""
+        self.show_message(f"{note} {sentence}".strip(), "warning", details)
+
     def clear(self) -> None:
         """Put the message away."""
         self.show_message("")

@@ -68,7 +68,7 @@ class UPaintDock(QWidget):
         self._guide()
         here = (self.layers, self.choosing, self.sections, self.working)
         self.preview = Preview(*here, self.bridge, self)
-        self.preview.failed.connect(partial(self.working.fail, kind="warning"))
+        self.preview.failed.connect(self.sections.message.warn)
         self.learning_on = LearningOn(*here, self)
         self.regions = Regions(self.layers, self.choosing, self.sections, self)
         self.regions.failed.connect(partial(self.working.fail, kind="warning"))
