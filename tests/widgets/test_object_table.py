@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
+from napari_upaint.widgets._drawn import drawn_at
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._object_table import ObjectModel, ObjectTable, written
 
@@ -93,11 +94,21 @@ def test_an_object_that_is_picked_or_clicked_selects_its_row(viewer, measured, q
     assert measured.view.currentIndex().row() == 3
 
 
-def click(layer, at):
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_a_click_on_a_tilted_stack_takes_the_object_that_is_drawn_there(viewer, measured):
+    labels = named(viewer, "labels")
+    viewer.layers["stack"].rotate = labels.rotate = (0, 8, 0)
+    viewer.dims.set_current_step(0, 1)
+    labels.mode = "pan_zoom"
+    click(labels, (1, 85, 35), drawn_at(labels, (1, 85, 35), (1, 2)))
+    assert measured.view.currentIndex().row() == 3
+
+
+def click(layer, at, world=None):
     """Click as the viewer would."""
 
     class Event:
-        type, pos, position = "mouse_press", (10, 10), layer.data_to_world(at)
+        type, pos, position = "mouse_press", (10, 10), layer.data_to_world(at) if world is None else world
 
     for callback in layer.mouse_drag_callbacks:
         if callback.__module__.startswith("napari_upaint"):

@@ -151,6 +151,22 @@ def test_u_finds_places_in_other_planes_that_were_segmented(viewer, dock, segmen
     assert results(viewer, "next place")[0].data[0][0] == 2
 
 
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_u_and_the_ring_agree_with_what_is_drawn_of_a_tilted_stack(viewer, dock, segment, press):
+    affine = np.array([[1, 0.2, 0, 0], [0.1, 1, 0, 5], [0, 0.1, 1, 0], [0, 0, 0, 1.0]])
+    layer = viewer.add_image(doubtful((5, 200, 240), [(3, 140, 180, 0.45)]), name="stack", affine=affine)
+    viewer.dims.set_current_step(0, 0)
+    segment("layer")
+    press()
+    assert dock.layers.index_in_view(layer.unique_id) == (3,)
+    assert np.asarray(layer._slice.image.raw).max() > 0.4  # the plane with the place is drawn
+    ring = results(viewer, "next place")[0]
+    assert ring.data[0][0] == 3
+    drawn = viewer.window._qt_viewer.canvas.layer_to_visual[ring].node.transforms.get_transform("visual", "scene")
+    x, y = drawn.map(ring.data[0][:0:-1])[:2]
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (y, x), atol=1)
+
+
 def test_u_says_what_is_missing(viewer, dock, segment, press):
     row = dock.sections.segment.guide
     press()

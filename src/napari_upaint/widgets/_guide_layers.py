@@ -11,6 +11,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_upaint.core.uncertainty import Method
+from napari_upaint.widgets._drawn import axes_in_view, drawn_at
 from napari_upaint.widgets._new_layers import MARK, mark, new_ring, new_uncertainty
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -94,7 +95,7 @@ class GuideLayers:
     def go_to(self, image: Hashable, at: tuple[float, ...], radius: float = 0) -> None:
         """Move the view to a place, index along all axes of an image; come closer where its window is too small."""
         layer = find(self._viewer, image)
-        world = layer.data_to_world(at)
+        world = drawn_at(layer, at, axes_in_view(self._viewer, layer))
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         first = dims.ndim - len(world)
         # Not the axes in view: napari would read every layer again.

@@ -10,6 +10,7 @@ from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
+from napari_upaint.widgets._drawn import axes_in_view, seen_at
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._open_layers import find, index_in_view, is_open
@@ -70,7 +71,7 @@ class ObjectLayers(QObject):
         while event.type == "mouse_move":
             yield
         if np.abs(np.array(event.pos) - start).max() <= _STILL:
-            label = layer.get_value(event.position, world=True)
+            label = layer.get_value(seen_at(layer, event.position, axes_in_view(self._viewer, layer)))
             if label:
                 self._silently(layer, int(label))
                 self._tell(int(label))

@@ -9,6 +9,7 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
+from napari_upaint.widgets._drawn import seen_at
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
 
@@ -60,9 +61,7 @@ def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:
     leading = layer.ndim - 2
     if not leading:
         return ()
-    # napari chooses slices of layers that are tilted (rotated or sheared out of their planes) as if they were not.
-    point = [*viewer.dims.point[:-2], 0.0, 0.0]
-    position = layer.world_to_data(point)[:leading]
+    position = seen_at(layer, viewer.dims.point, range(leading, layer.ndim))[:leading]
     shape = level_0(layer).shape
     return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(position, shape, strict=False))
 

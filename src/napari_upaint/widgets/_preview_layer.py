@@ -13,6 +13,7 @@ from napari.viewer import Viewer
 
 from napari_upaint.core.colours import PREVIEW_COLOUR, label_colour, rgb
 from napari_upaint.engine.progress import PreviewResult
+from napari_upaint.widgets._drawn import seen_at
 from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -86,7 +87,7 @@ def _corners(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
         point = list(dims.point)
         for axis, at in zip(dims.displayed, np.array(camera.center[-2:]) + signs * half, strict=True):
             point[axis] = at
-        corners.append(layer.world_to_data(point)[-2:])
+        corners.append(seen_at(layer, point, range(layer.ndim - 2, layer.ndim))[-2:])
     return np.min(corners, 0), np.max(corners, 0)
 
 

@@ -1,0 +1,51 @@
+"""Where napari draws layers: tilted ones (rotated or sheared out of their planes) as if they were not.
+
+Axes in view and axes of the sliders are transformed each for themselves; what leads from the ones to the others is left
+out. Main thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.viewer import Viewer
+
+
+def axes_in_view(viewer: Viewer, layer: Any) -> list[int]:
+    """Return the axes of a layer that the canvas shows."""
+    first = viewer.dims.ndim - layer.ndim
+    return [axis - first for axis in viewer.dims.displayed if axis >= first]
+
+
+def drawn_at(layer: Any, at: Sequence[float], shown: Sequence[int]) -> np.ndarray:
+    """Return where in the world a place of a layer, index along all its axes, is seen."""
+    matrix, offset = _transform(layer)
+    world, (seen, sliders) = np.asarray(at, float).copy(), _apart(layer, shown)
+    back = np.linalg.inv(matrix)
+    world[seen] = matrix[np.ix_(seen, seen)] @ world[seen] + offset[seen]
+    # A stack that stands upright has no slider that leads through it: the least that comes close.
+    world[sliders] = np.linalg.lstsq(back[np.ix_(sliders, sliders)], world[sliders] + (back @ offset)[sliders])[0]
+    return world
+
+
+def seen_at(layer: Any, world: Sequence[float], shown: Sequence[int]) -> np.ndarray:
+    """Return the place of a layer, index along all its axes, that is seen somewhere in the world."""
+    matrix, offset = _transform(layer)
+    at, (seen, sliders) = np.asarray(world, float)[-layer.ndim :].copy(), _apart(layer, shown)
+    back = np.linalg.inv(matrix)
+    at[seen] = np.linalg.lstsq(matrix[np.ix_(seen, seen)], at[seen] - offset[seen])[0]
+    at[sliders] = back[np.ix_(sliders, sliders)] @ at[sliders] - (back @ offset)[sliders]
+    return at
+
+
+def _apart(layer: Any, shown: Sequence[int]) -> tuple[list[int], list[int]]:
+    return list(shown), [axis for axis in range(layer.ndim) if axis not in shown]
+
+
+def _transform(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return matrix and offset from places of a layer to the world."""
+    offset = np.asarray(layer.data_to_world(np.zeros(layer.ndim)), float)
+    columns = [np.asarray(layer.data_to_world(unit), float) - offset for unit in np.eye(layer.ndim)]
+    return np.stack(columns, axis=1), offset
