@@ -1,8 +1,8 @@
-"""Names of files made of anything."""
+"""Names of files made of anything, and which are the same."""
 
 import pytest
 
-from napari_upaint.io.file_names import file_name
+from napari_upaint.io.file_names import file_name, is_another_file
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,14 @@ from napari_upaint.io.file_names import file_name
 )
 def test_it_fits_every_file_system(text, name):
     assert file_name(text, "image") == name
+
+
+def test_a_file_is_another_one_if_it_is_there_and_elsewhere(tmp_path, monkeypatch):
+    here, other = tmp_path / "a.tif", tmp_path / "b.tif"
+    here.touch()
+    other.touch()
+    assert is_another_file(str(here), str(other))
+    assert not is_another_file(str(here), str(tmp_path / "moved.tif"))
+    assert not is_another_file(str(here), "") and not is_another_file("", str(here))
+    monkeypatch.chdir(tmp_path)
+    assert not is_another_file(str(here), "a.tif")

@@ -52,6 +52,17 @@ def test_what_was_written_is_found(tmp_path):
     assert list(path.parent.iterdir()) == []
 
 
+def test_a_training_on_another_file_of_that_name_is_left_out(tmp_path):
+    monday, tuesday = tmp_path / "monday.tif", tmp_path / "tuesday.tif"
+    monday.touch()
+    write(begin_training(ASKED, file=str(monday)))
+    assert found(file=str(monday))[0].file == str(monday)
+    assert found(file=str(tuesday)) == []
+    assert len(found()) == 1  # nobody knows
+    monday.rename(tuesday)
+    assert len(found(file=str(tuesday))) == 1
+
+
 def test_steps_that_are_left():
     asked = Asked("cells", (60, 80), "objects", "", TrainSettings(steps=10), WeightSettings(), AugmentSettings())
     path = begin_training(asked)

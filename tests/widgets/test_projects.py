@@ -108,6 +108,23 @@ def test_an_image_that_is_open_is_not_opened_twice(viewer, dock, saved, settled)
     assert names == ["cells", "cells annotation", "others"]
 
 
+def test_of_two_layers_that_swapped_their_names_each_has_its_own_paint(viewer, dock, saved, settled, files):
+    _, expected = saved
+    viewer.layers.clear()
+    for path in files:
+        viewer.open(str(path), plugin="napari-upaint")
+    cells, others = viewer.layers
+    cells.name, others.name = "spare", "cells"
+    cells.name = "others"
+    choose(dock, "open")
+    settled()
+    for number, name in enumerate(("cells", "others")):
+        layer = viewer.layers[f"{name} annotation"]
+        np.testing.assert_array_equal(layer.data, expected[name])
+        owner = dock.choosing.ownership.image_of(layer.unique_id)
+        np.testing.assert_array_equal(dock.layers.image(owner).data, picture(seed=number))
+
+
 def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settled, files, qtbot, own_home):
     viewer.layers.clear()
     files[1].unlink()

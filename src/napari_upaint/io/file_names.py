@@ -1,6 +1,8 @@
-"""Names of files: made of what users call things, and the ending of models."""
+"""Names of files: made of what users call things, the ending of models, whether two are of the same file."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 MODEL_ENDING = ".safetensors"
 
@@ -10,3 +12,10 @@ def file_name(text: str, otherwise: str, most: int = 60) -> str:
     kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in text)
     # No dots and blanks at the ends: Windows drops them, and a dot in front hides a file.
     return kept.strip(" .")[:most].strip(" .") or otherwise
+
+
+def is_another_file(file: str, other: str) -> bool:
+    """Return whether what is known of `other`, "" if nothing, is of another file: one that was moved is the same."""
+    if not file or not other or file == other:
+        return False
+    return Path(other).exists() and Path(file).resolve() != Path(other).resolve()

@@ -20,7 +20,7 @@ from typing import Any
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, is_another_file
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.models import read_header
 from napari_upaint.session.run import CurvePoint, Run, read_settings
@@ -58,6 +58,8 @@ class Interrupted:
         When its weights were written last, in seconds since 1970.
     steps, seconds : int, float
         Done until then, those of the training that it continued among them.
+    file : str
+        The image's, "" where it has none.
     """
 
     record: Path
@@ -66,6 +68,7 @@ class Interrupted:
     saved: float
     steps: int
     seconds: float
+    file: str = ""
 
     def remaining(self) -> TrainSettings:
         """Return the settings of what is left to do; one step and a second at least."""
@@ -75,8 +78,12 @@ class Interrupted:
         return replace(settings, seconds=max(1.0, settings.seconds - self.seconds))
 
 
-def begin_training(asked: Asked, continued: Interrupted | None = None, folder: str | Path | None = None) -> Path:
+def begin_training(
+    asked: Asked, continued: Interrupted | None = None, folder: str | Path | None = None, file: str = ""
+) -> Path:
     """Write the record of a training that begins, and return where its weights are to be written.
+
+    `file` is the image's: many images are called alike.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, folder: s
     before = (
         {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
     )
-    content = {"format": _FORMAT, "pid": os.getpid(), "asked": asdict(asked), "continued": before}
+    content = {"format": _FORMAT, "pid": os.getpid(), "asked": asdict(asked), "file": file, "continued": before}
     with replacing(model.with_name(model.stem + _ENDING)) as new:
         new.write_text(json.dumps(content, indent=1), "utf-8")
     return model
@@ -109,7 +116,11 @@ def give_up(model: Path) -> None:
 
 
 def interrupted_trainings(
-    image: str, shape: tuple[int, ...], running: Collection[Path] = (), folder: str | Path | None = None
+    image: str,
+    shape: tuple[int, ...],
+    running: Collection[Path] = (),
+    folder: str | Path | None = None,
+    file: str = "",
 ) -> list[Interrupted]:
     """Return the trainings on an image of this name and shape that can be continued, the newest first.
 
@@ -117,6 +128,8 @@ def interrupted_trainings(
     ----------
     running : collection of Path
         Weights of the trainings that run in this process.
+    file : str
+        The image's: trainings on another file of that name are left out.
     """
     found, replaced = [], set()
     for record in _folder(folder).glob(f"[!.]*{_ENDING}"):
@@ -129,7 +142,8 @@ def interrupted_trainings(
             _sweep(record)
             continue
         replaced.update(_continued(model))
-        if not _alive(owner, one.saved) and (one.asked.image, one.asked.shape) == (image, tuple(shape)):
+        of_it = (one.asked.image, one.asked.shape) == (image, tuple(shape)) and not is_another_file(file, one.file)
+        if of_it and not _alive(owner, one.saved):
             found.append(one)
     return sorted((one for one in found if one.model not in replaced), key=lambda one: one.saved, reverse=True)
 
@@ -163,7 +177,8 @@ def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
     if not math.isfinite(seconds):
         raise FileError(f"{model} does not say how long it was trained.")
     saved = model.stat().st_mtime
-    one = Interrupted(record, model, Asked(**asked), saved, steps + before["steps"], seconds + before["seconds"])
+    done_in_all = steps + before["steps"], seconds + before["seconds"]
+    one = Interrupted(record, model, Asked(**asked), saved, *done_in_all, str(raw.get("file", "")))
     return one, int(raw["pid"])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_upaint.core.regions import as_notes, from_notes
+from napari_upaint.io.file_names import is_another_file
 from napari_upaint.session.project import Autosaved, autosave, autosaved, discard, new_autosave, restore
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
@@ -83,7 +84,7 @@ class Autosaving(QObject):
         image, annotation = self._choosing.image(), self._choosing.annotation()
         if annotation is None:
             return
-        file = self._layers.files.origin(image.key).path if image is not None else ""
+        file = image.file if image is not None else ""
         if annotation.key not in self._paths:
             name = _plain(image.name, file) if image is not None else annotation.name
             self._save_to(annotation.key, new_autosave(name, annotation.shape))
@@ -165,7 +166,7 @@ class Autosaving(QObject):
         self._kind(kind)
         key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
-        path = new_autosave(_plain(image.name, self._layers.files.origin(image.key).path), image.shape)
+        path = new_autosave(_plain(image.name, image.file), image.shape)
         self._save_to(key, path)
         self._replaced[path] = saved
         self._choosing.choose_annotation(key)
@@ -186,18 +187,14 @@ class Autosaving(QObject):
         """Offer what was painted before that, if anything; a question that stays does not flicker."""
         image = self._choosing.image()
         if image is not None and self._asked is not None:
-            self._looking.start(_of_image, *self._asked, self._layers.files.origin(image.key).path)
+            self._looking.start(_of_image, *self._asked, image.file)
 
 
 def _of_image(name: str, shape: tuple[int, ...], file: str) -> list[Autosaved]:
     """Return what was saved of an image; what was painted on another file of its name belongs there."""
-
-    def elsewhere(other: str) -> bool:
-        return bool(file and other) and other != file and Path(other).exists()
-
     found = [one for each in {name, _plain(name, file)} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
-    return [one for one in found if not elsewhere(str(one.notes.get("image", "")))]
+    return [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
 
 
 def _plain(name: str, file: str) -> str:

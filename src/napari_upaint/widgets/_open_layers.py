@@ -48,7 +48,8 @@ def place_above(viewer: Viewer, image: Hashable, below: Callable[[Any], bool]) -
 
 def image_source(layer: Any) -> ImageSource:
     """Return an image layer as a frozen value."""
-    return ImageSource(layer.unique_id, layer.name, level_0(layer), bool(layer.rgb), placement(layer))
+    file = str(layer.source.path or "")
+    return ImageSource(layer.unique_id, layer.name, level_0(layer), bool(layer.rgb), placement(layer), file)
 
 
 def annotation_source(layer: Any) -> AnnotationSource:

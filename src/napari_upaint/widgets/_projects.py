@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.regions import as_notes, from_notes
 from napari_upaint.errors import FileError, UserError
+from napari_upaint.io.file_names import is_another_file
 from napari_upaint.session.project import autosaved, new_autosave
 from napari_upaint.session.run import read_settings
 from napari_upaint.session.saved_project import (
@@ -115,6 +116,7 @@ class Projects(QObject):
                 notes = {
                     "layer": choice.name,
                     "kind": self._choosing.kind(),
+                    "image": self._layers.image(owner).file,
                     "corrected": self._layers.is_corrected_result(choice.key),
                     "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
                 }
@@ -163,12 +165,14 @@ class Projects(QObject):
             self._layers.files.rename(made, str(one.notes.get("layer") or f"{image.name} annotation"))
             self._layers.regions.put(key, from_notes(one.notes.get("regions")))
             if not corrected:
+                self._choosing.ownership.paint(key, made)
                 self._choosing.ownership.choose(key, made)
 
     def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
-        """Return the open layer of an image, by name and shape."""
-        open_now = [choice for choice in self._layers.images() if choice.key not in but]
-        fitting = [one for one in open_now if self._layers.image(one.key).shape == image.shape]
+        """Return the open layer of an image, by name and shape, unless it is known to be of another file."""
+        open_now = [self._layers.image(choice.key) for choice in self._layers.images() if choice.key not in but]
+        file = str(image.origin.get("path") or "")
+        fitting = [one for one in open_now if one.shape == image.shape and not is_another_file(one.file, file)]
         named = [one.key for one in fitting if one.name == image.name]
         # What was opened just now may have another name: files were renamed, or two layers had the same.
         return next(iter(named or [one.key for one in fitting if but]), None)
@@ -223,7 +227,7 @@ def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedIm
     """Add what the open project holds and the viewer does not; an image that was painted on anew has its paint."""
     result = list(images)
     for one in kept:
-        at = next((i for i, other in enumerate(result) if (other.name, other.shape) == (one.name, one.shape)), None)
+        at = next((i for i, other in enumerate(result) if _same(other, one)), None)
         if at is None:
             result.append(one)
         else:
@@ -231,6 +235,11 @@ def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedIm
             still = tuple(old for old in one.annotations if old.damage or len(there) < len(one.annotations))
             result[at] = replace(result[at], annotations=(*there, *still))
     return result
+
+
+def _same(one: SavedImage, other: SavedImage) -> bool:
+    files = (str(each.origin.get("path") or "") for each in (one, other))
+    return (one.name, one.shape) == (other.name, other.shape) and not is_another_file(*files)
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:

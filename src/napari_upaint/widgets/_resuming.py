@@ -22,7 +22,7 @@ class Resuming(QObject):
     ) -> None:
         super().__init__(parent)
         self._choosing, self._training, self._offer = choosing, training, offer
-        self._asked: tuple[str, tuple[int, ...]] | None = None
+        self._asked: tuple[str, tuple[int, ...], str] | None = None
         self._looking = Work(self)
         self._looking.done.connect(self._found)
         choosing.changed.connect(self._follow)
@@ -46,7 +46,7 @@ class Resuming(QObject):
 
     def _follow(self) -> None:
         image = self._choosing.image()
-        asked = None if image is None else (image.name, image.shape)
+        asked = None if image is None else (image.name, image.shape, image.file)
         if asked != self._asked:
             self._asked = asked
             self._offer.show_offer(None)
@@ -55,7 +55,8 @@ class Resuming(QObject):
     def look(self, *_: object) -> None:
         """Look for interrupted trainings on the chosen image."""
         if self._asked is not None:
-            self._looking.start(interrupted_trainings, *self._asked, Training.checkpoints())
+            name, shape, file = self._asked
+            self._looking.start(interrupted_trainings, name, shape, Training.checkpoints(), None, file)
 
     def _found(self, found: list[Interrupted]) -> None:
         self._offer.show_offer(found[0] if found and not self._training.running else None)

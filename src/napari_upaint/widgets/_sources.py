@@ -62,13 +62,17 @@ def _factor(unit: str, other: str) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSource:
-    """An image layer. `data` may be lazy (dask, zarr); axes (..., Y, X), with RGB (..., Y, X, S)."""
+    """An image layer. `data` may be lazy (dask, zarr); axes (..., Y, X), with RGB (..., Y, X, S).
+
+    `file` is where it was opened from, "" where napari does not know: names may be given and swapped.
+    """
 
     key: Hashable
     name: str
     data: Any
     rgb: bool
     placement: Placement
+    file: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -221,7 +221,7 @@ def _begin(plan: TrainPlan) -> Path | None:
     image, settings = plan.image, plan.resume.asked.settings if plan.resume is not None else plan.settings
     asked = Asked(image.name, image.shape, plan.kind, start, settings, plan.weights, plan.augment)
     try:
-        return begin_training(asked, plan.resume)
+        return begin_training(asked, plan.resume, file=image.file)
     except FileError:  # a full disk is no reason not to train
         return None
 
