@@ -249,10 +249,18 @@ def test_several_images_are_looked_at_one_by_one(sample, start):
     assert result.model.header.provenance["images"] == ["one"]
 
 
+def test_it_is_told_that_an_image_is_prepared_before_it_is(sample, start, monkeypatch):
+    now, meanwhile, real = [""], [], preparing.resize_image
+    monkeypatch.setattr(preparing, "resize_image", lambda *image: meanwhile.append(now[0]) or real(*image))
+    for one in train([sample], kind="objects", start=start, settings=QUICK, device="cpu"):
+        now[0] = getattr(one, "stage", "")
+    assert meanwhile == ["preparing image 1"]
+
+
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_a_stop_while_images_are_looked_at_comes_through(sample, start, pretrained):
     three = [replace(sample, name=name) for name in ("one", "two", "three")]
-    progress, result = run(three, start if pretrained else None, commands={3: Stop()}, steps=50)
+    progress, result = run(three, start if pretrained else None, commands={5: Stop()}, steps=50)
     assert progress[-1].stage == "preparing image 2"
     assert not result.steps and not result.improved and not result.knows_more
     assert "nothing was learnt" in result.message

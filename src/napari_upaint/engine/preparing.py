@@ -63,15 +63,17 @@ def prepare(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
 ) -> list[Prepared]:
     """Return all samples as `preparing` yields them."""
-    return list(preparing(samples, kind, scale=scale, border=border, weights=weights, seed=seed))
+    steps = preparing(samples, kind, scale=scale, border=border, weights=weights, seed=seed)
+    return [one for one in steps if one is not None]
 
 
 def preparing(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
-) -> Iterator[Prepared]:
+) -> Iterator[Prepared | None]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
 
-    Of volumes only X and Y are resized. Paint that lies far apart becomes samples of its own.
+    Of volumes only X and Y are resized. Paint that lies far apart becomes samples of its own. Yields None before each
+    and now and then on the way: a large one takes seconds.
 
     Raises
     ------
@@ -80,9 +82,12 @@ def preparing(
     """
     samples = _around_paint(samples, scale)
     _check_room(samples)
+    yield None
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
-    for sample, held in zip(samples, held_out, strict=True):
-        yield _prepare(sample, held, kind, scale, border, weights)
+    for number, (sample, held) in enumerate(zip(samples, held_out, strict=True)):
+        if number:
+            yield None
+        yield from _prepare(sample, held, kind, scale, border, weights)
 
 
 def check_room(samples: Sequence[Sample], scale: float) -> None:
@@ -109,9 +114,10 @@ def _check_room(samples: Sequence[Sample]) -> None:
 
 def _prepare(
     sample: Sample, held_out: np.ndarray, kind: Kind, scale: float, border: int | None, weights: WeightSettings
-) -> Prepared:
+) -> Iterator[Prepared | None]:
     shape = scaled_shape(sample.annotation.shape, scale)
     image = resize_image(sample.normalization.apply(sample.image), shape)
+    yield None
     # At the image's own resolution: it is the map that the user sees.
     weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
@@ -120,7 +126,8 @@ def _prepare(
         source = _sources(target != IGNORED, shape)
         target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
         objects = None if objects is None else objects.ravel()[source]
-    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
+    yield None
+    yield Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
 
 
 def _object_ids(annotation: np.ndarray) -> np.ndarray:

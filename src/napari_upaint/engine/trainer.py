@@ -94,7 +94,7 @@ class Trainer:
     def look_at_samples(self) -> Iterator[str]:
         """Prepare tiles for training and validation, and judge the network on the latter.
 
-        Yields in words what it has done, every second or so: who does not go on leaves everything as it was.
+        Yields in words what it does, every second or so: who does not go on leaves everything as it was.
         """
         first, self.unseen = self.step == 0, False
         self._known.begin()
@@ -103,8 +103,10 @@ class Trainer:
         for one in preparing(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
         ):
-            prepared.append(one)
-            yield f"preparing image {len(prepared)}"
+            if one is None:
+                yield f"preparing image {len(prepared) + 1}"
+            else:
+                prepared.append(one)
         for one in prepared if self._asks_for_scores else ():
             words = f"looking at image {len(starts) + 1} of {len(prepared)}"
             starts.append((yield from self._start_scores(one.image, words)))
