@@ -1,6 +1,7 @@
 """The column of the dock is never cut at its side."""
 
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from napari.settings import get_settings
+from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._column_scroll import ColumnScroll
 
@@ -30,3 +31,15 @@ def test_the_dock_shows_its_rows_in_full(viewer, open_dock, qtbot):
 
     qtbot.waitUntil(fits, timeout=20000)
     assert live.width() >= live.minimumSizeHint().width()
+
+
+def test_a_large_font_in_a_small_window_leaves_the_canvas_some_room(viewer, open_dock, qtbot, monkeypatch):
+    monkeypatch.setattr(get_settings().appearance, "font_size", 14)
+    viewer.window._qt_window.resize(1024, 768)
+    viewer.window._qt_window.show()
+    dock = open_dock()
+    area = dock.findChild(QScrollArea)
+    qtbot.waitUntil(lambda: area.widget().sizeHint().width() > 0.35 * 1024, timeout=20000)
+    qtbot.waitUntil(lambda: dock.width() <= 0.36 * 1024, timeout=20000)
+    assert viewer.window._qt_window.width() == 1024
+    assert area.widget().width() <= area.viewport().width()  # nothing is cut off

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QWidget
+
+_SHARE = 0.35  # of a window, at the most
 
 
 class ColumnScroll(QScrollArea):
@@ -18,11 +20,26 @@ class ColumnScroll(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         """Return the smallest size."""
-        column, bar = self.widget(), self.verticalScrollBar()
-        assert column is not None and bar is not None
+        return QSize(self._column().minimumSizeHint().width() + self._beside(), super().minimumSizeHint().height())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return the size at which no row has to go on in the next line, if that leaves the canvas enough room."""
+        width, window = self._column().sizeHint().width() + self._beside(), self.window()
+        if isinstance(window, QMainWindow):
+            width = max(self.minimumSizeHint().width(), min(width, round(_SHARE * window.width())))
+        return QSize(width, super().sizeHint().height())
+
+    def _column(self) -> QWidget:
+        column = self.widget()
+        assert column is not None
+        return column
+
+    def _beside(self) -> int:
+        """Return the width of what stands beside the column."""
+        bar = self.verticalScrollBar()
+        assert bar is not None
         # napari's style draws a frame where none is asked for.
-        beside = bar.sizeHint().width() + 2 * self.frameWidth()
-        return QSize(column.minimumSizeHint().width() + beside, super().minimumSizeHint().height())
+        return bar.sizeHint().width() + 2 * self.frameWidth()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
         """Ask for another width when a row has become wider."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_upaint.core.uncertainty import Method
 from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._wrapping_row import WrappingRow
 
 _METHODS: dict[Method, str] = {
     "margin": "Margin: 1 minus the lead of the best class over the second; 0 is sure, 1 undecided.",
@@ -47,13 +48,10 @@ class GuideRow(QWidget):
         # One line that is always there: a line that comes and goes would move everything below.
         self.found.setMinimumHeight(self.found.fontMetrics().height() + 2)  # a larger font may come later
         self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        row = QHBoxLayout()
-        row.addWidget(self.show_box)
-        row.addWidget(self.methods, 1)
-        row.addWidget(self.next_button)
+        self.methods.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
+        column.addLayout(WrappingRow(self.show_box, self.methods, self.next_button))
         column.addWidget(self.found)
         self.say("")
         self.allow("")

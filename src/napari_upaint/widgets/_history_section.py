@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QGridLayout,
     QInputDialog,
     QListWidget,
     QListWidgetItem,
     QMessageBox,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +29,7 @@ from napari_upaint.widgets._history_words import (
 )
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._reasons import Situation
+from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 _RUN = Qt.ItemDataRole.UserRole
 _HEIGHT = 150
@@ -94,11 +93,9 @@ class HistorySection(QCollapsible):
         column.setContentsMargins(0, 2, 0, 2)
         column.addWidget(self.list)
         column.addWidget(self.plot)
-        grid = QGridLayout()
-        for i, button in enumerate(self.buttons.values()):
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            grid.addWidget(button, i // 2, i % 2)
-        column.addLayout(grid)
+        buttons = list(self.buttons.values())
+        for pair in zip(buttons[::2], buttons[1::2], strict=True):
+            column.addLayout(wrapping_buttons(*pair))
         self.addWidget(inner)
         for layout in (self.layout(), self.content().layout()):  # in line with the sections above and below
             if layout is not None:

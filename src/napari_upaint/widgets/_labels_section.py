@@ -23,6 +23,7 @@ from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._painted_list import PaintedList
 from napari_upaint.widgets._region_row import RegionRow
 from napari_upaint.widgets._restore_offer import RestoreOffer
+from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
 _MEANING: dict[Kind, str] = {
     "objects": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = objects, one number for each",
@@ -92,22 +93,19 @@ class LabelsSection(QWidget):
         top.addWidget(self.combo, 1)
         top.addWidget(self.new_button)
         group = QButtonGroup(self)
-        kinds = QHBoxLayout()
+        paint = QWidget()
+        kinds = QHBoxLayout(paint)
+        kinds.setContentsMargins(0, 0, 0, 0)
         kinds.addWidget(QLabel("I paint"))
         for button in (self.objects, self.classes):
             group.addButton(button)
             kinds.addWidget(button)
-        kinds.addStretch(1)
-        kinds.addWidget(self.masks_button)
-        brush = QHBoxLayout()
-        brush.addWidget(self.background_button)
-        brush.addWidget(self.next_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.offer)
         column.addLayout(top)
-        column.addLayout(kinds)
-        column.addLayout(brush)
+        column.addLayout(WrappingRow(paint, self.masks_button))
+        column.addLayout(wrapping_buttons(self.background_button, self.next_button))
         column.addWidget(self.regions)
         column.addWidget(self._meaning)
         column.addWidget(self.painted)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_upaint.engine.budget import LEFT_AFTER_PAINT
 from napari_upaint.widgets._viewed import MOST
+from napari_upaint.widgets._wrapping_row import WrappingRow
 
 _PREVIEW_TIP = (
     "Show what the model sees in the part of the image that is in view, as the layer '… preview': at once with the\n"
@@ -35,8 +36,4 @@ class LiveSection(QWidget):
         self.learn = QCheckBox("Keep learning while I paint")
         self.learn.setToolTip(_LEARN_TIP)
         self.learn.toggled.connect(self.learn_toggled)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.learn)
-        row.addStretch(1)
-        row.addWidget(self.preview)
+        WrappingRow(self.learn, self.preview, parent=self)

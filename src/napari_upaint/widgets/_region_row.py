@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 _DRAW = (
     "Drag a rectangle in which everything is annotated: what is not painted inside counts as background.\n"
@@ -26,10 +28,7 @@ class RegionRow(QWidget):
         self.draw_button, self.turn_button = QPushButton("Annotated region"), QPushButton("Validation only")
         self.draw_button.clicked.connect(self.draw_wanted)
         self.turn_button.clicked.connect(self.turn_wanted)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.draw_button)
-        row.addWidget(self.turn_button)
+        self.setLayout(wrapping_buttons(self.draw_button, self.turn_button))
         self.allow("", "")
 
     def allow(self, draw_why: str, turn_why: str) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
+from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 Extent = Literal["view", "layer", "all"]
 _TIPS: dict[Extent, str] = {
@@ -37,12 +38,10 @@ class SegmentSection(QWidget):
         super().__init__(parent)
         self._running = False
         self.buttons: dict[Extent, QPushButton] = {}
-        row = QHBoxLayout()
         for extent, text in _TEXTS.items():
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, extent=extent: self.wanted.emit(extent))
             self.buttons[extent] = button
-            row.addWidget(button)
         self.stop_button = QPushButton("Stop")
         self.stop_button.clicked.connect(self.stop_wanted)
         self.progress = ProgressLine(self.stop_button)
@@ -54,18 +53,14 @@ class SegmentSection(QWidget):
         self.show_button.setCheckable(True)
         self.table_name = "table"  # offered for its file
         self.guide = GuideRow()
-        self.link_box = QCheckBox("Same number through slices and time")
-        measuring = QHBoxLayout()
-        measuring.addWidget(self.measure_button)
-        measuring.addWidget(self.show_button)
-        measuring.addWidget(self.table_button)
+        self.link_box = QCheckBox("Same number in all planes")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
+        column.addLayout(wrapping_buttons(*self.buttons.values()))
         column.addWidget(self.progress)
         column.addWidget(self.guide)
         column.addWidget(self.link_box)
-        column.addLayout(measuring)
+        column.addLayout(wrapping_buttons(self.measure_button, self.show_button, self.table_button))
         self.show_running(False)
 
     def allow(self, why: str) -> None:

@@ -42,7 +42,7 @@ class SettingsSection(QWidget):
             section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
             _tighten(section)
             if form is self.objects:
-                section.addWidget(QLabel("What was segmented follows at once."))
+                section.addWidget(QLabel("What was segmented follows at once.", wordWrap=True))
             section.addWidget(form)
             section.collapse(animate=False)
             self.sections[title] = section

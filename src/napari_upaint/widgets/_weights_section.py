@@ -38,7 +38,7 @@ class WeightsSection(QWidget):
     def __init__(self, form: Form, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._form = form
-        self.live = QCheckBox("Show the weight map while I paint")
+        self.live = QCheckBox("Show it while I paint")
         self.live.toggled.connect(self.live_changed)
         self.sliders = {name: SliderBox(WeightSettings, name, usual) for name, usual in _USUAL.items()}
         self.gallery_button = QPushButton("Show training tiles…")
