@@ -332,6 +332,16 @@ def test_close_ends_the_process_and_its_threads_within_a_second(ask, engine):
     engine.close()
 
 
+def test_what_was_asked_for_just_before_close_fails_and_does_not_wait_for_ever(ask, engine):
+    jobs = [ask("count", n=5) for _ in range(3)]
+    jobs[0].stop()
+    engine.close()
+    for job in jobs:
+        with contextlib.suppress(EngineError):
+            job.wait(0)
+        assert job.done
+
+
 @posix
 def test_close_also_ends_a_process_that_sleeps_deeply(engine, ask):
     ask("count", n=1).wait(10)

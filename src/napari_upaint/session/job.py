@@ -186,12 +186,11 @@ class EngineProcess:
         EngineError
             If the engine was closed.
         """
-        if self._supervisor.closed:
-            raise EngineError("The engine was closed; open the U-Paint dock again.")
         job = Job(next(self._numbers), request, self._supervisor)
         if listener is not None:
             job.listen(listener)
-        self._supervisor.post_submit(job)
+        if not self._supervisor.post_submit(job):
+            raise EngineError("The engine was closed; open the U-Paint dock again.")
         return job
 
     def close(self) -> None:

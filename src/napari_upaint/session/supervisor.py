@@ -72,9 +72,9 @@ class Supervisor:
 
     # From any thread ----------------------------------------------------------------------------------------------
 
-    def post_submit(self, job: _Job) -> None:
-        """Queue a job."""
-        self._post(lambda: self._submit(job))
+    def post_submit(self, job: _Job) -> bool:
+        """Queue a job; return whether it was taken, which it is not once this is closed."""
+        return self._post(lambda: self._submit(job))
 
     def post_stop(self, job: _Job, hard: bool) -> None:
         """Stop a job that waits or runs."""
@@ -99,14 +99,15 @@ class Supervisor:
                 self._child.kill()
             thread.join(patience)
 
-    def _post(self, action: Callable[[], None]) -> None:
+    def _post(self, action: Callable[[], None]) -> bool:
         with self._starting:
             if self.closed:
-                return
+                return False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._loop, name="upaint-engine", daemon=True)
                 self._thread.start()
             self._posted.put(action)
+            return True
 
     # In the supervisor's thread -----------------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class Supervisor:
 
     def _advance(self) -> None:
         """Begin the next job if nothing runs."""
-        if self._running is not None or not self._waiting or self._verdict:
+        if self._running is not None or not self._waiting or self._verdict or self.closed:
             return
         if self._child is not None and not self._child.alive:  # it died idle, and the news is still on its way
             self._child.reap()
@@ -250,4 +251,7 @@ class Supervisor:
         if self._child is not None:
             self._child.close()
             self._child = None
+        with contextlib.suppress(Empty):  # what was posted before it closed: whoever waits for it has to hear
+            while True:
+                self._posted.get_nowait()()
         self._fail_all("The engine was closed before this was done.")
