@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,13 +161,22 @@ def test_new_samples_reach_a_running_and_a_waiting_job(ask):
     assert "samples 2" in list(later)
 
 
-def test_news_without_room_is_lost_and_the_job_goes_on(ask, monkeypatch, tmp_path):
+def no_memory(*_):
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [("folders", lambda: [Path("/no/where")]), ("_LazyFile.append", no_memory)],
+    ids=["disk", "memory"],
+)
+def test_news_without_room_is_lost_and_the_job_goes_on(ask, monkeypatch, what, instead):
     job, later = ask("count", n=40, pause=0.01), ask("count", n=3, pause=0.01)
     payloads = iter(job)
     next(payloads)
     samples = NewSamples((np.zeros((400, 400)),))
     with monkeypatch.context() as patch:
-        patch.setattr("napari_upaint.session.shared.folders", lambda: [tmp_path / "nowhere"])
+        patch.setattr(f"napari_upaint.session.shared.{what}", instead)
         job.send(samples)
         later.send(samples)  # it is sent with its order
         job.stop()
@@ -177,6 +187,24 @@ def test_news_without_room_is_lost_and_the_job_goes_on(ask, monkeypatch, tmp_pat
     next(iter(job))
     job.send(samples)  # with room again
     assert "samples 1" in list(job)
+
+
+def test_news_that_cannot_be_sent_ends_its_job_and_the_next_one_need_not_wait_for_it(ask):
+    job = ask("deaf", pause=0.01)
+    next(iter(job))
+    job.send(NewSamples((lambda: 0,)))
+    with pytest.raises(EngineError, match="unexpected"):
+        job.wait(10)
+    assert ask("count", n=1).wait(10) == "end"
+
+
+def test_news_for_a_job_that_never_began_is_not_kept(engine, ask):
+    first, unsendable = ask("count", n=40, pause=0.01), ask("echo", arrays=lambda: 0)
+    unsendable.send(NewSamples((np.zeros((400, 400)),)))
+    with pytest.raises(EngineError):
+        unsendable.wait(10)
+    assert first.done
+    assert engine._supervisor._early == {}
 
 
 def test_the_names_of_shared_files_are_known_to_what_sweeps_them(engine, ask):

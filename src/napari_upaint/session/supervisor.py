@@ -123,6 +123,8 @@ class Supervisor:
                 action()
             except Exception as error:
                 self._fail_all(*describe(error))
+                if self._child is not None:  # or the next job would wait until this one has come to its end
+                    self._child.kill()
             del action  # it may hold arrays
         self._end()
 
@@ -174,7 +176,7 @@ class Supervisor:
         # Without room for its arrays the news is lost, and the job goes on with what it has: the next stroke sends all
         # samples again (and whoever painted hears in the end that the last ones came too late), the next view follows.
         # Files come before the pipe, where nothing was written yet.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MemoryError):
             child.send(news)
 
     def _on_message(self, child: Child, message: FromEngine) -> None:
@@ -204,6 +206,7 @@ class Supervisor:
     def _complete(self, outcome: Finished | Failed) -> None:
         job, self._running, self._deadline, self._retried = self._running, None, None, None
         assert job is not None
+        self._early.pop(job.id, None)
         job.deliver(outcome)
         self._advance()
 
