@@ -7,15 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_upaint.engine.progress import NewSamples
+from napari_upaint.engine.progress import NewSamples, PreviewResult
 from napari_upaint.errors import EngineError
-from napari_upaint.session.job import EngineProcess
-from napari_upaint.session.protocol import Event, Failed, Finished, TrainRequest
+from napari_upaint.session.job import EngineProcess, Job
+from napari_upaint.session.protocol import DeviceRequest, Event, Failed, Finished, TrainRequest
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -75,6 +76,25 @@ def test_a_late_listener_gets_the_past_and_another_one_can_leave(ask):
     leave()
     assert job.wait(10) == "end"
     assert len(early) < 31
+
+
+def test_of_many_pictures_a_job_keeps_the_last_one():
+    job = Job(1, DeviceRequest(), None)
+    steps, late = [], []
+    leave = job.listen(lambda message: steps.append(message.payload.step))
+    kept = []
+    for step in range(5):
+        picture = PreviewResult(1, np.zeros((9, 9), np.uint8), ("object",), "objects", step=step)
+        kept.append(weakref.ref(picture.picture))
+        job.deliver(Event(1, picture))
+    del picture
+    leave()
+    job.deliver(Finished(1))
+    job.listen(late.append)
+    assert steps == [0, 1, 2, 3, 4]
+    assert [one.step for one in job] == [4] == [late[0].payload.step]
+    assert late[1:] == [job.outcome]
+    assert [one() is not None for one in kept] == [False] * 4 + [True]
 
 
 def test_a_listener_that_fails_harms_nobody(engine, ask, caplog):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Self
 
-from napari_upaint.engine.progress import NewSamples, PreviewView
+from napari_upaint.engine.progress import NewSamples, PreviewResult, PreviewView
 from napari_upaint.errors import EngineError
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import Event, Failed, Finished, JobMessage, Payload, Request
@@ -34,7 +34,8 @@ class Job:
         self.id = number
         self.request: Request | None = request
         self._supervisor = supervisor
-        self._messages: list[JobMessage] = []
+        self._messages: list[JobMessage | None] = []  # None: a picture after which another one came
+        self._picture: int | None = None  # place of the last one
         self._changed = threading.Condition()
         self._listeners: list[Listener] = []
         # Held while listeners are called: a listener that comes late gets the past before anything new.
@@ -65,11 +66,14 @@ class Job:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every message of this job, past and future, in order; return what ends that.
 
+        Of past pictures of the view it gets the last one: those of a long training would fill the memory.
+
         It is called from a thread of the engine: never touch a widget in it, and never wait in it for a job.
         """
         with self._telling:
             for message in list(self._messages):
-                listener(message)
+                if message is not None:
+                    listener(message)
             self._listeners.append(listener)
 
         def end() -> None:
@@ -79,14 +83,14 @@ class Job:
         return end
 
     def __iter__(self) -> Iterator[Payload]:
-        """Yield every payload, past and future; raise `EngineError` if the job fails."""
+        """Yield every payload, past (of pictures of the view the last one) and future; `EngineError` if it fails."""
         for position in itertools.count():
             with self._changed:
                 self._changed.wait_for(lambda at=position: len(self._messages) > at)  # type: ignore[misc]
                 message = self._messages[position]
             if isinstance(message, Event):
                 yield message.payload
-            else:
+            elif message is not None:
                 return _raise_failure(message)
 
     def wait(self, timeout: float | None = None) -> Payload | None:
@@ -129,6 +133,10 @@ class Job:
         """Record a message and pass it on (called by the engine)."""
         with self._telling:
             with self._changed:
+                if isinstance(message, Event) and isinstance(message.payload, PreviewResult):
+                    if self._picture is not None:
+                        self._messages[self._picture] = None
+                    self._picture = len(self._messages)
                 self._messages.append(message)
                 if not isinstance(message, Event):
                     self.request = None
