@@ -60,9 +60,11 @@ def test_small_tiles_come_in_batches(threads):
     assert 1 < crew.batch <= len(crew.plan)
 
 
-@pytest.mark.parametrize("shape", [(900, 700), (20, 3000), (5, 5)])
+@pytest.mark.parametrize("shape", [(900, 700), (20, 3000), (5, 5), (5000, 5000)])
 @pytest.mark.parametrize("padding", ["valid", "same"])
-def test_less_and_less_memory_until_nothing_is_less(shape, padding):
+def test_less_and_less_memory_until_nothing_is_less(shape, padding, threads, monkeypatch):
+    threads(4)
+    monkeypatch.setattr(crew_module, "room_for_tiles", lambda *_: 2e8)  # strips of the largest image
     network = network_of(padding=padding)
     crew, before = crew_for(network, shape, 0, exact=False), np.inf
     for _ in range(20):

@@ -7,6 +7,7 @@ there are enough of them: as fast as all threads together on a quiet machine, an
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -58,11 +59,13 @@ class Crew:
             prediction_threads().took((time.perf_counter() - began) / pixels)
 
     def smaller(self, network: UNet) -> Crew | None:
-        """Return a crew that needs less memory: one tile at a time, then tiles of half the edge; None below that."""
+        """Return a crew that needs less memory: one tile at a time, then a quarter of its pixels; None below that."""
         if self.workers * self.batch > 1:
             return Crew(self.plan, 1, self.threads * self.workers)
-        plan = _plan(network, self.plan.shape, max(self.plan.input) // 2, 0, 1)
-        return None if plan.input == self.plan.input else Crew(plan, 1, self.threads)
+        # By their pixels: strips over the whole width are long, and squares of half that length are larger than they.
+        pixels = math.prod(self.plan.input)
+        plan = _plan(network, self.plan.shape, 0, pixels // 4, 1)
+        return Crew(plan, 1, self.threads) if math.prod(plan.input) < pixels else None
 
 
 def crew_for(network: UNet, shape: tuple[int, ...], tile: int, *, exact: bool) -> Crew:
@@ -100,19 +103,13 @@ def _plan(network: UNet, shape: tuple[int, ...], tile: int, pixels: int, parts: 
 
 def _batch(plan: tiling.Tiling, pixels: int, workers: int) -> int:
     """Return how many small tiles the network takes at once: what it would take as one tile."""
-    size = 1
-    for n in plan.input:
-        size *= n
-    return max(1, min(pixels // size, -(-len(plan) // workers)))
+    return max(1, min(pixels // math.prod(plan.input), -(-len(plan) // workers)))
 
 
 def _effort(crew: Crew) -> float:
     """Estimate the time that an image takes."""
-    size = 1.0
-    for n in crew.plan.input:
-        size *= n
     speed = crew.threads * (_TOGETHER if crew.threads > 1 else 1)
-    return size * -(-len(crew.plan) // crew.workers) / speed
+    return math.prod(crew.plan.input) * -(-len(crew.plan) // crew.workers) / speed
 
 
 def tile_pixels(network: UNet, device: torch.device, *, exact: bool = False) -> int:
