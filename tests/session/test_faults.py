@@ -1,5 +1,7 @@
 """Sentences for what went wrong."""
 
+import errno
+
 import pytest
 
 from napari_upaint.errors import ImageError
@@ -49,3 +51,11 @@ def test_an_error_becomes_one_sentence_with_its_traceback():
         RuntimeError("CUDNN_STATUS_ALLOC_FAILED"),
     ):
         assert describe(error)[0].startswith("Memory ran out; ")
+
+
+def test_a_full_disk_is_named():
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert describe(full)[0] == "The disk is full ([Errno 28] No space left on device); make room there, and try again."
+    full.filename = "/tmp/upaint-1"
+    assert describe(full)[0] == "The disk is full (/tmp/upaint-1); make room there, and try again."
+    assert describe(OSError(errno.EIO, "Input/output error"))[0].startswith("Something unexpected")

@@ -96,8 +96,9 @@ def test_without_room_in_the_first_folder_the_next_one_is_used(tmp_path, monkeyp
     array = np.arange(99_999.0)
     np.testing.assert_array_equal(cross(array), array)
     monkeypatch.setattr(shared, "folders", lambda: [crowded, crowded])
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         shared._pack(array, "x")
+    assert caught.value.filename == str(crowded / "x")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions")

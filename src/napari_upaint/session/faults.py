@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import traceback
 
@@ -22,6 +23,8 @@ def describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, MemoryError) or says_ran_out(text):
         return f"Memory ran out; {_MEMORY}.", details
     first = text.splitlines()[0].rstrip(".") if text else "no message"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"The disk is full ({error.filename or first}); make room there, and try again.", details
     return f"Something unexpected happened ({type(error).__name__}: {first}); see the details.", details
 
 

@@ -192,6 +192,7 @@ def _pack(message: object, name: str) -> tuple[str | None, bytes]:
                 file.path.unlink(missing_ok=True)
             if not isinstance(error, OSError):
                 raise
+            error.filename = error.filename or str(file.path)  # for whoever has to make room
             problem = error  # no room here: try the next folder
     raise problem or OSError("There is no folder for temporary files.")
 
