@@ -1,6 +1,7 @@
 """A training that is cut off goes on from its last weights."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +113,22 @@ def test_it_costs_little(sample, start, tmp_path):
     running = train([sample], kind="objects", start=start, settings=STEPS, checkpoint=path, checkpoint_seconds=1000.0)
     finish(running)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("cost", "steps"), [(0.0, [5, 10, 15, 20]), (0.27, [5, 14]), (3.0, [5])])
+def test_it_is_written_every_few_seconds_and_less_often_where_that_takes_long(monkeypatch, cost, steps):
+    now, written = [0.0], []
+
+    def training():
+        for step in range(21):
+            yield TrainProgress("training", step, now[0], 60.0, 0.0)
+            now[0] += 1.0
+
+    def write(run, path):
+        written.append(int(now[0]))
+        now[0] += cost
+
+    monkeypatch.setattr(interrupted, "_SHARE", 0.03)
+    monkeypatch.setattr(interrupted, "_write", write)
+    assert len(list(interrupted.with_checkpoints(None, training(), Path("x"), 5.0, clock=lambda: now[0]))) == 21
+    assert written == steps

@@ -72,6 +72,11 @@ def test_steps_that_are_left():
     assert found()[0].remaining().steps == 1
 
 
+def test_a_second_is_left_at_least():
+    write(begin_training(ASKED), seconds=100.0)
+    assert found()[0].remaining().seconds == 1
+
+
 def test_a_continuation_that_is_interrupted_too():
     first = begin_training(ASKED)
     write(first)
@@ -85,6 +90,14 @@ def test_a_continuation_that_is_interrupted_too():
     assert [one.steps for one in found()] == [12]
     end_training(third)
     assert list(first.parent.iterdir()) == []
+
+
+def test_the_newest_comes_first():
+    paths = [begin_training(ASKED) for _ in range(3)]
+    for path, ago in zip(paths, (50, 10, 90), strict=True):
+        write(path)
+        os.utime(path, (time.time() - ago,) * 2)
+    assert [one.model for one in found()] == [paths[1], paths[0], paths[2]]
 
 
 def test_given_up_before_the_first_weights():
@@ -108,9 +121,10 @@ def test_the_training_of_another_window_is_left_alone():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         owned_by(other.pid)
         assert found() == []
-        long_ago = time.time() - 1000
-        os.utime(path, (long_ago, long_ago))  # whoever has that number now, it does not train
-        assert len(found()) == 1
+        for seconds, trains in ((60, True), (180, False)):  # whoever has that number then, it does not train
+            ago = time.time() - seconds
+            os.utime(path, (ago, ago))
+            assert (found() == []) is trains
         write(path)
         other.communicate(b"\n")
     if os.name == "posix":
@@ -123,6 +137,23 @@ def test_rubbish_is_left_out(text):
     write(path)
     path.with_name(f"{path.stem}.training.json").write_text(text)
     assert found() == []
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), "many", None])
+def test_weights_that_do_not_say_how_long_they_were_trained_are_left_out(seconds):
+    write(begin_training(ASKED), seconds=seconds)
+    assert found() == []
+
+
+def test_a_record_that_names_itself_is_no_endless_chain():
+    path = begin_training(ASKED)
+    write(path)
+    record = path.with_name(f"{path.stem}.training.json")
+    itself = {"continued": {"steps": 1, "seconds": 1.0, "model": path.name}}
+    record.write_text(json.dumps(json.loads(record.read_text()) | itself))
+    assert found() == []
+    end_training(path)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_the_whole_run():
