@@ -11,7 +11,7 @@ from napari_upaint.core.strokes import paint_strokes
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.preparing import HELD_OUT, hold_out, prepare
-from napari_upaint.engine.sampling import Sampler, validation_tiles
+from napari_upaint.engine.sampling import Sampler, holds_out, validation_tiles
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
@@ -246,8 +246,12 @@ def test_at_its_own_scale_the_weights_are_those_that_the_user_sees(painted):
     np.testing.assert_array_equal(one.weights, weight_map(painted, "objects", WeightSettings()))
 
 
+def judging(prepared, most=None):
+    return validation_tiles(prepared, DEPTH, TILE, most, held_out=holds_out(prepared))
+
+
 def test_validation_tiles_hold_judged_pixels_only_and_fit_the_network(prepared):
-    found = validation_tiles(prepared, DEPTH, TILE)
+    found = judging(prepared)
     assert found
     seen = 0
     for tile in found:
@@ -256,7 +260,7 @@ def test_validation_tiles_hold_judged_pixels_only_and_fit_the_network(prepared):
         seen += (tile.target >= 0).sum()
     held = sum(int((one.held_out & (one.target >= 0)).sum()) for one in prepared)
     assert seen <= held
-    every = validation_tiles(prepared, DEPTH, TILE, most=10_000)
+    every = judging(prepared, most=10_000)
     assert sum((tile.target >= 0).sum() for tile in every) == held
 
 
@@ -265,7 +269,7 @@ def test_validation_tiles_lie_where_they_should():
     image = (annotation[None] == 2).astype(np.float32)
     sample = Sample(image, annotation, measure(image))
     prepared = prepare([sample], "objects", scale=1, border=None, weights=WeightSettings(), seed=0)
-    for tile in validation_tiles(prepared, DEPTH, TILE, most=100):
+    for tile in judging(prepared, most=100):
         known = tile.target >= 0
         inner = tile.image[0, HALO : HALO + known.shape[0], HALO : HALO + known.shape[1]]
         np.testing.assert_allclose(inner[known], tile.target[known], atol=0.05)
@@ -276,7 +280,7 @@ def test_where_nothing_is_held_out_all_paint_judges():
     annotation[10:20, 10:20], annotation[60:70, 60:70] = 1, 2
     prepared = prepared_of(annotation)
     assert not prepared[0].held_out.any()
-    assert sum((tile.target >= 0).sum() for tile in validation_tiles(prepared, DEPTH, TILE)) == 200
+    assert sum((tile.target >= 0).sum() for tile in judging(prepared)) == 200
 
 
 def test_every_class_is_judged_however_little_of_it_is_painted():
@@ -286,14 +290,14 @@ def test_every_class_is_judged_however_little_of_it_is_painted():
         annotation[700 + 60 * k, 10:14] = annotation[700 + 60 * k, 800:804] = value
     prepared = prepared_of(annotation, kind="classes", border=None)
     assert prepared[0].held_out.any()
-    found = validation_tiles(prepared, DEPTH, TILE, most=4)
+    found = judging(prepared, most=4)
     assert len(found) == 4
     assert {value for tile in found for value in np.unique(tile.target)} == {-1, 0, 1, 2, 3}
 
 
 def test_samples_without_paint_are_harmless(painted):
     prepared = prepared_of(np.zeros((60, 70), np.uint8), painted)
-    assert len(prepared) == 1 and validation_tiles(prepared, DEPTH, TILE)
+    assert len(prepared) == 1 and judging(prepared)
     sampler = sampler_of(prepared)
     assert all((sampler.draw(number).target >= 0).any() for number in range(3))
 
@@ -303,4 +307,4 @@ def test_images_smaller_than_a_tile_are_mirrored():
     prepared = prepared_of(annotation)
     tile = sampler_of(prepared).draw(0)
     assert np.isfinite(tile.image).all() and tile.image.shape == (1, TILE, TILE)
-    assert validation_tiles(prepared, DEPTH, TILE)
+    assert judging(prepared)

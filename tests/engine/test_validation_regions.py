@@ -14,7 +14,7 @@ from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.tiling import halo
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.preparing import hold_out, prepare
-from napari_upaint.engine.sampling import Sampler, validation_tiles
+from napari_upaint.engine.sampling import Sampler, holds_out, validation_tiles
 from napari_upaint.errors import AnnotationError
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
@@ -104,7 +104,11 @@ def test_a_judge_that_sees_one_question_alone_judges_everything():
     validation[:, :50] = True
     [one] = prepared_of(annotation, validation)
     assert one.held_out.sum() == 10 * 50
-    values = np.unique(np.concatenate([tile.target.ravel() for tile in validation_tiles([one], DEPTH, TILE)]))
+    values = np.unique(
+        np.concatenate(
+            [tile.target.ravel() for tile in validation_tiles([one], DEPTH, TILE, held_out=holds_out([one]))]
+        )
+    )
     assert values.tolist() == [-1, 0, 1]
 
 

@@ -351,7 +351,7 @@ def test_paint_far_apart_costs_its_surroundings_only():
 def test_validation_looks_at_held_out_paint_in_volumes(sample):
     prepared = prepare([sample], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
     assert prepared[0].held_out.any()
-    tiles = validation_tiles(prepared, 2, 36)
+    tiles = validation_tiles(prepared, 2, 36, held_out=True)
     assert 1 <= len(tiles) <= 4
     assert {int(value) for tile in tiles for value in np.unique(tile.target)} == {-1, 0, 1}
 

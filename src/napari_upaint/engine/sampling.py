@@ -165,18 +165,25 @@ def holds_out(prepared: Sequence[Prepared]) -> bool:
 
 
 def validation_tiles(
-    prepared: Sequence[Prepared], depth: int, tile: int, most: int | None = None, *, padded: bool = False
+    prepared: Sequence[Prepared],
+    depth: int,
+    tile: int,
+    most: int | None = None,
+    *,
+    held_out: bool,
+    padded: bool = False,
 ) -> list[ValidationTile]:
     """Cut the tiles that hold most of the held-out paint of every class.
 
-    They hold all paint where nothing is held out, or one question alone: background, or anything else. There are more
-    than `most` of them (8 planes, 4 volumes) only where there are more classes.
+    They hold all paint where not enough is `held_out`, see `holds_out`. There are more than `most` of them (8 planes,
+    4 volumes) only where there are more classes.
     """
     most = most or _MOST_JUDGED[prepared[0].target.ndim]
-    nothing = not holds_out(prepared)
     found: list[tuple[Counter[int], Prepared, tiling.Tiling, tiling.Tile, np.ndarray]] = []
     for one in prepared:
-        judged = (one.target != IGNORED) & (one.held_out | nothing)
+        judged = one.target != IGNORED
+        if held_out:
+            judged &= one.held_out
         target = np.where(judged, one.target, np.int16(IGNORED))
         plan = tiling.plan(target.shape, depth, tile, padded=padded)
         for place in plan:

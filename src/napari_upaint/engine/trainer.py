@@ -111,7 +111,10 @@ class Trainer:
             words = f"looking at image {len(starts) + 1} of {len(prepared)}"
             starts.append((yield from self._start_scores(one.image, words)))
             yield words
-        validation = validation_tiles(prepared, self.network.depth, max(self.tile), padded=self.padded)
+        held_out = holds_out(prepared)
+        validation = validation_tiles(
+            prepared, self.network.depth, max(self.tile), held_out=held_out, padded=self.padded
+        )
         now = self._judged(self.average, validation)
         yield _JUDGING
         # New paint is a new question: the start, and what was best, are judged again.
@@ -123,8 +126,7 @@ class Trainer:
         yield _JUDGING
         held = yield from self._held_scores(prepared, starts, start.pixels)
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
-        self.prepared, self.validation, self.held = prepared, validation, held
-        self.holds_out = holds_out(prepared)
+        self.prepared, self.validation, self.held, self.holds_out = prepared, validation, held, held_out
         self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
