@@ -78,6 +78,16 @@ def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei,
     assert min(found, key=lambda fit: fit.disagreement).scale == wanted
 
 
+def test_ids_of_objects_may_be_huge(network, nuclei):
+    image, strokes = nuclei
+    huge = np.where(strokes > 1, strokes + np.uint64(2**64 - 1000), strokes.astype(np.uint64))
+    usual, same = (
+        next(look_at_scales(network, [sample_of(image, painted)], kind="objects", border=True))
+        for painted in (strokes, huge)
+    )
+    assert same == usual
+
+
 def test_a_question_that_the_network_was_never_asked_is_answered_at_some_scale(network, monkeypatch):
     """Which half of the image: no network knows, filters of the painted places do."""
     monkeypatch.setattr(scales, "may_be_best", lambda *_: True)

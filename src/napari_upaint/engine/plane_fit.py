@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from napari_upaint.core.filters import pixel_features
+from napari_upaint.core.ids import to_int32
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.objects import class_parts
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
@@ -96,7 +97,8 @@ def plane_fit(
 
 def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
     """Look at a view; its strokes are numbered from `last` + 1 on."""
-    (image, annotation), count = view, network.n_classes - border
+    image, count = view.image, network.n_classes - border
+    annotation = to_int32(view.annotation)  # ids of objects may be huge
     strokes = class_parts(np.minimum(annotation, FIRST) if count == 2 else annotation)
     painted, shape = np.nonzero(annotation), image.shape[1:]
     places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
