@@ -43,6 +43,25 @@ def test_an_empty_annotation_does_not_replace_a_painted_one(tmp_path):
     np.testing.assert_array_equal(restore(autosaved("a", PAINTED.shape, tmp_path)[0]), PAINTED)
 
 
+def test_what_is_erased_while_it_is_saved_stops_nothing(tmp_path, monkeypatch):
+    plane, really = PAINTED[1].copy(), np.ndarray.any
+
+    class Erased(np.ndarray):
+        def any(self, *args, **options):
+            found = really(self, *args, **options)
+            plane[:] = 0
+            return found
+
+    class Layer:
+        shape, dtype = plane.shape, plane.dtype
+
+        def __getitem__(self, index):
+            return plane[index]
+
+    monkeypatch.setattr("napari_upaint.session.project.np.asarray", lambda array: array.view(Erased))
+    assert autosave(Layer(), new_autosave("a", plane.shape, tmp_path))
+
+
 def test_only_an_image_of_the_same_name_and_shape_gets_it(tmp_path):
     names = ["a", "A", "/x/a", "/y/a", "a/", "..", "", "ü/細胞", "x" * 400, "a?", "a*", "[a]", "a.", "a b"]
     for number, name in enumerate(names, start=1):

@@ -90,8 +90,9 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     pixels = 0
     for index in product(*(range(n) for n in annotation.shape[:-2])):
         plane = np.asarray(annotation[index])
-        if plane.any():
-            box = _box(plane != 0)
+        drawn = plane != 0  # once: it may be erased meanwhile
+        if drawn.any():
+            box = _box(drawn)
             painted[_key(index, box)] = cut = plane[box].copy()
             pixels += int(np.count_nonzero(cut))
     if not painted:
