@@ -145,6 +145,17 @@ def test_weights_that_do_not_say_how_long_they_were_trained_are_left_out(seconds
     assert found() == []
 
 
+def test_what_a_killed_engine_was_writing_is_removed_later():
+    folder = begin_training(ASKED).parent
+    left = folder / f".{'0a' * 8}.safetensors"
+    left.touch()
+    found()
+    assert left.exists()
+    os.utime(left, (0, 0))
+    found()
+    assert not left.exists()
+
+
 def test_a_record_that_names_itself_is_no_endless_chain():
     path = begin_training(ASKED)
     write(path)

@@ -85,6 +85,23 @@ def test_every_session_has_a_file_of_its_own_and_the_newest_comes_first(tmp_path
     # Many images are called alike: what is younger than three months is not too many.
     assert found == paths[:12]
     assert not paths[-1].exists()
+    for age, path in enumerate(found):
+        os.utime(path, (time.time() - 24 * 3600 * 100 * age,) * 2)
+    for _ in range(2):
+        assert [one.path for one in autosaved("a", (20, 30), tmp_path)][-2:] == found[len(found) - 2 :]
+        found = found[:10]  # however old they are
+
+
+def test_what_a_killed_process_was_writing_is_removed_a_day_later(tmp_path):
+    import os
+    import time
+
+    old, new, others = (tmp_path / name for name in (f".{'0a' * 8}.npz", f".{'0b' * 8}.npz", ".0c.npz"))
+    for path, hours in ((old, 25), (new, 23), (others, 25)):
+        path.touch()
+        os.utime(path, (time.time() - 3600 * hours,) * 2)
+    autosaved("a", (20, 30), tmp_path)
+    assert set(tmp_path.iterdir()) == {new, others}
 
 
 def test_damaged_files_are_left_out(tmp_path):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from napari_upaint.errors import FileError
+
+_DIGITS = 16  # of the name of a file that is being written
+_DAY = 24 * 3600.0
 
 
 @contextlib.contextmanager
@@ -26,7 +30,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     # A link to a file elsewhere stays a link: what it points to is replaced.
     path = Path(os.path.realpath(Path(path).expanduser()))
     # The ending is kept (programs choose the format by it) and the name short (file systems allow 255 bytes).
-    new = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    new = path.with_name(f".{secrets.token_hex(_DIGITS // 2)}{path.suffix}")
     try:
         if path.is_dir():
             raise FileError(f"Cannot write {path}: it is a folder; choose a file name.")
@@ -41,6 +45,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             new.unlink()
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Remove what `replacing` left in a folder of this program where its process was killed, a day ago or more."""
+    for path in folder.glob(f".{'[0-9a-f]' * _DIGITS}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()
 
 
 def _store(path: Path) -> None:

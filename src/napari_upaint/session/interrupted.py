@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.atomic import replacing
+from napari_upaint.io.atomic import replacing, sweep_unfinished
 from napari_upaint.io.file_names import MODEL_ENDING, is_another_file
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.models import read_header
@@ -132,6 +132,7 @@ def interrupted_trainings(
         The image's: trainings on another file of that name are left out.
     """
     found, replaced = [], set()
+    sweep_unfinished(_folder(folder))
     for record in _folder(folder).glob(f"[!.]*{_ENDING}"):
         model = record.with_name(record.name.removesuffix(_ENDING) + MODEL_ENDING)
         if model in running:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.atomic import replacing
+from napari_upaint.io.atomic import replacing, sweep_unfinished
 from napari_upaint.io.file_names import file_name
 from napari_upaint.io.folders import data_folder
 
@@ -106,6 +106,7 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
 def autosaved(image: str, shape: Sequence[int], folder: str | Path | None = None) -> list[Autosaved]:
     """Return what was saved of an image of this name and shape, the newest first; damaged files are left out."""
     found = []
+    sweep_unfinished(_folder(folder))
     for path in _folder(folder).glob(f"{_escaped(_stem(image, shape))} *.npz"):
         with contextlib.suppress(OSError, ValueError, KeyError, FileError):
             found.append(describe_autosave(path))
