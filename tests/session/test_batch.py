@@ -7,6 +7,7 @@ from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import FileError, ImageError
 from napari_upaint.session.batch import BatchPlan, Source, measure_source, run_batch
+from napari_upaint.session.job import Job
 from napari_upaint.session.protocol import Event
 
 STACK = np.random.default_rng(0).integers(0, 200, (2, 3, 1, 20, 30), dtype=np.uint16)
@@ -87,8 +88,9 @@ def test_bad_planes_are_skipped_and_a_source_with_two_in_a_row_is_given_up(engin
     assert (np.diff([one.done for one in events]) > 0).all()  # none is dealt with twice
 
 
-def test_one_plane_is_read_ahead_and_not_more(engine):
-    reads = []
+def test_one_plane_is_read_ahead_and_not_more_and_dropped_by_who_leaves(engine, monkeypatch):
+    reads, dropped = [], []
+    monkeypatch.setattr(Job, "cancel", lambda job: dropped.append(job.id))
     given = Source("s", STACK.shape[:2], source(reads=reads).read_plane, Normalization((0.0,), (9.0,)))
     events = run_batch(BatchPlan((given,), "model"), engine)
     next(events)
@@ -96,6 +98,7 @@ def test_one_plane_is_read_ahead_and_not_more(engine):
     next(events)
     assert len(reads) == 3
     events.close()
+    assert dropped == [3]
 
 
 def test_stop_begins_nothing_more(engine):

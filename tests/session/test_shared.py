@@ -2,7 +2,9 @@
 
 import os
 import stat
+import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +103,10 @@ def test_without_room_in_the_first_folder_the_next_one_is_used(tmp_path, monkeyp
     assert caught.value.filename == str(crowded / "x")
 
 
+def test_there_is_always_another_folder():
+    assert shared.folders()[-1] == Path(tempfile.gettempdir())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions")
 def test_nobody_else_can_read_the_arrays():
     path, _ = shared._pack(np.zeros(LEAST_SHARED), f"{PREFIX}x")
@@ -125,7 +131,7 @@ def test_only_forgotten_files_are_swept(tmp_path, monkeypatch):
     for path in (old, new, theirs, *others):
         path.touch()
         os.utime(path, (0, 0))
-    os.utime(new)
+    os.utime(new, (time.time() - 3600 * 23,) * 2)
     link.symlink_to(others[0])
     os.utime(link, (0, 0), follow_symlinks=False)
     really = Path.lstat
