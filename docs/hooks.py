@@ -15,7 +15,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     for mark, make in marks.items():
         if mark in markdown:
             markdown = markdown.replace(mark, make())
-    return markdown
+    # This is for those who read the files themselves: here it is filled in.
+    return re.sub(r"^\*The [^*]+ filled in when the site is built[^*]+\*\n\n", "", markdown, flags=re.MULTILINE)
 
 
 def settings_tables() -> str:
