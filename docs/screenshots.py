@@ -72,8 +72,8 @@ class Session:
         return next(layer.name for layer in self.viewer.layers if layer.name.endswith(ending))
 
     def shoot(self, name: str) -> None:
-        """Write the whole window."""
-        self.rest(0.5)
+        """Write the whole window, when painted pixels have been counted."""
+        self.rest(1.5)
         IMAGES.mkdir(exist_ok=True)
         self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
         print(f"{IMAGES / name}.png")
@@ -241,9 +241,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=40, help="how long to train")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        # Neither models nor preferences of whoever runs this get into the pictures.
-        os.environ["UPAINT_HOME"] = os.environ["XDG_CONFIG_HOME"] = home
+        # Neither models nor preferences of whoever runs this get into the pictures, nor paint of the picture before.
+        os.environ["XDG_CONFIG_HOME"] = home
         for name in args.names or PICTURES:
+            os.environ["UPAINT_HOME"] = str(Path(home, name))
             PICTURES[name](args.seconds)
 
 
