@@ -105,3 +105,9 @@ def test_preferences_are_those_of_the_settings(manifest: Any) -> None:
         assert (declared.minimum, declared.maximum) == (said["low"], said["high"])
         assert tuple(declared.enum or ()) == (said["choices"] or ())
         assert declared.python_type is type(one.default)
+
+
+def test_the_tutorial_calls_file_types_as_the_dialog_for_saving_does(manifest: Any) -> None:
+    tutorial = " ".join((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").split())
+    for writer in manifest.contributions.writers:
+        assert f"*{manifest.display_name} {writer.display_name}*" in tutorial
