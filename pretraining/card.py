@@ -34,7 +34,7 @@ CARD = """# {name}
 *Samples of the package, which it has not learnt from; strokes only told the scale.*
 
 * **Asks**: background, object, or border between objects, for any kind of microscopy; one channel (colours and other
-  channels are averaged at first, training tells them apart).
+  channels are averaged before a training; a training mixes them so that the paint stands out).
 * **Network**: the U-Net of Ronneberger et al. 2015, {ndim}D, {padding}, {depth} levels, {width} channels on the first,
   float16.
 {hints}
@@ -50,8 +50,7 @@ CARD = """# {name}
 ## Scores
 
 Intersection over union of objects and of borders on held-out images, tiles varied as in training (zoomed, deformed,
-noisy, in part inverted), without any strokes. The benchmarks have published images of other sets, before and after a
-minute of training on strokes; one of these sets, `usiigaci_val`, is of the same publication as `usiigaci_phc`.
+noisy, in part inverted), without any strokes.{benchmarks}
 
 | set | object | border |
 |---|---|---|
@@ -60,6 +59,9 @@ minute of training on strokes; one of these sets, `usiigaci_val`, is of the same
 
 BEGIN = """It began with `{begin}`, which has to be there: without `--models` the command trains all, in order.
   """
+# Volumes are in none of them.
+BENCHMARKS = """ The benchmarks have published images of other sets, before and after a
+minute of training on strokes; one of these sets, `usiigaci_val`, is of the same publication as `usiigaci_phc`."""
 
 
 def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], log: Path) -> None:
@@ -77,6 +79,7 @@ def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], l
             padding="unpadded" if config["padding"] == "valid" else "padded",
             hints="\n".join(f"* **{word}**: {text}" for word, text in config["hints"].items()),
             begin=BEGIN.format(**config) if config["begin"] else "",
+            benchmarks=BENCHMARKS if config["ndim"] == 2 else "",
             steps=last["step"] + 1,
             sets="\n".join(sets),
             scores="\n".join(scores),
