@@ -25,6 +25,14 @@ NOTHING = "because nothing was better (loss on held-out paint 0.3);"
     [
         (result(True, 0.9, 0.3), "Better than before: loss on held-out paint from 0.9 to 0.3 (lower is better)."),
         (
+            result(True, 0.3, 0.2998, steps=1),
+            "Hardly better than before (loss on held-out paint 0.3); give it more time.",
+        ),
+        (
+            result(True, 0.3, 0.2998),
+            "Hardly better than before (loss on held-out paint 0.3); paint more and train again.",
+        ),
+        (
             result(True, 0.9, 0.3, pretrained=False),
             "Trained from scratch; loss on held-out paint 0.3 (lower is better).",
         ),
@@ -38,6 +46,7 @@ NOTHING = "because nothing was better (loss on held-out paint 0.3);"
             f"Kept the network from before, {NOTHING} now it knows {NEW}; paint more and train again.",
         ),
         (result(False, 0.3, 0.3), f"Kept the model from before, {NOTHING} paint more and train again."),
+        (result(False, 0.3, 0.3, steps=1), f"Kept the model from before, {NOTHING} give it more time."),
         (result(False, 0.3, 0.3, steps=0), "Stopped before the first step; nothing was learnt."),
     ],
 )

@@ -16,6 +16,8 @@ from napari_upaint.settings import Kind, ObjectSettings
 # A start whose loss on held-out paint is below this gives it nine tenths of the score: it knows such objects.
 _KNOWN = 0.1
 _NEW = "the scale of these images and the size of their objects"
+# Fewer steps than these teach little, whatever was painted: getting ready took the time, or Stop came.
+_FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class TrainResult:
     def message(self) -> str:
         """What came of the training, and what to do now, for whoever painted."""
         kept = f"loss on held-out paint {self.before:.3g}"
+        advice = "give it more time" if self.steps < _FEW else "paint more and train again"
         if not self.steps:
             return "Stopped before the first step; nothing was learnt."
         if not (math.isfinite(self.before) and math.isfinite(self.after)):
@@ -92,17 +95,16 @@ class TrainResult:
             )
         if not self.pretrained:
             return f"Trained from scratch; loss on held-out paint {self.after:.3g} (lower is better)."
+        if self.improved and f"{self.after:.3g}" == f"{self.before:.3g}":
+            return f"Hardly better than before ({kept}); {advice}."
         if self.improved:
             change = f"from {self.before:.3g} to {self.after:.3g} (lower is better)"
             return f"Better than before: loss on held-out paint {change}."
         if self.knows_more and self.before < _KNOWN:
             return f"Kept the network from before: it knows such objects ({kept}), and now {_NEW}."
         if self.knows_more:
-            return (
-                f"Kept the network from before, because nothing was better ({kept}); now it knows {_NEW}; paint more"
-                " and train again."
-            )
-        return f"Kept the model from before, because nothing was better ({kept}); paint more and train again."
+            return f"Kept the network from before, because nothing was better ({kept}); now it knows {_NEW}; {advice}."
+        return f"Kept the model from before, because nothing was better ({kept}); {advice}."
 
 
 @dataclass(frozen=True, slots=True)
