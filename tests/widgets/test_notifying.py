@@ -58,6 +58,15 @@ def test_after_a_long_training(window, told, clock, qtbot):
     assert told == [window, "The training ended: Better than before."]
 
 
+def test_what_a_training_said_is_not_told_of_the_segmenting_after_it(window, told, clock, qtbot):
+    message = MessageLine()
+    qtbot.addWidget(message)
+    message.show_message("Better than before.")
+    run(Notifying(window, message), clock, 40, "segmenting")
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=20000)
+    assert told == [window, "Segmenting ended."]
+
+
 @pytest.mark.parametrize(
     ("seconds", "active", "activity"), [(20, False, "training"), (40, True, "training"), (40, False, "")]
 )

@@ -22,6 +22,7 @@ class Notifying(QObject):
         super().__init__(dock)
         self._dock, self._message = dock, message
         self._activity, self._began = "", 0.0
+        self._stood = ""  # what the message line said when it began
 
     def close(self) -> None:
         """Say nothing of what ends because its dock is closed."""
@@ -31,13 +32,14 @@ class Notifying(QObject):
         """Take note of what runs now."""
         if situation.activity == self._activity:
             return
-        ended, seconds = self._activity, time.monotonic() - self._began
-        self._activity, self._began = situation.activity, time.monotonic()
+        ended, seconds, stood = self._activity, time.monotonic() - self._began, self._stood
+        self._activity, self._began, self._stood = situation.activity, time.monotonic(), self._message.text()
         if ended in _ENDED and seconds >= LONG and not self._dock.window().isActiveWindow():
             # The message line has the outcome a moment later.
-            QTimer.singleShot(0, lambda: self._tell(_ENDED[ended]))
+            QTimer.singleShot(0, lambda: self._tell(_ENDED[ended], stood))
 
-    def _tell(self, words: str) -> None:
+    def _tell(self, words: str, stood: str) -> None:
         QApplication.alert(self._dock.window())
         outcome = self._message.text()
-        show_info(f"{words}: {outcome}" if outcome else f"{words}.")
+        # What stood there is the outcome of something else: of the training after which the view is segmented.
+        show_info(f"{words}: {outcome}" if outcome and outcome != stood else f"{words}.")
