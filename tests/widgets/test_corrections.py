@@ -13,6 +13,7 @@ from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._words import after_keeping
 
 KEPT = "cells labels (corrected)"
+ANEW = "press 'Whole layer' or 'All open images' to segment anew."
 SENTENCE = f"What you corrected by hand was kept as the layer '{KEPT}'."
 
 
@@ -99,6 +100,24 @@ def test_a_training_leaves_corrections_alone_and_says_where_they_are(viewer, doc
     train(viewer.layers["cells annotation"])
     assert [layer.name for layer in viewer.layers if "(corrected)" in layer.name] == [KEPT]
     assert "corrected" not in text(dock)
+
+
+def test_a_training_says_how_many_planes_are_not_of_its_model(viewer, dock, stack, train, segment, settle):
+    dock.sections.labels.new_button.click()
+    annotation = viewer.layers["cells annotation"]
+    train(annotation)
+    segment()
+    assert "other plane" not in text(dock)
+    train(annotation)
+    assert text(dock).startswith("Better than before")
+    assert text(dock).endswith(" 2 other planes still show what another model found; " + ANEW)
+    viewer.dims.set_current_step(0, 2)
+    segment("view")
+    dock.sections.train.undo_button.click()
+    settle(dock)
+    assert text(dock).endswith(" 1 other plane still shows what another model found; " + ANEW)
+    segment()
+    assert text(dock) == "Segmented 3 planes."
 
 
 def test_a_setting_of_objects_makes_all_planes_anew_and_none_of_them_in_what_was_corrected(viewer, dock, stack, settle):

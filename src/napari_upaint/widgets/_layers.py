@@ -70,7 +70,7 @@ class Layers(QObject):
         results = ResultLayers(viewer, self)
         results.kept.connect(self.kept)
         self.put_labels = results.put_labels
-        self.stale_plane, self.relabel = results.stale_plane, results.relabel
+        self.stale_plane, self.relabel, self.of_others = results.stale_plane, results.relabel, results.of_others
         self._tables = TableLayers(viewer, results)
         self.measurable, self.table = self._tables.measurable, self._tables.table
         self.show_table = self._tables.show_table

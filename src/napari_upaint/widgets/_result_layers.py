@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ class ResultLayers(QObject):
         kind: Kind,
         objects: ObjectSettings,
         written: ScoreCache | None = None,
+        model: Path | None = None,
     ) -> None:
         """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front.
 
@@ -95,6 +97,8 @@ class ResultLayers(QObject):
         ----------
         written : ScoreCache or None
             Where these scores are kept already.
+        model : Path or None
+            What they were predicted with.
         """
         image = self._now(image)
         layer = self.result(scores_mark(image, result.names), image)
@@ -104,7 +108,7 @@ class ResultLayers(QObject):
         cache = written or (layer.metadata[CACHE] if layer is not None else empty_cache(image, result.names, kind))
         if written is None:
             cache.write(index, result.scores)
-        cache.note(index, result, objects)
+        cache.note(index, result, objects, model)
         if layer is None:
             self.add_below_labels(image, Layer.create(*new_scores(image, cache)))
         else:
@@ -123,6 +127,10 @@ class ResultLayers(QObject):
             cache: ScoreCache | None = layer.metadata.get(CACHE)
             if cache is not None and cache.fits(self._shape(layer.metadata[MARK]["of"])):
                 yield layer.metadata[MARK]["of"], cache
+
+    def of_others(self, model: Path | None) -> int:
+        """Return how many planes show what another model found."""
+        return sum(cache.of_others(model) for _, cache in self.caches())
 
     def _shape(self, image: Hashable) -> tuple[int, ...]:
         """Return the shape of an image that is open; () of one that is not."""

@@ -24,7 +24,7 @@ from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._volumes import is_volume, volumes_fit
-from napari_upaint.widgets._words import after_keeping, after_segmenting
+from napari_upaint.widgets._words import after_another_model, after_keeping, after_segmenting
 
 
 class Results(QObject):
@@ -135,7 +135,7 @@ class Results(QObject):
         of, written = (target.image, index, result, plan.kind), (plan.scores or {}).get(target.image.key)
         self._turns.add(
             partial(put, partial(self._put_labels, *of)),
-            partial(put, partial(self._layers.put_scores, *of, plan.objects, written)),
+            partial(put, partial(self._layers.put_scores, *of, plan.objects, written, plan.model)),
         )
 
     def _put_labels(self, image: ImageSource, *plane: Any) -> None:
@@ -161,8 +161,8 @@ class Results(QObject):
         if summary.failures or not self._quiet:
             text, kind, details = after_segmenting(summary)
             self._sections.message.show_message(f"{text} {kept}".strip(), kind, details)
-        elif kept:
-            self._sections.message.add(kept)
+        elif words := f"{kept} {after_another_model(self._layers.of_others(summary.model))}".strip():
+            self._sections.message.add(words)
 
     def _keep(self, layer: str) -> None:
         """Tell that corrections were kept; while something is segmented at its end, with the rest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class ScoreCache:
         How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
     turns : dict
         Which prediction of each plane this is: a number that is given once only, also where others are thrown away.
+    models : dict
+        The file of the model that each plane was predicted with.
     usual : dict
         What the model that predicted a plane or volume knew of the objects that it was painted with.
     volumes : set
@@ -45,6 +48,7 @@ class ScoreCache:
     planes: dict[tuple[int, ...], ObjectSettings | None] = field(default_factory=dict)
     spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
     turns: dict[tuple[int, ...], int] = field(default_factory=dict)
+    models: dict[tuple[int, ...], Path | None] = field(default_factory=dict)
     usual: dict[tuple[int, ...], Usual] = field(default_factory=dict)
     volumes: set[tuple[int, ...]] = field(default_factory=set)
 
@@ -79,20 +83,24 @@ class ScoreCache:
         """Keep the scores of a plane or volume. Fit for a thread: the first time takes a fifth of a second for 4k."""
         self.plane(index)[...] = scores
 
-    def note(self, index: tuple[int, ...], result: PlaneResult, objects: ObjectSettings) -> None:
-        """Note what was predicted of a plane or volume, and the settings that its labels were made with."""
+    def note(
+        self, index: tuple[int, ...], result: PlaneResult, objects: ObjectSettings, model: Path | None = None
+    ) -> None:
+        """Note what was predicted of a plane or volume, by which model, and the settings of its labels."""
         scores, spread = result.scores, result.spread
         self.usual[index] = result.usual
         if scores.ndim == 4:
             self.volumes.add(index)
             for z in range(scores.shape[1]):
-                self._note_plane((*index, z), objects, None if spread is None else spread[z])
+                self._note_plane((*index, z), objects, model, None if spread is None else spread[z])
         else:
             self.volumes.discard(index[:-1])  # its slices go their own ways from now on
-            self._note_plane(index, objects, spread)
+            self._note_plane(index, objects, model, spread)
 
-    def _note_plane(self, index: tuple[int, ...], objects: ObjectSettings, spread: np.ndarray | None) -> None:
-        self.planes[index] = objects
+    def _note_plane(
+        self, index: tuple[int, ...], objects: ObjectSettings, model: Path | None, spread: np.ndarray | None
+    ) -> None:
+        self.planes[index], self.models[index] = objects, model
         self.turns[index] = next(_predictions)
         self.spreads.pop(index, None)
         if spread is not None:
@@ -102,6 +110,10 @@ class ScoreCache:
         """Return the scores of a plane or volume, axes (C, [Z,] Y, X)."""
         where: Any = (slice(None), *index)
         return self.scores[where]
+
+    def of_others(self, model: Path | None) -> int:
+        """Return how many planes another model has predicted."""
+        return sum(other != model for other in self.models.values())
 
     def stale(self, objects: ObjectSettings) -> list[tuple[int, ...]]:
         """Return the planes whose labels were made with other settings; of volumes segmented at once the volumes."""

@@ -55,6 +55,7 @@ class Segmented:
     failures: tuple[tuple[str, str], ...]
     stopped: bool
     what: str = "plane"  # or "volume"
+    model: Path | None = None
 
 
 class _Round:
@@ -174,7 +175,7 @@ class Segmenting(QObject):
         failures = list(self._failures.values())
         if isinstance(error, Exception):
             failures.append(describe(error))
-        self.ended.emit(Segmented(self._done, tuple(failures), this.stop.is_set(), _what(this.plan)))
+        self.ended.emit(Segmented(self._done, tuple(failures), this.stop.is_set(), _what(this.plan), this.plan.model))
 
 
 def _what(plan: SegmentPlan) -> str:

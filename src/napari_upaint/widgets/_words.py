@@ -43,6 +43,14 @@ def after_keeping(layers: Sequence[str]) -> str:
     return f"What you corrected by hand was kept as the layer{'s' * (len(layers) > 1)} {names}."
 
 
+def after_another_model(planes: int) -> str:
+    """Say that what lies out of view is not of the model that was chosen now; '' where nothing else was segmented."""
+    if not planes:
+        return ""
+    other = "1 other plane still shows" if planes == 1 else f"{planes} other planes still show"
+    return f"{other} what another model found; press 'Whole layer' or 'All open images' to segment anew."
+
+
 def after_measuring(measured: Measured) -> str:
     """Say what was measured, and where it is to be seen."""
     return f"Measured {measured.words}; 'Table' shows them all."
