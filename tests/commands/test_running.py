@@ -1,5 +1,9 @@
 """Running the engine's generators from a shell."""
 
+import signal
+
+import pytest
+
 from napari_upaint.commands._running import Interrupt, drive
 from napari_upaint.engine.progress import Stop
 
@@ -18,3 +22,16 @@ def test_ctrl_c_is_told_once():
 
     assert drive(training(), str, show, interrupt) == "result"
     assert heard == [None, None, Stop(), None, None]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_ends_the_program(number, capsys):
+    before = signal.getsignal(number)
+    with Interrupt("Wait.") as interrupt:
+        assert not interrupt.asked
+        signal.raise_signal(number)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+    assert capsys.readouterr().err == "\nWait.\n"

@@ -16,24 +16,25 @@ INTERRUPTED = 130  # exit code, as shells have it
 class Interrupt:
     """Turns the first Ctrl-C into a wish (`asked`); the second one ends the program as usual.
 
-    A `KeyboardInterrupt` in the middle of a step would kill the generator and the training with it.
+    A `KeyboardInterrupt` in the middle of a step would kill the generator and the training with it. The signal TERM is
+    as good: it is how a cluster says that the time of a job is up.
     """
 
     def __init__(self, saying: str = "Stopping.") -> None:
         self.asked = False
         self._saying = saying
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ask)
+            self._before = {one: signal.signal(one, self._ask) for one in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for one, before in self._before.items():
+            signal.signal(one, before)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         if self.asked:
