@@ -97,6 +97,16 @@ def test_wrong_arguments_get_one_sentence(
     assert said.err.startswith("upaint")
 
 
+@pytest.mark.parametrize(
+    "arguments", [["segment", "", "--model", "m", "-o", "d"], ["train", "a", "--labels", "b", "-o", ""]]
+)
+def test_an_empty_argument_is_not_the_folder_that_the_shell_is_in(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert "one of the arguments is empty" in capsys.readouterr().err
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"upaint {__version__}\n"

@@ -95,9 +95,13 @@ def _drop_output() -> None:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    given = sys.argv[1:] if argv is None else argv
     try:
-        args = build_parser().parse_args(argv)
-        args.typed = ["upaint", *(sys.argv[1:] if argv is None else argv)]
+        parser = build_parser()
+        if "" in given:  # it would be the folder that the shell is in, whatever that holds
+            parser.error("one of the arguments is empty, maybe a variable of the shell that is not set")
+        args = parser.parse_args(given)
+        args.typed = ["upaint", *given]
     except SystemExit as end:  # of --help, --version and wrong arguments
         return int(end.code or 0)
     try:
