@@ -103,6 +103,14 @@ def nothing_segmented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_upaint.commands._segmenting.segment_image", fail)
 
 
+def test_planes_in_another_order_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for axes in ("TZYX", "ZTYX"):
+        lengths = [{"T": 2, "Z": 3}.get(letter, 9) for letter in axes]
+        tifffile.imwrite(tmp_path / f"{axes}.ome.tif", np.ones(lengths, np.uint8), ome=True, metadata={"axes": axes})
+    assert evaluate(tmp_path / "TZYX.ome.tif", tmp_path / "ZTYX.ome.tif") == 2
+    assert "TZYX.ome.tif has axes TZYX, ZTYX.ome.tif ZTYX" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("nothing_segmented")
 @pytest.mark.parametrize("layout", ["plain", "isbi", "ctc"])
 def test_what_is_wrong_is_found_before_anything_is_segmented(

@@ -50,3 +50,14 @@ def test_a_single_slice_of_a_stack_is_a_plane(tmp_path):
     [sample] = load_samples([(image, _written(tmp_path, painted[None]))])
     np.testing.assert_array_equal(sample.annotation, painted)
     assert sample.image.shape == (1, 4, 6)
+
+
+def test_labels_whose_planes_come_in_another_order_are_refused(tmp_path):
+    stack = np.arange(3 * 3 * 64).reshape(3, 3, 8, 8).astype(np.uint8)
+    for name, axes in (("image", "TZYX"), ("labels", "ZTYX")):
+        tifffile.imwrite(tmp_path / f"{name}.ome.tif", stack, ome=True, metadata={"axes": axes})
+    pair = tmp_path / "image.ome.tif", tmp_path / "labels.ome.tif"
+    with pytest.raises(AnnotationError, match=r"labels.ome.tif has axes ZTYX, image.ome.tif TZYX; save both"):
+        load_samples([pair])
+    tifffile.imwrite(tmp_path / "labels.tif", stack, photometric="minisblack", metadata={"axes": "QQYX"})
+    assert len(load_samples([(pair[0], tmp_path / "labels.tif")])) == 9  # axes without names are those of the image

@@ -94,6 +94,7 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
             f"{label_path.name} is {shape(found)} pixels, {image_path.name} {shape(expected)};"
             " labels need the shape of their image."
         )
+    check_order(label_path, label_image, image_path, image)
     if masks:
         labels = from_masks(labels, kind)
     stacks = Stacks(image, image_path.name) if ndim == 3 else None
@@ -130,3 +131,18 @@ def check_shapes(path: Path, found: Sequence[int], other: Path, expected: Sequen
     """
     if tuple(found) != tuple(expected):
         raise AnnotationError(f"{path.name} is {shape(found)} pixels, {other.name} {shape(expected)}{advice}")
+
+
+def check_order(path: Path, image: Image, other: Path, expected: Image) -> None:
+    """Make sure that the planes of two files of one shape come in one order: Z within T in both, or in none.
+
+    Raises
+    ------
+    AnnotationError
+        If they do not. Axes that only one file has a name for say nothing.
+    """
+    axes, wanted = ([a for a in one.leading_axes if one.length(a) > 1] for one in (image, expected))
+    if axes != wanted and sorted(axes) == sorted(wanted):
+        raise AnnotationError(
+            f"{path.name} has axes {image.axes}, {other.name} {expected.axes}; save both in one order of axes."
+        )

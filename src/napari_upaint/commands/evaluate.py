@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.commands._segmenting import Segment
+    from napari_upaint.io.images import Image
 
 USAGE = "RESULTS TRUTH [--classes] | --isbi SCORES LABELS | --ctc FOLDER [RESULTS] [--model NAME|FILE]"
 EXAMPLE = "upaint evaluate results/cells_labels.tif truth/cells.tif"
@@ -126,7 +127,7 @@ def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, 
 
 
 def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    from napari_upaint.commands._planes import check_shapes, load_labels
+    from napari_upaint.commands._planes import check_order, check_shapes, load_labels
     from napari_upaint.io.images import read_image
 
     if args.truth is None:
@@ -136,11 +137,13 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
     pairs = _pairs(args.truth, args.results, images=segment is not None)
     if segment is not None:  # found out now, not after the others have been segmented
         for truth, path in pairs:
-            image = read_image(path)
-            check_shapes(path, (image.plane_count, *image.plane_shape), truth, load_labels(truth)[1].shape, advice)
+            image, (true, expected) = read_image(path), load_labels(truth)
+            check_shapes(path, (image.plane_count, *image.plane_shape), truth, expected.shape, advice)
+            check_order(path, image, truth, true)
     for truth, labels in pairs:
-        (_, expected), found = load_labels(truth), _labels(labels, segment)
+        (true, expected), (image, found) = load_labels(truth), _labels(labels, segment)
         check_shapes(labels, found.shape, truth, expected.shape, advice)
+        check_order(labels, image, truth, true)
         rows.append((labels.name, compare(found, expected, args.kind or "objects")))
     return _with_mean(rows)
 
@@ -176,15 +179,16 @@ def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[st
     return [("file", *keys), *shown]
 
 
-def _labels(path: Path, segment: Segment | None) -> np.ndarray:
-    """Return labels of a file, (N, Y, X): its own, or what a model makes of it."""
+def _labels(path: Path, segment: Segment | None) -> tuple[Image, np.ndarray]:
+    """Return a file and its labels, (N, Y, X): its own, or what a model makes of it."""
     from napari_upaint.commands._planes import load_labels
     from napari_upaint.io.images import read_image
 
     if segment is None:
-        return load_labels(path)[1]
-    labels = segment(read_image(path), path.name).labels
-    return labels.reshape(-1, *labels.shape[-2:])
+        return load_labels(path)
+    image = read_image(path)
+    labels = segment(image, path.name).labels
+    return image, labels.reshape(-1, *labels.shape[-2:])
 
 
 def compare(labels: np.ndarray, truth: np.ndarray, kind: Kind = "objects") -> dict[str, float]:
