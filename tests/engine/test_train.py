@@ -453,7 +453,7 @@ def test_from_scratch_the_settings_give_the_network(sample):
 
 def test_colour_images_train_a_model_of_one_channel(sample, start):
     image = np.concatenate([sample.image, sample.image * 0.5, 200 - sample.image])
-    colour = replace(sample, image=image, normalization=measure(image))
+    colour = replace(sample, name="colour", image=image, normalization=measure(image))
     _, result = run([colour], start, steps=25)
     assert result.model.header.architecture.in_channels == 3 and result.after <= result.before
     *_, plane = segment_plane(image, colour.normalization, result.model, device="cpu")
@@ -587,8 +587,10 @@ def test_images_that_cannot_be_learnt_from_get_a_sentence(sample, start):
     broken[0, 3, 3] = np.nan
     with pytest.raises(ImageError, match="NaN"):
         run([replace(sample, image=broken)])
-    colour = replace(sample, image=np.repeat(sample.image, 3, 0), normalization=measure(np.repeat(sample.image, 3, 0)))
-    with pytest.raises(AnnotationError, match=r"different numbers of channels \(\[1, 3\]\)"):
+    colour = replace(
+        sample, name="colour", image=np.repeat(sample.image, 3, 0), normalization=measure(np.repeat(sample.image, 3, 0))
+    )
+    with pytest.raises(AnnotationError, match=r"different numbers of channels \(discs: 1, colour: 3\)"):
         run([sample, colour])
     volume = Sample(np.zeros((1, 2, 120, 130)), np.stack([sample.annotation] * 2), sample.normalization)
     with pytest.raises(ModelError, match="is for planes"):

@@ -153,10 +153,11 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
 
 
 def _check_fit(samples: Sequence[Sample], start: ModelFile | None, settings: TrainSettings) -> None:
-    channels = {sample.image.shape[0] for sample in samples}
+    channels = {sample.image.shape[0]: sample.name for sample in reversed(samples)}
     if len(channels) > 1:
+        found = ", ".join(f"{name}: {count}" for count, name in sorted(channels.items()))
         raise AnnotationError(
-            f"The painted images have different numbers of channels ({sorted(channels)}); train one kind at a time."
+            f"The painted images have different numbers of channels ({found}); train one kind at a time."
         )
     ndim = start.header.architecture.ndim if start is not None else settings.ndim
     name = start.header.name if start is not None else "The new network"
