@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from napari_upaint.cli import main
+from napari_upaint.commands import _running
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
 from napari_upaint.io.models import load_model
@@ -131,6 +132,22 @@ def test_ctrl_c_before_the_first_step_replaces_nothing(
     assert capsys.readouterr().out == "Stopped before the first step; nothing was learnt.\n"
 
 
+def test_reading_shows_how_far_it_is(files: Path, fake: FakeTraining, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars: dict[str, list[float]] = {}
+    made = _running.bar
+
+    def watched(total: float, title: str) -> Any:
+        progress = made(total, title)
+        monkeypatch.setattr(progress, "update", lambda n=1: bars[title].append(n))
+        bars[title] = [total]
+        return progress
+
+    monkeypatch.setattr(_running, "bar", watched)
+    pair = [files / "cells.tif"] * 3, [files / "cells_strokes.tif"] * 3
+    assert train(*pair[0], "--labels", *pair[1], "-o", files / "m.safetensors", "--model", "none") == 0
+    assert bars["reading"] == [3, 1, 1, 1]
+
+
 def test_every_painted_slice_is_a_sample(files: Path, fake: FakeTraining, crops: tuple[np.ndarray, ...]) -> None:
     image, strokes, _ = crops
     stack = np.stack([image, image // 2, image[::-1], image])
@@ -240,8 +257,8 @@ def _spoil(files: Path, what: str) -> tuple[str, str, list[str]]:
         ("another shape", "159 x 160"),
         ("another number of slices", "2 x 160 x 160"),
         ("nothing painted", "Nothing is painted"),
-        ("only background", ""),
-        ("only objects", "background"),
+        ("only background", "only background (1) in the labels; paint both, or add --masks if 0 is background"),
+        ("only objects", "objects but no background (1) in the labels; paint both, or add --masks if 0 is background"),
         ("constant", "constant"),
         ("nan", "NaN"),
         ("infinite", "infinite"),

@@ -25,6 +25,7 @@ from napari_upaint.commands._options import (
 )
 from napari_upaint.commands._outputs import check_output, model_path, save_trained
 from napari_upaint.commands._pairs import left_out, pair
+from napari_upaint.errors import AnnotationError
 from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
 
 if TYPE_CHECKING:
@@ -93,12 +94,10 @@ def run(args: argparse.Namespace) -> int:
     if pairs.images:
         print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
 
-    from napari_upaint.commands._planes import load_samples
     from napari_upaint.commands._running import INTERRUPTED, Interrupt
 
     kind: Kind = args.kind or (start.header.kind if start else "objects")
-    ndim = start.header.architecture.ndim if start else settings.ndim
-    samples = load_samples(pairs.found, ndim, masks=args.masks, kind=kind)
+    samples = _read(pairs.found, start.header.architecture.ndim if start else settings.ndim, kind, masks=args.masks)
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem
@@ -110,6 +109,25 @@ def run(args: argparse.Namespace) -> int:
     print(result.message)
     print(f"{written}: {result.steps} steps in {result.seconds:.0f} s")
     return INTERRUPTED if interrupt.asked else 0
+
+
+def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: bool) -> list[Sample]:
+    """Read images and labels; who forgot --masks is reminded of it, where that is clear."""
+    import numpy as np
+
+    from napari_upaint.commands._planes import load_samples
+    from napari_upaint.commands._running import bar
+
+    samples: list[Sample] = []
+    with bar(len(files), "reading") as progress:
+        for pair in files:
+            samples += load_samples([pair], ndim, masks=masks, kind=kind)
+            progress.update(1)
+    painted = {what for one in samples for what in (1, 2) if (np.minimum(one.annotation, 2) == what).any()}
+    if len(painted) == 1 and not masks:
+        found = "only background (1)" if painted == {1} else "objects but no background (1)"
+        raise AnnotationError(f"There is {found} in the labels; paint both, or add --masks if 0 is background in them.")
+    return samples
 
 
 def _with_command(model: ModelFile, typed: Sequence[str]) -> ModelFile:
