@@ -142,10 +142,27 @@ def test_a_bad_file_does_not_stop_the_others(
     tifffile.imwrite(folder / "b.tif", np.full((50, 50), 9, np.uint8))
     assert segment(folder, files / "gone.tif", "--model", trained, "-o", files / "out") == 2
     assert [path.name for path in (files / "out").iterdir()] == ["c_labels.tif"]
-    said = capsys.readouterr().err.splitlines()
+    *said, summary = capsys.readouterr().err.splitlines()
     assert len(said) == 3
     assert all(line.startswith("upaint segment: ") for line in said)
     assert all(word in line for word, line in zip(("a.tif", "constant", "gone.tif"), said, strict=True))
+    assert summary == "upaint segment: 3 of 4 images failed, wholly or in part: a.tif, b.tif, gone.tif"
+
+
+def test_what_is_wrong_is_said_at_once(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    def look(*arguments: Any, **more: Any) -> Generator[Any, Any, None]:
+        said.append(capsys.readouterr().err)
+        yield from fake(*arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_upaint.engine.predict.segment_plane", look)
+        assert segment(files / "gone.tif", files / "cells.tif", "--model", trained, "-o", files / "out") == 2
+    [before] = said
+    assert before.startswith("upaint segment: There is no file")
 
 
 def test_not_even_the_unexpected_stops_the_others(
@@ -229,7 +246,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_what_failed(
     assert segment(files / "gone.tif", *copies, "--model", trained, "-o", files / "out") == 130
     assert [path.name for path in (files / "out").iterdir()] == ["a_labels.tif"]
     said = capsys.readouterr().err.splitlines()
-    assert said[-2].startswith(f"upaint segment: There is no file {files / 'gone.tif'}")
+    assert said[0].startswith(f"upaint segment: There is no file {files / 'gone.tif'}")
     assert said[-1] == "upaint segment: interrupted"
 
 

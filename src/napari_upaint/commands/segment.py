@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._files import expand
+from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._options import add_device, add_settings, settings_from
 from napari_upaint.commands._outputs import check_distinct, check_output
 from napari_upaint.commands._results import SOFTWARE, check_replaced, result_paths
@@ -61,34 +61,34 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.images import read_image
 
     how = How(load_checked(args.model), predict, objects, args.device, args.scores, folder, partly=True)
-    bad: list[tuple[Path, Exception]] = []
-    try:
-        with Interrupt("Stopping; finished files are kept.") as interrupt:
-            for path in images:
-                try:
-                    image = read_image(path)
-                    result = segment_image(image, path.name, how, interrupt)
-                    print(_write(folder, image, result, how))
-                    if result.failed:
-                        bad.append((path, _partly(result.failed)))
-                except BrokenPipeError:  # nobody listens any more: no fault of the image, and the next one's neither
-                    raise
-                except Exception as error:  # of whatever kind: it must not stop the others
-                    bad.append((path, error))
-    finally:  # also after Ctrl-C
-        for path, one in bad:
-            _report(path, one)
-    return max((2 if isinstance(one, UserError) else 1 for _, one in bad), default=0)
+    bad: dict[Path, int] = {}
+    with Interrupt("Stopping; finished files are kept.") as interrupt:
+        for path in images:
+            try:
+                image = read_image(path)
+                result = segment_image(image, path.name, how, interrupt)
+                print(_write(folder, image, result, how))
+                if result.failed:
+                    raise _partly(result.failed)
+            except BrokenPipeError:  # nobody listens any more: no fault of the image, and the next one's neither
+                raise
+            except Exception as error:  # of whatever kind: it must not stop the others
+                bad[path] = _report(path, error)
+    if len(bad) > 1:  # the sentences may be far up by now
+        count = f"{len(bad)} of {len(images)} images failed, wholly or in part"
+        print(f"upaint segment: {count}: {listed(list(bad))}", file=sys.stderr)
+    return max(bad.values(), default=0)
 
 
-def _report(path: Path, error: Exception) -> None:
-    """Say what was wrong with a file; of what nobody expected, show where it happened too."""
+def _report(path: Path, error: Exception) -> int:
+    """Say at once what is wrong with a file, of what nobody expected also where it happened; return the exit code."""
     from napari_upaint.session.faults import describe
 
     sentence, details = describe(error)
     if not isinstance(error, UserError):
         print(details, file=sys.stderr)
     print(f"upaint segment: {sentence if path.name in sentence else f'{path.name}: {sentence}'}", file=sys.stderr)
+    return 2 if isinstance(error, UserError) else 1
 
 
 def _partly(failed: Sequence[ImageError]) -> ImageError:
