@@ -95,6 +95,19 @@ def test_other_shapes_are_refused(files: Path, capsys: pytest.CaptureFixture[str
     assert "1 x 9 x 9" in said
 
 
+def test_a_model_of_classes_is_compared_by_classes(
+    files: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model(trained)
+    names = ("background", "nucleus", "cell")
+    header = replace(model.header, kind="classes", classes=names, border=False)
+    save_model(replace(model, header=header), files / "classes.safetensors")
+    pair = files / "cells.tif", files / "truth" / "cells.tif"
+    for option, head in ((), "IoU 1"), (("--objects",), "F1"):
+        assert evaluate(*pair, "--model", files / "classes.safetensors", *option) == 0
+        assert head in capsys.readouterr().out.splitlines()[0]
+
+
 @pytest.fixture
 def nothing_segmented(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:

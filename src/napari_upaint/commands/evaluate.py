@@ -2,7 +2,7 @@
 
 Files, or two folders whose files go together by name. 0 is background in both; objects match from an overlap
 (IoU) of 0.5 on. Stacks are compared slice by slice. With --model the first argument holds images, which are segmented
-first.
+first; a model of classes is compared by classes.
 
 --isbi computes the measures of the ISBI 2012 challenge from scores and labels of the insides of cells, each a stack or
 a folder of slices; or, with --model, from a folder that holds test-volume.tif and test-labels.tif. Every measure is at
@@ -108,7 +108,9 @@ def _segmenter(args: argparse.Namespace, interrupt: Interrupt) -> Segment:
     from napari_upaint.commands._segmenting import How, load_checked, segment_image
 
     settings, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
-    how = How(load_checked(args.model), settings, objects, args.device, args.isbi)
+    model = load_checked(args.model)
+    args.kind = args.kind or model.header.kind  # classes are no objects, even if nobody says so
+    how = How(model, settings, objects, args.device, args.isbi)
     return lambda image, name: segment_image(image, name, how, interrupt)
 
 
