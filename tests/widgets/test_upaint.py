@@ -66,6 +66,16 @@ def test_labels_of_a_colour_image_have_no_colour_axis(viewer, dock):
     assert "axis 1 (5)" in dock.sections.image._facts.text()
 
 
+def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(viewer, dock, settle, qtbot):
+    viewer.add_image(picture((3, 60, 80)), name="a name that takes all of the line")
+    said = []
+    dock.working.results.segmenting.progress.connect(lambda _, words: said.append(words))
+    qtbot.waitUntil(dock.sections.segment.buttons["layer"].isEnabled, timeout=20000)
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    assert "Plane 2 of 3: a name that takes all of the line" in said
+
+
 def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
     s = dock.sections
 

@@ -167,7 +167,9 @@ class Segmenting(QObject):
             self._done += 1
             self.segmented.emit(this.plan, Target(target.image, event.plane), event.result)
         following = min(event.done + 1, event.total)
-        self._words = event.name + (f", {_what(this.plan)} {following} of {event.total}" if event.total > 1 else "")
+        # How far it is comes first: a long name is cut at its end.
+        far = f"{_what(this.plan).capitalize()} {following} of {event.total}: " if event.total > 1 else ""
+        self._words = far + event.name
         self.progress.emit(event.done / self._total, self._words)
 
     def _end(self, this: _Round, error: object) -> None:
