@@ -76,6 +76,17 @@ def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(vi
     assert "Plane 2 of 3: a name that takes all of the line" in said
 
 
+def test_labels_of_a_single_plane_are_taken_as_they_came(viewer, dock, settle, qtbot):
+    """To copy those of a very large image would stop the window."""
+    viewer.add_image(picture(), name="cells")
+    came = []
+    dock.working.results.segmenting.segmented.connect(lambda *event: came.append(event[-1].labels))
+    qtbot.waitUntil(dock.sections.segment.buttons["view"].isEnabled, timeout=20000)
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    assert np.shares_memory(viewer.layers["cells labels"].data, came[0])
+
+
 def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
     s = dock.sections
 

@@ -73,8 +73,7 @@ class GuideLayers:
         find(self._viewer, image.key)
         layer = self._results.result(mark(image, "uncertainty", plane.method), image)
         if layer is None:
-            data, options, kind = new_uncertainty(image, plane.method)
-            data[index] = values
+            data, options, kind = new_uncertainty(image, plane.method, index, values)
             options["metadata"][_SHOWN] = {index: plane.turn}
             self._results.add_below_labels(image, Layer.create(data, options, kind))
             return

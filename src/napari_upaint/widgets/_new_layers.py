@@ -44,9 +44,11 @@ def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = 
     return data, options | image.placement.options(), "labels"
 
 
-def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind) -> NewLayer:
-    """Return an empty map of objects or classes."""
-    data = zeros_for(image, image.shape, np.int32)
+def new_labels(
+    image: ImageSource, names: tuple[str, ...], kind: Kind, index: tuple[int, ...], labels: np.ndarray
+) -> NewLayer:
+    """Return a map of objects or classes, with one plane of it."""
+    data = _holding(image, index, np.asarray(labels, np.int32))
     options: dict[str, Any] = {"name": f"{image.name} labels", "metadata": mark(image, "labels", kind), "opacity": 0.5}
     if kind == "classes":  # the colours and names that the classes were painted with
         options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
@@ -90,9 +92,9 @@ def new_weight_map(image: ImageSource) -> NewLayer:
     return zeros_for(image, image.shape, np.float32), options | image.placement.options(), "image"
 
 
-def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:
-    """Return an empty map of uncertainty; transparent where the network is sure."""
-    data: Any = zeros_for(image, image.shape, np.float32)  # drawn in two thirds of the time that half floats take
+def new_uncertainty(image: ImageSource, method: Method, index: tuple[int, ...], values: np.ndarray) -> NewLayer:
+    """Return a map of uncertainty, float32, with one plane of it; transparent where the network is sure."""
+    data = _holding(image, index, values)
     options = {
         "name": f"{image.name} uncertainty ({method})",
         "metadata": mark(image, "uncertainty", method),
@@ -102,6 +104,18 @@ def new_uncertainty(image: ImageSource, method: Method) -> NewLayer:
         "contrast_limits": (0, 1),
     }
     return data, options | image.placement.options(), "image"
+
+
+def _holding(image: ImageSource, index: tuple[int, ...], plane: np.ndarray) -> np.ndarray:
+    """Return results of an image with those of one plane, which are taken as they are where there is but this one.
+
+    Memory that is written for the first time takes several tenths of a second for the largest planes.
+    """
+    if plane.shape == image.shape:
+        return plane
+    data = zeros_for(image, image.shape, plane.dtype)
+    data[index] = plane
+    return data
 
 
 def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> NewLayer:

@@ -183,9 +183,8 @@ class ResultLayers(QObject):
 
     def add_labels(self, plane: LabelledPlane) -> Any:
         """Add a layer with the labels of one plane, and return it."""
-        data, options, what = new_labels(plane.image, plane.names, plane.kind)
-        data[plane.index] = plane.labels
-        layer = Layer.create(data, options, what)
+        made = new_labels(plane.image, plane.names, plane.kind, plane.index, plane.labels)
+        layer = Layer.create(*made)
         corrections.notice(layer)
         corrections.note_plane(layer, plane.index)
         self.add_below_labels(plane.image, layer)
