@@ -344,7 +344,7 @@ def test_a_corrected_result_is_not_learnt_as_if_it_were_painted(viewer, dock, ce
     qtbot.waitUntil(lambda: "press 'From masks' to learn them" in button.toolTip(), timeout=20000)
     assert not button.isEnabled()
     labels = dock.sections.labels
-    assert labels._meaning.text().startswith("A corrected result: 0 = background,\n1, 2")
+    assert labels._meaning.text().startswith("A corrected result: 0 = background; 1, 2")
     assert labels.painted.isHidden()  # its first object is no background
     assert not labels.background_button.isEnabled()
     assert "press 'From masks' to learn them" in labels.background_button.toolTip()

@@ -13,14 +13,17 @@ from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_c
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
+from napari_upaint.settings import WeightSettings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._colours import theme_colours
+from napari_upaint.widgets._labels_section import LabelsSection
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._message import MessageLine
 from napari_upaint.widgets._model_section import ModelSection
 from napari_upaint.widgets._painted_list import painted_lines
 from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._segmenting import Segmented
+from napari_upaint.widgets._slider_box import SliderBox
 from napari_upaint.widgets._train_section import TrainSection
 from napari_upaint.widgets._training import Trained
 from napari_upaint.widgets._turns import Turns
@@ -189,3 +192,19 @@ def test_own_models_say_where_they_come_from(qtbot, own_home):
     qtbot.addWidget(section)
     section.combo.setCurrentText("cells 1")
     assert section._summary.text() == "Learned objects of cells, starting from generalist-fast."
+
+
+def test_a_slider_can_be_dragged_where_the_dock_is_narrow(qtbot):
+    box = SliderBox(WeightSettings, "w0", 50.0)
+    qtbot.addWidget(box)
+    box.resize(box.minimumSizeHint())
+    box.show()
+    assert box.slider.width() >= 48
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_what_numbers_mean_is_broken_into_lines_by_the_width_alone(qtbot, corrected):
+    section = LabelsSection()
+    qtbot.addWidget(section)
+    section.show_corrected(corrected)
+    assert "\n" not in section._meaning.text() and section._meaning.wordWrap()

@@ -41,7 +41,7 @@ class EngineRow(QWidget):
         if not running:
             self.words.setText("Engine: not running")
         else:
-            self.words.setText("Engine: running" if held is None else f"Engine: {size(held)} of memory")
+            self.words.setText("Engine: running" if held is None else f"Engine: {size(held)}")
 
     def allow(self, why: str) -> None:
         """Enable the button, or say why it cannot be pressed (empty: it can)."""

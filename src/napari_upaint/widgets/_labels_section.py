@@ -26,13 +26,13 @@ from napari_upaint.widgets._restore_offer import RestoreOffer
 from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
 _MEANING: dict[Kind, str] = {
-    "objects": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = objects, one number for each",
-    "classes": "0 = unlabelled (ignored), 1 = background,\n2, 3, 4, … = classes, one number for each",
+    "objects": "0 = unlabelled (ignored); 1 = background; 2, 3, 4, … = objects, one number for each",
+    "classes": "0 = unlabelled (ignored); 1 = background; 2, 3, 4, … = classes, one number for each",
 }
 # Of labels that were corrected by hand: by kind, as above.
 _RESULT: dict[Kind, str] = {
-    "objects": "A corrected result: 0 = background,\n1, 2, 3, … = objects, one number for each",
-    "classes": "A corrected result: 0 = background,\n1, 2, 3, … = classes, one number for each",
+    "objects": "A corrected result: 0 = background; 1, 2, 3, … = objects, one number for each",
+    "classes": "A corrected result: 0 = background; 1, 2, 3, … = classes, one number for each",
 }
 _MASKS = (
     "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QSlider, QW
 from napari_upaint.widgets._form import never_by_wheel, with_unit
 
 _STEPS = 200
+_LEAST_WIDTH = 48  # of the slider, pixels: narrower it cannot be dragged
 
 
 class SliderBox(QWidget):
@@ -37,6 +38,7 @@ class SliderBox(QWidget):
         self._value: float = getattr(settings(), name)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
+        self.slider.setMinimumWidth(_LEAST_WIDTH)
         self.box = QDoubleSpinBox()
         self.box.setKeyboardTracking(False)
         self.box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
