@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _SHOW = (
     "Show the chosen image: others that lie over it are hidden, with all that belongs to them.\n"
@@ -26,11 +27,7 @@ class ImageSection(QWidget):
         self.combo.setAccessibleName("Image layer")
         self.combo.keyChanged.connect(self.chosen)
         self.combo.activated.connect(lambda _: self.show_wanted.emit())
-        self._facts = QLabel()
-        self._facts.setWordWrap(True)
-        self._facts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        self._covered = QLabel(wordWrap=True)
-        self._covered.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._facts, self._covered = WrappedLabel(), WrappedLabel()
         self.show_button = QPushButton("Show it", toolTip=_SHOW)
         self.show_button.clicked.connect(self.show_wanted)
         self.cover = QWidget()

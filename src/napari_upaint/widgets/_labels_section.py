@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QRadioButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +22,7 @@ from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._painted_list import PaintedList
 from napari_upaint.widgets._region_row import RegionRow
 from napari_upaint.widgets._restore_offer import RestoreOffer
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
 _MEANING: dict[Kind, str] = {
@@ -69,9 +69,7 @@ class LabelsSection(QWidget):
         self.next_button = QPushButton(" Next object")
         self.background_button.clicked.connect(self.background_wanted)
         self.next_button.clicked.connect(self.next_wanted)
-        self._meaning = QLabel()
-        self._meaning.setWordWrap(True)
-        self._meaning.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._meaning = WrappedLabel()
         self.offer = RestoreOffer()
         self.painted = PaintedList()
         self.regions = RegionRow()

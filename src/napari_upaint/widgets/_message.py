@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 MessageKind = Literal["info", "warning", "error"]
 _TITLES: dict[MessageKind, str] = {"info": "Note", "warning": "Attention", "error": "Problem"}
@@ -20,8 +21,8 @@ class MessageLine(QFrame):
         super().__init__(parent)
         self.kind: MessageKind = "info"
         self._colours: ThemeColours | None = None
-        self._text = QLabel(wordWrap=True)
-        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text = WrappedLabel()
+        self._text.make_selectable()
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._more = QToolButton(
             text="Details", checkable=True, toolTip="Show or hide what the program noted about it."

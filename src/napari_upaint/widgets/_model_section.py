@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _FILTER = f"U-Paint models (*{MODEL_ENDING})"
 _OPEN = "Open file…"
@@ -30,9 +31,7 @@ class ModelSection(QWidget):
         self.combo.setAccessibleName("Model")
         self.save_button = QPushButton("Save as…")
         self.save_button.clicked.connect(self._ask_where)
-        self._summary = QLabel()
-        self._summary.setWordWrap(True)
-        self._summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._summary = WrappedLabel()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(0, 1)

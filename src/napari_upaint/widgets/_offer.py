@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 
 class Offer(QFrame):
@@ -30,8 +31,7 @@ class Offer(QFrame):
         super().__init__(parent)
         self._thing: object | None = None
         self._tip = accept[1]
-        self._words = QLabel(wordWrap=True)
-        self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._words = WrappedLabel()
         self.accept_button, self.decline_button = QPushButton(accept[0]), QPushButton(decline[0])
         self.accept_button.setToolTip(accept[1])
         self.decline_button.setToolTip(decline[1])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _STEPS = 1000
 
@@ -17,7 +19,7 @@ class ProgressLine(QWidget):
         self._bar.setRange(0, _STEPS)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(10)
-        self._words = QLabel()
+        self._words = WrappedLabel()
         # The words change many times a second: they are cut rather than widen the dock or make it jump.
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         column = QVBoxLayout(self)

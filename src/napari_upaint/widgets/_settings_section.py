@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 from napari_upaint.widgets._form import Form
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _AUTOMATIC = "automatic"
 
@@ -42,7 +43,7 @@ class SettingsSection(QWidget):
             section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
             _tighten(section)
             if form is self.objects:
-                section.addWidget(QLabel("What was segmented follows at once.", wordWrap=True))
+                section.addWidget(WrappedLabel("What was segmented follows at once."))
             section.addWidget(form)
             section.collapse(animate=False)
             self.sections[title] = section

@@ -1,0 +1,52 @@
+"""A text in as many lines as it needs: names of files, which have no blanks, are broken too, and widen no dock."""
+
+from __future__ import annotations
+
+import re
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction, QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy, QWidget
+
+# A blank without width, at which a line may end.
+_BREAK = "\u200b"
+_LONG = re.compile(r"\S{17,}")
+_PIECE = re.compile(r".{1,15}?[/\\_.-]+|.{1,16}")
+
+
+class WrappedLabel(QLabel):
+    """What is read and copied of it is the text as it was set."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.setText(text)
+
+    def text(self) -> str:
+        """Return the text."""
+        return super().text().replace(_BREAK, "")
+
+    def setText(self, text: str | None) -> None:  # noqa: N802 (Qt's name)
+        """Show a text."""
+        super().setText(_LONG.sub(lambda word: _BREAK.join(_PIECE.findall(word[0])), text or ""))
+
+    def make_selectable(self) -> None:
+        """Let the mouse select it, to be copied."""
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        copy = QAction("Copy", self)
+        copy.triggered.connect(self._copy)
+        self.addAction(copy)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Copy what is selected as it was set."""
+        if event is not None and event.matches(QKeySequence.StandardKey.Copy):
+            self._copy()
+        else:
+            super().keyPressEvent(event)
+
+    def _copy(self, *_: object) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText((self.selectedText() or self.text()).replace(_BREAK, ""))
