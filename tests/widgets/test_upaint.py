@@ -464,8 +464,19 @@ def test_closing_the_dock_ends_the_engine(viewer, dock, qtbot, alive):
     pid = dock.bridge.pid
     assert alive(pid)
     viewer.window.remove_dock_widget(dock)
-    assert not alive(pid)
+    qtbot.waitUntil(lambda: not alive(pid), timeout=20000)
     viewer.add_image(picture(), name="later")  # nobody is left who could mind
+
+
+def test_closing_the_dock_does_not_wait_for_the_engine(viewer, dock, qtbot):
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+    ended, go_on, engine = threading.Event(), threading.Event(), dock.bridge.engine()
+    real = engine.close
+    engine.close = lambda: (go_on.wait(20), real(), ended.set())
+    viewer.window.remove_dock_widget(dock)
+    assert not ended.is_set()
+    go_on.set()
+    qtbot.waitUntil(ended.is_set, timeout=20000)
 
 
 def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_dock, qtbot, alive):
@@ -483,7 +494,7 @@ def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_
         pids.append(dock.bridge.pid)
         viewer.window.remove_dock_widget(dock)
     assert listeners() == before
-    assert not any(alive(pid) for pid in pids)
+    qtbot.waitUntil(lambda: not any(alive(pid) for pid in pids), timeout=20000)
     assert not viewer.keymap
     qtbot.waitUntil(lambda: threading.active_count() <= threads, timeout=20000)
 

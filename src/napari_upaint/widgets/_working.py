@@ -73,7 +73,7 @@ class Working(QObject):
         self.others.close()
         self.training.abandon()
         self.tables.abandon()
-        self._bridge.close()
+        self._bridge.close_meanwhile()
         # The dock may be shown again, as it is.
         self._sections.train.show_running(False)
         self._sections.segment.show_running(False)
