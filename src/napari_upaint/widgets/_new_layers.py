@@ -79,8 +79,8 @@ def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
     return cache.shown(), options | cache.place(image.placement).options(), "image"
 
 
-def new_weight_map(image: ImageSource) -> NewLayer:
-    """Return an empty map of the weights of the loss; transparent where nothing is painted."""
+def new_weight_map(image: ImageSource, index: tuple[Any, ...], weights: np.ndarray) -> NewLayer:
+    """Return a map of the weights of the loss, with a plane or a part of it; transparent where nothing is painted."""
     options = {
         "name": f"{image.name} weight map",
         "metadata": mark(image, "weight map"),
@@ -89,7 +89,7 @@ def new_weight_map(image: ImageSource) -> NewLayer:
         "rgb": False,
         "contrast_limits": (0, 1),
     }
-    return zeros_for(image, image.shape, np.float32), options | image.placement.options(), "image"
+    return _holding(image, index, weights), options | image.placement.options(), "image"
 
 
 def new_uncertainty(image: ImageSource, method: Method, index: tuple[int, ...], values: np.ndarray) -> NewLayer:
@@ -106,7 +106,7 @@ def new_uncertainty(image: ImageSource, method: Method, index: tuple[int, ...], 
     return data, options | image.placement.options(), "image"
 
 
-def _holding(image: ImageSource, index: tuple[int, ...], plane: np.ndarray) -> np.ndarray:
+def _holding(image: ImageSource, index: tuple[Any, ...], plane: np.ndarray) -> np.ndarray:
     """Return results of an image with those of one plane, which are taken as they are where there is but this one.
 
     Memory that is written for the first time takes several tenths of a second for the largest planes.

@@ -39,10 +39,11 @@ class WeightLayers:
         """
         find(self._viewer, image.key)  # the map of a closed image has no place any more
         layer = self._results.result(mark(image, "weight map"), image)
-        fresh = layer is None
+        fresh, place = layer is None, (*index, *changed.box)
         if fresh:
-            layer = Layer.create(*new_weight_map(image))
-        layer.data[(*index, *changed.box)] = changed.weights
+            layer = Layer.create(*new_weight_map(image, place, changed.weights))
+        else:
+            layer.data[place] = changed.weights
         limits = (0.0, _round(most))
         if tuple(layer.contrast_limits) != limits:
             layer.contrast_limits_range = limits
