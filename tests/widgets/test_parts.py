@@ -21,7 +21,7 @@ from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._message import MessageLine
 from napari_upaint.widgets._model_section import ModelSection
 from napari_upaint.widgets._painted_list import painted_lines
-from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._progress_line import ProgressLine, duration
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._slider_box import SliderBox
 from napari_upaint.widgets._train_section import TrainSection
@@ -208,3 +208,16 @@ def test_what_numbers_mean_is_broken_into_lines_by_the_width_alone(qtbot, correc
     qtbot.addWidget(section)
     section.show_corrected(corrected)
     assert "\n" not in section._meaning.text() and section._meaning.wordWrap()
+
+
+def test_words_without_room_end_in_dots_and_are_whole_in_the_tooltip(qtbot):
+    line = ProgressLine()
+    qtbot.addWidget(line)
+    line.resize(150, 60)
+    line.show()
+    words = "Plane 2 of 4: a name that does not fit into the line"
+    line.show_fraction(0.5, words)
+    assert line._words.text().startswith("Plane 2 of 4") and line._words.text().endswith("…")
+    assert line.words() == line._words.toolTip() == words
+    line.rest(words)
+    assert line._words.text() == words and line._words.wordWrap()

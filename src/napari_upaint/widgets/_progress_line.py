@@ -15,6 +15,7 @@ class ProgressLine(QWidget):
 
     def __init__(self, button: QWidget | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._said = ""
         self._bar = QProgressBar()
         self._bar.setRange(0, _STEPS)
         self._bar.setTextVisible(False)
@@ -41,18 +42,22 @@ class ProgressLine(QWidget):
 
     def show_words(self, words: str) -> None:
         """Change the words only."""
+        self._said = words
         self._words.setWordWrap(False)
-        self._words.setText(words)
+        room = self._words.width() if self._words.isVisible() else 0
+        shown = self._words.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room) if room else words
+        self._words.setText(shown)
         self._words.setToolTip(words)
 
     def rest(self, words: str = "") -> None:
         """Show that nothing runs, and why: that is read, and must not be cut."""
         self.show_fraction(0.0, words)
         self._words.setWordWrap(True)
+        self._words.setText(words)
 
     def words(self) -> str:
         """Return the words shown."""
-        return self._words.text()
+        return self._said
 
     def fraction(self) -> float:
         """Return the fraction shown."""
