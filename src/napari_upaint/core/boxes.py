@@ -12,6 +12,17 @@ Box = tuple[slice, ...]
 _LARGE = 4_000_000
 
 
+def box_of(mask: np.ndarray) -> Box | None:
+    """Return the smallest box around what is true, None if nothing is."""
+    box = []
+    for axis in range(mask.ndim):
+        along = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        if not len(along):
+            return None
+        box.append(slice(int(along[0]), int(along[-1]) + 1))
+    return tuple(box)
+
+
 def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
     """Return boxes around painted pixels with their context, cut to the image; the boxes do not meet.
 

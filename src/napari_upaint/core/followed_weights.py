@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_upaint.core.boxes import Box, box_of
 from napari_upaint.core.compiled import kernel
 from napari_upaint.core.weight_map import balance_of, seeds_of, update_weight_map, weight_map
 from napari_upaint.settings import Kind, WeightSettings
-
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,17 +122,6 @@ def _add_balance(weights: np.ndarray, classes: np.ndarray, table: np.ndarray) ->
     for i in range(len(weights)):
         if classes[i] >= 0:
             weights[i] += table[classes[i]]
-
-
-def box_of(mask: np.ndarray) -> Box | None:
-    """Return the smallest box around what is true, None if nothing is."""
-    box = []
-    for axis in range(mask.ndim):
-        along = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        if not len(along):
-            return None
-        box.append(slice(int(along[0]), int(along[-1]) + 1))
-    return tuple(box)
 
 
 def grown(box: Box, by: int, shape: tuple[int, ...]) -> Box:

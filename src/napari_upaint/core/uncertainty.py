@@ -123,8 +123,6 @@ def where_next(
     painted: np.ndarray,
     visited: Sequence[Sequence[int]] = (),
     radius: int = _DEFAULT_RADIUS,
-    *,
-    least: float = LEAST,
 ) -> Place | None:
     """Return the most uncertain place that is neither painted nor visited.
 
@@ -142,8 +140,6 @@ def where_next(
     radius : int
         Half the edge of the window, pixels; see `object_radius`. The window holds no paint; where every window holds
         some, smaller ones are looked at.
-    least : float
-        Windows with a lower mean are sure enough.
 
     Returns
     -------
@@ -162,14 +158,14 @@ def where_next(
     # A maximum over a box: exact and separable, many times faster than distances.
     taken = ndimage.maximum_filter((painted != 0).view(np.uint8), 2 * radius + 1, mode="constant") > 0
     if taken.all():
-        return where_next(uncertainty, painted, visited, radius // 2, least=least) if radius else None
+        return where_next(uncertainty, painted, visited, radius // 2) if radius else None
     means = smoothed(uncertainty, radius)
     means[taken] = -1
     for place in visited:
         means[tuple(slice(max(0, at - 2 * radius), at + 2 * radius + 1) for at in place)] = -1
     best = np.unravel_index(int(means.argmax()), means.shape)
     value = float(means[best])
-    return Place(tuple(int(at) for at in best), min(1.0, value)) if value >= least else None
+    return Place(tuple(int(at) for at in best), min(1.0, value)) if value >= LEAST else None
 
 
 PlaneKey = TypeVar("PlaneKey", bound=Hashable)

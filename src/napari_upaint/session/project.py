@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_upaint.core.boxes import Box, box_of
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
 from napari_upaint.io.file_names import file_name
@@ -90,9 +91,8 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     pixels = 0
     for index in product(*(range(n) for n in annotation.shape[:-2])):
         plane = np.asarray(annotation[index])
-        drawn = plane != 0  # once: it may be erased meanwhile
-        if drawn.any():
-            box = _box(drawn)
+        box = box_of(plane != 0)
+        if box is not None:
             painted[_key(index, box)] = cut = plane[box].copy()
             pixels += int(np.count_nonzero(cut))
     if not painted:
@@ -168,12 +168,7 @@ def describe_autosave(path: Path) -> Autosaved:
     return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, str(about["dtype"]), about["notes"])
 
 
-def _box(painted: np.ndarray) -> tuple[slice, slice]:
-    rows, columns = (np.flatnonzero(painted.any(axis=axis)) for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _key(index: tuple[int, ...], box: tuple[slice, slice]) -> str:
+def _key(index: tuple[int, ...], box: Box) -> str:
     return " ".join(map(str, (*index, box[0].start, box[0].stop, box[1].start, box[1].stop)))
 
 

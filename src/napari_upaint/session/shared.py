@@ -112,7 +112,7 @@ def sweep(prefix: str) -> None:
                 path.unlink()
 
 
-def sweep_forgotten(age: float = _DAY) -> None:
+def sweep_forgotten() -> None:
     """Remove this user's files that nobody fetched for a day: both their processes were killed at once.
 
     The folder for temporary files is everybody's: what is not named exactly as a channel does is somebody's own.
@@ -120,13 +120,13 @@ def sweep_forgotten(age: float = _DAY) -> None:
     for folder in folders():
         for path in folder.glob(f"{NAME}*"):
             with contextlib.suppress(OSError):
-                if _OWN.fullmatch(path.name) and _is_forgotten(path.lstat(), age):
+                if _OWN.fullmatch(path.name) and _is_forgotten(path.lstat()):
                     path.unlink()
 
 
-def _is_forgotten(file: os.stat_result, age: float) -> bool:
+def _is_forgotten(file: os.stat_result) -> bool:
     mine = not hasattr(os, "getuid") or file.st_uid == os.getuid()
-    return stat.S_ISREG(file.st_mode) and mine and time.time() - file.st_mtime > age
+    return stat.S_ISREG(file.st_mode) and mine and time.time() - file.st_mtime > _DAY
 
 
 class _Pickler(pickle.Pickler):
