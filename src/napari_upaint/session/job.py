@@ -158,7 +158,7 @@ class EngineProcess:
     grace : float
         Seconds after which a job that does not react to a stop is killed.
     finish : float
-        Seconds that a job gets to finish once it was handed the stop.
+        Seconds that a job gets to finish once it was handed the stop; more where its steps are long.
     threads : int or None
         Threads for torch; None: all cores but one.
 

@@ -31,8 +31,9 @@ from napari_upaint.session.protocol import (
 )
 from napari_upaint.session.spawn import Child, spare_threads
 
-# A stop waits for so many steps, even if that is longer than the grace.
-_STEPS_WAITED = 3.0
+# A stop waits for so many steps, even if that is longer than the grace. What was handed the stop may take so many to
+# finish: a training judges its last weights, and looks for the painted objects in up to two million pixels.
+_STEPS_WAITED, _STEPS_TO_FINISH = 3.0, 10.0
 
 
 class _Job(Protocol):
@@ -195,7 +196,7 @@ class Supervisor:
             self._early.pop(message.job_id, None)
         elif isinstance(message, Stopping):
             if self._deadline is not None and not self._hard:
-                self._grant(self._finish)
+                self._grant(max(self._finish, _STEPS_TO_FINISH * self._step_seconds))
         elif isinstance(message, Event):
             now = time.monotonic()
             self._step_seconds, self._last_event = now - self._last_event, now
