@@ -264,6 +264,17 @@ def test_validation_tiles_hold_judged_pixels_only_and_fit_the_network(prepared):
     assert sum((tile.target >= 0).sum() for tile in every) == held
 
 
+@pytest.mark.parametrize(
+    ("held", "judges"), [((), False), ((1, 2), True), ((2, 3), False), ((1, 3), True), ((1,), False)]
+)
+def test_paint_that_is_held_out_judges_if_background_and_something_else_are(held, judges):
+    annotation = np.zeros((40, 40), np.uint8)
+    annotation[:, :5], annotation[:, 10:15], annotation[:, 20:25] = 1, 2, 3
+    [one] = prepared_of(annotation, kind="classes", border=None)
+    one.held_out[...] = np.isin(annotation, held)
+    assert holds_out([one]) is judges
+
+
 def test_validation_tiles_lie_where_they_should():
     annotation = np.asarray(np.random.default_rng(0).integers(0, 3, (150, 170)), np.uint8)
     image = (annotation[None] == 2).astype(np.float32)
