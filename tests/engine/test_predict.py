@@ -11,6 +11,7 @@ from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine import predict
 from napari_upaint.engine.checkpoint import from_network, to_network
+from napari_upaint.engine.crew import Crew
 from napari_upaint.engine.predict import cached_network, predict_scores, segment_plane, whole
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.engine.unet import UNet, build
@@ -285,6 +286,15 @@ def test_the_network_of_a_model_is_made_once():
     first = cached_network(model, 1, "cpu")
     assert cached_network(model, 1, "cpu") is first and not first.training
     assert cached_network(from_network(network_of(2), _header(2)), 1, "cpu") is not first
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_threads_are_compared_by_pixels_whatever_their_channels(channels, monkeypatch):
+    network, image = network_of(2, in_channels=channels), image_of((40, 40), channels)
+    told = []
+    monkeypatch.setattr(Crew, "end", lambda self, began, pixels: told.append(pixels))
+    scores(network, image)
+    assert told == [(40 + 2 * network.halo) ** 2]
 
 
 def test_the_quick_arithmetic_agrees_with_the_exact_one(bundled, monkeypatch):

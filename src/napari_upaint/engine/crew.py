@@ -54,7 +54,7 @@ class Crew:
         return time.perf_counter()
 
     def end(self, began: float, pixels: int) -> None:
-        """Note how long a tile of so many pixels took."""
+        """Note how long tiles of so many pixels took; channels hardly count, only the first layer sees them."""
         if self.workers == 1 and self.threads > 1:
             prediction_threads().took((time.perf_counter() - began) / pixels)
 

@@ -169,7 +169,7 @@ def _predict_tiled(
         began = crew.begin()
         for tile, part in zip(tiles, batch_scores(network, batch), strict=True):
             stitching.put(tile, part)
-        crew.end(began, batch.size)
+        crew.end(began, batch.size // batch.shape[1])
         return len(tiles)
 
     number, count = turn
@@ -227,9 +227,9 @@ def exact_arithmetic() -> bool:
     return os.environ.get("UPAINT_EXACT") == "1"
 
 
-def whole(network: UNet, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
+def whole(network: UNet, image: np.ndarray) -> np.ndarray:
     """Predict the scores of a normalised image (C, [Z,] Y, X) without reporting progress."""
-    return returned(predict_scores(network, image, scale))
+    return returned(predict_scores(network, image, 1.0))
 
 
 def returned(steps: Generator[object, None, np.ndarray | None]) -> np.ndarray:
