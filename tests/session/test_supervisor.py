@@ -16,7 +16,7 @@ class Child:
 
     alive = True
 
-    def __init__(self, tasks, threads, on_message, on_end):
+    def __init__(self, tasks, on_message, on_end):
         self.pid, self.sent = 1, []
         self.say, self.end = lambda message: on_message(self, message), lambda: on_end(self)
 
@@ -43,7 +43,7 @@ class Minded:
         self.now, self.children = 0.0, []
         monkeypatch.setattr(module, "Child", self._child)
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
-        self.supervisor = Supervisor("tasks", grace=5.0, finish=20.0, threads=1)
+        self.supervisor = Supervisor("tasks", grace=5.0, finish=20.0)
         monkeypatch.setattr(self.supervisor, "_post", lambda action: [action()])
         monkeypatch.setattr(self.supervisor, "_posted", SimpleNamespace(put=lambda action: action()))
 

@@ -159,8 +159,6 @@ class EngineProcess:
         Seconds after which a job that does not react to a stop is killed.
     finish : float
         Seconds that a job gets to finish once it was handed the stop; more where its steps are long.
-    threads : int or None
-        Threads for torch; None: all cores but one.
 
     Notes
     -----
@@ -168,10 +166,8 @@ class EngineProcess:
     copies of arrays that may change, such as an annotation.
     """
 
-    def __init__(
-        self, *, tasks: str = TASKS, grace: float = 5.0, finish: float = 20.0, threads: int | None = None
-    ) -> None:
-        self._supervisor = Supervisor(tasks, grace, finish, threads)
+    def __init__(self, *, tasks: str = TASKS, grace: float = 5.0, finish: float = 20.0) -> None:
+        self._supervisor = Supervisor(tasks, grace, finish)
         self._numbers = itertools.count(1)
         atexit.register(self.close)  # before the interpreter takes its threads away
 

@@ -43,8 +43,6 @@ class Child:
     ----------
     tasks : str
         Module with the table of generators.
-    threads : int
-        Threads that torch may use.
     on_message, on_end : callable
         Called from a thread of this object, with it and a message; and once with it when the process is gone.
     """
@@ -52,7 +50,6 @@ class Child:
     def __init__(
         self,
         tasks: str,
-        threads: int,
         on_message: Callable[[Child, FromEngine], None],
         on_end: Callable[[Child], None],
     ) -> None:
@@ -60,17 +57,17 @@ class Child:
         self._on_message, self._on_end = on_message, on_end
         sweep_forgotten()
         self.log = _new_log()
-        self._process = self._start(tasks, threads)
+        self._process = self._start(tasks)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._channel = Channel(self._process.stdout, self._process.stdin, self._prefix, "w")
         self._reader = threading.Thread(target=self._read, name="upaint-engine-reader", daemon=True)
         self._reader.start()
 
-    def _start(self, tasks: str, threads: int) -> subprocess.Popen[bytes]:
+    def _start(self, tasks: str) -> subprocess.Popen[bytes]:
         path = [os.path.abspath(one) for one in sys.path]
         told = {"path": path, "tasks": tasks, "prefix": self._prefix, "parent": os.getpid()}
-        environment = environment_for(threads) | {"UPAINT_ENGINE": json.dumps(told)}
+        environment = environment_for(spare_threads()) | {"UPAINT_ENGINE": json.dumps(told)}
         with contextlib.ExitStack() as stack:
             log: IO[bytes] | int = subprocess.DEVNULL
             if self.log is not None:

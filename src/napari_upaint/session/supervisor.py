@@ -29,7 +29,7 @@ from napari_upaint.session.protocol import (
     Stopping,
     Tell,
 )
-from napari_upaint.session.spawn import Child, spare_threads
+from napari_upaint.session.spawn import Child
 
 # A stop waits for so many steps, even if that is longer than the grace. What was handed the stop may take so many to
 # finish: a training judges its last weights, and looks for the painted objects in up to two million pixels.
@@ -46,8 +46,8 @@ class _Job(Protocol):
 class Supervisor:
     """See `napari_upaint.session.job.EngineProcess` for the parameters. The ``post_...`` methods fit any thread."""
 
-    def __init__(self, tasks: str, grace: float, finish: float, threads: int | None) -> None:
-        self._tasks, self._grace, self._finish, self._threads = tasks, grace, finish, threads
+    def __init__(self, tasks: str, grace: float, finish: float) -> None:
+        self._tasks, self._grace, self._finish = tasks, grace, finish
         self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -141,8 +141,7 @@ class Supervisor:
             self._child.reap()
             self._child = None
         if self._child is None:
-            threads = self._threads or spare_threads()
-            self._child = Child(self._tasks, threads, self._on_message, self._on_end)
+            self._child = Child(self._tasks, self._on_message, self._on_end)
         job = self._waiting.popleft()
         assert job.request is not None
         self._running, self._begun, self._deadline, self._hard = job, False, None, False

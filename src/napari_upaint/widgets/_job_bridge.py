@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import fields, replace
-from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -74,9 +73,9 @@ class GuiJob(QObject):
 class JobBridge(QObject):
     """The engine process of a dock: started with the first job, ended with the dock."""
 
-    def __init__(self, parent: QObject | None = None, tasks: str = TASKS, **options: Any) -> None:
+    def __init__(self, parent: QObject | None = None, tasks: str = TASKS) -> None:
         super().__init__(parent)
-        self._tasks, self._options = tasks, options
+        self._tasks = tasks
         self.device = "auto"  # that requests ask for
         self._engine: EngineProcess | None = None
 
@@ -98,7 +97,7 @@ class JobBridge(QObject):
     def engine(self) -> EngineProcess:
         """Return the engine; its process starts with its first request."""
         if self._engine is None:
-            self._engine = EngineProcess(tasks=self._tasks, **self._options)
+            self._engine = EngineProcess(tasks=self._tasks)
         return self._engine
 
     def let_go(self) -> EngineProcess | None:
