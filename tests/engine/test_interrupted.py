@@ -11,7 +11,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import interrupted, trainer
 from napari_upaint.engine.checkpoint import from_network
-from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
 from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import build
 from napari_upaint.errors import ModelError
@@ -92,6 +92,14 @@ def test_going_on_is_judged_against_the_start_of_then(cut_off, sample, start):
     assert on.after < anew.after
 
 
+def test_who_stops_before_another_step_keeps_what_was_learnt_then(cut_off, sample, start):
+    path, _ = cut_off()
+    running = train([sample], kind="objects", start=start, settings=STEPS, resume=load_model(path))
+    next(state for state in running if state.stage == "training")
+    result = running.send(Stop())
+    assert result.improved and result.after < result.before
+
+
 def test_other_classes_are_refused(cut_off, sample, start):
     path, _ = cut_off(3)
     three = replace(sample, annotation=np.where(sample.annotation == 2, 2 + np.arange(110) % 3, sample.annotation))
@@ -115,20 +123,42 @@ def test_it_costs_little(sample, start, tmp_path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize(("cost", "steps"), [(0.0, [5, 10, 15, 20]), (0.27, [5, 14]), (3.0, [5])])
-def test_it_is_written_every_few_seconds_and_less_often_where_that_takes_long(monkeypatch, cost, steps):
-    now, written = [0.0], []
+@pytest.fixture
+def clockwork(monkeypatch):
+    """A training of 20 steps that gets ready for 10 s and takes a second a step; `cost` seconds each writing."""
 
-    def training():
-        for step in range(21):
-            yield TrainProgress("training", step, now[0], 60.0, 0.0)
-            now[0] += 1.0
+    def run(cost=0.0, **options):
+        now, step, written = 0.0, 0, []
 
-    def write(run, path):
-        written.append(int(now[0]))
-        now[0] += cost
+        def training():
+            nonlocal now, step
+            for second in range(31):
+                step = max(0, second - 10)
+                stage = "training" if second >= 10 else "getting ready"
+                yield TrainProgress(stage, step, now, 60.0, 0.0)
+                now += 1.0
 
-    monkeypatch.setattr(interrupted, "_SHARE", 0.03)
-    monkeypatch.setattr(interrupted, "_write", write)
-    assert len(list(interrupted.with_checkpoints(None, training(), Path("x"), 5.0, clock=lambda: now[0]))) == 21
-    assert written == steps
+        def write(run, path):
+            nonlocal now
+            written.append(step)
+            now += cost
+
+        monkeypatch.setattr(interrupted, "_SHARE", 0.03)
+        monkeypatch.setattr(interrupted, "_write", write)
+        steps = interrupted.with_checkpoints(None, training(), Path("x"), 5.0, clock=lambda: now, **options)
+        assert len(list(steps)) == 31
+        return written
+
+    return run
+
+
+@pytest.mark.parametrize(("cost", "steps"), [(0.0, [1, 6, 11, 16]), (0.27, [1, 10, 19]), (3.0, [1])])
+def test_it_is_written_every_few_seconds_and_less_often_where_that_takes_long(clockwork, cost, steps):
+    assert clockwork(cost) == steps
+
+
+def test_the_weights_of_then_are_taken_once(clockwork, monkeypatch):
+    taken = []
+    monkeypatch.setattr(interrupted, "go_on_from", lambda run, checkpoint: taken.append(checkpoint))
+    clockwork(resume="weights")
+    assert taken == ["weights"]
