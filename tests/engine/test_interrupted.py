@@ -77,6 +77,23 @@ def test_it_is_a_model_that_loads(cut_off, start):
     assert any((partial.weights[name] != start.weights[name]).any() for name in start.weights)
 
 
+def test_the_average_of_the_weights_is_written_with_the_scale(sample, start, tmp_path, monkeypatch):
+    really, equal = interrupted._write, []
+
+    def write(run, path):
+        really(run, path)
+        saved = load_model(path)
+        assert saved.header.scale == 0.5
+        for network in (run.average, run.network):
+            weights = from_network(network, saved.header).weights
+            equal.append(all(np.array_equal(saved.weights[name], value) for name, value in weights.items()))
+
+    monkeypatch.setattr(interrupted, "_write", write)
+    path, settings = tmp_path / "x.safetensors", replace(STEPS, steps=2, scale=0.5)
+    finish(train([sample], kind="objects", start=start, settings=settings, checkpoint=path, checkpoint_seconds=0.0))
+    assert equal and equal == [True, False] * (len(equal) // 2)
+
+
 def test_going_on_is_judged_against_the_start_of_then(cut_off, sample, start):
     path, before = cut_off()
     partial = load_model(path)
