@@ -105,6 +105,14 @@ def test_the_same_name_again_is_no_loss(tmp_path):
     assert renamed.model.is_file()
 
 
+def test_a_record_that_cannot_be_written_leaves_one_model(tmp_path):
+    run = a_run("first", folder=tmp_path)
+    (tmp_path / f"{run.id}.run.json").unlink()
+    with pytest.raises(FileError):
+        rename_run(run, "second", tmp_path)
+    assert list(tmp_path.iterdir()) == [run.model]
+
+
 def test_no_name_is_refused(tmp_path):
     run = a_run(folder=tmp_path)
     with pytest.raises(UserError, match="empty"):

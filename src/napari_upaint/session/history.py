@@ -107,13 +107,14 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
         with contextlib.suppress(OSError):
             os.utime(new_model, ns=(old_model.stat().st_atime_ns, old_model.stat().st_mtime_ns))
         renamed = replace(renamed, model=new_model)
-    _rewrite(
-        old_record,
-        where / f"{renamed.id}{ENDING}",
-        name=name,
-        model=renamed.model.name if renamed.model else None,
-        former=renamed.former,
-    )
+    model_name = renamed.model.name if renamed.model else None
+    try:
+        _rewrite(old_record, where / f"{renamed.id}{ENDING}", name=name, model=model_name, former=renamed.former)
+    except FileError:
+        if renamed.model is not None:  # or there were two models
+            with contextlib.suppress(OSError):
+                renamed.model.unlink()
+        raise
     if old_model is not None and renamed.model is not None:
         _follow(old_model, renamed.model, where)
     # Last of all: whatever fails before, the old name is still there.
