@@ -50,7 +50,9 @@ class ThreadChoice:
 
     def took(self, seconds: float) -> None:
         """Note what the last step took (seconds, or seconds per pixel where steps differ)."""
-        threads = self.choices[0] if self.steady else self.threads
+        if self.steady:  # no choice was made: the probes are still to come, or stay where they were
+            return
+        threads = self.threads
         self._times[threads] = [*self._times[threads], seconds][-_PROBES:]
         self._next += 1
 
