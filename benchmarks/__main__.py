@@ -18,7 +18,8 @@ from benchmarks.timing import machine
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PACKAGES = (
     *("numpy", "scipy", "numba", "torch", "scikit-image", "elasticdeform", "batchgenerators", "albumentations"),
-    *("opencv-python-headless", "monai", "kornia", "stardist", "py-ctcmetrics"),
+    *("opencv-python-headless", "monai", "kornia", "stardist", "py-ctcmetrics", "scikit-learn"),
+    "napari-convpaint",
 )
 # In the order of the page. Accuracy takes hours and is measured by name only; what it finds stays on the page.
 SPEED = ("deformation", "weight_map", "metrics", "network", "training_step", "tiles", "tiles_wide", "tiles_busy")
@@ -26,13 +27,17 @@ SPEED += ("sliding_window",)
 ACCURACY = ("strokes", "recipes")
 INTRODUCTION = """# Benchmarks
 
-Speed is measured by `python -m benchmarks`, which `tox -e benchmarks` starts in an environment of its own; peers that
-are not installed there are left out. A part alone (`python -m benchmarks tiles`) replaces its section, and so the
-sections here were measured one by one, on the same machine. Accuracy takes longer and has runs of its own: `python -m
-benchmarks recipes`, `python -m benchmarks strokes --data DIR`. The contestants of a table take turns. Times are
-medians: of processor time on one thread where nothing else is said (other programs do not count then), else of time on
-the clock in processes of their own. Ratios travel better to other machines than times do. Compiling (once per
-installation, some seconds) is not counted.
+How fast the program is, and how good its results are, beside other programs. For accuracy after a few strokes see
+[Strokes](#strokes-accuracy-after-a-few-strokes-against-time-on-the-clock-beside-classifiers-of-pixels).
+
+Speed is measured by `python -m benchmarks`, which `tox -e benchmarks` starts in an environment of its own. Peers that
+are not installed there are left out. A part alone (`python -m benchmarks tiles`) replaces its section, so the sections
+here were measured one by one, on the same machine. Accuracy takes longer and has runs of its own: `python -m benchmarks
+recipes`, `python -m benchmarks strokes --data DIR`.
+
+The contestants of a table take turns. Times are medians of processor time on one thread, so other programs do not
+count; where a table says so, of time on the clock in processes of their own. On another machine expect other times, but
+similar ratios. Compiling (once per installation, some seconds) is not counted.
 
 {machine}
 """

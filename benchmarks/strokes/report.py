@@ -38,18 +38,18 @@ _CONDITIONS = """\
 * AP50 = TP / (TP + FP + FN) at IoU 0.5.
 * All have the same threshold, fill holes and leave out objects below 20 px (so does the truth, where objects are the
   parts of a mask).
-* A model that U-Paint has trained leaves out what is below a tenth of the usual painted object, and what it is less
-  than three quarters as sure of, doubtful surroundings included (of classes what is both).
-* In rows of their own the forest does so, too, and the network from scratch does not.
+* A model that U-Paint has trained leaves out objects below a tenth of the usual painted one, and objects that it is
+  less than three quarters as sure of, doubtful surroundings included (of classes what is both). In a row of its own
+  the forest follows these rules, too; in another one the network from scratch does not.
 * Contenders other than U-Paint have the better one of connected parts and parts cut by a watershed.
-* Convpaint with networks (VGG16, its default, and DINOv2) loads their weights from the internet at first use, APOC
-  needs a driver for OpenCL; without these they are not in the table.
+* Not in the table: Convpaint with networks (VGG16, its default, and DINOv2), which loads their weights from the
+  internet at first use, and APOC, which needs a driver for OpenCL.
 
 None of U-Paint's networks has learnt from the images of these sets. `usiigaci_val` is of the same publication as
 `usiigaci_phc`, which they have learnt from."""
 _SEEDS = """\
-Each seed paints other strokes on another image. The better way of cutting objects apart is chosen over all seeds of
-this table, so that other programs may have another one here than above. Mean IoU / AP50 of all sets:"""
+Each seed paints other strokes on another image. For other programs the better way of cutting objects apart is chosen
+over all seeds of this table, so it may differ from the one above. Mean IoU / AP50 of all sets:"""
 Line = dict[str, Any]
 Entry = tuple[str, float]  # contender and budget
 
