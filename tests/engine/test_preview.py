@@ -97,12 +97,12 @@ def test_looking_does_not_change_what_is_learnt(no_limit):
 
 def test_a_view_is_heard_at_any_time_and_can_be_taken_away(no_limit):
     later = replace(VIEW, id=2, inside=(slice(10, 50), slice(20, 90)))
-    seen = run({1: VIEW, 8: later, 14: PreviewView(3, None)}, steps=20)
+    seen = run({1: VIEW, 14: later, 20: PreviewView(3, None)}, steps=26)
     ids = [one.id for one in seen if isinstance(one, PreviewResult)]
     assert set(ids) == {1, 2}
     assert ids == sorted(ids)
     assert {one.picture.shape for one in seen if isinstance(one, PreviewResult) and one.id == 2} == {(40, 70)}
-    assert not any(isinstance(one, PreviewResult) for one in seen[16:])
+    assert not any(isinstance(one, PreviewResult) for one in seen[22:])
 
 
 @pytest.mark.parametrize("told", [VIEW, NewSamples((replace(SAMPLE, name="newer"),))])
