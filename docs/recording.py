@@ -43,7 +43,8 @@ class Film:
 
     def write(self, name: str) -> None:
         """Write docs/images/NAME.gif with one palette for all frames: it does not flicker."""
-        palette = self._together(4).quantize(COLOURS)
+        # Gray prevails, and would leave a few colours for all objects and the small squares in the dock.
+        palette = self._together(8).quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3)
         still = Image.Dither.NONE  # dithering would change every pixel of every frame
         first, *others = [frame.quantize(palette=palette, dither=still) for frame in self.frames]
         path = IMAGES / f"{name}.gif"
@@ -102,7 +103,7 @@ def train(film: Film, seconds: int) -> None:
     end = time.monotonic() + seconds + 60
     while session.dock.working.busy and time.monotonic() < end:
         film.take(160)
-        session.rest(0.6)
+        session.rest(seconds / 50)
 
 
 def main() -> None:
