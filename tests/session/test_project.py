@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_upaint.errors import FileError
-from napari_upaint.session.project import autosave, autosaved, discard, new_autosave, restore
+from napari_upaint.session.project import autosave, autosaved, discard, is_in, new_autosave, restore
 
 PAINTED = np.zeros((3, 20, 30), np.uint16)
 PAINTED[1, 4:9, 6:7], PAINTED[1, 15, 20], PAINTED[2, 0, 0] = 1, 700, 65535
@@ -34,6 +34,19 @@ def test_any_annotation_comes_back(annotation):
         discard(saved)
     else:
         assert not annotation.any()
+
+
+def test_what_has_all_that_was_saved_is_known(tmp_path):
+    path = new_autosave("a", PAINTED.shape, tmp_path)
+    autosave(PAINTED, path)
+    (saved,) = autosaved("a", PAINTED.shape, tmp_path)
+    more, less = PAINTED.copy(), PAINTED.copy()
+    more[0, 3, 3], more[1, 6, 7] = 5, 5
+    less[1, 15, 20] = 0
+    assert is_in(saved, PAINTED) and is_in(saved, more)
+    assert not is_in(saved, less)
+    path.write_bytes(b"no archive")
+    assert not is_in(saved, PAINTED)
 
 
 def test_an_empty_annotation_does_not_replace_a_painted_one(tmp_path):

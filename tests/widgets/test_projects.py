@@ -100,6 +100,20 @@ def test_everything_comes_back(viewer, dock, saved, settled):
     assert s.labels.combo.currentText() == "others annotation"
 
 
+def test_what_a_project_brings_back_is_not_offered_once_more(viewer, dock, saved, settled, qtbot):
+    viewer.layers.clear()
+    qtbot.wait(1500)  # the last automatic saving of this session
+    viewer.open(str(saved[0].parent / "cells.tif"), plugin="napari-upaint")
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    choose(dock, "open")
+    settled()
+    assert "cells annotation" in viewer.layers
+    qtbot.waitUntil(lambda: offer.offered() is None, timeout=20000)
+    viewer.layers.remove("cells annotation")
+    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+
+
 def test_an_image_that_is_open_is_not_opened_twice(viewer, dock, saved, settled):
     viewer.layers.remove("cells annotation")
     choose(dock, "open")

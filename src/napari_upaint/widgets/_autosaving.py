@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_upaint.core.regions import as_notes, from_notes
+from napari_upaint.core.regions import Region, as_notes, from_notes
 from napari_upaint.io.file_names import is_another_file
-from napari_upaint.session.project import Autosaved, autosave, autosaved, discard, new_autosave, restore
+from napari_upaint.session.project import Autosaved, autosave, autosaved, discard, is_in, new_autosave, restore
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
@@ -55,6 +55,7 @@ class Autosaving(QObject):
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
         self._asked: tuple[str, tuple[int, ...]] | None = None
         self._closed: set[Path] = set()  # of layers that were closed
+        self._open: set[Hashable] = set()  # labels layers
         self._last = -_BETWEEN
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -138,11 +139,11 @@ class Autosaving(QObject):
         self._paths |= self._layers.files.autosaves()  # also of what was painted before this dock was opened
         still_open = {choice.key for choice in self._layers.annotations()}
         closed = {path for key, path in self._paths.items() if key not in still_open}
-        if (asked, closed) == (self._asked, self._closed):
+        if (asked, closed, still_open) == (self._asked, self._closed, self._open):
             return
         if asked != self._asked:
             self._offer.show_offer(None)
-        self._asked, self._closed = asked, closed
+        self._asked, self._closed, self._open = asked, closed, still_open
         if asked is None:
             self._looking.forget()
         else:
@@ -187,14 +188,23 @@ class Autosaving(QObject):
         """Offer what was painted before that, if anything; a question that stays does not flicker."""
         image = self._choosing.image()
         if image is not None and self._asked is not None:
-            self._looking.start(_of_image, *self._asked, image.file)
+            fitting = (one.key for one in self._layers.fitting_annotations(image.key))
+            here = tuple(self._layers.annotation(key, image.key) for key in fitting)
+            self._looking.start(_of_image, *self._asked, image.file, here)
 
 
-def _of_image(name: str, shape: tuple[int, ...], file: str) -> list[Autosaved]:
-    """Return what was saved of an image; what was painted on another file of its name belongs there."""
+def _of_image(name: str, shape: tuple[int, ...], file: str, here: tuple[AnnotationSource, ...]) -> list[Autosaved]:
+    """Return what was saved of an image and is not `here`; what was painted on another file of its name belongs there."""
     found = [one for each in {name, _plain(name, file)} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
-    return [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
+    found = [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
+    return [one for one in found if not any(_is_here(one, annotation) for annotation in here)]
+
+
+def _is_here(saved: Autosaved, annotation: AnnotationSource) -> bool:
+    """Return whether nothing of what was saved is missing: a project, or the user's own file, may have brought it."""
+    regions: set[Region] = set(from_notes(saved.notes.get("regions")))
+    return regions <= set(annotation.regions) and is_in(saved, annotation.data)
 
 
 def _plain(name: str, file: str) -> str:
