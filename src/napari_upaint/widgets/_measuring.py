@@ -20,7 +20,10 @@ from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasurePlan:
-    """Labels and the image that they were made of; `version` says which labels those are, `ndim` 3 that of volumes."""
+    """Labels and the image that they were made of; `version` says which labels those are, `ndim` 3 that of volumes.
+
+    `kind`: what the labels are, of objects or of classes.
+    """
 
     image: ImageSource
     labels: AnnotationSource
@@ -43,13 +46,17 @@ class Measured:
 
     @property
     def words(self) -> str:
-        """How many objects or classes of which layer the table has: "5 objects on 2 planes of cells labels"."""
+        """What the table has: "5 objects on 2 planes of cells labels"; of classes also what their numbers are.
+
+        In a result 0 is background, in paint 1 is.
+        """
         places = np.stack([self.table[name] for name in (*self._leading, "label")], axis=1)
         classes = self.plan.kind == "classes"  # the same ones on every plane; objects are numbered anew
         number, planes = len(np.unique(places[:, -1]) if classes else places), len(np.unique(places[:, :-1], axis=0))
         what = ("class" if number == 1 else "classes") if classes else f"object{'s' * (number != 1)}"
         where = f" on {planes} {'planes' if self.plan.ndim == 2 else 'volumes'}" if planes > 1 else ""
-        return f"{number} {what}{where} of {self.plan.labels.name}"
+        numbers = " (label 1 is the class painted with 2, and so on)" if classes else ""
+        return f"{number} {what}{where} of {self.plan.labels.name}{numbers}"
 
     @property
     def labels(self) -> Hashable:
