@@ -55,6 +55,27 @@ def test_channels_of_one_file_do_not_follow_a_look(viewer, dock, tmp_path):
     assert seen(viewer) == {first.name, last.name}
 
 
+def test_channels_of_another_file_do_not_shine_through(viewer, dock, tmp_path, pick, segment):
+    """They are added up, so all fields of view would be seen at once, with the objects of all of them."""
+    names = []
+    for number in (1, 2):
+        path = tmp_path / f"field {number}.tif"
+        write_image(path, Image(np.stack([picture(SHAPE), picture(SHAPE, seed=number)]), "CYX"))
+        names.append([layer.name for layer in viewer.open(str(path), plugin="napari-upaint")])
+    first, second = names
+    section = dock.sections.image
+    for field, other in ((first, second), (second, first)):
+        for name in field:
+            viewer.layers[name].blending = "additive"
+        pick(field[0])
+        assert {*field} <= seen(viewer) and not {*other} & seen(viewer)
+        assert section.cover.isHidden()
+        segment("view")
+        assert f"{field[0]} labels" in seen(viewer) and f"{other[0]} labels" not in seen(viewer)
+    viewer.layers[first[1]].visible = True
+    assert section.covered().startswith(f"{first[1]} lies over {second[0]}")
+
+
 def test_an_image_below_another_one_is_said_not_to_be_seen_and_shown_on_request(viewer, dock, fields):
     section = dock.sections.image
     assert section.cover.isHidden()

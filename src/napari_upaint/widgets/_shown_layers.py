@@ -76,11 +76,20 @@ class ShownLayers:
             if one is layer or not isinstance(one, Image) or MARK in one.metadata:
                 continue
             upper = one if self._is_over(one, layer) else layer
-            if upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY and _hidden_part(one, layer):
+            hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
+            if (hides or self._of_another_field(one, layer)) and _hidden_part(one, layer):
                 yield one
 
     def _is_over(self, one: Any, layer: Any) -> bool:
-        return bool(self._viewer.layers.index(one) > self._viewer.layers.index(layer))
+        # What is added up is seen wherever it stands in the list.
+        above = self._viewer.layers.index(one) > self._viewer.layers.index(layer)
+        return bool(above or (layer.blending in _SEE_THROUGH and self._of_another_field(one, layer)))
+
+    def _of_another_field(self, one: Any, layer: Any) -> bool:
+        """Return whether two images are channels of two files: those of one file are meant to be seen together."""
+        paths = [each.source.path for each in self._viewer.layers if isinstance(each, Image)]
+        here, there = layer.source.path, one.source.path
+        return None not in (here, there) and here != there and min(paths.count(here), paths.count(there)) > 1
 
     def _image_of(self, layer: Any, owners: Mapping[Hashable, Hashable]) -> Hashable | None:
         of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
