@@ -18,7 +18,7 @@ from napari_upaint.cli import main
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.errors import ImageError
-from napari_upaint.io.images import read_image
+from napari_upaint.io.images import Image, read_image, write_image
 from napari_upaint.io.models import ModelFile
 
 
@@ -56,6 +56,26 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSegmentation:
     segmentation = FakeSegmentation()
     monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", segmentation)
     return segmentation
+
+
+def test_dyes_that_a_training_has_not_seen_are_said_to_be_mixed(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the window each dye is a layer of its own, and a model that knows one was shown the mean of all."""
+    gray = np.asarray(read_image(files / "cells.tif").data)
+    dyes = Image(np.stack([gray, gray[::-1]]), "CYX", channel_names=("tubulin", "DAPI"))
+    write_image(files / "dyes.tif", dyes)
+    write_image(files / "colours.tif", Image(np.stack([gray] * 3, -1), "YXS"))
+    words = "dyes.tif has 2 channels (tubulin, DAPI), but tiny has learnt from one channel: it is shown a mixture"
+    for name, model, told in (
+        ("dyes.tif", trained, True),
+        ("cells.tif", trained, False),
+        ("colours.tif", trained, False),
+        ("dyes.tif", "generalist-fast", False),
+    ):
+        assert segment(files / name, "--model", model, "-o", files / "results") == 0
+        said = capsys.readouterr().err
+        assert (words in said) == told and ("has learnt" in said) == told
 
 
 def test_labels_and_scores_keep_the_scale(files: Path, trained: Path) -> None:

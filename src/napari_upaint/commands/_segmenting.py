@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
 from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io.images import Image
-from napari_upaint.io.models import ModelFile, load_model
+from napari_upaint.io.models import ModelFile, ModelHeader, load_model
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 # Results of so many bytes and more are kept in a file: memory that fills after hours would cost all of them.
@@ -95,6 +96,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
 
     Ctrl-C gives it up.
     """
+    _tell_of_channels(image, name, how.model.header)
     stacks = Stacks(image, name) if how.ndim == 3 else None
     normalization = measure_image(image, name)
     indices = list(stacks.indices() if stacks else product(*(range(n) for n in image.leading_shape)))
@@ -135,6 +137,19 @@ def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageErr
     what = "Plane" if len(at) == len(index) else "Volume"
     which = f"{what} {', '.join(at)} of {name} (the first is 0)" if at else name
     return ImageError(re.sub("^The image(?= )", lambda _: which, str(error)))
+
+
+def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:
+    """Say that dyes are mixed which somebody's training has not seen mixed: in the window each is an image."""
+    learnt, here = model.architecture.in_channels, image.channel_count
+    if "gray" in model.training and image.length("C") > 1 and here != learnt:
+        names = f" ({', '.join(image.channel_names)})" if image.channel_names else ""
+        many = "one channel" if learnt == 1 else f"{learnt} channels"
+        print(
+            f"{name} has {here} channels{names}, but {model.name} has learnt from {many}: it is shown a mixture of them"
+            " all, and may find little. Write what it has learnt from to files of their own, and segment these.",
+            file=sys.stderr,
+        )
 
 
 def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: type[np.number[Any]]) -> np.ndarray:
