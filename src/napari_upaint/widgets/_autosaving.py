@@ -194,7 +194,7 @@ class Autosaving(QObject):
 
 
 def _of_image(name: str, shape: tuple[int, ...], file: str, here: tuple[AnnotationSource, ...]) -> list[Autosaved]:
-    """Return what was saved of an image and is not `here`; what was painted on another file of its name belongs there."""
+    """Return what was saved of an image and is not `here`, but for what was painted on another file of that name."""
     found = [one for each in {name, _plain(name, file)} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     found = [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
