@@ -40,6 +40,7 @@ def test_nothing_is_segmented_without_a_model(files: Path, capsys: pytest.Captur
         (["a", "b", "--scores-of", "cells"], "--scores-of would have no effect"),
         (["--ctc", "a", "--labels-of", "membranes"], "--labels-of would have no effect"),
         (["--ctc", "a", "--classes"], "--classes would have no effect: --ctc"),
+        (["a", "b", "--channel", "2"], "--channel would have no effect: nothing is segmented"),
         (["--isbi", "a", "b", "--objects"], "--objects would have no effect: --isbi"),
         (["--ctc", "a", "b", "--model", "generalist-fast"], "The results in b would not be scored"),
     ],

@@ -61,3 +61,13 @@ def test_labels_whose_planes_come_in_another_order_are_refused(tmp_path):
         load_samples([pair])
     tifffile.imwrite(tmp_path / "labels.tif", stack, photometric="minisblack", metadata={"axes": "QQYX"})
     assert len(load_samples([(pair[0], tmp_path / "labels.tif")])) == 9  # axes without names are those of the image
+
+
+def test_a_channel_alone_is_learnt(tmp_path):
+    dyes = np.arange(2 * 24, dtype=np.uint8).reshape(2, 4, 6)
+    tifffile.imwrite(tmp_path / "dyes.ome.tif", dyes, ome=True, metadata={"axes": "CYX"})
+    pair = tmp_path / "dyes.ome.tif", _written(tmp_path, np.ones((4, 6), np.uint8))
+    assert load_samples([pair])[0].image.shape == (2, 4, 6)
+    [sample] = load_samples([pair], channel="2")
+    np.testing.assert_array_equal(sample.image, dyes[1:])
+    assert len(sample.normalization.low) == 1

@@ -78,6 +78,24 @@ def test_dyes_that_a_training_has_not_seen_are_said_to_be_mixed(
         assert (words in said) == told and ("has learnt" in said) == told
 
 
+def test_one_channel_is_looked_at_by_name_or_number(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gray = np.asarray(read_image(files / "cells.tif").data)
+    write_image(files / "dyes.tif", Image(np.stack([gray[::-1], gray]), "CYX", channel_names=("tubulin", "DAPI")))
+    segment(files / "cells.tif", "--model", trained, "-o", files / "alone")
+    expected = read_image(files / "alone" / "cells_labels.tif").data
+    for channel in ("dapi", "2"):
+        out = files / f"of {channel}"
+        assert segment(files / "dyes.tif", "--model", trained, "-o", out, "--channel", channel) == 0
+        np.testing.assert_array_equal(read_image(out / "dyes_labels.tif").data, expected)
+        assert "has learnt from" not in capsys.readouterr().err
+    for channel in ("3", "0", "-1", "gfp"):
+        assert segment(files / "dyes.tif", "--model", trained, "-o", files / "no", f"--channel={channel}") == 2
+        told = f"dyes has no channel {channel}; choose one of 1 to 2 (tubulin, DAPI)."
+        assert told in capsys.readouterr().err
+
+
 def test_labels_and_scores_keep_the_scale(files: Path, trained: Path) -> None:
     out = files / "new" / "results"
     assert segment(files / "cells.tif", "--model", trained, "-o", out, "--scores") == 0

@@ -51,6 +51,20 @@ def test_colours_and_channels_become_channels_in_order():
     assert [channel.max() for channel in plane] == [0, 0, 0, 0, 0, 7]
 
 
+def test_one_channel_alone_by_name_or_number():
+    data = np.arange(6 * 30, dtype=np.uint8).reshape(2, 5, 6, 3)
+    colours = Image(data, "CYXS")
+    for number in range(1, 7):
+        alone = colours.with_channel(str(number))
+        assert alone.channel_count == 1
+        np.testing.assert_array_equal(alone.plane(), colours.plane()[number - 1 : number])
+    dyes = Image(data[..., 0], "CYX", channel_names=("DAPI", "1"))
+    assert [dyes.with_channel(name).only for name in ("dapi", "1", "2")] == [0, 1, 1]  # a name comes first
+    assert dyes.with_channel("") is dyes
+    with pytest.raises(FileError, match=r"has no channel GFP; choose one of 1 to 2 \(DAPI, 1\)"):
+        dyes.with_channel("GFP")
+
+
 def test_one_bit_images_become_numbers():
     plane = Image(np.eye(4, dtype=bool), "YX").plane()
     assert plane.dtype == np.uint8

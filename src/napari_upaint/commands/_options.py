@@ -74,6 +74,13 @@ def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
     )
 
 
+def add_channel(parser: argparse.ArgumentParser) -> None:
+    """Add ``--channel``, of images with several."""
+    parser.add_argument(
+        "--channel", default="", metavar="NAME|N", help="the only channel to look at, by name or by number from 1 on"
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``; its default is what napari's Preferences say."""
     preferred = load_preferences().device

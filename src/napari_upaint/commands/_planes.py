@@ -64,11 +64,17 @@ def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]
 
 
 def load_samples(
-    pairs: Sequence[tuple[Path, Path]], ndim: int = 2, *, masks: bool = False, kind: Kind = "objects"
+    pairs: Sequence[tuple[Path, Path]],
+    ndim: int = 2,
+    *,
+    masks: bool = False,
+    kind: Kind = "objects",
+    channel: str = "",
 ) -> list[Sample]:
     """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
 
-    `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean.
+    `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean; `channel`: the
+    only one of the images that is looked at, by name or by number from 1 on.
 
     Raises
     ------
@@ -77,16 +83,16 @@ def load_samples(
     ImageError
         If an image is no volume, for `ndim` 3.
     """
-    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind)]
+    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind, channel)]
 
 
-def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind) -> Iterator[Sample]:
+def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str) -> Iterator[Sample]:
     from napari_upaint.commands._volumes import Stacks, painted_volumes
     from napari_upaint.core.labels import from_masks
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import planes, read_image
 
-    image, (label_image, labels) = read_image(image_path), load_painted(label_path, kind)
+    image, (label_image, labels) = read_image(image_path).with_channel(channel), load_painted(label_path, kind)
     expected, found = ((*one.leading_shape, *one.plane_shape) for one in (image, label_image))
     # Axes of length 1 say nothing: a single slice of a stack is a plane.
     if [n for n in expected if n > 1] != [n for n in found if n > 1]:

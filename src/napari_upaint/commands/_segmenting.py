@@ -34,7 +34,8 @@ class How:
     """How to segment: everything but the image.
 
     In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
-    With `partly` planes that cannot be segmented stay empty, as long as there are others; else the image is given up.
+    `channel`, by name or by number from 1 on, is the only one that is looked at; "": all. With `partly` planes that
+    cannot be segmented stay empty, as long as there are others; else the image is given up.
     """
 
     model: ModelFile
@@ -43,6 +44,7 @@ class How:
     device: str = "auto"
     scores: bool = True
     folder: Path | None = None
+    channel: str = ""
     partly: bool = False
 
     @property
@@ -96,6 +98,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
 
     Ctrl-C gives it up.
     """
+    image = image.with_channel(how.channel)
     _tell_of_channels(image, name, how.model.header)
     stacks = Stacks(image, name) if how.ndim == 3 else None
     normalization = measure_image(image, name)
@@ -142,12 +145,12 @@ def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageErr
 def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:
     """Say that dyes are mixed which somebody's training has not seen mixed: in the window each is an image."""
     learnt, here = model.architecture.in_channels, image.channel_count
-    if "gray" in model.training and image.length("C") > 1 and here != learnt:
+    if "gray" in model.training and image.length("C") > 1 and here > 1 and here != learnt:
         names = f" ({', '.join(image.channel_names)})" if image.channel_names else ""
         many = "one channel" if learnt == 1 else f"{learnt} channels"
         print(
             f"{name} has {here} channels{names}, but {model.name} has learnt from {many}: it is shown a mixture of them"
-            " all, and may find little. Write what it has learnt from to files of their own, and segment these.",
+            " all, and may find little. Say with --channel which one it shall look at, by name or number.",
             file=sys.stderr,
         )
 

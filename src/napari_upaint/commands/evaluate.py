@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from napari_upaint.commands._files import listed
 from napari_upaint.commands._options import (
+    add_channel,
     add_device,
     add_kind,
     add_settings,
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     add_kind(parser, first=1)  # in results and truth 0 is background
     parser.add_argument("--model", metavar="NAME|FILE", help="segment with this model first")
+    add_channel(parser)
     add_settings(parser.add_argument_group("network, with --model"), PredictSettings)
     add_settings(parser.add_argument_group("objects, with --model"), ObjectSettings)
     add_device(parser)
@@ -78,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     if args.model is None:
         why = "nothing is segmented; add --model, or leave them out"
         refuse_without_effect(args, why, PredictSettings, ObjectSettings)
+        if args.channel:
+            raise UserError(f"--channel would have no effect: {why}.")
         print(table(_rows(args, None)))
         return 0
     # Not entered: there is nothing to save, so Ctrl-C ends the program at once, also while it computes the measures.
@@ -110,7 +114,7 @@ def _segmenter(args: argparse.Namespace, interrupt: Interrupt) -> Segment:
     settings, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
     model = load_checked(args.model)
     args.kind = args.kind or model.header.kind  # classes are no objects, even if nobody says so
-    how = How(model, settings, objects, args.device, args.isbi)
+    how = How(model, settings, objects, args.device, args.isbi, channel=args.channel)
     return lambda image, name: segment_image(image, name, how, interrupt)
 
 

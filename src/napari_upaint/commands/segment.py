@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.commands._files import expand, listed
-from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.commands._options import add_channel, add_device, add_settings, settings_from
 from napari_upaint.commands._outputs import check_distinct, check_output
 from napari_upaint.commands._results import SOFTWARE, check_replaced, result_paths
 from napari_upaint.errors import FileError, ImageError, UserError
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add_channel(parser)
     parser.add_argument("--scores", action="store_true", help="write the scores of all classes too")
     parser.add_argument(
         "--overwrite",
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._segmenting import How, load_checked, segment_image
     from napari_upaint.io.images import read_image
 
-    how = How(load_checked(args.model), predict, objects, args.device, args.scores, folder, partly=True)
+    model, kept = load_checked(args.model), (args.scores, folder)
+    how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True)
     bad: dict[Path, int] = {}
     with Interrupt("Stopping; finished files are kept.") as interrupt:
         for path in images:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.commands._options import (
+    add_channel,
     add_device,
     add_kind,
     add_settings,
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " learnt",
     )
     add_kind(parser)
+    add_channel(parser)
     parser.add_argument(
         "--model", metavar="NAME|FILE|none", help="where to start: a bundled model, a file, or none: from scratch"
     )
@@ -97,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.commands._running import INTERRUPTED, Interrupt
 
     kind: Kind = args.kind or (start.header.kind if start else "objects")
-    samples = _read(pairs.found, start.header.architecture.ndim if start else settings.ndim, kind, masks=args.masks)
+    ndim = start.header.architecture.ndim if start else settings.ndim
+    samples = _read(pairs.found, ndim, kind, masks=args.masks, channel=args.channel)
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem
@@ -111,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     return INTERRUPTED if interrupt.asked else 0
 
 
-def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: bool) -> list[Sample]:
+def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: bool, channel: str) -> list[Sample]:
     """Read images and labels; who forgot --masks is reminded of it, where that is clear."""
     import numpy as np
 
@@ -121,7 +124,7 @@ def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: b
     samples: list[Sample] = []
     with bar(len(files), "reading") as progress:
         for pair in files:
-            samples += load_samples([pair], ndim, masks=masks, kind=kind)
+            samples += load_samples([pair], ndim, masks=masks, kind=kind, channel=channel)
             progress.update(1)
     painted = {what for one in samples for what in (1, 2) if (np.minimum(one.annotation, 2) == what).any()}
     if len(painted) == 1 and not masks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Image:
         What the user calls it: the name of the file without its ending.
     path : Path or None
         Where it was read from.
+    only : int or None
+        The one channel that planes consist of, counted from 0; None: all.
     """
 
     data: Any
@@ -45,6 +47,7 @@ class Image:
     channel_names: tuple[str, ...] = ()
     name: str = "image"
     path: Path | None = None
+    only: int | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -79,6 +82,8 @@ class Image:
     @property
     def channel_count(self) -> int:
         """Number of channels of a plane, transparency not counted."""
+        if self.only is not None:
+            return 1
         samples = self.length("S")
         return self.length("C") * _WITHOUT_ALPHA.get(samples, samples)
 
@@ -90,6 +95,26 @@ class Image:
     def length(self, letter: str) -> int:
         """Return the length of an axis, 1 for one that the image does not have."""
         return int(self.data.shape[self.axes.index(letter)]) if letter in self.axes else 1
+
+    def with_channel(self, channel: str) -> Image:
+        """Return the image with one of its channels, by name or by number from 1 on; "": with all.
+
+        Raises
+        ------
+        FileError
+            If it has no such channel.
+        """
+        if not channel:
+            return self
+        names = [name.casefold() for name in self.channel_names]
+        if names.count(channel.casefold()) == 1:
+            only = names.index(channel.casefold())
+        elif channel.isdecimal() and 1 <= int(channel) <= self.channel_count:
+            only = int(channel) - 1
+        else:
+            named = f" ({', '.join(self.channel_names)})" if names else ""
+            raise FileError(f"{self.name} has no channel {channel}; choose one of 1 to {self.channel_count}{named}.")
+        return replace(self, only=only)
 
     def plane(self, index: tuple[int, ...] = ()) -> np.ndarray:
         """Return one plane, axes (C, Y, X), read now; transparency is left out.
@@ -109,6 +134,8 @@ class Image:
             samples = self.length("S")
             array = array[..., : _WITHOUT_ALPHA.get(samples, samples), :, :]
         array = array.reshape(-1, *array.shape[-2:])
+        if self.only is not None:
+            array = array[self.only : self.only + 1]
         return array.astype(np.uint8) if array.dtype.kind == "b" else array
 
 
