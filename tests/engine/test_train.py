@@ -101,7 +101,8 @@ def test_discs_are_learnt_from_scratch(sample, truth):
     progress, result = run([sample], steps=100, learning_rate=6e-3)
     assert result.improved and result.steps == 100
     assert result.after < 0.3 < result.before
-    assert progress[-1].loss < progress[5].loss
+    losses = [one.loss for one in progress if one.loss is not None]
+    assert losses[-1] < losses[0]
     *_, plane = segment_plane(sample.image, sample.normalization, result.model, device="cpu")
     assert iou(plane.labels, truth) > 0.7  # two of the discs were never painted on
     assert plane.labels[70, 115] > 0 and plane.labels[105, 50] > 0
@@ -314,7 +315,7 @@ def test_new_paint_is_taken_up(sample, start):
     assert result.steps == 12 and result.model.header.provenance["images"] == ["discs", "other"]
     # Paint that says the contrary leads to the contrary.
     for shown, brighter in ((sample, True), (inverse, False)):
-        _, result = run([sample], None, commands={5: NewSamples((shown,))}, steps=120, learning_rate=6e-3)
+        _, result = run([sample], None, commands={7: NewSamples((shown,))}, steps=120, learning_rate=6e-3)
         scores = whole(to_network(result.model).eval(), sample.normalization.apply(sample.image))
         inside = scores[1][sample.annotation > 1].mean()
         assert (inside > 0.5) == brighter
