@@ -99,8 +99,7 @@ def test_a_model_of_classes_is_compared_by_classes(
     files: Path, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = load_model(trained)
-    names = ("background", "nucleus", "cell")
-    header = replace(model.header, kind="classes", classes=names, border=False)
+    header = replace(model.header, kind="classes")
     save_model(replace(model, header=header), files / "classes.safetensors")
     pair = files / "cells.tif", files / "truth" / "cells.tif"
     for option, head in ((), "IoU 1"), (("--objects",), "F1"):
