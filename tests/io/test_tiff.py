@@ -130,6 +130,23 @@ def test_a_stack_of_compressed_planes_that_was_cut_short_is_refused(tmp_path, la
         read_image(path, lazy_from=lazy_from)
 
 
+@LAZY
+@pytest.mark.parametrize("name", ["pages.tif", "pages.ome.tif", "big.tif"])
+def test_pages_behind_the_end_of_a_file_are_missed(tmp_path, name, lazy_from):
+    """Nothing says how many there were: the description of an OME-TIFF stands at its end."""
+    if "ome" in name:
+        tifffile.imwrite(tmp_path / name, STACK, metadata={"axes": "ZYX"})
+    else:
+        with tifffile.TiffWriter(tmp_path / name, bigtiff=name == "big.tif") as out:
+            for plane in STACK:
+                out.write(plane, metadata=None, contiguous=False)
+    assert read_image(tmp_path / name, lazy_from=lazy_from).data.shape == STACK.shape
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(FileError, match="names a page behind its end; it was cut short, copy it again"):
+        read_image(tmp_path / name, lazy_from=lazy_from)
+
+
 @pytest.mark.parametrize(
     ("axes", "shape"),
     [("YX", (8, 8)), ("CYX", (3, 8, 8)), ("YXS", (8, 8, 3)), ("ZYXS", (4, 8, 8, 3)), ("TZCYX", (2, 3, 2, 8, 8))],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 import weakref
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _WHOLE_PAGE = 64 * 2**20
 # What TIFF calls the meaning of samples that are no colours on a screen: gray values (0, 1) and inks (5).
 _NO_COLOURS = (0, 1, 5)
+# Kinds of images that are known by their pages alone.
+_CHAINED = ("generic", "uniform")
 # What TIFF calls transparency, with colours multiplied by it (1) or not (2).
 _ALPHA = {1, 2}
 
@@ -96,6 +99,7 @@ def _plane_count(series: TiffPageSeries) -> int:
 def _check_complete(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
     """Raise a FileError if the file does not hold the planes that its header tells of."""
     if series.kind == "ome":
+        _check_chain(tiff, path)
         _check_parts(tiff, series, path)
         return
     found = said = _plane_count(series)
@@ -107,6 +111,20 @@ def _check_complete(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
         said = math.prod(notes[at]["shape"]) * found // series.size if at < len(notes) else found
     if found < said:
         raise FileError(f"{path} holds {found} of {said} planes; it was cut short, copy it again.")
+    if series.kind in _CHAINED:
+        _check_chain(tiff, path)
+
+
+def _check_chain(tiff: TiffFile, path: Path) -> None:
+    """Raise a FileError if the last page that is there names one behind the end of the file."""
+    words, file = tiff.tiff, tiff.filehandle
+    at = tiff.pages[-1].offset
+    file.seek(at)
+    (tags,) = struct.unpack(words.tagnoformat, file.read(words.tagnosize))
+    file.seek(at + words.tagnosize + tags * words.tagsize)
+    (following,) = struct.unpack(words.offsetformat, file.read(words.offsetsize))
+    if following >= file.size:
+        raise FileError(f"{path} names a page behind its end; it was cut short, copy it again.")
 
 
 def _check_parts(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
