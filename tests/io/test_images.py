@@ -150,6 +150,15 @@ def test_what_is_no_image(tmp_path, suffix, content):
     assert ("empty" if not content else "cannot be read") in _sentence(path)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_half_a_picture_is_refused(tmp_path, suffix):
+    encode = {".png": imagecodecs.png_encode, ".jpg": imagecodecs.jpeg_encode, ".bmp": imagecodecs.bmp_encode}[suffix]
+    content = encode(RNG.integers(0, 255, (99, 99), np.uint8))
+    (tmp_path / f"half{suffix}").write_bytes(content[: len(content) // 2])
+    with pytest.raises(FileError, match=f"half{suffix}"):
+        read_image(tmp_path / f"half{suffix}")
+
+
 @given(cut=st.integers(1, 3000), lazy_from=st.sampled_from([0, 2**30]))
 def test_truncated_files_never_end_in_another_error(tmp_path_factory, cut, lazy_from):
     path = tmp_path_factory.mktemp("cut") / "image.tif"

@@ -26,6 +26,7 @@ __all__ = [
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".stk", ".btf", ".tf8")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
+_JPEG_END = b"\xff\xd9"
 # Images beyond this many bytes stay on disk until a part of them is needed.
 LAZY_FROM = 256 * 2**20
 
@@ -81,7 +82,11 @@ def _read_picture(path: Path) -> Image | None:
         decode = next((decoder for magic, decoder in decoders.items() if start.startswith(magic)), None)
         if decode is None:
             return None
-        data = decode(start + opened.read())
+        content = start + opened.read()
+    # The decoder fills what is missing with gray. The mark of the end is nowhere else but in a thumbnail at the start.
+    if decode is imagecodecs.jpeg_decode and _JPEG_END not in content[len(content) // 2 :]:
+        raise ValueError("its end is missing")
+    data = decode(content)
     return Image(data, "YX" if data.ndim == 2 else "YXS", name=plain_name(path), path=path)
 
 
