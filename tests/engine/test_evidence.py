@@ -101,3 +101,10 @@ def test_the_network_says_what_it_sees_here_and_at_half_the_size(padding, shape)
     np.testing.assert_array_equal(said[:2], scores.astype(np.float16))
     np.testing.assert_allclose(said[2:].astype(np.float32).sum(0), 1, atol=2e-3)
     assert shape == (1, 1) or not np.allclose(said[:2], said[2:], atol=1e-3)
+
+
+def test_the_classifier_counts_by_the_root_of_its_share():
+    network, classifier = np.array([[0.5, 0.5]]), np.array([[0.9, 0.1]])
+    assert pooled(network, classifier, 0.25, axis=1)[0].tolist() == pytest.approx([0.75, 0.25])  # odds of 9 to the half
+    assert pooled(network, classifier, 0.0, axis=1)[0].tolist() == pytest.approx([0.5, 0.5])
+    assert pooled(network, classifier, 1.0, axis=1)[0].tolist() == pytest.approx([0.9, 0.1])

@@ -11,7 +11,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import first_guess as module
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.first_guess import first_guess, less_border, mixed
+from napari_upaint.engine.first_guess import false_border, first_guess, less_border, mixed
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.remembered import Remembered
@@ -129,6 +129,13 @@ def test_a_border_that_is_seen_in_painted_objects_is_none():
     assert (less[-1][share <= 0.3] == 0).all() and (less[-1] <= scores[-1] + 1e-9).all()
     np.testing.assert_allclose(less[1] * scores[2], less[2] * scores[1])  # classes keep their proportions
     np.testing.assert_allclose(less_border(scores, 0.0), scores)
+
+
+def test_where_all_paint_looks_like_border_some_of_it_remains():
+    inside = np.array([[0.25], [0.0], [0.75]])
+    false = false_border([inside, np.zeros((3, 0))])
+    assert false == 0.9 and false_border([inside[:, :0]]) == 0
+    np.testing.assert_allclose(less_border(inside, false), inside)
 
 
 def test_a_start_that_sees_borders_everywhere_does_not_hide_what_was_painted(network, sample):
