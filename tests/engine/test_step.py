@@ -3,6 +3,7 @@
 import copy
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -208,6 +209,21 @@ def test_where_memory_is_short_fewer_tiles_are_learnt(enough):
     else:
         with pytest.raises(MemoryError):
             learner.step(draw, 0, QUESTION)
+    learner.close()
+
+
+def test_a_gradient_that_is_no_number_moves_nothing():
+    network = network_of()
+    learner, before = learner_of(network), copy.deepcopy(network.state_dict())
+
+    def draw(numbers):
+        return together(
+            [replace(tile_of(network, number), weights=np.full((4, 4), np.nan, np.float32)) for number in numbers]
+        )
+
+    loss, _ = learner.step(draw, 0, QUESTION)
+    assert np.isnan(loss)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     learner.close()
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -599,3 +600,16 @@ def test_images_that_cannot_be_learnt_from_get_a_sentence(sample, start):
     solid = replace(start, header=replace(start.header, architecture=replace(start.header.architecture, ndim=3)))
     with pytest.raises(ModelError, match=r"start is for volumes \(3D\) but discs is a plane"):
         run([sample], solid)
+
+
+def test_a_loss_that_is_no_number_is_not_told():
+    values, plan = iter([np.nan, 2.0, np.nan, 1.0]), SimpleNamespace(apart=0.0)
+    run = SimpleNamespace(draw=True, settings=None, plan=plan, border=False, hold=0.0, step=0, tiles=0, loss=None)
+    run.optimizer = SimpleNamespace(param_groups=[])
+    run.learner = SimpleNamespace(step=lambda *_: (next(values), 1))
+    run._average_weights = lambda: None
+    told = []
+    for _ in range(4):
+        Trainer.train_step(run, 0.0)
+        told.append(run.loss)
+    assert told == [None, 2.0, 2.0, pytest.approx(1.9)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -210,7 +211,8 @@ class Trainer:
             group["lr"] = rate * warmth(self.plan, self.step, fraction)
         value, count = self.learner.step(self.draw, self.tiles, Question(self.border, self.hold, self.plan.apart))
         self._average_weights()
-        self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
+        if math.isfinite(value):  # else no weights were moved
+            self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
         self.step += 1
         self.tiles += count
 
