@@ -86,7 +86,7 @@ class TrainRequest(Request):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentRequest(Request):
-    """Segment one plane, axes (C, Y, X); answered by `PredictProgress` and a `PlaneResult`."""
+    """Segment a plane (C, Y, X) or, by a 3D model, a volume; answered by `PredictProgress` and a `PlaneResult`."""
 
     task: ClassVar[str] = "segment"
     image: np.ndarray
