@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from app_model.types import KeyBinding
 from napari.layers import Labels
+from qtpy.QtCore import QEvent, QObject
 from upaint_pictures import paint, picture
 
 from napari_upaint.io.models import load_model
@@ -505,6 +506,27 @@ def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):
     viewer.window._qt_window.show()
     viewer.close()
     qtbot.waitUntil(lambda: not alive(pid), timeout=20000)
+
+
+class SaysNo(QObject):
+    """A user who is asked whether to close the viewer."""
+
+    def eventFilter(self, watched, event):
+        if event.type() != QEvent.Type.Close:
+            return False
+        event.ignore()
+        return True
+
+
+def test_a_viewer_that_stays_open_keeps_its_dock(viewer, dock):
+    window, user = viewer.window._qt_window, SaysNo()
+    window.installEventFilter(user)
+    window.show()
+    window.close()
+    assert window.isVisible() and dock._open and dock._closing
+    window.removeEventFilter(user)
+    viewer.close()
+    assert not dock._open  # at once: a moment later it may be deleted
 
 
 def test_follows_the_theme(viewer, dock):

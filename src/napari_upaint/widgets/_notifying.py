@@ -23,6 +23,9 @@ class Notifying(QObject):
         self._dock, self._message = dock, message
         self._activity, self._began = "", 0.0
         self._stood = ""  # what the message line said when it began
+        self._ended, self._before = "", ""  # what is to be told of, and what the message line said before
+        self._soon = QTimer(self, singleShot=True)  # the message line has the outcome a moment later
+        self._soon.timeout.connect(self._tell)
 
     def close(self) -> None:
         """Say nothing of what ends because its dock is closed."""
@@ -35,11 +38,11 @@ class Notifying(QObject):
         ended, seconds, stood = self._activity, time.monotonic() - self._began, self._stood
         self._activity, self._began, self._stood = situation.activity, time.monotonic(), self._message.text()
         if ended in _ENDED and seconds >= LONG and not self._dock.window().isActiveWindow():
-            # The message line has the outcome a moment later.
-            QTimer.singleShot(0, lambda: self._tell(_ENDED[ended], stood))
+            self._ended, self._before = _ENDED[ended], stood
+            self._soon.start()
 
-    def _tell(self, words: str, stood: str) -> None:
+    def _tell(self) -> None:
         QApplication.alert(self._dock.window())
-        outcome = self._message.text()
+        words, outcome = self._ended, self._message.text()
         # What stood there is the outcome of something else: of the training after which the view is segmented.
-        show_info(f"{words}: {outcome}" if outcome and outcome != stood else f"{words}.")
+        show_info(f"{words}: {outcome}" if outcome and outcome != self._before else f"{words}.")

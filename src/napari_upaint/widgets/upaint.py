@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 import napari.viewer
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
@@ -53,6 +53,7 @@ class UPaintDock(QWidget):
         super().__init__()
         self._viewer = viewer
         self._open = False
+        self._closing = False  # whether its window was asked to
         self.help: HelpSheet | None = None
         self.sections = Sections()
         self.layers = Layers(viewer, self)
@@ -224,14 +225,16 @@ class UPaintDock(QWidget):
         return super().event(event)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
-        """Notice that the viewer closes. It may still ask its user and stay open, so look a moment later."""
-        if event is not None and event.type() == QEvent.Type.Close:
-            QTimer.singleShot(0, self._release_if_hidden)
-        return False
+        """Notice that the viewer closes: it may still ask its user and stay open, but hides if it does not.
 
-    def _release_if_hidden(self) -> None:
-        if not self.window().isVisible():
+        Nothing may be left for later: the window is deleted then, and this dock with it.
+        """
+        if event is not None and event.type() == QEvent.Type.Close:
+            self._closing = True
+        elif event is not None and event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
+            self._closing = False
             self._release()
+        return False
 
 
 def _heading(text: str, button: QWidget | None = None) -> QHBoxLayout:
