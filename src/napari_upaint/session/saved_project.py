@@ -60,6 +60,11 @@ class SavedImage:
     origin: dict[str, Any]
     annotations: tuple[SavedAnnotation, ...] = ()
 
+    @property
+    def file(self) -> str:
+        """Where it was opened from, "" where that is not known."""
+        return str(self.origin.get("path") or "")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedProject:

@@ -40,11 +40,6 @@ class Measured:
     table: Table
 
     @property
-    def objects(self) -> int:
-        """Number of rows."""
-        return len(self.table["label"])
-
-    @property
     def words(self) -> str:
         """What the table has: "5 objects on 2 planes of cells labels"; of classes also what their numbers are.
 
@@ -75,7 +70,7 @@ class Measured:
 
     def rows(self, index: tuple[int, ...]) -> np.ndarray:
         """Return which rows are of a plane (of its volume, where volumes were measured), bool."""
-        rows = np.ones(self.objects, bool)
+        rows = np.ones(len(self.table["label"]), bool)
         for name, at in zip(self._leading, index, strict=False):
             rows &= self.table[name] == at
         return rows

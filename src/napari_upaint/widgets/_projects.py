@@ -171,8 +171,7 @@ class Projects(QObject):
     def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
         """Return the open layer of an image, by name and shape, unless it is known to be of another file."""
         open_now = [self._layers.image(choice.key) for choice in self._layers.images() if choice.key not in but]
-        file = str(image.origin.get("path") or "")
-        fitting = [one for one in open_now if one.shape == image.shape and not is_another_file(one.file, file)]
+        fitting = [one for one in open_now if one.shape == image.shape and not is_another_file(one.file, image.file)]
         named = [one.key for one in fitting if one.name == image.name]
         # What was opened just now may have another name: files were renamed, or two layers had the same.
         return next(iter(named or [one.key for one in fitting if but]), None)
@@ -238,8 +237,7 @@ def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedIm
 
 
 def _same(one: SavedImage, other: SavedImage) -> bool:
-    files = (str(each.origin.get("path") or "") for each in (one, other))
-    return (one.name, one.shape) == (other.name, other.shape) and not is_another_file(*files)
+    return (one.name, one.shape) == (other.name, other.shape) and not is_another_file(one.file, other.file)
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import get_args
 
 from napari.viewer import Viewer
 
@@ -22,11 +21,10 @@ class TableLayers:
 
     def measurable(self, image: Hashable) -> MeasurePlan | None:
         """Return what there is to measure of an image: its labels, None if it was not segmented."""
-        kinds: tuple[Kind, ...] = get_args(Kind)
-        found = next(((layer, kind) for kind in kinds if (layer := self._results.labels_of(image, kind))), None)
-        if found is None:
+        kind: Kind = "objects" if self._results.labels_of(image, "objects") is not None else "classes"
+        layer = self._results.labels_of(image, kind)
+        if layer is None:
             return None
-        layer, kind = found
         ndim = 3 if any(of == image and cache.deep for of, cache in self._results.caches()) else 2
         source = image_source(find(self._viewer, image))
         return MeasurePlan(source, annotation_source(layer), tables.changes(layer), ndim, kind)
