@@ -221,6 +221,22 @@ def test_files_stay_in_order_and_come_once(tmp_path):
     assert list_images([first, tmp_path]) == [first, second]
 
 
+@pytest.mark.parametrize("name", ["cells.czi", "cells.nd2"])
+def test_files_of_other_programs_come_with_a_way_out(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(RNG.bytes(500))
+    with pytest.raises(FileError, match="no TIFF, PNG, JPEG or BMP; save it as TIFF, for example in Fiji"):
+        read_image(path)
+
+
+def test_a_zarr_store_is_no_folder_of_images(tmp_path):
+    store = tmp_path / "cells.ome.zarr"
+    store.mkdir()
+    for path in list_images(store):
+        with pytest.raises(FileError, match="save it as TIFF, for example in Fiji"):
+            read_image(path)
+
+
 def test_lists_of_nothing(tmp_path):
     for paths, word in ((tmp_path, "no images"), (tmp_path / "x.tif", "no file"), ([], "at least one")):
         with pytest.raises(FileError, match=word):

@@ -29,6 +29,8 @@ SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
 _JPEG_END = b"\xff\xd9"
 # Images beyond this many bytes stay on disk until a part of them is needed.
 LAZY_FROM = 256 * 2**20
+# Most microscopes write files of their own, and Fiji reads nearly all of them.
+_AS_TIFF = "save it as TIFF, for example in Fiji, or open it in napari with a plug-in that reads such files"
 
 
 def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
@@ -47,6 +49,8 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
         If there is no such file, it is empty or damaged, or no image.
     """
     path = Path(path).expanduser()
+    if path.suffix.lower() == ".zarr":
+        raise FileError(f"{path} is a Zarr store, which cannot be read; {_AS_TIFF}.")
     if path.is_dir():
         raise FileError(f"{path} is a folder, not an image; choose a file in it.")
     if not path.is_file():
@@ -59,6 +63,8 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
         raise
     # A damaged file makes the decoders raise anything at all: struct.error, IndexError, MemoryError, their own ones.
     except Exception as error:
+        if not isinstance(error, OSError) and path.suffix and path.suffix.lower() not in SUFFIXES:
+            raise FileError(f"{path} is no TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise FileError(f"{path} cannot be read as an image ({reason}); choose another file.") from error
     if 0 in image.data.shape or image.data.dtype.kind not in "buif":
@@ -115,7 +121,7 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         path = Path(given).expanduser()
         if not path.exists():
             raise FileError(f"There is no file or folder {path}; check its name.")
-        found += _in_folder(path) if path.is_dir() else [path]
+        found += _in_folder(path) if path.is_dir() and path.suffix.lower() != ".zarr" else [path]
     if not found:
         raise FileError("No image was given; name at least one file or folder.")
     return list(dict.fromkeys(found))
@@ -127,7 +133,10 @@ def _in_folder(folder: Path) -> list[Path]:
     except OSError as error:
         raise FileError(f"The folder {folder} cannot be read ({error.strerror}); choose another one.") from error
     if not inside:
-        raise FileError(f"The folder {folder} holds no images ({', '.join(SUFFIXES)}); choose another one.")
+        raise FileError(
+            f"The folder {folder} holds no images ({', '.join(SUFFIXES)}); choose another one, or save other files as"
+            " TIFF, for example in Fiji."
+        )
     return sorted(inside, key=_natural)
 
 
