@@ -14,13 +14,14 @@ _LARGE = 4_000_000
 
 def box_of(mask: np.ndarray) -> Box | None:
     """Return the smallest box around what is true, None if nothing is."""
-    box = []
-    for axis in range(mask.ndim):
-        along = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        if not len(along):
-            return None
-        box.append(slice(int(along[0]), int(along[-1]) + 1))
-    return tuple(box)
+    along = [_along(mask, axis) for axis in range(mask.ndim)]
+    return tuple(slice(int(one[0]), int(one[-1]) + 1) for one in along) if all(map(len, along)) else None
+
+
+def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
+    """Return a box larger by the margins, px on each side along each axis, cut to an image of a shape."""
+    sides = zip(box, margins, shape, strict=True)
+    return tuple(slice(max(0, side.start - margin), min(n, side.stop + margin)) for side, margin, n in sides)
 
 
 def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
@@ -39,13 +40,7 @@ def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
         None without paint.
     """
     tight = _apart(painted, margins, tuple(slice(0, n) for n in painted.shape))
-    return [
-        tuple(
-            slice(max(0, along.start - margin), min(n, along.stop + margin))
-            for along, margin, n in zip(box, margins, painted.shape, strict=True)
-        )
-        for box in tight
-    ]
+    return [grown(box, margins, painted.shape) for box in tight]
 
 
 def telling_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
@@ -69,7 +64,7 @@ def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
     """Return the boxes around the paint in a box, as small as can be; a list of all painted pixels would not fit."""
     part, tight = painted[box], []
     for axis, (margin, within) in enumerate(zip(margins, box, strict=True)):
-        along = np.flatnonzero(part.any(axis=tuple(a for a in range(part.ndim) if a != axis))) + within.start
+        along = _along(part, axis) + within.start
         if not len(along):
             return []
         gaps = np.diff(along)
@@ -79,3 +74,8 @@ def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
             return [one for half in halves for one in _apart(painted, margins, (*box[:axis], half, *box[axis + 1 :]))]
         tight.append(slice(int(along[0]), int(along[-1]) + 1))
     return [tuple(tight)]
+
+
+def _along(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Return where along an axis anything is true."""
+    return np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_upaint.core.boxes import Box, box_of
+from napari_upaint.core.boxes import Box, box_of, grown
 from napari_upaint.core.compiled import kernel
 from napari_upaint.core.weight_map import balance_of, seeds_of, update_weight_map, weight_map
 from napari_upaint.settings import Kind, WeightSettings
@@ -83,7 +83,7 @@ class FollowedWeights:
         """Bring classes and border up to date around a change; return where they can be others now."""
         shape = self._known.shape
         # A stroke also decides whether its neighbours lie in the gap between touching objects.
-        near, read = grown(changed, 1, shape), grown(changed, 2, shape)
+        near, read = (grown(changed, (by,) * len(shape), shape) for by in (1, 2))
         inner = tuple(slice(n.start - r.start, n.stop - r.start) for n, r in zip(near, read, strict=True))
         classes = np.minimum(seeds_of(self._known[read], "objects")[inner], 1)
         for sign, part in ((-1, self._classes[near]), (1, classes)):
@@ -122,11 +122,6 @@ def _add_balance(weights: np.ndarray, classes: np.ndarray, table: np.ndarray) ->
     for i in range(len(weights)):
         if classes[i] >= 0:
             weights[i] += table[classes[i]]
-
-
-def grown(box: Box, by: int, shape: tuple[int, ...]) -> Box:
-    """Return a box larger by so many pixels on every side, cut to the shape."""
-    return tuple(slice(max(0, s.start - by), min(n, s.stop + by)) for s, n in zip(box, shape, strict=True))
 
 
 def _whole(shape: tuple[int, ...]) -> Box:

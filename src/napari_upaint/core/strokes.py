@@ -12,6 +12,7 @@ from scipy import ndimage
 from skimage.measure import label
 from skimage.segmentation import expand_labels
 
+from napari_upaint.core.boxes import box_of, grown
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.settings import Kind
 
@@ -133,9 +134,10 @@ def stroke(
         edge of the mask wherever the mask is wide enough for that.
     """
     drawn = np.zeros_like(mask, dtype=bool)
-    if not mask.any():
+    tight = box_of(mask)
+    if tight is None:
         return drawn
-    box = _box(mask)
+    box = grown(tight, (1, 1), mask.shape)  # with a pixel around it, so that depths inside stay what they were
     inside, ends = mask[box], mask[box] if start is None else (start & mask)[box]
     depth = np.full(inside.shape, np.inf) if inside.all() else ndimage.distance_transform_edt(inside)
     allowed = begin = depth >= min(width / 2 + 1, 0.7 * float(depth.max()))
@@ -147,13 +149,6 @@ def stroke(
     brush = np.hypot(*np.meshgrid(reach, reach)) <= width / 2
     drawn[box] = path | (ndimage.binary_dilation(path, brush) & inside & (depth > 1))
     return drawn
-
-
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Return the bounding box of a mask with one pixel around it, so that depths inside stay what they were."""
-    spans = (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
-    rows, columns = (slice(max(0, int(span[0]) - 1), int(span[-1]) + 2) for span in spans)
-    return rows, columns
 
 
 def _walk(allowed: np.ndarray, begin: np.ndarray, rng: np.random.Generator, length: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_upaint.core.boxes import box_of, grown
 from napari_upaint.core.ids import to_int32
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import learnt
@@ -124,18 +125,12 @@ def _planes(painted: PaintedImage) -> Iterator[_Cut]:
     annotation = painted.annotation
     for index in painted.image.indices():
         plane = annotation.part(index)
-        here = plane != 0
-        if here.any():
-            region = _with_margin(here.any(axis=1)), _with_margin(here.any(axis=0))
-            judging = annotation.validation(index)
+        box = box_of(plane != 0)
+        if box is not None:
+            region, judging = grown(box, (MARGIN, MARGIN), plane.shape), annotation.validation(index)
             yield _Cut(
                 painted, index, region, np.array(plane[region]), judging[region] if judging is not None else None
             )
-
-
-def _with_margin(painted: np.ndarray) -> slice:
-    where = np.flatnonzero(painted)
-    return slice(max(0, int(where[0]) - MARGIN), min(len(painted), int(where[-1]) + 1 + MARGIN))
 
 
 def _volumes(painted: PaintedImage) -> Iterator[_Cut]:
