@@ -26,3 +26,8 @@ class FileError(UserError):
 
 class EngineError(UserError):
     """The engine process failed or ended; the window lives on."""
+
+
+def with_name(sentence: str, name: str) -> str:
+    """Return a sentence with a name for "The image" at its beginning: what computes does not know what it has got."""
+    return name + sentence.removeprefix("The image") if sentence.startswith("The image ") else sentence

@@ -68,6 +68,14 @@ def test_a_bad_plane_is_named(engine):
     assert told == ["Plane 0, 0 of movie has", "Plane 0, 1 of movie has", "movie has"]
 
 
+def test_an_image_may_be_called_what_it_likes(engine):
+    def bad(_index):
+        raise ImageError("The image has no pixels; choose another image.")
+
+    plan = BatchPlan((Source(r"WT\day 1", (), bad, Normalization((0.0,), (9.0,))),), "m")
+    assert [one.error for one in run_batch(plan, engine)] == [r"WT\day 1 has no pixels; choose another image."]
+
+
 def test_bad_planes_are_skipped_and_a_source_with_two_in_a_row_is_given_up(engine):
     def sometimes(index):
         if index in ((1,), (3,)):

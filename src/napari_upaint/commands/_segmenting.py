@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
-from napari_upaint.errors import FileError, ImageError
+from napari_upaint.errors import FileError, ImageError, with_name
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, ModelHeader, load_model
 from napari_upaint.settings import ObjectSettings, PredictSettings
@@ -139,7 +138,7 @@ def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageErr
     at = [f"{letter}={n}" for letter, n in zip(image.leading_axes, index, strict=True) if isinstance(n, int)]
     what = "Plane" if len(at) == len(index) else "Volume"
     which = f"{what} {', '.join(at)} of {name} (the first is 0)" if at else name
-    return ImageError(re.sub("^The image(?= )", lambda _: which, str(error)))
+    return ImageError(with_name(str(error), which))
 
 
 def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import numpy as np
 
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.errors import ImageError, UserError
+from napari_upaint.errors import ImageError, UserError, with_name
 from napari_upaint.session.faults import describe
 from napari_upaint.session.job import EngineProcess, Job, Listener
 from napari_upaint.session.protocol import Model, SegmentRequest
@@ -220,9 +219,8 @@ class _Batch:
         if self._failures[number] >= _FAILURES_IN_A_ROW:
             self._left[number] = sum(plane.source == number for plane in self._ahead)
         sentence, details = describe(error)
-        # The engine does not know what the image is called, nor which of its planes it has got.
         name, plane = self._plan.sources[number].name, ", ".join(map(str, index))
-        sentence = re.sub("^The image(?= )", f"Plane {plane} of {name}" if plane else name, sentence)
+        sentence = with_name(sentence, f"Plane {plane} of {name}" if plane else name)
         return self._event(number, index, None, sentence, details)
 
     def _event(
