@@ -91,6 +91,11 @@ def annotated(sample: PackageSample, name: str, seed: int) -> tuple[np.ndarray, 
     """Return ground truth and strokes of a sample, axes (N, Y, X).
 
     A sample without strokes gets some on its middle slice.
+
+    Raises
+    ------
+    FileError
+        If the sample has no ground truth.
     """
     if sample.truth is None:
         raise FileError(f"The sample {name} has no ground truth to compare with; choose another one.")

@@ -50,7 +50,13 @@ def border_term(
 
 
 def seed_border(seeds: np.ndarray, w0: float, sigma: float, spacing: Sequence[float] | None) -> np.ndarray:
-    """Return `border_term` of int32 seeds, in which ids < 0 are unlabelled: neither object nor weighed."""
+    """Return `border_term` of int32 seeds, in which ids < 0 are unlabelled: neither object nor weighed.
+
+    Raises
+    ------
+    ValueError
+        If w0 or sigma cannot be, or the spacing does not fit.
+    """
     if not (sigma > 0 and w0 >= 0):
         raise ValueError(f"w0 is {w0} and sigma {sigma}; give 0 or more and more than 0.")
     reach = border_reach(w0, sigma)

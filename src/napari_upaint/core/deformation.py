@@ -104,6 +104,11 @@ def displacement_field(shape: Sequence[int], control: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray
         (ndim, [Z,] Y, X), float32, px.
+
+    Raises
+    ------
+    ValueError
+        If the control points do not fit the tile.
     """
     field = np.asarray(control, np.float64)
     if field.ndim != len(shape) + 1 or len(field) != len(shape):
@@ -149,6 +154,11 @@ def warp_image(image: np.ndarray, warp: Warp, *, prefiltered: bool = False, orde
     numpy.ndarray
         (C, *warp.out_shape), float32.
 
+    Raises
+    ------
+    ValueError
+        If image and warp differ in their axes, or the order cannot be.
+
     Notes
     -----
     Order 3 equals ``scipy.ndimage.map_coordinates(order=3, mode='mirror')`` to the precision of float32.
@@ -184,6 +194,11 @@ def warp_labels(labels: np.ndarray, warp: Warp) -> np.ndarray:
     -------
     numpy.ndarray
         ``warp.out_shape``, dtype of ``labels``.
+
+    Raises
+    ------
+    ValueError
+        If labels and warp differ in their axes.
     """
     ndim = labels.ndim
     if ndim != len(warp.out_shape) or labels.size == 0:

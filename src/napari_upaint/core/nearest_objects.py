@@ -34,6 +34,11 @@ def two_nearest(
     d1, d2 : numpy.ndarray
         float32, shape of ``seeds``: from pixel centre to the nearest pixel centre of the object. Infinite outside the
         background.
+
+    Raises
+    ------
+    ValueError
+        If the spacing does not fit the seeds.
     """
     steps = np.ones(seeds.ndim) if spacing is None else np.asarray(spacing, float)
     if seeds.ndim not in (2, 3) or steps.shape != (seeds.ndim,) or not (steps > 0).all():

@@ -35,6 +35,11 @@ class Normalization:
         ----------
         image : numpy.ndarray
             Axes (C, [Z,] Y, X), as many channels as were measured.
+
+        Raises
+        ------
+        ImageError
+            If it has other channels.
         """
         if len(image) != len(self.low):
             raise ImageError(

@@ -44,6 +44,11 @@ def warp_truth(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None
     -------
     numpy.ndarray
         bool, topologically equal to ``truth``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or they are none of planes or volumes.
     """
     check_pair(labels, truth)
     if labels.ndim not in (2, 3) or (mask is not None and mask.shape != labels.shape):

@@ -69,7 +69,13 @@ def with_checkpoints(
 
 
 def go_on_from(run: Trainer, checkpoint: ModelFile) -> None:
-    """Give a training the weights of an interrupted one; where they are better than the start they are its best."""
+    """Give a training the weights of an interrupted one; where they are better than the start they are its best.
+
+    Raises
+    ------
+    ModelError
+        If they are of another network.
+    """
     network = to_network(checkpoint, run.network.in_channels)
     ours, theirs = run.network.state_dict(), network.state_dict()
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:

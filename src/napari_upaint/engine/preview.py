@@ -31,8 +31,6 @@ from napari_upaint.settings import PredictSettings
 
 # Pixels that the network sees at the most: where an image has to be enlarged for it, a preview may be coarse.
 _MOST_PIXELS = 1_300_000
-
-
 # Seconds that nothing is heard for at the most, if that can be helped: a stop has to come through.
 _DEAF = 1.5
 _BUNDLED_WIDTH = 16

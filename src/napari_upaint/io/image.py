@@ -123,6 +123,11 @@ class Image:
         ----------
         index : tuple of int
             Position along each of the leading axes.
+
+        Raises
+        ------
+        ValueError
+            If there are more of them, or fewer.
         """
         if len(index) != len(self.leading_axes):
             raise ValueError(f"an index of {len(self.leading_axes)} numbers is needed, not {index}")

@@ -52,6 +52,8 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     ------
     FileError
         If the file cannot be written; an older one is left as it was.
+    ValueError
+        If labels are no integers, or do not fit `like`.
     """
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
@@ -90,6 +92,8 @@ def write_scores(
     ------
     FileError
         If the file cannot be written; an older one is left as it was.
+    ValueError
+        If scores do not fit `like`.
     """
     if scores.dtype != np.float16:  # which `write_image` turns into float32 page by page, without a copy of all
         scores = np.asarray(scores, np.float32)

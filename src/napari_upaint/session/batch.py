@@ -33,9 +33,10 @@ class Source:
     Attributes
     ----------
     leading_shape : tuple of int
-        Lengths of the axes that are neither channels nor Y and X; () for a single plane.
+        Lengths of the axes that are neither channels nor Y and X, for a 3D model nor Z; () for a single plane.
     read_plane : callable
-        Reads the plane of an index into the leading axes: (C, Y, X). A lazy image is never read as a whole.
+        Reads the plane (volume) of an index into the leading axes: (C, [Z,] Y, X). A lazy image is never read as a
+        whole.
     normalization : Normalization or None
         None: measured on a few planes before the first one.
     """

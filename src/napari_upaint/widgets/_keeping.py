@@ -1,4 +1,4 @@
-"""What outlasts a single training: its history, how to go on after a crash; made and connected here."""
+"""What goes on beside trainings and after them, from history to preferences; made and connected here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from napari_upaint.widgets._working import Working
 
 
 class Keeping(QObject):
-    """Builds the parts that look back, and connects them with what runs."""
+    """Builds history, projects, copying, resuming, preferences and the engine's row; connects them with what runs."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ def is_open(viewer: Viewer, key: Hashable) -> bool:
 
 
 def find(viewer: Viewer, key: Hashable) -> Any:
-    """Return the layer with that key."""
+    """Return the layer with that key; `ImageError` if it was closed."""
     for layer in viewer.layers:
         if layer.unique_id == key:
             return layer

@@ -27,7 +27,7 @@ _TABLE_TIP = "Show the measurements as a table below the image; a click on a row
 
 
 class SegmentSection(QWidget):
-    """Three buttons by extent, one to stop, two for the table."""
+    """Three buttons by extent, one to stop, a row that guides back to the paint, three buttons for the table."""
 
     wanted = Signal(str)  # extent
     stop_wanted = Signal()

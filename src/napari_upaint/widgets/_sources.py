@@ -106,6 +106,11 @@ class ImageSource:
         """Read a plane, a region of it, or a box of a volume, axes (C, [Z,] Y, X).
 
         Never on the GUI thread: it may be a file far away.
+
+        Raises
+        ------
+        ImageError
+            If it has complex numbers.
         """
         read = np.asarray(self.data[(*index, *region)])
         if np.iscomplexobj(read):
