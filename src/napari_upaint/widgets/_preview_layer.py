@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -100,15 +101,7 @@ def placed(image: Placement, corner: tuple[int, ...], shrunk: int) -> Placement:
     rotate = image.rotate if image.rotate.ndim == 2 else np.eye(ndim)
     translate = np.array(image.translate) + rotate @ image.shear @ (scale * offset)
     scale[-2:] *= shrunk
-    return Placement(
-        tuple(float(s) for s in scale),
-        tuple(float(t) for t in translate),
-        image.rotate,
-        image.shear,
-        image.affine,
-        image.units,
-        image.axis_labels,
-    )
+    return replace(image, scale=tuple(map(float, scale)), translate=tuple(map(float, translate)))
 
 
 def move(layer: Any, picture: np.ndarray, place: Placement) -> None:

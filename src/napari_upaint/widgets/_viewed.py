@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,8 +100,7 @@ def _shrunk(viewed: Viewed, box: Box, shrunk: int) -> np.ndarray:
         ratio = _ratio(image.shape[-2:], level.shape[len(viewed.index) :][:2])
         if ratio and factor < ratio <= shrunk and shrunk % ratio == 0:
             data, factor = level, ratio
-    source = ImageSource(image.key, image.name, data, image.rgb, image.placement)
-    read = source.plane(viewed.index, (_divided(box[0], factor), _divided(box[1], factor)))
+    read = replace(image, data=data).plane(viewed.index, (_divided(box[0], factor), _divided(box[1], factor)))
     rest = shrunk // factor
     if rest == 1:
         return np.ascontiguousarray(read)
