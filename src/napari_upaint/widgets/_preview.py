@@ -163,7 +163,7 @@ class Preview(QObject):
         if self._training.listening:
             model, source = None, id(self._training.plan)
         box, shrunk = for_scale(viewed, self._scales.get(source, 1.0))
-        return _Look(viewed, box, shrunk, replace(self._sections.settings.objects.value()), model, source)
+        return _Look(viewed, box, shrunk, self._sections.settings.objects.value(), model, source)
 
     # -- what was cut out ----------------------------------------------------------------------------------------
 

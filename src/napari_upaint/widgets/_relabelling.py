@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -52,8 +51,8 @@ class Relabelling(QObject):
         self._labelling.close()
 
     def _job(self) -> Job | None:
-        # Settings of its own: whether a plane was segmented again meanwhile is told by who put its settings there.
-        self._wanted = replace(self._settings.objects.value())
+        # A form makes settings anew: whether a plane was segmented again meanwhile is told by which ones it has.
+        self._wanted = self._settings.objects.value()
         self._plane = self._layers.stale_plane(self._wanted)
         if self._plane is None:
             return None
