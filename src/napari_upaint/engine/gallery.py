@@ -58,4 +58,4 @@ def draw_tiles(
         tiles.append(ShownTile(tile.image, tile.target, np.where(tile.target >= 0, tile.weights, np.float32(0))))
         if isinstance((yield PredictProgress(len(tiles), count)), Stop):
             return
-    yield TilesResult(tuple(tiles), first, run.scale, run.header.output_names)
+    yield TilesResult(tuple(tiles), first, run.scale)

@@ -261,14 +261,11 @@ class TilesResult:
         Number of the first one.
     scale : float
         At which the network would see the image.
-    outputs : tuple of str
-        What the network tells apart; targets are places in it.
     """
 
     tiles: tuple[ShownTile, ...]
     first: int
     scale: float
-    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

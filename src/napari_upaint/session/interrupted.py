@@ -52,8 +52,8 @@ class Interrupted:
 
     Attributes
     ----------
-    record, model : pathlib.Path
-        Its files.
+    model : pathlib.Path
+        Its weights.
     saved : float
         When its weights were written last, in seconds since 1970.
     steps, seconds : int, float
@@ -62,7 +62,6 @@ class Interrupted:
         The image's, "" where it has none.
     """
 
-    record: Path
     model: Path
     asked: Asked
     saved: float
@@ -179,7 +178,7 @@ def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
         raise FileError(f"{model} does not say how long it was trained.")
     saved = model.stat().st_mtime
     done_in_all = steps + before["steps"], seconds + before["seconds"]
-    one = Interrupted(record, model, Asked(**asked), saved, *done_in_all, str(raw.get("file", "")))
+    one = Interrupted(model, Asked(**asked), saved, *done_in_all, str(raw.get("file", "")))
     return one, int(raw["pid"])
 
 

@@ -165,13 +165,6 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """The process listens."""
-
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
 class Begun:
     """The process took this job's order; if it dies before that, the job is not to blame."""
 
@@ -219,4 +212,4 @@ class Failed:
 
 JobMessage = Event | Finished | Failed
 ToEngine = Order | Tell | Shutdown
-FromEngine = Ready | Begun | Stopping | Event | Finished | Failed
+FromEngine = Begun | Stopping | Event | Finished | Failed

@@ -24,7 +24,6 @@ from napari_upaint.session.protocol import (
     FromEngine,
     JobMessage,
     Order,
-    Ready,
     Request,
     Stopping,
     Tell,
@@ -186,9 +185,7 @@ class Supervisor:
         self._posted.put(lambda: self._ended(child))
 
     def _take(self, child: Child, message: FromEngine) -> None:
-        if child is not self._child or isinstance(message, Ready):
-            return
-        if self._running is None or message.job_id != self._running.id:
+        if child is not self._child or self._running is None or message.job_id != self._running.id:
             return
         if isinstance(message, Begun):
             self._begun, self._step_seconds, self._last_event = True, 0.0, time.monotonic()

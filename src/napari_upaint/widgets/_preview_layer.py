@@ -32,11 +32,6 @@ class PreviewLayer:
         self._layer: Layer | None = None
         self._looks: tuple[Any, ...] = ()
 
-    @property
-    def key(self) -> Hashable | None:
-        """Key of the layer; None if there is none."""
-        return None if self._layer is None else self._layer.unique_id
-
     def in_view(self, image: Hashable) -> Viewed | None:
         """Return what of an image the canvas shows; None if nothing, or not as planes of its last two axes."""
         layer, dims = find(self._viewer, image), self._viewer.dims
