@@ -69,7 +69,8 @@ class Layers(QObject):
         self._named: set[Hashable] = set()
         results = ResultLayers(viewer, self)
         results.kept.connect(self.kept)
-        self.put_labels = results.put_labels
+        results.scored.connect(self.scored)
+        self.put_labels, self.put_scores = results.put_labels, results.put_scores
         self.stale_plane, self.relabel, self.of_others = results.stale_plane, results.relabel, results.of_others
         self._tables = TableLayers(viewer, results)
         self.measurable, self.table = self._tables.measurable, self._tables.table
@@ -146,11 +147,6 @@ class Layers(QObject):
 
     def _panned(self, *_: Any) -> None:
         self.panned.emit()
-
-    def put_scores(self, *plane: Any) -> None:
-        """Show the scores of a segmented plane; see `ResultLayers`."""
-        self._results.put_scores(*plane)
-        self.scored.emit()
 
     # -- choosing ------------------------------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ class ResultLayers(QObject):
     """A part of `Layers`, by which the dock reaches it."""
 
     kept = Signal(str)  # labels that somebody corrected are that somebody's own now: what they are called
+    scored = Signal()  # the scores of a plane are shown
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -113,6 +114,7 @@ class ResultLayers(QObject):
             self.add_below_labels(image, Layer.create(*new_scores(image, cache)))
         else:
             self.refresh(layer, image, index)
+        self.scored.emit()
 
     def _now(self, image: ImageSource) -> ImageSource:
         """Return an image as it is now; results of one that was closed or has other pixels have no place any more."""
