@@ -21,6 +21,7 @@ from napari_upaint.session.run import Run
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._gathering import PaintedImage
+from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._other_paint import OtherPaint
 from napari_upaint.widgets._sections import Sections
@@ -54,11 +55,11 @@ class Copying(QObject):
         choosing: Choosing,
         others: OtherPaint,
         sections: Sections,
+        bridge: JobBridge,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._layers, self._choosing, self._others = layers, choosing, others
-        self.device = "auto"
+        self._layers, self._choosing, self._others, self._bridge = layers, choosing, others, bridge
         self._writing = Work(self)
         self._writing.done.connect(self._written)
         self._writing.failed.connect(self.failed)
@@ -78,7 +79,7 @@ class Copying(QObject):
         painted = self._painted(run)
         if painted:
             files = tuple(self._layers.files.origin(one.image.key).file for one in painted)
-            self._writing.start(_text, CopyPlan(what, run, painted, files, self.device))
+            self._writing.start(_text, CopyPlan(what, run, painted, files, self._bridge.device))
 
     def _painted(self, run: Run) -> tuple[PaintedImage, ...]:
         """Return what a training of several images learnt from, of a single one what is chosen; empty: it cannot be."""

@@ -60,8 +60,7 @@ class Keeping(QObject):
         self.projects.said.connect(sections.message.show_message)
         self.projects.opened.connect(self.history.refresh)
         working.situation_changed.connect(self.projects.allow)
-        self.copying = Copying(layers, choosing, working.others, sections, self)
-        self.copying.device = bridge.device
+        self.copying = Copying(layers, choosing, working.others, sections, bridge, self)
         self.copying.failed.connect(working.fail)
         self.copying.said.connect(sections.message.show_message)
         self.resuming = Resuming(choosing, working.training, sections.train.offer, self)
@@ -76,7 +75,7 @@ class Keeping(QObject):
     def _prefer(self, before: Preferences, now: Preferences) -> None:
         """Follow changed preferences at once; a folder is read again."""
         if now.device != before.device:
-            self._bridge.device = self.copying.device = now.device
+            self._bridge.device = now.device
             self.device_words.ask()
         if now.seconds != before.seconds:
             self._sections.train.seconds.setValue(now.seconds)
