@@ -27,9 +27,9 @@ _PAUSE = 300  # milliseconds: a number that is being typed
 class Gallery(QObject):
     """Gathers samples in a thread, draws in the engine, makes the picture in a thread; never two at a time."""
 
-    def __init__(self, sections: Sections, working: Working, bridge: JobBridge, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._sections, self._working, self._bridge = sections, working, bridge
+    def __init__(self, sections: Sections, working: Working, bridge: JobBridge, dock: QWidget) -> None:
+        super().__init__(dock)
+        self._sections, self._working, self._bridge, self._dock = sections, working, bridge, dock
         self.window: GalleryWindow | None = None
         self._first = 0
         self._plan: TrainPlan | None = None
@@ -60,8 +60,7 @@ class Gallery(QObject):
     def open(self) -> None:
         """Open the window with the first tiles."""
         if self.window is None:
-            parent = self.parent()
-            self.window = GalleryWindow(parent if isinstance(parent, QWidget) else None)
+            self.window = GalleryWindow(self._dock)
             self.window.others_wanted.connect(self._others)
             self.window.finished.connect(self._rest)
         self.window.show()

@@ -31,9 +31,9 @@ class Keeping(QObject):
         working: Working,
         sections: Sections,
         bridge: JobBridge,
-        parent: QObject | None = None,
+        dock: QWidget,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(dock)
         self._sections, self._bridge = sections, bridge
         self.preferences = PreferenceWatch(self)
         self.preferences.failed.connect(working.fail)
@@ -52,9 +52,8 @@ class Keeping(QObject):
         self.memory = EngineMemory(bridge, sections.train.engine, self)
         self.memory.failed.connect(working.fail)
         working.situation_changed.connect(self.memory.allow)
-        self.notifying = Notifying(parent, sections.message) if isinstance(parent, QWidget) else None
-        if self.notifying is not None:
-            working.situation_changed.connect(self.notifying.follow)
+        self.notifying = Notifying(dock, sections.message)
+        working.situation_changed.connect(self.notifying.follow)
         self.projects = Projects(layers, choosing, sections, self)
         self.projects.failed.connect(working.fail)
         self.projects.said.connect(sections.message.show_message)
@@ -91,8 +90,7 @@ class Keeping(QObject):
 
     def close(self) -> None:
         """Report no more."""
-        if self.notifying is not None:
-            self.notifying.close()
+        self.notifying.close()
         self.preferences.close()
         self.history.close()
         self.resuming.close()
