@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from napari.viewer import Viewer
@@ -66,19 +67,19 @@ class FileLayers:
         """Open a file or a sample again; False where napari cannot, for whatever reason."""
         readers = [origin.reader, "napari-upaint", "napari"]
         if origin.sample:
-            return self._try(lambda: self._viewer.open_sample(*origin.sample))
+            return self._try(partial(self._viewer.open_sample, *origin.sample))
         if origin.file is None:
             return False
         return any(
-            self._try(lambda reader=reader: self._viewer.open(str(origin.file), plugin=reader))
+            self._try(partial(self._viewer.open, str(origin.file), plugin=reader))
             for reader in dict.fromkeys(readers)
             if reader
         )
 
-    def _try(self, opening: object) -> bool:
+    def _try(self, opening: Callable[[], object]) -> bool:
         before = len(self._viewer.layers)
         try:
-            opening()  # type: ignore[operator]
+            opening()
         except Exception:  # a plug-in may raise anything; the caller says which image is missing
             return False
         return len(self._viewer.layers) > before

@@ -41,6 +41,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._file_layers import Origin
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._new_layers import annotation_name
 from napari_upaint.widgets._reasons import Situation, busy
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._turns import Turns
@@ -162,7 +163,7 @@ class Projects(QObject):
             kind: Kind = "classes" if one.notes.get("kind") == "classes" else "objects"
             corrected = bool(one.notes.get("corrected"))
             made = self._layers.bring_back(key, kind, painted[one.path], corrected)
-            self._layers.files.rename(made, str(one.notes.get("layer") or f"{image.name} annotation"))
+            self._layers.files.rename(made, str(one.notes.get("layer") or annotation_name(image.name)))
             self._layers.regions.put(key, from_notes(one.notes.get("regions")))
             if not corrected:
                 self._choosing.ownership.paint(key, made)
