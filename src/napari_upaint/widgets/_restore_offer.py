@@ -12,7 +12,6 @@ class RestoreOffer(Offer):
     """Asks about a saved annotation."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._saved: Autosaved | None = None
         super().__init__(
             "upaintRestore",
             ("Restore", "Add what was painted as a labels layer; layers that are open stay as they are."),
@@ -24,10 +23,9 @@ class RestoreOffer(Offer):
 
     def show_offer(self, saved: Autosaved | None) -> None:
         """Ask about a saved annotation, or about none."""
-        self._saved = saved
         words = f"Bring back what was painted on {when(saved.saved)}? ({saved.pixels:,} pixels)" if saved else ""
         self.ask(saved, words)
 
-    def offered(self) -> Autosaved | None:
+    def offered(self) -> object | None:
         """Return what is asked about."""
-        return self._saved
+        return self._thing

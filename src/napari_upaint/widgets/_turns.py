@@ -36,9 +36,6 @@ class Turns(QObject):
     def __len__(self) -> int:
         return len(self._queue)
 
-    def __bool__(self) -> bool:
-        return True  # an empty queue is still a queue
-
     def _next(self) -> None:
         if not self._queue:
             return
