@@ -8,8 +8,6 @@ from pathlib import Path
 
 from napari_upaint.io.preferences import VARIABLE, from_environment, load_preferences
 
-__all__ = ["VARIABLE", "data_folder", "user_models_folder"]
-
 
 def data_folder() -> Path:
     """Return the folder for models, runs and autosaved annotations (it need not exist yet)."""
@@ -27,3 +25,12 @@ def data_folder() -> Path:
 def user_models_folder() -> Path:
     """Return the folder of the user's own models (it need not exist yet)."""
     return data_folder() / "models"
+
+
+def log_folder() -> Path:
+    """Return the folder for logs of the engine process (it need not exist yet)."""
+    if os.environ.get(VARIABLE) or sys.platform == "win32":
+        return data_folder() / "logs"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Logs" / "napari-upaint"
+    return from_environment("XDG_STATE_HOME", Path.home() / ".local" / "state") / "napari-upaint" / "log"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_upaint.errors import EngineError
-from napari_upaint.session.folders import log_folder
+from napari_upaint.io.folders import log_folder
 from napari_upaint.session.protocol import FromEngine, Shutdown, ToEngine
 from napari_upaint.session.shared import NAME, Channel, sweep, sweep_forgotten
 
