@@ -13,7 +13,7 @@ from napari_upaint.widgets._sources import ImageSource
 
 # Labels are int32; scores are float16, mostly background, object and border.
 _BYTES_PER_PIXEL = 4 + 3 * 2
-_MOST = 0.7
+MOST = 0.7  # of the memory of this computer
 
 
 def physical_memory() -> int | None:
@@ -39,7 +39,7 @@ def results_fit(images: Iterable[ImageSource], memory: int | None = None) -> Non
     """Raise a UserError if the results of all planes of these images would not fit into memory."""
     memory = physical_memory() if memory is None else memory
     needed = sum(float(np.prod(image.shape, dtype=float)) for image in images) * _BYTES_PER_PIXEL
-    if memory is not None and needed > _MOST * memory:
+    if memory is not None and needed > MOST * memory:
         raise UserError(
             f"The results would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory;"
             " segment single views here, and all of it with the command 'upaint segment'."
