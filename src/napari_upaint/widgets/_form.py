@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
@@ -90,7 +90,7 @@ class Form(QWidget):
     def restore(self) -> None:
         """Go back to the defaults."""
         for one in fields(self._settings):
-            if one.name in self._controls and one.default is not MISSING:
+            if one.name in self._controls:
                 self._controls[one.name].write(one.default)
 
     def control(self, name: str) -> QWidget:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -90,9 +90,7 @@ class JobBridge(QObject):
 
     def begin(self, job: GuiJob, request: Request) -> None:
         """Start a job after its signals were connected."""
-        if self.device != "auto" and any(one.name == "device" for one in fields(request)):  # type: ignore[arg-type]
-            request = replace(request, device=self.device)  # type: ignore[type-var]
-        job.begin(self.engine(), request)
+        job.begin(self.engine(), replace(request, device=self.device))  # type: ignore[type-var]
 
     def engine(self) -> EngineProcess:
         """Return the engine; its process starts with its first request."""
