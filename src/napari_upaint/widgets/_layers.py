@@ -34,8 +34,6 @@ from napari_upaint.widgets._weight_layers import WeightLayers
 
 __all__ = ["Choice", "Layers", "SegmentedPlane"]
 
-_EDITS = ("labels_update", "data")  # not `paint`: some tools tell it before they write the array
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -241,20 +239,21 @@ class Layers(QObject):
 
     def watch(self, key: Hashable | None) -> None:
         """Emit `edited` from now on when this annotation changes."""
+        heard = {  # not `paint` as an edit: some tools tell it before they write the array
+            "labels_update": self._edit,
+            "data": self._edit,
+            "paint": self._step,
+            "set_data": self._refreshed,
+            "selected_label": self._take_label,
+        }
         if self._watched is not None:
-            for name in _EDITS:
-                getattr(self._watched.events, name).disconnect(self._edit)
-            self._watched.events.paint.disconnect(self._step)
-            self._watched.events.set_data.disconnect(self._refreshed)
-            self._watched.events.selected_label.disconnect(self._take_label)
+            for name, callback in heard.items():
+                getattr(self._watched.events, name).disconnect(callback)
         self._watched = self._find(key) if key is not None else None
         if self._watched is not None:
-            for name in _EDITS:
-                getattr(self._watched.events, name).connect(self._edit)
-            self._watched.events.paint.connect(self._step)
-            self._watched.events.set_data.connect(self._refreshed)
             self._steps = undo_steps(self._watched)
-            self._watched.events.selected_label.connect(self._take_label)
+            for name, callback in heard.items():
+                getattr(self._watched.events, name).connect(callback)
 
     def _edit(self, *_: Any) -> None:
         self._step()
