@@ -31,9 +31,7 @@ class AfterPause(QObject):
         super().__init__(parent)
         self._take = take
         self._again = False
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(milliseconds)
+        self._pause = QTimer(self, singleShot=True, interval=milliseconds)
         self._pause.timeout.connect(self.go)
         self._work = Work(self)
         self._work.done.connect(self._tell)

@@ -57,8 +57,7 @@ class Autosaving(QObject):
         self._closed: set[Path] = set()  # of layers that were closed
         self._open: set[Hashable] = set()  # labels layers
         self._last = -_BETWEEN
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.save_now)
         self._saving, self._looking, self._reading = Work(self), Work(self), Work(self)
         self._saving.done.connect(self._saved)

@@ -62,8 +62,7 @@ class EngineMemory(QObject):
         self._ending.done.connect(self.look)
         self._ending.failed.connect(self.failed)
         row.free_wanted.connect(self.free)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_EVERY)
+        self._timer = QTimer(self, interval=_EVERY)
         self._timer.timeout.connect(self.look)
         self.open()
 

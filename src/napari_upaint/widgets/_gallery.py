@@ -41,9 +41,7 @@ class Gallery(QObject):
         self._drawing.done.connect(self._show)
         for work in (self._gathering, self._drawing):
             work.failed.connect(self._fail)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE)
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._draw)
         sections.weights.gallery_wanted.connect(self.open)
         for wanted in (sections.train.train_wanted, sections.segment.wanted):

@@ -36,9 +36,7 @@ class LearningOn(QObject):
         self._unsent = False  # whether something was painted since the samples were cut
         self._unanswered = False  # whether the training has not said that it learns it
         self._refused = ""  # what is said of it
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE)
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
         self._gathering = Work(self)
         self._gathering.done.connect(self._send)

@@ -67,9 +67,7 @@ class Preview(QObject):
         self._scales: dict[Hashable, float] = {}  # at which models see images, as far as is known
         self._job: GuiJob | None = None
         self._said = ""  # a problem is told once
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE)
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
         self._cutting = Work(self)
         self._cutting.done.connect(self._was_cut)
