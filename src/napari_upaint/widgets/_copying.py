@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -123,10 +122,12 @@ def _files(one: PaintedImage, file: Path | None) -> tuple[Path, Path]:
     image = one.image
     same_shape(image, one.annotation)
     folder, name = data_folder() / "copied", file_name(image.name, "image")
+    place = {key: getattr(image.placement, key) for key in ("scale", "units", "axis_labels")}
+    shown = as_image(image.data, {"name": image.name, "rgb": image.rgb, **place})
     if file is None or not _is_file_of(file, image):
-        file = write_image(folder / f"{name}.tif", _writable(image))
-    like = replace(as_image(image.data, _meta(image)), data=np.empty(image.data.shape, np.uint8))
-    return file, write_labels(folder / f"{name} painted.tif", one.annotation.part(), like)
+        _check_size(image)
+        file = write_image(folder / f"{name}.tif", shown)
+    return file, write_labels(folder / f"{name} painted.tif", one.annotation.part(), shown)
 
 
 def _is_file_of(path: Path, image: ImageSource) -> bool:
@@ -139,22 +140,11 @@ def _is_file_of(path: Path, image: ImageSource) -> bool:
     return shape == image.shape and read.channel_count == (3 if image.rgb else 1)
 
 
-def _writable(image: ImageSource) -> Any:
+def _check_size(image: ImageSource) -> None:
+    """Raise a UserError if an image is too large to be written without being asked."""
     size = np.prod(image.data.shape, dtype=float) * np.dtype(image.data.dtype).itemsize
     if size > _MOST_BYTES:
         raise UserError(
             f"{image.name} is in no file that the command can read, and is {size / 2**30:.0f} GB large; save it as a"
             " TIFF first (File > Save Selected Layers), and open that."
         )
-    return as_image(image.data, _meta(image))
-
-
-def _meta(image: ImageSource) -> dict[str, Any]:
-    place = image.placement
-    return {
-        "name": image.name,
-        "rgb": image.rgb,
-        "scale": place.scale,
-        "units": place.units,
-        "axis_labels": place.axis_labels,
-    }
