@@ -61,16 +61,17 @@ def image_layer(image: Image) -> LayerTuple:
         if not options["rgb"]:  # samples that are no colours are channels
             axes = axes.replace("S", "") + "S"
     channels = "C" if "C" in axes else "S" if "S" in axes and not options["rgb"] else ""
-    if channels:
-        options["channel_axis"] = axes.index(channels)
+    axis = axes.index(channels) if channels else None
+    if axis is not None:
+        options["channel_axis"] = axis
         names = image.channel_names or tuple(f"channel {at}" for at in range(image.length(channels)))
         options["name"] = [f"{image.name} {name}" for name in names]
-    if limits := _contrast(data, channels and axes.index(channels), bool(options.get("rgb"))):
+    if limits := _contrast(data, axis, bool(options.get("rgb"))):
         options["contrast_limits"] = limits
     return data, options, "image"
 
 
-def _contrast(data: Any, channel_axis: int | str, rgb: bool) -> Any:
+def _contrast(data: Any, channel_axis: int | None, rgb: bool) -> Any:
     """Return the gray values to show as black and white, for each channel; None: napari's own choice.
 
     One bright cell must not darken all others. Only for what is in memory: a lazy image would have to be read.
@@ -79,9 +80,9 @@ def _contrast(data: Any, channel_axis: int | str, rgb: bool) -> Any:
 
     if type(data) is not np.ndarray or rgb or data.dtype.kind not in "uif":
         return None
-    if channel_axis == "":
+    if channel_axis is None:
         return _limits(data)
-    limits = [_limits(channel) for channel in np.moveaxis(data, int(channel_axis), 0)]
+    limits = [_limits(channel) for channel in np.moveaxis(data, channel_axis, 0)]
     return None if None in limits else limits
 
 
