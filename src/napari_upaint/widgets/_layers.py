@@ -26,13 +26,11 @@ from napari_upaint.widgets._object_layers import ObjectLayers
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0, undo_steps
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._region_layers import RegionLayers
-from napari_upaint.widgets._result_layers import ResultLayers, SegmentedPlane
+from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._shown_layers import ShownLayers
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 from napari_upaint.widgets._table_layers import TableLayers
 from napari_upaint.widgets._weight_layers import WeightLayers
-
-__all__ = ["Choice", "Layers", "SegmentedPlane"]
 
 
 @dataclass(frozen=True, slots=True)

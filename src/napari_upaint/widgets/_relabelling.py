@@ -13,7 +13,8 @@ from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.errors import ImageError, UserError
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
-from napari_upaint.widgets._layers import Layers, SegmentedPlane
+from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._result_layers import SegmentedPlane
 from napari_upaint.widgets._settings_section import SettingsSection
 
 _PAUSE = 60  # milliseconds: a number that is being typed or scrolled
