@@ -142,16 +142,16 @@ def run_batch(
     BatchEvent
         In the order of the plan. Run it in a thread: it reads images and waits for the engine.
     """
-    batch = _Batch(plan, engine, listener)
+    batch = _Batch(plan, engine, stopped, listener)
     try:
         for number, source in enumerate(plan.sources):
-            for event in batch.of_source(number, source, stopped):
+            for event in batch.of_source(number, source):
                 yield event
                 if stopped():
                     return
             if stopped():
                 return
-        yield from batch.finish(0, stopped)
+        yield from batch.finish(0)
     finally:
         batch.cancel()
 
@@ -166,32 +166,34 @@ class _Plane:
 class _Batch:
     """What is under way of a plan."""
 
-    def __init__(self, plan: BatchPlan, engine: EngineProcess, listener: Listener | None) -> None:
-        self._plan, self._engine, self._listener = plan, engine, listener
+    def __init__(
+        self, plan: BatchPlan, engine: EngineProcess, stopped: Callable[[], bool], listener: Listener | None
+    ) -> None:
+        self._plan, self._engine, self._stopped, self._listener = plan, engine, stopped, listener
         self._ahead: deque[_Plane] = deque()
         self._failures = [0] * len(plan.sources)  # in a row
         self._left = [source.n_planes for source in plan.sources]
 
-    def of_source(self, number: int, source: Source, stopped: Callable[[], bool]) -> Iterator[BatchEvent]:
+    def of_source(self, number: int, source: Source) -> Iterator[BatchEvent]:
         """Submit every plane of a source, yielding what gets done meanwhile (of the source before, too)."""
         try:
             normalization = source.normalization or measure_source(source)
         except Exception as error:
-            yield from self.finish(0, stopped)
+            yield from self.finish(0)
             self._left[number] = 0
             yield self._event(number, None, None, *describe(error))
             return
         for index in product(*(range(n) for n in source.leading_shape)):
-            if stopped() or self._failures[number] >= _FAILURES_IN_A_ROW:
+            if self._stopped() or self._failures[number] >= _FAILURES_IN_A_ROW:
                 break
             try:
                 job = self._submit(source, index, normalization)
             except Exception as error:
-                yield from self.finish(0, stopped)
+                yield from self.finish(0)
                 yield self._failed(number, index, error)
                 continue
             self._ahead.append(_Plane(number, index, job))
-            yield from self.finish(1, stopped)
+            yield from self.finish(1)
 
     def _submit(self, source: Source, index: tuple[int, ...], normalization: Normalization) -> Job:
         plan = self._plan
@@ -199,12 +201,12 @@ class _Batch:
         request = SegmentRequest(image, normalization, plan.model, plan.settings, plan.objects, plan.device)
         return self._engine.submit(request, self._listener)
 
-    def finish(self, leave: int, stopped: Callable[[], bool]) -> Iterator[BatchEvent]:
+    def finish(self, leave: int) -> Iterator[BatchEvent]:
         """Wait until at most `leave` planes are under way."""
         while len(self._ahead) > leave:
             plane = self._ahead.popleft()
             try:
-                result = _wait(plane.job, stopped)
+                result = _wait(plane.job, self._stopped)
             except UserError as error:
                 yield self._failed(plane.source, plane.index, error)
                 continue
