@@ -29,14 +29,14 @@ def ramp(values: np.ndarray, highest: float) -> np.ndarray:
 
 
 def strokes(base: np.ndarray, annotation: np.ndarray) -> np.ndarray:
-    """Return RGB with what was painted on it, in the colours of the window."""
+    """Return RGB (Y, X, 3) with what was painted on it, (Y, X), in the colours of the window."""
     painted = base.copy()
     painted[annotation > 0] = label_rgb(annotation[annotation > 0])
     return painted
 
 
 def labels(base: np.ndarray, found: np.ndarray, truth: np.ndarray | None = None) -> np.ndarray:
-    """Return RGB with tinted and outlined objects; outlines of the truth, if there is one, in white."""
+    """Return RGB (Y, X, 3) with tinted, outlined objects (Y, X); outlines of the truth, if there is one, in white."""
     from skimage.segmentation import find_boundaries
 
     tinted, inside = base.copy(), found > 0

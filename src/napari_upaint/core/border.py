@@ -102,7 +102,7 @@ def carve_border(labels: np.ndarray) -> np.ndarray:
 
 
 def touching(seeds: np.ndarray) -> np.ndarray:
-    """Mark the pixels that `carve_border` takes away; ids <= 0 are no objects."""
+    """Mark the pixels of ([Z,] Y, X) that `carve_border` takes away; ids <= 0 are no objects."""
     mark = np.zeros(seeds.shape, np.bool_)
     volume = (1,) * (3 - seeds.ndim) + seeds.shape
     _mark_touching(np.ascontiguousarray(seeds, np.int32).reshape(volume), mark.reshape(volume))

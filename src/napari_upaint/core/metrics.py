@@ -72,14 +72,14 @@ def _share(part: float, whole: float, other: float) -> float:
 
 
 def iou(labels: np.ndarray, truth: np.ndarray) -> float:
-    """Return the intersection over union of two foregrounds (values other than 0); 1 where both are empty."""
+    """Return the intersection over union of two foregrounds (not 0) of one shape, any; 1 where both are empty."""
     check_pair(labels, truth)
     a, b = labels != 0, truth != 0
     return _share(int(np.count_nonzero(a & b)), int(np.count_nonzero(a | b)), 0)
 
 
 def pixel_error(labels: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of pixels that are foreground (not 0) in one map only."""
+    """Return the share of pixels that are foreground (not 0) in one map only; of one shape, any."""
     check_pair(labels, truth)
     return float(np.count_nonzero((labels != 0) != (truth != 0)) / max(1, labels.size))
 
@@ -124,6 +124,11 @@ def seg_score(labels: np.ndarray, truth: np.ndarray) -> float:
 
     A true object is found if one object of ``labels`` covers more than half of its pixels, otherwise its IoU is 0;
     false objects cost nothing.
+
+    Parameters
+    ----------
+    labels, truth : numpy.ndarray
+        Integers of one shape, 0 background, every other id one object.
 
     Returns
     -------

@@ -110,7 +110,7 @@ def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Mo
 
 
 def crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Cut the middle of `skip` to the size of `like` (the grey arrows of the paper's fig. 1)."""
+    """Cut the middle of `skip`, (B, C, [Z,] Y, X), to the size of `like` (the grey arrows of the paper's fig. 1)."""
     margins = tuple((a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True))
     if not any(margins):
         return skip

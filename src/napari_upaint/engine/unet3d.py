@@ -32,7 +32,7 @@ class ShiftedBatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise each channel: by its own statistics while training, else by the running ones."""
+        """Normalise each channel of (B, C, [Z,] Y, X): by its statistics while training, else by the running ones."""
         return functional.batch_norm(x, self.mean, self.variance, None, self.shift, self.training, momentum=0.1)
 
 

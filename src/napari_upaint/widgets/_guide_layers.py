@@ -68,7 +68,7 @@ class GuideLayers:
         return found
 
     def put_uncertainty(self, plane: ScoredPlane, values: np.ndarray) -> None:
-        """Show the uncertainty of a plane in the layer '<image> uncertainty', made if there is none."""
+        """Show the uncertainty of a plane, (Y, X), in the layer '<image> uncertainty', made if there is none."""
         image, index = plane.image, plane.index
         find(self._viewer, image.key)
         layer = self._results.result(mark(image, "uncertainty", plane.method), image)

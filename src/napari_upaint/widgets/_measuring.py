@@ -69,7 +69,7 @@ class Measured:
         return names[: names.index("label")]
 
     def rows(self, index: tuple[int, ...]) -> np.ndarray:
-        """Return which rows are of a plane (of its volume, where volumes were measured), bool."""
+        """Return which of the N rows are of a plane (of its volume, where volumes were measured), bool, (N,)."""
         rows = np.ones(len(self.table["label"]), bool)
         for name, at in zip(self._leading, index, strict=False):
             rows &= self.table[name] == at

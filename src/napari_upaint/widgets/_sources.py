@@ -135,16 +135,16 @@ class AnnotationSource:
         return tuple(int(n) for n in self.data.shape)
 
     def part(self, index: tuple[int, ...] = ()) -> np.ndarray:
-        """Read what is known of a plane, or of several: what is painted, and background where all is annotated."""
+        """Read what is known of a plane (Y, X), or of several: what is painted, background where all is annotated."""
         read = np.asarray(self.data[index])
         return fill_background(read, region_mask(self.regions, "annotated", read.shape, index=index))
 
     def validation(self, index: tuple[int, ...] = ()) -> np.ndarray | None:
-        """Return where paint judges and is not learnt from, None if nowhere."""
+        """Return where paint judges and is not learnt from, bool, shape of `part`; None if nowhere."""
         return region_mask(self.regions, "validation", self.shape[len(index) :], index=index)
 
     def learnt(self, index: tuple[int, ...] = ()) -> np.ndarray:
-        """Read what is learnt from."""
+        """Read what is learnt from, shape of `part`."""
         return learnt(self.part(index), self.validation(index))
 
 
