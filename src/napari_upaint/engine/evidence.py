@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
-from napari_upaint.engine.predict import predict_scores, returned, telling
+from napari_upaint.engine.predict import predict_scores
+from napari_upaint.engine.telling import returned, telling
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,13 +26,13 @@ from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
+from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 _Commands = Stop | None
-Words = TypeVar("Words")
 
 
 def segment_plane(
@@ -229,23 +228,4 @@ def exact_arithmetic() -> bool:
 
 def whole(network: UNet, image: np.ndarray) -> np.ndarray:
     """Predict the scores of a normalised image (C, [Z,] Y, X) without reporting progress."""
-    return returned(predict_scores(network, image, 1.0))
-
-
-def returned(steps: Generator[object, None, np.ndarray | None]) -> np.ndarray:
-    """Return what steps of a prediction come to, whatever they yield."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return np.asarray(end.value)
-
-
-def telling(words: Words, steps: Generator[object, None, np.ndarray | None]) -> Generator[Words, None, np.ndarray]:
-    """Say after each step of a prediction what it is for, and return what they come to."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return np.asarray(end.value)
-        yield words
+    return np.asarray(returned(predict_scores(network, image, 1.0)))

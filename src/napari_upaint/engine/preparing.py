@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
 from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.memory import available
+from napari_upaint.engine.telling import returned, telling
 from napari_upaint.errors import EngineError
 from napari_upaint.settings import Kind, WeightSettings
 
@@ -62,32 +63,33 @@ class Prepared:
 def prepare(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
 ) -> list[Prepared]:
-    """Return all samples as `preparing` yields them."""
-    steps = preparing(samples, kind, scale=scale, border=border, weights=weights, seed=seed)
-    return [one for one in steps if one is not None]
+    """Return what `preparing` returns."""
+    return returned(preparing(samples, kind, scale=scale, border=border, weights=weights, seed=seed))
 
 
 def preparing(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
-) -> Iterator[Prepared | None]:
+) -> Generator[str, None, list[Prepared]]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
 
-    Of volumes only X and Y are resized. Paint that lies far apart becomes samples of its own. Yields None before each
-    and now and then on the way: a large one takes seconds.
+    Of volumes only X and Y are resized. Paint that lies far apart becomes samples of its own. Yields in words what it
+    does, before each and now and then on the way, since a large one takes seconds, and returns them all.
 
     Raises
     ------
     EngineError
         If what is painted and its surroundings do not fit into memory.
     """
-    samples = _around_paint(samples, scale)
+    samples, prepared = _around_paint(samples, scale), list[Prepared]()
     _check_room(samples)
-    yield None
+    yield "preparing image 1"
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
-    for number, (sample, held) in enumerate(zip(samples, held_out, strict=True)):
-        if number:
-            yield None
-        yield from _prepare(sample, held, kind, scale, border, weights)
+    for number, (sample, held) in enumerate(zip(samples, held_out, strict=True), start=1):
+        words = f"preparing image {number}"
+        if number > 1:
+            yield words
+        prepared.append((yield from telling(words, _prepare(sample, held, kind, scale, border, weights))))
+    return prepared
 
 
 def check_room(samples: Sequence[Sample], scale: float) -> None:
@@ -114,10 +116,10 @@ def _check_room(samples: Sequence[Sample]) -> None:
 
 def _prepare(
     sample: Sample, held_out: np.ndarray, kind: Kind, scale: float, border: int | None, weights: WeightSettings
-) -> Iterator[Prepared | None]:
+) -> Generator[None, None, Prepared]:
     shape = scaled_shape(sample.annotation.shape, scale)
     image = resize_image(sample.normalization.apply(sample.image), shape)
-    yield None
+    yield
     # At the image's own resolution: it is the map that the user sees.
     weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
@@ -126,8 +128,8 @@ def _prepare(
         source = _sources(target != IGNORED, shape)
         target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
         objects = None if objects is None else objects.ravel()[source]
-    yield None
-    yield Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
+    yield
+    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
 
 
 def _object_ids(annotation: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.holding import hold_weight
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
-from napari_upaint.engine.predict import predict_scores, telling, tile_scores
+from napari_upaint.engine.predict import predict_scores, tile_scores
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
@@ -29,6 +29,7 @@ from napari_upaint.engine.remembered import Remembered, fingerprint
 from napari_upaint.engine.sampling import Sampler, ValidationTile, holds_out, validation_tiles
 from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
+from napari_upaint.engine.telling import telling
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
@@ -100,14 +101,10 @@ class Trainer:
         first, self.unseen = self.step == 0, False
         self._known.begin()
         border = len(self.header.classes) if self.border else None
-        prepared, starts = list[Prepared](), list[np.ndarray]()
-        for one in preparing(
+        prepared = yield from preparing(
             self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
-        ):
-            if one is None:
-                yield f"preparing image {len(prepared) + 1}"
-            else:
-                prepared.append(one)
+        )
+        starts = list[np.ndarray]()
         for one in prepared if self._asks_for_scores else ():
             words = f"looking at image {len(starts) + 1} of {len(prepared)}"
             starts.append((yield from self._start_scores(one.image, words)))
