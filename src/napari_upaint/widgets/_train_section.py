@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from napari_upaint.engine.progress import TrainProgress
+from napari_upaint.settings import Preferences
 from napari_upaint.widgets._engine_row import EngineRow
 from napari_upaint.widgets._form import never_by_wheel
 from napari_upaint.widgets._live_section import LiveSection
@@ -32,9 +33,10 @@ class TrainSection(QWidget):
         self.undo_button = QPushButton("Undo")
         self.undo_button.setAccessibleName("Undo training")
         self.seconds = QSpinBox()
-        self.seconds.setRange(1, 24 * 3600)
+        declared = Preferences.__dataclass_fields__["seconds"].metadata
+        self.seconds.setRange(declared["low"], declared["high"])
         self.seconds.setValue(round(seconds))
-        self.seconds.setSuffix(" s")
+        self.seconds.setSuffix(f" {declared['unit']}")
         self.seconds.setToolTip(
             "How long to train, in seconds (s). One minute is enough for most images; press Train again to go on."
         )
