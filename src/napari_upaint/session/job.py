@@ -30,16 +30,13 @@ class Job:
         What was asked for; None once it is done, so that a finished job holds no images.
     """
 
-    def __init__(self, number: int, request: Request, supervisor: Supervisor) -> None:
+    def __init__(self, number: int, request: Request, supervisor: Supervisor, listener: Listener | None = None) -> None:
         self.id = number
         self.request: Request | None = request
-        self._supervisor = supervisor
+        self._supervisor, self._listener = supervisor, listener
         self._messages: list[JobMessage | None] = []  # None: a picture after which another one came
         self._picture: int | None = None  # place of the last one
         self._changed = threading.Condition()
-        self._listeners: list[Listener] = []
-        # Held while listeners are called: a listener that comes late gets the past before anything new.
-        self._telling = threading.RLock()
 
     def __repr__(self) -> str:
         return f"<Job {self.id}{' (done)' if self.done else ''}>"
@@ -63,27 +60,11 @@ class Job:
         events = (one.payload for one in reversed(self._messages) if isinstance(one, Event))
         return next(events, None)
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every message of this job, past and future, in order; return what ends that.
-
-        Of past pictures of the view it gets the last one: those of a long training would fill the memory.
-
-        It is called from a thread of the engine: never touch a widget in it, and never wait in it for a job.
-        """
-        with self._telling:
-            for message in list(self._messages):
-                if message is not None:
-                    listener(message)
-            self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
-
     def __iter__(self) -> Iterator[Payload]:
-        """Yield every payload, past (of pictures of the view the last one) and future; `EngineError` if it fails."""
+        """Yield every payload, past and future; `EngineError` if the job fails.
+
+        Of past pictures of the view the last one: those of a long training would fill the memory.
+        """
         for position in itertools.count():
             with self._changed:
                 self._changed.wait_for(lambda at=position: len(self._messages) > at)  # type: ignore[misc]
@@ -131,21 +112,20 @@ class Job:
 
     def deliver(self, message: JobMessage) -> None:
         """Record a message and pass it on (called by the engine)."""
-        with self._telling:
-            with self._changed:
-                if isinstance(message, Event) and isinstance(message.payload, PreviewResult):
-                    if self._picture is not None:
-                        self._messages[self._picture] = None
-                    self._picture = len(self._messages)
-                self._messages.append(message)
-                if not isinstance(message, Event):
-                    self.request = None
-                self._changed.notify_all()
-            for listener in list(self._listeners):
-                try:
-                    listener(message)
-                except Exception:  # a listener's fault must not stop the engine
-                    _log.exception("A listener of job %s failed.", self.id)
+        with self._changed:
+            if isinstance(message, Event) and isinstance(message.payload, PreviewResult):
+                if self._picture is not None:
+                    self._messages[self._picture] = None
+                self._picture = len(self._messages)
+            self._messages.append(message)
+            if not isinstance(message, Event):
+                self.request = None
+            self._changed.notify_all()
+        if self._listener is not None:
+            try:
+                self._listener(message)
+            except Exception:  # a listener's fault must not stop the engine
+                _log.exception("The listener of job %s failed.", self.id)
 
 
 class EngineProcess:
@@ -185,14 +165,18 @@ class EngineProcess:
     def submit(self, request: Request, listener: Listener | None = None) -> Job:
         """Queue a request and return its job at once.
 
+        Parameters
+        ----------
+        listener : callable or None
+            Called with every message of the job, in order, from a thread of the engine: never touch a widget in it,
+            and never wait in it for a job.
+
         Raises
         ------
         EngineError
             If the engine was closed.
         """
-        job = Job(next(self._numbers), request, self._supervisor)
-        if listener is not None:
-            job.listen(listener)
+        job = Job(next(self._numbers), request, self._supervisor, listener)
         if not self._supervisor.post_submit(job):
             raise EngineError("The engine was closed; open the U-Paint dock again.")
         return job
