@@ -77,9 +77,7 @@ class Interrupted:
         return replace(settings, seconds=max(1.0, settings.seconds - self.seconds))
 
 
-def begin_training(
-    asked: Asked, continued: Interrupted | None = None, folder: str | Path | None = None, file: str = ""
-) -> Path:
+def begin_training(asked: Asked, continued: Interrupted | None = None, file: str = "") -> Path:
     """Write the record of a training that begins, and return where its weights are to be written.
 
     `file` is the image's: many images are called alike.
@@ -89,7 +87,7 @@ def begin_training(
     FileError
         If it cannot be written.
     """
-    model = _folder(folder) / f"{secrets.token_hex(8)}{MODEL_ENDING}"
+    model = _folder() / f"{secrets.token_hex(8)}{MODEL_ENDING}"
     before = (
         {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
     )
@@ -115,11 +113,7 @@ def give_up(model: Path) -> None:
 
 
 def interrupted_trainings(
-    image: str,
-    shape: tuple[int, ...],
-    running: Collection[Path] = (),
-    folder: str | Path | None = None,
-    file: str = "",
+    image: str, shape: tuple[int, ...], running: Collection[Path] = (), file: str = ""
 ) -> list[Interrupted]:
     """Return the trainings on an image of this name and shape that can be continued, the newest first.
 
@@ -131,8 +125,8 @@ def interrupted_trainings(
         The image's: trainings on another file of that name are left out.
     """
     found, replaced = [], set()
-    sweep_unfinished(_folder(folder))
-    for record in _folder(folder).glob(f"[!.]*{_ENDING}"):
+    sweep_unfinished(_folder())
+    for record in _folder().glob(f"[!.]*{_ENDING}"):
         model = record.with_name(record.name.removesuffix(_ENDING) + MODEL_ENDING)
         if model in running:
             continue
@@ -217,5 +211,5 @@ def _alive(owner: int, saved: float) -> bool:
     return True
 
 
-def _folder(folder: str | Path | None) -> Path:
-    return Path(folder).expanduser() if folder is not None else data_folder() / "trainings"
+def _folder() -> Path:
+    return data_folder() / "trainings"

@@ -56,7 +56,7 @@ class Resuming(QObject):
         """Look for interrupted trainings on the chosen image."""
         if self._asked is not None:
             name, shape, file = self._asked
-            self._looking.start(interrupted_trainings, name, shape, Training.checkpoints(), None, file)
+            self._looking.start(interrupted_trainings, name, shape, Training.checkpoints(), file)
 
     def _found(self, found: list[Interrupted]) -> None:
         self._offer.show_offer(found[0] if found and not self._training.running else None)
