@@ -11,6 +11,7 @@ BACKGROUND_COLOUR = "#56b4e9"
 CLASS_COLOURS = ("#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#0072b2", "#882255")
 # What the model sees while it learns: brighter than all of them, on dark fluorescence and on stained tissue.
 PREVIEW_COLOUR = "#00ff9c"
+_REPEATS = 36  # of the colours of objects: there may be hundreds of these
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -30,10 +31,10 @@ def label_colour(label: int) -> str:
     return BACKGROUND_COLOUR if label == 1 else CLASS_COLOURS[(label - 2) % len(CLASS_COLOURS)]
 
 
-def label_rgba(first: int = 1, repeats: int = 36) -> np.ndarray:
+def label_rgba(first: int = 1) -> np.ndarray:
     """Return colours (n, 4), 0..1, of the labels 0, first, first + 1, ...; 0 is transparent, objects' colours repeat.
 
     An annotation starts with the background (1); a map of classes has no background in it, so it starts with 2.
     """
-    labels = np.arange(first, 2 + repeats * len(CLASS_COLOURS))
+    labels = np.arange(first, 2 + _REPEATS * len(CLASS_COLOURS))
     return np.vstack([np.zeros((1, 4)), np.insert(label_rgb(labels) / 255, 3, 1.0, axis=1)]).astype(np.float32)

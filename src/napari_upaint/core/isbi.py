@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from napari_upaint.core.contingency import check_pair
 from napari_upaint.core.partitions import v_rand
 from napari_upaint.core.warping import warp_truth
 
+# The challenge's.
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(10))
 _IN_PLANE = np.stack([np.zeros((3, 3), bool), ndimage.generate_binary_structure(2, 1), np.zeros((3, 3), bool)])
 _CORNERS = np.ones((3, 3), bool)  # background is connected over corners, too; objects over edges only
@@ -40,7 +40,7 @@ class IsbiScores:
     v_rand: float
 
 
-def isbi_scores(cells: np.ndarray, truth: np.ndarray, thresholds: Sequence[float] = THRESHOLDS) -> IsbiScores:
+def isbi_scores(cells: np.ndarray, truth: np.ndarray) -> IsbiScores:
     """Score a probability map as the challenge does: each measure at the threshold that suits it best.
 
     Look at all of them: the pixel error knows no topology, and a map without any cell splits and merges none.
@@ -51,18 +51,16 @@ def isbi_scores(cells: np.ndarray, truth: np.ndarray, thresholds: Sequence[float
         Scores of the insides of cells, 0..1, ([N,] Y, X); what is above a threshold is cell.
     truth : numpy.ndarray
         > 0 inside cells, 0 on membranes; same shape.
-    thresholds : sequence of float
-        The challenge's are 0, 0.1, ..., 0.9.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or there is no threshold.
+        If the shapes differ.
     """
     if cells.shape != truth.shape:
         raise ValueError(f"Scores have shape {cells.shape}, truth {truth.shape}; give arrays of one shape.")
     truth = truth > 0
-    each = [scores_at(cells > threshold, truth) for threshold in thresholds]
+    each = [scores_at(cells > threshold, truth) for threshold in THRESHOLDS]
     least = {name: min(getattr(one, name) for one in each) for name in ("warping", "rand", "pixel")}
     return IsbiScores(**least, v_rand=max(one.v_rand for one in each))
 

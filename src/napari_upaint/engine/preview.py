@@ -40,15 +40,13 @@ def with_preview(
     run: Trainer,
     training: Generator[TrainProgress, Told | None, None],
     first: Told | None = None,
-    share: PreviewShare | None = None,
 ) -> Generator[TrainProgress | SamplesHeard | PredictProgress | PreviewResult, Told | None, None]:
     """Yield what a training yields and, between two steps, previews of the view that it was told of.
 
     The training itself hears nothing of views. Whether it took new samples is yielded as well. `first` is what was told
     before the training was there: its first yield is skipped for it.
     """
-    share = share or PreviewShare()
-    told: Told | None = None
+    share, told = PreviewShare(), None  # type: PreviewShare, Told | None
     try:
         if first is not None:
             next(training)

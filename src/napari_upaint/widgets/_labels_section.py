@@ -159,8 +159,8 @@ def next_label(painted: Iterable[int]) -> int:
     return max([1, *painted]) + 1
 
 
-def swatch(colour: str, size: int = 12) -> QIcon:
+def swatch(colour: str) -> QIcon:
     """Return a square of a colour as an icon."""
-    pixmap = QPixmap(QSize(size, size))
+    pixmap = QPixmap(QSize(12, 12))
     pixmap.fill(QColor(colour))
     return QIcon(pixmap)
