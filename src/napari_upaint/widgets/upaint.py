@@ -83,7 +83,8 @@ class UPaintDock(QWidget):
         read_units()
         self._warming = Work(self)
         self._warming.start(warm_up)
-        # Whatever way the dock goes, the engine goes with it.
+        # Whatever way the dock goes, the engine goes with it. No slot of the bridge's own: Qt deletes it, and with it
+        # what it is connected to, before it tells that the dock is gone.
         self.destroyed.connect(partial(JobBridge.close, self.bridge))
 
     def _guide(self) -> None:
