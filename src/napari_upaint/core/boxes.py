@@ -50,10 +50,8 @@ def telling_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
 
     Parameters
     ----------
-    painted : numpy.ndarray
-        bool, ([Z,] Y, X).
-    margins : sequence of int
-        Context on each side along each axis, px.
+    painted, margins
+        As for `painted_boxes`.
     """
     if painted.size < _LARGE:
         return [tuple(slice(0, n) for n in painted.shape)]

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSizePolic
 
 from napari_upaint.engine.progress import TilesResult
 
-_DRAWING = "Drawing tiles…"
 _WORDS = (
     "Left: what the network sees, with what is painted; it only looks at the dark frame and learns nothing there.\n"
     "Right: how much each pixel counts, the brighter the more. What is held out for validation is not learnt here."
@@ -75,7 +74,9 @@ class GalleryWindow(QDialog):
 
     def show_drawing(self, searching: bool) -> None:
         """Say that tiles are being drawn, and whether the scale is looked for before; those that are shown stay."""
-        self.words.setText("Finding the scale, as a training does, and drawing tiles…" if searching else _DRAWING)
+        self.words.setText(
+            "Finding the scale, as a training does, and drawing tiles…" if searching else "Drawing tiles…"
+        )
         self.button.setEnabled(False)
 
     def show_tiles(self, result: TilesResult, pixels: np.ndarray) -> None:
