@@ -1,5 +1,7 @@
 """The channel: any message crosses exactly, with or without room in shared memory."""
 
+import errno
+import io
 import os
 import stat
 import tempfile
@@ -143,6 +145,15 @@ def test_only_forgotten_files_are_swept(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "lstat", lstat)
     sweep_forgotten()
     assert set(tmp_path.iterdir()) == {new, theirs, link, *others}
+
+
+def test_what_windows_says_of_a_pipe_without_a_reader_is_a_broken_pipe():
+    class Pipe(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    with pytest.raises(BrokenPipeError, match="gone"):
+        Channel(io.BytesIO(), Pipe(), PREFIX, "a").send("anything")
 
 
 def test_the_end_of_the_other_side_is_an_end():

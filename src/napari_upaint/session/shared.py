@@ -15,6 +15,7 @@ Pickle is used on the pipe between our own two processes only, never on a file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import pickle
@@ -64,9 +65,14 @@ class Channel:
         """
         self._count += 1
         envelope = pickle.dumps(_pack(message, f"{self._name}{self._count}"), protocol=5)
-        self._writing.write(_LENGTH.pack(len(envelope)))
-        self._writing.write(envelope)
-        self._writing.flush()
+        try:
+            self._writing.write(_LENGTH.pack(len(envelope)))
+            self._writing.write(envelope)
+            self._writing.flush()
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # Windows' word for a pipe that nobody reads any more
+                raise BrokenPipeError(errno.EPIPE, "The other process is gone.") from error
+            raise
 
     def receive(self) -> Any:
         """Wait for a message.
