@@ -1,7 +1,9 @@
 """Projects in folders: everything comes back, nothing is half written."""
 
+import errno
 import json
 import os
+import stat
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +120,19 @@ def test_a_model_of_the_user_is_not_replaced_by_one_of_a_project(tmp_path, monke
     project = read_project(tmp_path / "p")
     assert not load_model(path).weights["a"].any() and list_runs() == []
     assert project.model == tmp_path / "p" / "models" / run.model.name
+
+
+def test_a_drive_without_permissions_holds_a_project_and_read_only_models_can_be_replaced(tmp_path, monkeypatch):
+    def refuse(*_, **__):  # as exFAT and many network drives do
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    model = save_model(MODEL, tmp_path / "elsewhere" / "mine.safetensors")
+    os.utime(model, (1e9, 1e9))
+    model.chmod(0o444)
+    monkeypatch.setattr(os, "chmod", refuse)
+    copied = save_project(a_project(model=model), tmp_path / "p") / "models" / model.name
+    assert copied.stat().st_mtime == 1e9
+    assert copied.stat().st_mode & stat.S_IWUSR
 
 
 def test_a_model_from_a_file_travels_too(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
+import os
 import shutil
 from pathlib import Path
 
@@ -74,4 +76,5 @@ def _copy(source: Path, target: Path) -> None:
         return
     with replacing(target) as new:
         shutil.copyfile(source, new)
-        shutil.copystat(source, new)  # lists of models are sorted by time
+        with contextlib.suppress(OSError):  # lists of models are sorted by time
+            os.utime(new, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
