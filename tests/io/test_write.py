@@ -1,8 +1,12 @@
 """Round trips, and files that are there whole or not at all."""
 
+import contextlib
+import errno
 import os
 import stat
 import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_upaint.errors import FileError
+from napari_upaint.io import atomic
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.images import Image, planes, read_image, write_image, write_labels, write_scores
 from napari_upaint.io.samples import open_sample
@@ -155,6 +160,42 @@ def test_a_file_is_on_the_disk_before_it_takes_the_name_of_an_older_one(tmp_path
     monkeypatch.setattr(os, "fsync", lambda file: done.append(path.exists()) or whole(file))
     write_labels(path, np.ones((4, 4), int))
     assert done == [False]
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)])
+def test_a_drive_that_cannot_be_waited_for_is_written_to(tmp_path, monkeypatch, code, goes_on):
+    def fsync(_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with contextlib.nullcontext() if goes_on else pytest.raises(FileError):
+        write_labels(tmp_path / "labels.tif", np.ones((4, 4), int))
+    assert (tmp_path / "labels.tif").exists() == goes_on
+
+
+@pytest.mark.parametrize(("system", "refusals", "replaced"), [("nt", 3, True), ("nt", 99, False), ("posix", 1, False)])
+def test_on_windows_a_file_that_is_open_for_a_moment_is_replaced_all_the_same(
+    tmp_path, monkeypatch, system, refusals, replaced
+):
+    path, tried = tmp_path / "file.bin", []
+    path.write_bytes(b"older")
+    whole = Path.replace
+
+    def replace(self, target):
+        tried.append(target)
+        if len(tried) <= refusals:
+            raise PermissionError(errno.EACCES, "Access is denied")
+        return whole(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    # Of this module alone: pathlib asks, too.
+    monkeypatch.setattr(atomic, "os", SimpleNamespace(name=system, path=os.path, fsync=os.fsync))
+    monkeypatch.setattr(atomic.time, "sleep", lambda _: None)
+    refused = contextlib.nullcontext() if replaced else pytest.raises(FileError, match="Access is denied")
+    with refused, replacing(path) as new:
+        new.write_bytes(b"newer")
+    assert path.read_bytes() == (b"newer" if replaced else b"older")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_read_only_copy_can_be_put_in_place(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -13,6 +14,8 @@ from napari_upaint.errors import FileError
 
 _DIGITS = 16  # of the name of a file that is being written
 _DAY = 24 * 3600.0
+_CANNOT_WAIT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # s
 
 
 @contextlib.contextmanager
@@ -38,7 +41,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         new.touch(exist_ok=False)
         yield new
         _store(new)
-        new.replace(path)
+        _take_name(new, path)
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         raise FileError(f"Cannot write {path} ({reason}); choose another folder or make room.") from error
@@ -57,6 +60,23 @@ def sweep_unfinished(folder: Path) -> None:
 
 def _store(path: Path) -> None:
     """Wait until a file is on the disk: a power cut must not leave an empty one under the name of a good one."""
-    # Windows stores only what was opened for writing; elsewhere a copy of a read-only file may be stored, too.
-    with contextlib.suppress(PermissionError), path.open("rb+" if os.name == "nt" else "rb") as opened:
-        os.fsync(opened.fileno())
+    try:
+        # Windows stores only what was opened for writing; elsewhere a copy of a read-only file may be stored, too.
+        with path.open("rb+" if os.name == "nt" else "rb") as opened:
+            os.fsync(opened.fileno())
+    except PermissionError:
+        return
+    except OSError as error:  # a full disk may be noticed only now; but some drives cannot be waited for
+        if error.errno not in _CANNOT_WAIT:
+            raise
+
+
+def _take_name(new: Path, path: Path) -> None:
+    """Let a file take the place of another; on Windows a virus scanner or an indexer may have it open for a moment."""
+    for pause in _PAUSES if os.name == "nt" else ():
+        try:
+            new.replace(path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    new.replace(path)
