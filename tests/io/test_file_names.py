@@ -16,6 +16,9 @@ from napari_upaint.io.file_names import file_name, is_another_file
         ("x" * 500, "x" * 60),
         ("a" * 59 + ". b", "a" * 59),
         ('con<>:"|?*', "con_______"),
+        ("Aux", "_Aux"),
+        ("com1 .2", "_com1 .2"),
+        ("control", "control"),
     ],
 )
 def test_it_fits_every_file_system(text, name):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 MODEL_ENDING = ".safetensors"
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 
 def file_name(text: str, otherwise: str, most: int = 60) -> str:
     """Return a text as part of a file name, with what every file system takes; `otherwise` if nothing is left."""
     kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in text)
     # No dots and blanks at the ends: Windows drops them, and a dot in front hides a file.
-    return kept.strip(" .")[:most].strip(" .") or otherwise
+    name = kept.strip(" .")[:most].strip(" .")
+    # What Windows calls its devices, whatever stands behind the dot.
+    return (f"_{name}" if _DEVICE.match(name) else name) or otherwise
 
 
 def is_another_file(file: str, other: str) -> bool:
