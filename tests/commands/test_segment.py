@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import weakref
 from collections.abc import Generator
 from pathlib import Path
@@ -272,6 +273,18 @@ def test_two_images_that_would_become_one_file_are_refused(
     assert segment(files / "cells.tif", files / "other" / "cells.tif", "--model", trained, "-o", files / "out") == 2
     assert "cells_labels.tif" in capsys.readouterr().err
     assert not fake.planes
+
+
+def test_names_that_a_disk_takes_for_the_same_are_refused(
+    files: Path, trained: Path, fake: FakeSegmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "other").mkdir()
+    (files / "other" / "CELLS.tif").write_bytes((files / "cells.tif").read_bytes())
+    both = files / "cells.tif", files / "other" / "CELLS.tif"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert segment(*both, "--model", trained, "-o", files / "out") == 2
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert segment(*both, "--model", trained, "-o", files / "out") == 0
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_what_failed(

@@ -143,6 +143,7 @@ def _check_names(images: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for path in images:
         name = plain_name(path)
-        other = seen.setdefault(name, path)
+        # The usual disks of these systems hold one file of a name, however its letters are written.
+        other = seen.setdefault(name.lower() if sys.platform in ("win32", "darwin") else name, path)
         if other is not path:
             raise FileError(f"{other} and {path} would both become {name}_labels.tif; segment them into two folders.")
