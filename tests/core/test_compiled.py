@@ -1,5 +1,6 @@
 """Compiled loops: they work where nothing can be written, and come from the disk the second time."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import numba
 import numpy as np
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 from napari_upaint.core import compiled
 
@@ -25,6 +27,44 @@ def test_without_any_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatc
         return njit(*function, **options)
 
     monkeypatch.setattr(numba, "njit", no_locator)
+    values = np.arange(3.0)
+    compiled.kernel(double)(values)
+    assert values.tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("damaged", "content"), [("*.nbi", b""), ("*.nbc", b"\0" * 64)])
+def test_a_damaged_cache_is_made_anew(tmp_path, damaged, content):
+    (tmp_path / "doubling.py").write_text(
+        "import numpy as np\n"
+        "from napari_upaint.core.compiled import kernel\n"
+        "@kernel\n"
+        "def double(values):\n"
+        "    for i in range(len(values)):\n"
+        "        values[i] *= 2\n"
+        "double(np.arange(3.0))\n"
+        "print(sum(double.stats.cache_hits.values()))\n"
+    )
+
+    def hits():
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        run = [sys.executable, "doubling.py"]
+        return subprocess.run(run, cwd=tmp_path, check=True, env=environment, capture_output=True, timeout=60).stdout
+
+    assert hits().strip() == b"0"
+    files = [path for path in tmp_path.glob(f"cache/**/{damaged}") if path.is_file()]
+    assert files
+    for path in files:
+        path.write_bytes(content)
+    assert hits().strip() == b"0"
+    assert hits().strip() == b"1"
+
+
+def test_a_full_disk_costs_the_cache_alone(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_save_data", full)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     values = np.arange(3.0)
     compiled.kernel(double)(values)
     assert values.tolist() == [0, 2, 4]

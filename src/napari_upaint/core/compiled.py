@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,37 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
         return numba.njit(**options)(function)
+    compiled._cache = _Cache(compiled._cache)  # noqa: SLF001 (numba has no other way)
+    return compiled
+
+
+class _Cache:
+    """Numba's cache, which fails at every start once a file of it is damaged, and on a full disk; this stops nobody."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what was kept; None, as if there were nothing, where it cannot be read."""
+        try:
+            return self._cache.load_overload(sig, target_context)
+        except Exception:  # whatever a power cut made of it
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep it, if that can be."""
+        with contextlib.suppress(Exception):
+            try:
+                self._cache.save_overload(sig, data)
+            except Exception:  # the list of what is kept is damaged
+                self._cache.flush()
+                self._cache.save_overload(sig, data)
 
 
 def compile_ahead(ndim: int = 2) -> None:
