@@ -20,6 +20,34 @@ def test_a_device_that_is_not_there_gets_a_sentence(name):
         choose(name)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB"),
+    ],
+    ids=["too old a card", "a full one"],
+)
+def test_a_card_that_does_not_compute_is_left_out(monkeypatch, error):
+    ones = torch.ones
+
+    def fail(*shape, device=CPU):
+        if device.type == "cuda":
+            raise error
+        return ones(*shape, device=device)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", fail)
+    assert choose("auto").type != "cuda"
+    with pytest.raises(EngineError, match="cannot compute on 'cuda'"):
+        choose("cuda")
+
+
+def test_a_device_without_values_is_none():
+    with pytest.raises(EngineError, match="cannot compute on 'meta'"):
+        choose("meta")
+
+
 def test_the_line_for_the_window():
     line = describe("cpu")
     assert line.startswith("CPU, ") and line.endswith(("bfloat16", "float32")) and "\n" not in line

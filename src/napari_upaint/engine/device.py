@@ -13,27 +13,29 @@ from napari_upaint.errors import EngineError
 
 
 def choose(device: str = "auto") -> torch.device:
-    """Return the device to compute on: the named one, or the fastest there is ("cuda", "mps", "cpu").
+    """Return the device to compute on: the named one, or the fastest that works ("cuda", "mps", "cpu").
 
     Raises
     ------
     EngineError
-        If there is no such device.
+        If the named one does not.
     """
     if device != "auto":
         return _named(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
+    for name, is_there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+        if is_there():
+            with contextlib.suppress(EngineError):
+                return _named(name)
     return torch.device("cpu")
 
 
 def _named(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)  # a name alone does not tell whether the device is there
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # A device that is there need not compute: torch has no programs for a card that is too old or too new for it,
+        # and another program may have all its memory.
+        torch.ones(2, device=device).sum().item()
+    except (RuntimeError, AssertionError) as error:
         raise EngineError(f"Torch cannot compute on {name!r} here; choose 'auto' or 'cpu'.") from error
     return device
 
