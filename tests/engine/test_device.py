@@ -1,8 +1,11 @@
 """What is said of the processor, and how errors of memory are told from others."""
 
+import os
+
 import pytest
 import torch
 
+from napari_upaint.engine import device
 from napari_upaint.engine.device import autocast, choose, describe, has_bfloat16, is_out_of_memory
 from napari_upaint.errors import EngineError
 
@@ -31,7 +34,7 @@ def test_a_device_that_is_not_there_gets_a_sentence(name):
 def test_a_card_that_does_not_compute_is_left_out(monkeypatch, error):
     ones = torch.ones
 
-    def fail(*shape, device=CPU):
+    def fail(*shape, device):
         if device.type == "cuda":
             raise error
         return ones(*shape, device=device)
@@ -41,6 +44,20 @@ def test_a_card_that_does_not_compute_is_left_out(monkeypatch, error):
     assert choose("auto").type != "cuda"
     with pytest.raises(EngineError, match="cannot compute on 'cuda'"):
         choose("cuda")
+
+
+@pytest.mark.parametrize("name", ["auto", "mps"])
+def test_volumes_are_not_for_apples_chips(monkeypatch, name):
+    monkeypatch.setattr(device, "_named", torch.device)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose(name).type == "mps"
+    assert choose(name, ndim=3) == CPU
+    assert choose("cpu", ndim=3) == CPU
+
+
+def test_what_apples_chips_lack_falls_to_the_processor():
+    assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
 
 
 def test_a_device_without_values_is_none():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_upaint.core import tiling
 from napari_upaint.core.augment import draw_warp
@@ -318,6 +319,13 @@ def test_thin_volumes_and_long_voxels_are_turned_in_the_plane_only(sample, slice
     given = thin(numbered, slices, spacing)
     sampler = sampler_of(replace(given, normalization=measure(given.image)), displacement=0, zoom=1, gray=0)
     assert all(leaves_slices_alone(sampler, number) is upright for number in range(5))
+
+
+def test_a_mac_learns_and_segments_volumes_with_its_processor(sample, monkeypatch):
+    monkeypatch.setattr(device, "_fastest", lambda: torch.device("mps"))
+    *_, result = train([sample], kind="objects", start=None, settings=QUICK)
+    *_, found = segment_plane(sample.image, sample.normalization, result.model)
+    assert found.labels.shape == sample.annotation.shape
 
 
 def test_volumes_are_bent_gently(sample):

@@ -12,16 +12,22 @@ from napari_upaint.engine.threads import all_threads
 from napari_upaint.errors import EngineError
 
 
-def choose(device: str = "auto") -> torch.device:
+def choose(device: str = "auto", ndim: int = 2) -> torch.device:
     """Return the device to compute on: the named one, or the fastest that works ("cuda", "mps", "cpu").
+
+    Volumes (`ndim` 3) are not for Apple's graphics chips: until torch 2.8 half of their layers is missing there, and
+    convolutions come out wrong, in one layout in memory or the other, in later versions too.
 
     Raises
     ------
     EngineError
         If the named one does not.
     """
-    if device != "auto":
-        return _named(device)
+    chosen = _fastest() if device == "auto" else _named(device)
+    return torch.device("cpu") if chosen.type == "mps" and ndim == 3 else chosen
+
+
+def _fastest() -> torch.device:
     for name, is_there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
         if is_there():
             with contextlib.suppress(EngineError):
@@ -69,7 +75,7 @@ def describe(device: str = "auto") -> str:
         memory = torch.cuda.get_device_properties(chosen).total_memory / 2**30
         return f"GPU {name}, {memory:.0f} GB, {precision}"
     if chosen.type == "mps":
-        return f"GPU (Apple), {precision}"
+        return f"GPU (Apple), {precision}; volumes on the CPU"
     threads = all_threads()
     return f"CPU, {threads} thread{'s' if threads > 1 else ''} of {os.cpu_count()} cores, {precision}"
 

@@ -68,7 +68,7 @@ def segment_plane(
     """
     header = model.header
     _check(image, header)
-    network = cached_network(model, image.shape[0], str(choose(device)))
+    network = cached_network(model, image.shape[0], str(choose(device, header.architecture.ndim)))
     found = yield from _predict_averaged(network, normalization.apply(image), header.scale, settings)
     if found is None:
         return

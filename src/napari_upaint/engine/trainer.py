@@ -52,7 +52,8 @@ class Trainer:
         device: str,
     ) -> None:
         self.samples, self.kind, self.start, self.settings = samples, kind, start, settings
-        self.weights, self.augment, self.device = weights, augment, choose(device)
+        self.weights, self.augment = weights, augment
+        self.device = choose(device, samples[0].annotation.ndim)
         self.budget, self.refusal = Budget(settings), ""
         torch.manual_seed(settings.seed)
         self.plan: Plan = plan_for(settings, pretrained=start is not None, ndim=samples[0].annotation.ndim)
