@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
-from napari_upaint.engine.blocks import UP, Dropout, channels_last, crop
+from napari_upaint.engine.blocks import UP, Dropout, channels_last, crop, layout_on, moved_to
 from napari_upaint.engine.step import seed_dropout
+from napari_upaint.engine.unet import build
+from napari_upaint.io.models import Architecture
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -23,6 +26,18 @@ def test_an_up_convolution_trains_as_it_predicts(ndim, bias):
         assert y.is_contiguous(memory_format=layout) or not training
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_channels_come_first_on_apples_chips_and_last_elsewhere(monkeypatch):
+    real = nn.Module.to
+    here = torch.device("cpu")  # in place of the chip
+    monkeypatch.setattr(nn.Module, "to", lambda self, *to, **how: real(self, *(here for _ in to), **how))
+    network = build(Architecture(in_channels=2, width=4, depth=2))
+    for name, layout in (("cpu", torch.channels_last), ("cuda", torch.channels_last), ("mps", torch.contiguous_format)):
+        device = torch.device(name)
+        assert layout_on(device, 2) == layout
+        assert moved_to(device, network) is network
+        assert all(one.is_contiguous(memory_format=layout) for one in network.parameters() if one.ndim == 4)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -16,11 +16,29 @@ CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _INSTANCE_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def channels_last(ndim: int) -> torch.memory_format:
     """Return the layout in memory that is fast for images of so many axes in space."""
     return torch.channels_last if ndim == 2 else torch.channels_last_3d
+
+
+def layout_on(device: torch.device, ndim: int) -> torch.memory_format:
+    """Return the layout to compute in on a device.
+
+    On Apple's graphics chips channels stay first: nothing is gained by another layout, in which torch's convolutions,
+    their gradients and its normalisations have been wrong there, each in some of its versions.
+    """
+    return torch.contiguous_format if device.type == "mps" else channels_last(ndim)
+
+
+def moved_to(device: torch.device, network: Network) -> Network:
+    """Move a network to a device, its weights in a layout that is good there."""
+    network.to(device)
+    if device.type == "mps":
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return network
 
 
 class Convolutions(nn.Sequential):

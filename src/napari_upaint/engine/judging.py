@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from napari_upaint.engine.blocks import channels_last
+from napari_upaint.engine.blocks import layout_on
 from napari_upaint.engine.device import autocast
 from napari_upaint.engine.losses import keep_apart, painted_cross_entropy
 from napari_upaint.engine.sampling import ValidationTile
@@ -49,7 +49,7 @@ def judge(network: UNet, tiles: Sequence[ValidationTile], device: torch.device, 
     together = list[float]()
     for tile in tiles:
         image = torch.from_numpy(tile.image)[None].to(device)
-        image = image.contiguous(memory_format=channels_last(network.ndim))
+        image = image.contiguous(memory_format=layout_on(device, network.ndim))
         target = torch.from_numpy(tile.target)[None].to(device)
         with torch.inference_mode(), autocast(device):
             logits = network(image)

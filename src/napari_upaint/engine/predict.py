@@ -21,7 +21,7 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
-from napari_upaint.engine.blocks import channels_last
+from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
@@ -93,7 +93,7 @@ def _check(image: np.ndarray, header: ModelHeader) -> None:
 @lru_cache(maxsize=2)
 def cached_network(model: ModelFile, in_channels: int, device: str) -> UNet:
     """Return a model's network on a device, ready to predict; the last two stay in memory."""
-    return to_network(model, in_channels).to(device).eval()
+    return moved_to(torch.device(device), to_network(model, in_channels)).eval()
 
 
 def predict_scores(
@@ -209,7 +209,7 @@ def _cut(image: np.ndarray, plan: tiling.Tiling, tiles: Sequence[tiling.Tile]) -
 def batch_scores(network: UNet, tiles: np.ndarray) -> np.ndarray:
     """Run the network on normalised tiles (B, C, [Z,] Y, X); return their scores (B, K, [z,] y, x), float32."""
     device = next(network.parameters()).device
-    layout = channels_last(tiles.ndim - 2)
+    layout = layout_on(device, tiles.ndim - 2)
     batch = torch.from_numpy(np.ascontiguousarray(tiles, np.float32)).to(device).contiguous(memory_format=layout)
     with torch.inference_mode(), autocast(device, exact=exact_arithmetic()):
         logits = network(batch)

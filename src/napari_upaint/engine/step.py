@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_upaint.engine.blocks import Dropout, channels_last
+from napari_upaint.engine.blocks import Dropout, layout_on
 from napari_upaint.engine.device import autocast, is_out_of_memory
 from napari_upaint.engine.device_sampling import Batch, Draw
 from napari_upaint.engine.losses import hold_on, keep_apart, painted_cross_entropy
@@ -144,7 +144,7 @@ class Learner:
             one.grad = None
         seed_dropout(network, (self.seed, number))
         with autocast(self.device):
-            logits = network(batch.images.contiguous(memory_format=channels_last(network.ndim)))
+            logits = network(batch.images.contiguous(memory_format=layout_on(self.device, network.ndim)))
         loss = torch.stack([_loss(logits, batch, i, question) for i in range(len(logits))]).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())

@@ -13,6 +13,7 @@ import torch
 
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.anchored import AnchoredAverage, reach
+from napari_upaint.engine.blocks import moved_to
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import Draw, drawing
@@ -61,7 +62,8 @@ class Trainer:
         self.border = self.header.border
         self.scale = settings.scale or self.header.scale
         self.shares = start_shares(samples, kind, start)
-        self.network = start_network(self.header, start, samples[0].image.shape[0], self.shares).to(self.device)
+        network = start_network(self.header, start, samples[0].image.shape[0], self.shares)
+        self.network = moved_to(self.device, network)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
         # On the way back to the start is no place where that answered another question.
         same = start is not None and start.header.output_names == self.header.output_names
@@ -199,7 +201,7 @@ class Trainer:
         """The start's network, which never changes."""
         assert self.start is not None
         network = start_network(self.header, self.start, self.network.in_channels, self.shares)
-        return network.to(self.device).eval()
+        return moved_to(self.device, network).eval()
 
     def train_step(self, fraction: float) -> None:
         """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
