@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_upaint.engine import device
-from napari_upaint.engine.device import autocast, choose, describe, has_bfloat16, is_out_of_memory
+from napari_upaint.engine.device import autocast, choose, describe, has_bfloat16, is_out_of_memory, room_for_tiles
 from napari_upaint.errors import EngineError
 
 CPU = torch.device("cpu")
@@ -83,6 +83,14 @@ def test_where_bfloat16_is_emulated_it_is_not_used(monkeypatch):
         monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
     assert not has_bfloat16(CPU)
     assert "float32" in describe("cpu")
+
+
+def test_what_torch_holds_of_a_card_and_does_not_use_is_free(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (100, 8000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 7000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 1000)
+    assert room_for_tiles(torch.device("cuda"), most=1e9) == 3050
+    assert room_for_tiles(torch.device("cuda"), most=1000) == 1000
 
 
 @pytest.mark.parametrize(

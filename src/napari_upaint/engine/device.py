@@ -82,8 +82,14 @@ def describe(device: str = "auto") -> str:
 
 def room_for_tiles(device: torch.device, most: float) -> float:
     """Return how many bytes tiles may take: half of what is free, and no more than `most`."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available()
+    free = _free_on_card(device) if device.type == "cuda" else available()
     return most if free is None else min(most, free / 2)
+
+
+def _free_on_card(device: torch.device) -> int:
+    """Return how many bytes torch can have: those that are free, and those that it holds and does not use."""
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
 
 
 def is_out_of_memory(error: BaseException) -> bool:
