@@ -1,6 +1,7 @@
 """What is said of the processor, and how errors of memory are told from others."""
 
 import os
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -76,6 +77,21 @@ def test_exact_arithmetic_is_float32():
     with autocast(CPU):
         expected = torch.bfloat16 if has_bfloat16(CPU) else torch.float32
         assert (torch.ones(4, 4) @ torch.ones(4, 4)).dtype == expected
+
+
+def test_exact_arithmetic_is_float32_in_the_convolutions_of_a_card():
+    assert torch.backends.cudnn.allow_tf32
+    with autocast(torch.device("cuda"), exact=True):
+        assert torch.backends.cudnn.enabled and not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+
+
+def test_of_several_cards_the_one_that_computes_is_asked_for_bfloat16(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "device", lambda card: asked.append(card) or nullcontext())
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert has_bfloat16(torch.device("cuda:1"))
+    assert asked == [torch.device("cuda:1")]
 
 
 def test_where_bfloat16_is_emulated_it_is_not_used(monkeypatch):
