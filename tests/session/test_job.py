@@ -15,6 +15,7 @@ import pytest
 
 from napari_upaint.engine.progress import NewSamples, PreviewResult
 from napari_upaint.errors import EngineError
+from napari_upaint.session.folders import log_folder
 from napari_upaint.session.job import EngineProcess, Job
 from napari_upaint.session.protocol import DeviceRequest, Event, Failed, Finished, TrainRequest
 
@@ -295,6 +296,25 @@ def test_an_idle_process_that_dies_costs_nothing(engine, ask):
     for _ in range(3):
         os.kill(engine.pid, signal.SIGKILL)
         assert ask("count", n=1).wait(10) == "end"
+
+
+def test_logs_of_other_windows_are_in_nobodys_way(monkeypatch, ask):
+    folder = log_folder()
+    folder.mkdir(parents=True)
+    names = [f"engine-2026010{day}-120000-1-abcd.log" for day in range(1, 8)]
+    for name in names:
+        (folder / name).touch()
+    whole = Path.unlink
+
+    def unlink(path, missing_ok=False):
+        if path.name == names[0]:
+            raise PermissionError(13, "The file is used by another process")
+        whole(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    ask("count", n=1).wait(10)
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept[:-1] == [names[0], *names[-4:]] and "-2026010" not in kept[-1]
 
 
 # Arrays ---------------------------------------------------------------------------------------------------------------

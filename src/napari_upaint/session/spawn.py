@@ -188,9 +188,10 @@ def _new_log() -> Path | None:
     try:
         folder = log_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        old = sorted(folder.glob("engine-*.log"), key=lambda path: path.stat().st_mtime)
+        old = sorted(folder.glob("engine-*.log"))  # by their date
         for path in old[: max(0, len(old) + 1 - _LOGS_KEPT)]:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Windows keeps one that another window's engine writes to
+                path.unlink()
         path = folder / f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
         path.touch()
         return path
