@@ -87,7 +87,7 @@ def fail(kind):
 
 def die(how):
     yield 0
-    print("last words", flush=True)
+    print("last words: Körper 細胞", flush=True)
     if how == "exit":
         os._exit(7)
     if how == "segfault":

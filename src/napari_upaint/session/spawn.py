@@ -164,6 +164,7 @@ def environment_for(threads: int) -> dict[str, str]:
         "MKL_NUM_THREADS": str(threads),
         "NUMBA_THREADING_LAYER": "workqueue",
         "PYTHONFAULTHANDLER": "1",
+        "PYTHONIOENCODING": "utf-8:backslashreplace",  # as its log is read
     }
     return wanted | dict(os.environ)
 
