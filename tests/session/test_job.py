@@ -467,6 +467,13 @@ def test_a_script_without_main_guard_works(tmp_path):
     assert done.stdout.count("once") == 1
 
 
+def test_files_that_are_called_like_modules_are_left_alone(tmp_path, monkeypatch, ask):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    (tmp_path / "json.py").write_text("raise SystemExit('not what was meant')")
+    assert ask("count", n=1).wait(10) == "end"
+
+
 def test_requests_and_failures_cross_unchanged(engine):
     assert engine.submit(TrainRequest(())).wait(10) == "train"
     assert Failed(1, "a").details == ""

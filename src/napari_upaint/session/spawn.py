@@ -74,7 +74,7 @@ class Child:
                 log = stack.enter_context(open(self.log, "wb"))
             try:
                 return subprocess.Popen(
-                    [_python(), "-c", _START],
+                    [_python(), "-P", "-c", _START],  # -P: a json.py in the user's folder is not Python's
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
