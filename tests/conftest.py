@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +27,24 @@ settings.load_profile("steady")
 def own_data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep models and runs of tests out of the developer's own folder, and the developer's out of the tests."""
     monkeypatch.setenv("UPAINT_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder on a network drive that is away."""
+    folder = tmp_path / "away"
+
+    def without(real: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(path: Any, *args: Any, **options: Any) -> Any:
+            if str(path).startswith(str(folder)):
+                raise OSError(errno.ENOTCONN, "Transport endpoint is not connected", str(path))
+            return real(path, *args, **options)
+
+        return ask
+
+    for name in ("stat", "scandir", "mkdir", "open"):
+        monkeypatch.setattr(os, name, without(getattr(os, name)))
+    return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

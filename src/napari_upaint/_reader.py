@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerTuple]] |
     """
     from napari_upaint.io.images import SUFFIXES
 
-    if not isinstance(path, str | Path) or Path(path).suffix.lower() not in SUFFIXES or Path(path).is_dir():
+    if not isinstance(path, str | Path) or Path(path).suffix.lower() not in SUFFIXES or os.path.isdir(path):
         return None
     return read
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_upaint.io.file_names import file_name, is_another_file
+from napari_upaint.io.file_names import file_name, files_in, is_another_file
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ from napari_upaint.io.file_names import file_name, is_another_file
 )
 def test_it_fits_every_file_system(text, name):
     assert file_name(text, "image") == name
+
+
+def test_nothing_is_known_of_a_drive_that_is_away(away, tmp_path):
+    assert files_in(away, "*") == []
+    assert not is_another_file(str(tmp_path / "a.tif"), str(away / "a.tif"))
 
 
 def test_a_file_is_another_one_if_it_is_there_and_elsewhere(tmp_path, monkeypatch):

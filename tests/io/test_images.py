@@ -194,6 +194,13 @@ def test_complex_numbers_are_no_gray_values(tmp_path):
     assert "gray values" in _sentence(tmp_path / "c.tif")
 
 
+def test_files_of_a_drive_that_is_away(away):
+    with pytest.raises(FileError, match=r"a.tif cannot be read as an image .Transport endpoint is not connected.;"):
+        read_image(away / "a.tif")
+    with pytest.raises(FileError, match="There is no file or folder"):
+        list_images(away)
+
+
 def test_a_file_that_may_not_be_read(tmp_path):
     path = tmp_path / "secret.tif"
     tifffile.imwrite(path, SMOOTH)

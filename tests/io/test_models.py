@@ -254,6 +254,14 @@ def test_the_model_that_a_training_starts_from_comes_first():
     assert first == DEFAULT_MODEL and others == sorted(others)
 
 
+def test_bundled_models_are_there_while_the_drive_of_the_users_own_is_away(away, monkeypatch):
+    monkeypatch.setenv("UPAINT_HOME", str(away))
+    assert list_models() == bundled_models()
+    assert load_model(DEFAULT_MODEL).weights
+    with pytest.raises(ModelError, match="There is no model"):
+        find_model(away / "mine.safetensors")
+
+
 def test_every_bundled_model_can_be_read():
     for path in bundled_models():
         assert load_model(path.stem).header.output_names

@@ -138,3 +138,7 @@ def test_the_users_folder_is_the_default(tmp_path):
     autosave(PAINTED, path)
     assert tmp_path / "home" in path.parents
     assert [one.path for one in autosaved("cells", PAINTED.shape)] == [path]
+
+
+def test_nothing_is_found_on_a_drive_that_is_away(away):
+    assert autosaved("cells", (4, 4), away) == []

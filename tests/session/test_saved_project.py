@@ -230,6 +230,18 @@ def test_trainings_that_were_renamed_or_thrown_away_do_not_come_back(tmp_path):
     assert [run.id for run in list_runs()] == [renamed.id]
 
 
+def test_a_drive_that_is_away_holds_no_project_and_takes_none(away):
+    assert not is_project(away) and list_runs(away) == []
+    with pytest.raises(FileError, match="Transport endpoint is not connected"):
+        save_project(a_project(), away)
+
+
+def test_a_project_can_be_read_while_the_drive_of_the_users_own_is_away(tmp_path, away, monkeypatch):
+    folder = save_project(a_project(), tmp_path / "p")
+    monkeypatch.setenv("UPAINT_HOME", str(away))
+    assert len(read_project(folder).images) == 2
+
+
 def test_no_project(tmp_path):
     with pytest.raises(FileError, match="There is no project"):
         read_project(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in (given.expanduser() for given in paths):
         # A file that is missing is found out when it is read: it does not stop the others.
-        found += _without_results(list_images(path)) if path.is_dir() else [path]
+        found += _without_results(list_images(path)) if os.path.isdir(path) else [path]
     return list(dict.fromkeys(found))
 
 

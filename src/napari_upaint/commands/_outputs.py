@@ -34,7 +34,7 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
     path = path.expanduser()
     check_distinct([path], inputs)
     place = path if folder else path.parent
-    if not folder and path.is_dir():
+    if not folder and os.path.isdir(path):
         raise FileError(f"{path} is a folder; give the name of a file.")
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def tiff_path(path: Path) -> Path:
 
 def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
     path = path.expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         return path  # `check_output` has the words for it
     if not path.suffix:
         return path.with_name(path.name + endings[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
         If nothing goes together, or it is unclear what does.
     """
     images, labels = ([path.expanduser() for path in paths] for paths in (images, labels))
-    folders = [path.is_dir() for path in (*images, *labels)]
+    folders = [os.path.isdir(path) for path in (*images, *labels)]
     if not any(folders):
         if len(images) != len(labels):
             raise FileError(f"There are {len(images)} images and {len(labels)} label files; give one for each image.")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.file_names import files_in
 
 _DIGITS = 16  # of the name of a file that is being written
 _DAY = 24 * 3600.0
@@ -52,7 +53,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 def sweep_unfinished(folder: Path) -> None:
     """Remove what `replacing` left in a folder of this program where its process was killed, a day ago or more."""
-    for path in folder.glob(f".{'[0-9a-f]' * _DIGITS}*"):
+    for path in files_in(folder, f".{'[0-9a-f]' * _DIGITS}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _DAY:
                 path.unlink()

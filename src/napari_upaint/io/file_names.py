@@ -1,7 +1,8 @@
-"""Names of files: made of what users call things, the ending of models, whether two are of the same file."""
+"""Names of files: made of what users call things, the ending of models, which there are, whether two are the same."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -18,8 +19,16 @@ def file_name(text: str, otherwise: str, most: int = 60) -> str:
     return (f"_{name}" if _DEVICE.match(name) else name) or otherwise
 
 
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder whose names match; none where it cannot be looked into: its drive may be away."""
+    try:
+        return list(folder.glob(pattern))
+    except OSError:
+        return []
+
+
 def is_another_file(file: str, other: str) -> bool:
     """Return whether what is known of `other`, "" if nothing, is of another file: one that was moved is the same."""
     if not file or not other or file == other:
         return False
-    return Path(other).exists() and Path(file).resolve() != Path(other).resolve()
+    return os.path.exists(other) and Path(file).resolve() != Path(other).resolve()

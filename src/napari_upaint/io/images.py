@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,11 +52,11 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
     path = Path(path).expanduser()
     if path.suffix.lower() == ".zarr":
         raise FileError(f"{path} is a Zarr store, which cannot be read; {_AS_TIFF}.")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder, not an image; choose a file in it.")
-    if not path.is_file():
-        raise FileError(f"There is no file {path}; check its name.")
     try:
+        if path.is_dir():
+            raise FileError(f"{path} is a folder, not an image; choose a file in it.")
+        if not path.is_file():
+            raise FileError(f"There is no file {path}; check its name.")
         if path.stat().st_size == 0:
             raise FileError(f"{path} is empty (0 bytes); choose another file.")
         image = _read_picture(path) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
@@ -119,7 +120,7 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given).expanduser()
-        if not path.exists():
+        if not os.path.exists(path):
             raise FileError(f"There is no file or folder {path}; check its name.")
         found += _in_folder(path) if path.is_dir() and path.suffix.lower() != ".zarr" else [path]
     if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +13,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, files_in
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.model_header import Architecture, ModelHeader, from_json, to_json
 
@@ -142,9 +143,9 @@ def find_model(name_or_path: str | Path) -> Path:
     if str(name_or_path) in named:
         return named[str(name_or_path)]
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # no method of the path: those fail where its drive is away
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
-    if not path.is_file():
+    if not os.path.isfile(path):
         bundled = ", ".join(one.stem for one in bundled_models()) or "none"
         raise ModelError(f"There is no model {name_or_path}; bundled are {bundled}; or give the path of a file.")
     return path
@@ -163,7 +164,7 @@ def bundled_models() -> list[Path]:
 
 def _own_models() -> list[Path]:
     dated = []
-    for path in user_models_folder().glob(f"[!.]*{MODEL_ENDING}"):
+    for path in files_in(user_models_folder(), f"[!.]*{MODEL_ENDING}"):
         try:
             dated.append((-path.stat().st_mtime, path))
         except OSError:  # deleted since, or a link to nowhere

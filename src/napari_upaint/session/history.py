@@ -42,7 +42,7 @@ def find_start(start: str, folder: str | Path | None = None) -> Path | None:
     path = Path(start).expanduser()
     # The folder may have moved to another computer: a model of that name does as well.
     for there in (path, runs_folder(folder) / path.name):
-        if there.is_file():
+        if os.path.isfile(there):
             return there
     try:
         return find_model(path.stem if path.suffix == MODEL_ENDING else start)

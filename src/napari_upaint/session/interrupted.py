@@ -20,7 +20,7 @@ from typing import Any
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
-from napari_upaint.io.file_names import MODEL_ENDING, is_another_file
+from napari_upaint.io.file_names import MODEL_ENDING, files_in, is_another_file
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.models import read_header
 from napari_upaint.session.run import CurvePoint, Run, read_settings
@@ -126,7 +126,7 @@ def interrupted_trainings(
     """
     found, replaced = [], set()
     sweep_unfinished(_folder())
-    for record in _folder().glob(f"[!.]*{_ENDING}"):
+    for record in files_in(_folder(), f"[!.]*{_ENDING}"):
         model = record.with_name(record.name.removesuffix(_ENDING) + MODEL_ENDING)
         if model in running:
             continue

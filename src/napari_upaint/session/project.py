@@ -22,7 +22,7 @@ import numpy as np
 from napari_upaint.core.boxes import Box, box_of
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
-from napari_upaint.io.file_names import file_name
+from napari_upaint.io.file_names import file_name, files_in
 from napari_upaint.io.folders import data_folder
 
 # So many sessions of an image are kept however old they are, and all of the last three months: many images that have
@@ -107,7 +107,7 @@ def autosaved(image: str, shape: Sequence[int], folder: str | Path | None = None
     """Return what was saved of an image of this name and shape, the newest first; damaged files are left out."""
     found = []
     sweep_unfinished(_folder(folder))
-    for path in _folder(folder).glob(f"{_escaped(_stem(image, shape))} *.npz"):
+    for path in files_in(_folder(folder), f"{_escaped(_stem(image, shape))} *.npz"):
         with contextlib.suppress(OSError, ValueError, KeyError, FileError):
             found.append(describe_autosave(path))
     found = [one for one in found if one.shape == tuple(shape)]

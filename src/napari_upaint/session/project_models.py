@@ -36,9 +36,9 @@ def find_in_project(named: str, folder: Path) -> tuple[Path | None, str]:
     if not named:
         return None, ""
     copied, own = folder / Path(named).name, user_models_folder() / Path(named).name
-    if own.is_file() and (not copied.is_file() or filecmp.cmp(own, copied, shallow=False)):
+    if os.path.isfile(own) and (not os.path.isfile(copied) or filecmp.cmp(own, copied, shallow=False)):
         return own, ""
-    if copied.is_file():
+    if os.path.isfile(copied):
         return copied, ""
     try:
         return find_model(named), ""
@@ -62,8 +62,8 @@ def take_runs(folder: Path) -> None:
     for run in brought:
         record, model = f"{run.id}{ENDING}", run.model
         there = (user_models_folder() / record, trash_folder() / record)
-        taken = model is not None and (user_models_folder() / model.name).exists()
-        if run.id in renamed or taken or any(path.exists() for path in there):
+        taken = model is not None and os.path.exists(user_models_folder() / model.name)
+        if run.id in renamed or taken or any(map(os.path.exists, there)):
             continue
         for source in (model, folder / record):
             if source is not None:

@@ -14,7 +14,7 @@ from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING, file_name
+from napari_upaint.io.file_names import MODEL_ENDING, file_name, files_in
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.session.protocol import TrainRequest
@@ -150,7 +150,7 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
 def list_runs(folder: str | Path | None = None) -> list[Run]:
     """Return the runs of a folder, the newest first; files that are no records of runs are left out."""
     runs = []
-    for path in runs_folder(folder).glob(f"[!.]*{ENDING}"):
+    for path in files_in(runs_folder(folder), f"[!.]*{ENDING}"):
         try:
             runs.append(load_run(path))
         except FileError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -92,7 +93,7 @@ class SavedProject:
 
 def is_project(folder: Path) -> bool:
     """Return whether there is a project in a folder."""
-    return (folder / _FILE).is_file()
+    return os.path.isfile(folder / _FILE)
 
 
 def save_project(project: SavedProject, folder: str | Path) -> Path:
@@ -179,11 +180,11 @@ def read_annotation(annotation: SavedAnnotation) -> np.ndarray:
 
 
 def _check_free(folder: Path) -> None:
-    others = (path.name for path in folder.iterdir()) if folder.is_dir() and not is_project(folder) else ()
+    others = (path.name for path in folder.iterdir()) if os.path.isdir(folder) and not is_project(folder) else ()
     # What a saving that failed left, and what file managers hide there, is in nobody's way.
     if any(name not in (_ANNOTATIONS, _MODELS) and not name.startswith(".") for name in others):
         raise FileError(f"{folder} holds other files and no project; choose a new folder for it.")
-    if folder.exists() and not folder.is_dir():
+    if os.path.isfile(folder):
         raise FileError(f"{folder} is a file; choose a folder for the project.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -34,8 +35,7 @@ class Origin:
     @property
     def file(self) -> Path | None:
         """The file or folder, None where there is none (any more)."""
-        path = Path(self.path)
-        return path if self.path and path.exists() else None
+        return Path(self.path) if os.path.exists(self.path) else None
 
 
 class FileLayers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class ModelSection(QWidget):
         """Read the folders again; the chosen model stays chosen."""
         before = self.combo.currentData()
         bundled, own = model_choices()
-        self._opened = [choice for choice in self._opened if choice.path is not None and choice.path.is_file()]
+        self._opened = [choice for choice in self._opened if choice.path is not None and os.path.isfile(choice.path)]
         known = {choice.path for choice in own}
         own = [*(choice for choice in self._opened if choice.path not in known), *own]
         self.combo.blockSignals(True)

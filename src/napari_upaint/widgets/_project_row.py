@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from qtpy.QtCore import Signal
@@ -88,4 +89,4 @@ class ProjectRow(QWidget):
 def projects_folder() -> Path:
     """Return where projects are looked for first; the user's home while there are none."""
     folder = data_folder() / "projects"
-    return folder if folder.is_dir() else Path.home()
+    return folder if os.path.isdir(folder) else Path.home()
