@@ -242,6 +242,18 @@ def test_a_file_after_the_options_is_told_where_it_belongs(capsys: pytest.Captur
     assert "files stand together" not in capsys.readouterr().err
 
 
+def test_windows_leaves_stars_to_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b[1].tif", "a 1.tif", "b1.tif", "c.png"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    given = ["segment", "*.tif", "b[1]*", "?.jpg", "-o", "out"]
+    assert cli._expanded(given) == given  # the shell has done so
+    monkeypatch.setattr(cli.os, "name", "nt")
+    expanded = cli._expanded(given)
+    monkeypatch.undo()
+    assert expanded == ["segment", "a 1.tif", "b1.tif", "b[1].tif", "b[1].tif", "?.jpg", "-o", "out"]
+
+
 def test_ctrl_c_is_a_sentence_from_the_start_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import io
 import os
 import sys
@@ -94,8 +95,17 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _expanded(given: Sequence[str]) -> list[str]:
+    """Return arguments with files for ``*`` and ``?``: Windows leaves to programs what other systems' shells do."""
+    if os.name != "nt":
+        return list(given)
+    # Brackets are a part of names there; what matches no file stays as it is.
+    found = ((one, sorted(glob.glob(one.replace("[", "[[]"))) if set("*?") & set(one) else []) for one in given)
+    return [name for one, files in found for name in files or [one]]
+
+
 def _run(argv: Sequence[str] | None) -> int:
-    given = sys.argv[1:] if argv is None else argv
+    given = _expanded(sys.argv[1:]) if argv is None else argv
     try:
         parser = build_parser()
         if "" in given:  # it would be the folder that the shell is in, whatever that holds
