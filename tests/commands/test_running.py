@@ -1,10 +1,11 @@
 """Running the engine's generators from a shell."""
 
 import signal
+import sys
 
 import pytest
 
-from napari_upaint.commands._running import Interrupt, drive
+from napari_upaint.commands._running import Interrupt, bar, drive
 from napari_upaint.engine.progress import Stop
 
 
@@ -35,3 +36,9 @@ def test_the_first_signal_is_a_wish_and_the_second_ends_the_program(number, caps
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
     assert capsys.readouterr().err == "\nWait.\n"
+
+
+def test_without_a_standard_error_there_is_no_bar(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with bar(2, "images") as progress:
+        progress.update(1)

@@ -89,7 +89,7 @@ def bar(total: float, title: str) -> Any:
         total=total,
         desc=title,
         file=sys.stderr,
-        disable=None,
+        disable=None if sys.stderr is not None else True,  # as of a scheduled task of Windows: nobody would see it
         leave=False,
         dynamic_ncols=True,
         bar_format=plain,
