@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtCore import QLocale, QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 from napari_upaint.widgets._form import Form
+from napari_upaint.widgets._slider_box import SliderBox
 
 
 @pytest.mark.parametrize("settings", [AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings])
@@ -42,6 +43,20 @@ def test_units_tips_and_limits_come_from_the_declaration(qtbot):
     assert sigma.suffix() == " px"
     assert "sigma" in sigma.toolTip()
     assert (sigma.minimum(), sigma.maximum()) == (0.1, 100)
+
+
+@pytest.mark.parametrize("typed", ["1.5", "1,5"])
+@pytest.mark.parametrize("language", ["en_US", "de_DE"])
+def test_point_and_comma_are_the_same_in_every_language(qtbot, language, typed):
+    form, slider = Form(WeightSettings), SliderBox(WeightSettings, "sigma", 10)
+    for widget, box in ((form, form.control("sigma")), (slider, slider.box)):
+        qtbot.addWidget(widget)
+        box.setLocale(QLocale(language))
+        box.selectAll()
+        qtbot.keyClicks(box, typed)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+        assert box.value() == 1.5
+    assert form.value().sigma == slider.value() == 1.5
 
 
 def test_the_wheel_changes_nothing_in_passing(qtbot):

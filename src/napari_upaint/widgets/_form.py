@@ -7,6 +7,7 @@ from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -148,7 +149,7 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
         box.setRange(int(low if low is not None else -_MOST_INT), int(min(high or _MOST_INT, _MOST_INT)))
         box.setSingleStep(int(step or 1))
     else:
-        box = QDoubleSpinBox()
+        box = RealBox()
         # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0. 0.00010 says less than
         # 0.0001, but a jumping width would say less still.
         box.setDecimals(_decimals(step))
@@ -163,6 +164,17 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
     box.valueChanged.connect(changed)
     never_by_wheel(box)
     return Control(box, box.value, box.setValue)
+
+
+class RealBox(QDoubleSpinBox):
+    """A box that takes a point and a comma alike: where one of them is not the decimal sign, 1.5 would become 15."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Read either sign as the decimal one."""
+        assert event is not None
+        if event.text() in (".", ","):
+            event = QKeyEvent(event.type(), event.key(), event.modifiers(), self.locale().decimalPoint())
+        super().keyPressEvent(event)
 
 
 def _decimals(step: float | None) -> int:

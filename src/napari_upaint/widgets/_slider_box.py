@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 
-from napari_upaint.widgets._form import never_by_wheel, with_unit
+from napari_upaint.widgets._form import RealBox, never_by_wheel, with_unit
 
 _STEPS = 200
 _LEAST_WIDTH = 48  # of the slider, pixels: narrower it cannot be dragged
@@ -39,7 +39,7 @@ class SliderBox(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setMinimumWidth(_LEAST_WIDTH)
-        self.box = QDoubleSpinBox()
+        self.box = RealBox()
         self.box.setKeyboardTracking(False)
         self.box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         for widget in (self.slider, self.box):
