@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from napari_upaint.engine import memory
 
 
@@ -15,13 +17,34 @@ def test_the_tightest_limit_counts(tmp_path, monkeypatch):
     (tmp_path / "limit").write_text("5000000\n")
     (tmp_path / "usage").write_text("3000000\n")
     paths = [str(tmp_path / name) for name in ("limit", "usage", "stat")]
-    monkeypatch.setattr(memory, "_LIMITS", ((*paths, "inactive_file"), ("/nowhere",) * 4))
+    monkeypatch.setattr(memory, "_limits", lambda: ((*paths, "inactive_file"), ("/nowhere",) * 4))
     assert memory.available() == 2000000
     # Files that were read are kept in memory as long as nobody needs it.
     (tmp_path / "stat").write_text("anon 500000\nactive_file 1\ninactive_file 2400000\n")
     assert memory.available() == 4400000
     (tmp_path / "limit").write_text("max\n")
     assert memory.available() != 2000000
+
+
+@pytest.mark.parametrize(
+    ("own", "folder", "limit", "usage"),
+    [
+        ("0::/slurm/job_7/step_0\n", "slurm/job_7", "memory.max", "memory.current"),
+        ("0::/\n", "", "memory.max", "memory.current"),
+        ("5:cpu:/x\n4:memory:/job_7\n0::/\n", "memory/job_7", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ],
+    ids=["a job", "a container", "an older system"],
+)
+def test_the_limits_of_a_job_count_wherever_they_are_set(tmp_path, monkeypatch, own, folder, limit, usage):
+    (tmp_path / "own").write_text(own)
+    place = tmp_path / "groups" / folder
+    place.mkdir(parents=True)
+    (place / limit).write_text("4000000\n")
+    (place / usage).write_text("1000000\n")
+    monkeypatch.setattr(memory, "_GROUPS", str(tmp_path / "groups"))
+    limits = list(memory._limits(str(tmp_path / "own")))
+    monkeypatch.setattr(memory, "_limits", lambda: limits)
+    assert memory.available() == 3000000
 
 
 def test_keeping_blocks_does_no_harm():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,16 +22,13 @@ _RAN_OUT = (
     "bad_alloc",
     "status_alloc_failed",
 )
-_CGROUP = "/sys/fs/cgroup"
-_LIMITS = (  # of a container: what it may have, what it has, and what of that is files that were read and can go
-    (f"{_CGROUP}/memory.max", f"{_CGROUP}/memory.current", f"{_CGROUP}/memory.stat", "inactive_file"),
-    (
-        f"{_CGROUP}/memory/memory.limit_in_bytes",
-        f"{_CGROUP}/memory/memory.usage_in_bytes",
-        f"{_CGROUP}/memory/memory.stat",
-        "total_inactive_file",
-    ),
-)
+_GROUPS = "/sys/fs/cgroup"
+# Of the two generations of control groups: their folder, and the names of what a group may have, what it has, and what
+# of that is files that were read and can go.
+_WORDS = {
+    "": ("", "memory.max", "memory.current", "inactive_file"),
+    "memory": ("/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +68,7 @@ def says_ran_out(text: str) -> bool:
 def available() -> int | None:
     """Return how many bytes of memory are free for this process; None where the system does not tell."""
     free = _system()
-    limits = [left for limit in _LIMITS if (left := _left(*limit)) is not None]
+    limits = [left for limit in _limits() if (left := _left(*limit)) is not None]
     return min([*limits, *([free] if free is not None else [])], default=None)
 
 
@@ -83,6 +82,17 @@ def _system() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows, macOS
         return None
+
+
+def _limits(own: str = "/proc/self/cgroup") -> Iterator[tuple[str, str, str, str]]:
+    """Yield where limits of this process are told: of its container, or of its job on a cluster and all above that."""
+    groups = dict.fromkeys(_WORDS, "/")
+    with contextlib.suppress(OSError, ValueError):  # no Linux
+        groups |= {kind: group for _, kind, group in (one.split(":", 2) for one in Path(own).read_text().splitlines())}
+    for kind, (folder, limit, usage, reclaimable) in _WORDS.items():
+        for group in (Path(groups[kind]), *Path(groups[kind]).parents):
+            place = f"{_GROUPS}{folder}{group}"
+            yield f"{place}/{limit}", f"{place}/{usage}", f"{place}/memory.stat", reclaimable
 
 
 def _left(limit: str, usage: str, stat: str, reclaimable: str) -> int | None:
