@@ -10,8 +10,14 @@ from napari_upaint.engine.memory import says_ran_out
 from napari_upaint.errors import UserError
 
 _MEMORY = "choose a smaller tile or fewer pixels, or close other programs, and try again"
-# Windows ends a process like this when it touches memory that is not its own, or overflows its stack.
-_WINDOWS_CRASHES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow"}
+# How Windows ends a process: it touches memory that is not its own, knows no such instruction, gives itself up.
+_WINDOWS_CRASHES = {
+    0xC0000005: "access violation",
+    0xC000001D: "illegal instruction",
+    0xC00000FD: "stack overflow",
+    0xC0000409: "abort",
+}
+_WINDOWS_MEMORY = (0xC0000017, 0xC000012D)
 
 
 def describe(error: BaseException) -> tuple[str, str]:
@@ -34,6 +40,8 @@ def describe_exit(code: int | None) -> str:
         code = 128 - code  # as a shell reports a signal
     if code == -9:
         return f"The engine process was killed (signal 9), most likely because memory ran out; {_MEMORY}."
+    if code in _WINDOWS_MEMORY:
+        return f"The engine process ended because memory ran out; {_MEMORY}."
     again = "try again, and look into the details if it happens once more"
     if code is not None and code < 0:
         return f"The engine process crashed (signal {-code}, {_signal_name(-code)}); {again}."
