@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,3 +144,11 @@ def test_the_users_folder_is_the_default(tmp_path):
 
 def test_nothing_is_found_on_a_drive_that_is_away(away):
     assert autosaved("cells", (4, 4), away) == []
+
+
+def test_names_in_an_old_alphabet_are_saved_and_found(tmp_path):
+    name = os.fsdecode(b"Zellk\xf6rper")
+    annotation = np.ones((4, 4), np.uint8)
+    autosave(annotation, new_autosave(name, annotation.shape, tmp_path), {"layer": name})
+    (saved,) = autosaved(name, annotation.shape, tmp_path)
+    assert saved.notes == {"layer": name}

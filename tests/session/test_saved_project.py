@@ -67,6 +67,16 @@ def test_everything_comes_back(tmp_path):
     np.testing.assert_array_equal(read_annotation(stack.annotations[0]), painted(2, (3, 20, 30)))
 
 
+def test_names_in_an_old_alphabet_come_back(tmp_path):
+    name = os.fsdecode(b"Zellk\xf6rper")  # as old network drives have them
+    image = SavedImage(name, (20, 30), {"path": f"/data/{name}.tif"}, (SavedAnnotation({"layer": name}, painted()),))
+    save_project(replace(a_project(), images=(image,), chosen=name), tmp_path / "p")
+    back = read_project(tmp_path / "p")
+    assert (back.chosen, back.images[0].name, back.images[0].file) == (name, name, f"/data/{name}.tif")
+    run = rename_run(a_run((name,)), "another")
+    assert run.images == list_runs()[0].images == (name,)
+
+
 def test_saved_again_it_replaces_the_one_before(tmp_path):
     save_project(a_project(3), tmp_path / "p")
     save_project(a_project(7), tmp_path / "p")

@@ -139,7 +139,7 @@ def _rewrite(source: Path, target: Path, **changed: Any) -> None:
     except (OSError, ValueError) as error:
         raise FileError(f"Cannot read {source} ({error}); was it moved?") from error
     with replacing(target) as new:
-        new.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
+        new.write_text(json.dumps(content, indent=1), "utf-8")
 
 
 def _free_id(name: str, folder: Path) -> str:

@@ -162,7 +162,8 @@ def _folder(folder: str | Path | None) -> Path:
 
 def _stem(image: str, shape: Sequence[int]) -> str:
     # Names that differ only in what cannot stand in a file name must not share a file.
-    unique = hashlib.sha256(f"{image} {tuple(int(n) for n in shape)}".encode()).hexdigest()[:8]
+    named = f"{image} {tuple(int(n) for n in shape)}".encode(errors="surrogatepass")
+    unique = hashlib.sha256(named).hexdigest()[:8]
     return f"{file_name(Path(image).name, 'annotation')} {unique}"
 
 

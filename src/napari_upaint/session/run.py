@@ -143,7 +143,7 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
         saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
     content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
     with replacing(folder / f"{saved.id}{ENDING}") as new:
-        new.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
+        new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
     return saved
 
 

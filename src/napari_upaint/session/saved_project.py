@@ -122,7 +122,7 @@ def save_project(project: SavedProject, folder: str | Path) -> Path:
             "settings": project.settings,
         }
         with replacing(folder / _FILE) as new:
-            new.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
+            new.write_text(json.dumps(content, indent=1), "utf-8")
     except OSError as error:
         _remove(folder / _ANNOTATIONS, written)
         raise FileError(f"Cannot write the project to {folder} ({error.strerror}); choose another folder.") from error
