@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
-from napari_upaint.errors import ImageError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.settings import WeightSettings
 from napari_upaint.widgets._background import Work
@@ -183,6 +185,21 @@ def test_models_of_files(qtbot, tmp_path, own_home):
     section.choose(None)
     assert not section.save_button.isEnabled()
     assert section.combo.currentText() == "From scratch"
+
+
+def test_a_model_that_cannot_be_copied_leaves_the_one_of_that_name(qtbot, tmp_path, own_home, monkeypatch):
+    def full(source, target):
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    section = ModelSection()
+    qtbot.addWidget(section)
+    older = tmp_path / "mine.safetensors"
+    older.write_bytes(b"older")
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(FileError, match="No space left"):
+        section.save_to(older)
+    assert older.read_bytes() == b"older" and list(tmp_path.glob("*.safetensors")) == [older]
 
 
 def test_own_models_say_where_they_come_from(qtbot, own_home):

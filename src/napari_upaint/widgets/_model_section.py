@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 
 from napari_upaint.errors import FileError, ModelError
+from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
@@ -104,11 +105,9 @@ class ModelSection(QWidget):
         """
         source = self.choice().path
         path = path if path.suffix == MODEL_ENDING else path.with_name(path.name + MODEL_ENDING)
-        try:
-            if source is not None:
-                shutil.copyfile(source, path)
-        except (OSError, shutil.SameFileError) as error:
-            raise FileError(f"Cannot write the model to {path} ({error}); choose another place.") from error
+        if source is not None:
+            with replacing(path) as new:
+                shutil.copyfile(source, new)
         return path
 
     def _activated(self, _: int) -> None:
