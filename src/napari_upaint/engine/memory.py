@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 # Parameters of mallopt, from glibc's malloc.h.
@@ -81,6 +82,10 @@ def _system() -> int | None:
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows, macOS
+        pass
+    try:  # napari brings it along
+        return int(import_module("psutil").virtual_memory().available)
+    except Exception:  # whatever it lacks
         return None
 
 
