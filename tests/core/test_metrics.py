@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import array_shapes
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
+from napari_upaint.core import metrics
 from napari_upaint.core.contingency import contingency
 from napari_upaint.core.metrics import (
     average_precision,
@@ -106,6 +107,15 @@ def test_ids_beyond_float_precision_stay_apart():
     truth = np.array([[2**53, 2**53 + 1, 2**64 - 1, 0]], np.uint64)
     assert object_scores(truth, truth) == object_scores(np.array([[1, 2, 3, 0]]), truth)
     assert object_scores(truth, truth).matched == 3
+
+
+def test_objects_are_matched_by_numbers_that_older_scipy_takes(monkeypatch):
+    kinds, match = [], metrics.maximum_bipartite_matching
+    monkeypatch.setattr(
+        metrics, "maximum_bipartite_matching", lambda pairs: kinds.append(pairs.indices.dtype) or match(pairs)
+    )
+    assert object_scores(np.eye(4, dtype=int), np.eye(4, dtype=int)).matched == 1
+    assert kinds == [np.int32]
 
 
 def test_known_values():

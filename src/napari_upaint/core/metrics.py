@@ -114,7 +114,9 @@ def _match(table: Contingency, threshold: float) -> ObjectScores:
         # More than half of the union: no object can have two partners.
         matched = int(good.sum())
     else:
-        pairs = coo_array((np.ones(good.sum(), np.int8), (table.first[good], table.second[good])), shape=shape)
+        # Older versions of SciPy match by numbers of 32 bits alone.
+        ends = table.first[good].astype(np.int32), table.second[good].astype(np.int32)
+        pairs = coo_array((np.ones(good.sum(), np.int8), ends), shape=shape)
         matched = int((maximum_bipartite_matching(pairs.tocsr()) >= 0).sum())
     return ObjectScores(matched, *shape)
 
