@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -137,6 +139,8 @@ def test_results_too_large_for_memory_are_kept_in_a_file(
         assert (one.axes, one.spacing, one.data.dtype) == (other.axes, other.spacing, other.data.dtype)
     assert len(made) == 2
     assert len(list((files / "in files").iterdir())) == 2  # nothing is left behind
+    monkeypatch.setattr("numpy.memmap", Mock(side_effect=OSError(errno.ENODEV, "No such device")))
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "unmapped") == 0
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**10))
     assert segment(files / "cells.tif", "--model", trained, "-o", files / "full") == 2
     assert "choose a folder on a larger disk" in capsys.readouterr().err

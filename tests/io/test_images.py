@@ -1,5 +1,6 @@
 """Finding and reading files: every compression, every fault."""
 
+import errno
 import gc
 import os
 import warnings
@@ -62,6 +63,18 @@ def test_lazy_images_close_their_file_with_the_last_reference(tmp_path, compress
     gc.collect()
     if before is not None:
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_image_on_a_drive_whose_files_cannot_be_mapped(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENODEV, "No such device")
+
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.stack([SMOOTH] * 4), photometric="minisblack")
+    monkeypatch.setattr(np, "memmap", refuse)
+    image = read_image(path, lazy_from=0)
+    assert type(image.data) is not np.ndarray
+    assert np.array_equal(image.plane((2,))[0], SMOOTH)
 
 
 def test_a_lazy_image_reads_only_what_is_asked_for(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import sys
@@ -165,5 +166,6 @@ def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: type[np.number[An
             f"The results need {needed / 2**30:.0f} GB in {folder} while they are made, and {free / 2**30:.0f} GB are"
             " free; choose a folder on a larger disk."
         )
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with tempfile.TemporaryFile(dir=folder) as file, contextlib.suppress(OSError):
         return np.memmap(file, dtype, "w+", shape=shape)
+    return np.zeros(shape, dtype)  # a drive whose files cannot be mapped, as some of a network

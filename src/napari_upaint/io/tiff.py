@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import warnings
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.tiff_scale import Scale, ome_pixels, ome_root, read_scale
@@ -41,7 +44,6 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
     FileError
         If planes are missing that the file says it has.
     """
-    import numpy as np
     import tifffile
 
     tiff = tifffile.TiffFile(path)
@@ -56,12 +58,8 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
         scale = read_scale(tiff, chosen, axes)
         if series.nbytes < lazy_from:
             data: Any = series.asarray()
-        elif series.dataoffset is not None and not series.is_multifile:
-            dtype = np.dtype(tiff.byteorder + series.dtype.char)
-            data = np.memmap(path, dtype, "r", series.dataoffset, series.shape)
-        else:
-            data = _open_lazily(tiff, series)
-            return data, axes, scale
+        elif (data := _mapped(tiff, series, path)) is None:
+            return _open_lazily(tiff, series), axes, scale
     except BaseException:
         tiff.close()
         raise
@@ -160,6 +158,16 @@ def _name_channels(axes: str, page: TiffPage) -> str:
     """Call samples channels where the file says that they are neither colours nor transparency."""
     colours = page.photometric not in _NO_COLOURS or _ALPHA.intersection(page.extrasamples)
     return axes if colours or "C" in axes else axes.replace("S", "C")
+
+
+def _mapped(tiff: TiffFile, series: TiffPageSeries, path: Path) -> np.memmap | None:
+    """Map what is stored plainly into memory; None for others, and on drives that cannot do that, as some networks'."""
+    if series.dataoffset is None or series.is_multifile:
+        return None
+    dtype = np.dtype(tiff.byteorder + series.dtype.char)
+    with contextlib.suppress(OSError):
+        return np.memmap(path, dtype, "r", series.dataoffset, series.shape)
+    return None
 
 
 def _open_lazily(tiff: TiffFile, series: TiffPageSeries) -> Any:
