@@ -1,5 +1,7 @@
 """Names of files made of anything, and which are the same."""
 
+import sys
+
 import pytest
 
 from napari_upaint.io.file_names import file_name, files_in, is_another_file
@@ -23,6 +25,12 @@ from napari_upaint.io.file_names import file_name, files_in, is_another_file
 )
 def test_it_fits_every_file_system(text, name):
     assert file_name(text, "image") == name
+
+
+def test_it_fits_the_alphabet_of_the_system(monkeypatch):
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "latin-1")
+    assert file_name("Körper 細胞 1", "image") == "Körper __ 1"
+    assert file_name("cells", "image") == "cells"
 
 
 def test_nothing_is_known_of_a_drive_that_is_away(away, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 MODEL_ENDING = ".safetensors"
@@ -12,6 +13,8 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNO
 
 def file_name(text: str, otherwise: str, most: int = 60) -> str:
     """Return a text as part of a file name, with what every file system takes; `otherwise` if nothing is left."""
+    alphabet = sys.getfilesystemencoding()  # not every system's has all letters
+    text = text.encode(alphabet, "replace").decode(alphabet)
     kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in text)
     # No dots and blanks at the ends: Windows drops them, and a dot in front hides a file.
     name = kept.strip(" .")[:most].strip(" .")
