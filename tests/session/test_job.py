@@ -15,6 +15,7 @@ import pytest
 
 from napari_upaint.engine.progress import NewSamples, PreviewResult
 from napari_upaint.errors import EngineError
+from napari_upaint.session import spawn
 from napari_upaint.session.folders import log_folder
 from napari_upaint.session.job import EngineProcess, Job
 from napari_upaint.session.protocol import DeviceRequest, Event, Failed, Finished, TrainRequest
@@ -300,6 +301,26 @@ def test_an_idle_process_that_dies_costs_nothing(engine, ask):
     for _ in range(3):
         os.kill(engine.pid, signal.SIGKILL)
         assert ask("count", n=1).wait(10) == "end"
+
+
+@pytest.mark.parametrize(
+    ("files", "threads"),
+    [
+        ({"cpu.max": "250000 100000\n"}, 2),
+        ({"cpu.max": "max 100000\n"}, 63),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 63),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({}, 63),
+    ],
+)
+def test_a_container_gets_the_threads_of_its_share(tmp_path, monkeypatch, files, threads):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(spawn, "_GROUPS", str(tmp_path))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
+    assert spawn.spare_threads() == threads
 
 
 def test_logs_of_other_windows_are_in_nobodys_way(monkeypatch, ask):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import subprocess
@@ -32,6 +33,7 @@ _START = (
     "import json, os, sys; told = json.loads(os.environ.pop('UPAINT_ENGINE')); sys.path[:] = told.pop('path'); "
     "from napari_upaint.session.engine_main import main; main(**told)"
 )
+_GROUPS = "/sys/fs/cgroup"
 _LOGS_KEPT = 5
 _TAIL = 4000
 
@@ -172,7 +174,17 @@ def environment_for(threads: int) -> dict[str, str]:
 def spare_threads() -> int:
     """Return the number of usable cores but one (for the window), at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(1, math.ceil(min(cores, _granted())) - 1)
+
+
+def _granted() -> float:
+    """Return how many cores' time a container gets: it sees all of them, and what takes more is stopped in between."""
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # of both generations
+        with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
+            quota, period = map(int, " ".join(Path(_GROUPS, file).read_text() for file in files).split())
+            if quota > 0:
+                return quota / period
+    return math.inf
 
 
 def _creation_flags() -> int:
