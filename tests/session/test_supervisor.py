@@ -7,7 +7,7 @@ import pytest
 from napari_upaint.engine.progress import NewSamples, Stop
 from napari_upaint.session import supervisor as module
 from napari_upaint.session.job import Job
-from napari_upaint.session.protocol import Begun, DeviceRequest, Event, Failed, Finished, Order, Stopping, Tell
+from napari_upaint.session.protocol import Begun, DeviceRequest, Event, Failed, Finished, Order, Ready, Stopping, Tell
 from napari_upaint.session.supervisor import Supervisor
 
 
@@ -91,6 +91,13 @@ def test_where_steps_are_long_a_stop_is_waited_for_longer(minded, step, patience
     minded.say(Begun(2))
     later.stop()  # nobody knows how long its steps are
     assert minded.left == 5.0
+
+
+def test_the_process_is_known_by_the_number_that_it_says(minded):
+    minded.submit()
+    assert minded.supervisor.pid == 1  # of a launcher, as virtual environments of Windows have them
+    minded.say(Ready(7))
+    assert minded.supervisor.pid == 7
 
 
 def test_what_was_cancelled_is_not_given_more_by_a_stop(minded):

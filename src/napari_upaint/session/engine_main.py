@@ -16,7 +16,7 @@ from napari_upaint.engine.memory import give_back, keep_blocks
 from napari_upaint.engine.progress import Stop, Told
 from napari_upaint.session.drive import Inbox, begin, drive
 from napari_upaint.session.faults import describe
-from napari_upaint.session.protocol import Begun, Event, Failed, Finished, Order, Shutdown, Stopping, Tell
+from napari_upaint.session.protocol import Begun, Event, Failed, Finished, Order, Ready, Shutdown, Stopping, Tell
 from napari_upaint.session.shared import Channel, sweep
 
 # Enough for the window to come first, little enough that another busy program does not starve the training.
@@ -46,6 +46,7 @@ def main(tasks: str, prefix: str, parent: int) -> NoReturn:
     if sys.platform != "win32":
         threading.Thread(target=_watch, args=(parent, prefix), name="watch", daemon=True).start()
     try:
+        channel.send(Ready(os.getpid()))
         while True:
             order, inbox = _next(orders)
             _work(channel, order, inbox, tasks)

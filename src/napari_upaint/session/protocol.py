@@ -165,6 +165,13 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The process listens; `pid` is its own id, which that of what was started need not be."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """The process took this job's order; if it dies before that, the job is not to blame."""
 
@@ -212,4 +219,4 @@ class Failed:
 
 JobMessage = Event | Finished | Failed
 ToEngine = Order | Tell | Shutdown
-FromEngine = Begun | Stopping | Event | Finished | Failed
+FromEngine = Ready | Begun | Stopping | Event | Finished | Failed

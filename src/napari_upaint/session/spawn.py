@@ -47,6 +47,11 @@ class Child:
         Module with the table of generators.
     on_message, on_end : callable
         Called from a thread of this object, with it and a message; and once with it when the process is gone.
+
+    Attributes
+    ----------
+    pid : int
+        Process id; until it said its own, that of what was started: in a virtual environment of Windows a launcher.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Child:
         sweep_forgotten()
         self.log = _new_log()
         self._process = self._start(tasks)
+        self.pid = self._process.pid
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._channel = Channel(self._process.stdout, self._process.stdin, self._prefix, "w")
@@ -85,11 +91,6 @@ class Child:
                 )
             except OSError as error:
                 raise EngineError(f"The engine process cannot be started ({error}); install U-Paint again.") from error
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
 
     @property
     def alive(self) -> bool:

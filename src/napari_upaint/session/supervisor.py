@@ -24,6 +24,7 @@ from napari_upaint.session.protocol import (
     FromEngine,
     JobMessage,
     Order,
+    Ready,
     Request,
     Stopping,
     Tell,
@@ -185,6 +186,9 @@ class Supervisor:
         self._posted.put(lambda: self._ended(child))
 
     def _take(self, child: Child, message: FromEngine) -> None:
+        if isinstance(message, Ready):
+            child.pid = message.pid
+            return
         if child is not self._child or self._running is None or message.job_id != self._running.id:
             return
         if isinstance(message, Begun):
