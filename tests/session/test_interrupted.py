@@ -200,5 +200,6 @@ def test_kill_9_of_the_window_costs_seconds(tmp_path):
     assert float((tmp_path / "seconds").read_text()) - one.seconds < 5  # of a machine that may be busy
 
 
-def test_nothing_is_found_on_a_drive_that_is_away(away):
-    assert interrupted_trainings("cells", (4, 4), folder=away) == []
+def test_nothing_is_found_on_a_drive_that_is_away(away, monkeypatch):
+    monkeypatch.setenv("UPAINT_HOME", str(away))
+    assert interrupted_trainings("cells", (4, 4)) == []

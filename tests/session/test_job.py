@@ -15,8 +15,8 @@ import pytest
 
 from napari_upaint.engine.progress import NewSamples, PreviewResult
 from napari_upaint.errors import EngineError
+from napari_upaint.io.folders import log_folder
 from napari_upaint.session import spawn
-from napari_upaint.session.folders import log_folder
 from napari_upaint.session.job import EngineProcess, Job
 from napari_upaint.session.protocol import DeviceRequest, Event, Failed, Finished, TrainRequest
 

@@ -25,7 +25,8 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
         return numba.njit(**options)(function)
-    compiled._cache = _Cache(compiled._cache)  # noqa: SLF001 (numba has no other way)
+    if hasattr(compiled, "_cache"):  # numba has no other way, and may lose this one
+        compiled._cache = _Cache(compiled._cache)  # noqa: SLF001
     return compiled
 
 
