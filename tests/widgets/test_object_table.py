@@ -100,7 +100,7 @@ def test_a_click_on_a_tilted_stack_takes_the_object_that_is_drawn_there(viewer, 
     viewer.layers["stack"].rotate = labels.rotate = (0, 8, 0)
     viewer.dims.set_current_step(0, 1)
     labels.mode = "pan_zoom"
-    click(labels, (1, 85, 35), drawn_at(labels, (1, 85, 35), (1, 2)))
+    click(labels, (1, 85, 35), drawn_at(viewer, labels, (1, 85, 35), (1, 2)))
     assert measured.view.currentIndex().row() == 3
 
 

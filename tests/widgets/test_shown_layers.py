@@ -144,6 +144,17 @@ def test_images_beside_each_other_and_in_a_grid_hide_nothing(viewer, dock, field
     assert section.cover.isHidden()
 
 
+def test_an_image_in_a_smaller_unit_lies_where_it_is_seen(viewer, dock):
+    viewer.add_image(picture(SHAPE), name="micro", units="um")
+    nano = viewer.add_image(picture(SHAPE), name="nano", units="nm")  # a corner of the other one
+    section = dock.sections.image
+    section.combo.setCurrentText("micro")
+    assert section.cover.isHidden()
+    nano.scale = (1000, 1000)
+    dock.choosing._show_cover()
+    assert section.covered().startswith("nano lies over micro")
+
+
 def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewer, dock, fields, pick, segment):
     pick("field 1")
     segment("all")

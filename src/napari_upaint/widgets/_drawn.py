@@ -1,7 +1,7 @@
 """Where napari draws layers: tilted ones (rotated or sheared out of their planes) as if they were not.
 
 Axes in view and axes of the sliders are transformed each for themselves; what leads from the ones to the others is left
-out. Main thread only.
+out. The world has the smallest unit of all layers. Main thread only.
 """
 
 from __future__ import annotations
@@ -19,9 +19,18 @@ def axes_in_view(viewer: Viewer, layer: Any) -> list[int]:
     return [axis - first for axis in viewer.dims.displayed if axis >= first]
 
 
-def drawn_at(layer: Any, at: Sequence[float], shown: Sequence[int]) -> np.ndarray:
+def unit_factors(viewer: Viewer, layer: Any) -> np.ndarray:
+    """Return what the units of a layer are in those of the world, axis by axis; 1 where napari does not use them."""
+    world = viewer.dims.units or ()
+    if len(world) < layer.ndim:
+        return np.ones(layer.ndim)
+    pairs = zip(layer.units, world[-layer.ndim :], strict=True)
+    return np.array([1.0 if mine == theirs else theirs.m_from(1 * mine) for mine, theirs in pairs])
+
+
+def drawn_at(viewer: Viewer, layer: Any, at: Sequence[float], shown: Sequence[int]) -> np.ndarray:
     """Return where in the world a place of a layer, index along all its axes, is seen."""
-    matrix, offset = _transform(layer)
+    matrix, offset = _transform(viewer, layer)
     world, (seen, sliders) = np.asarray(at, float).copy(), _apart(layer, shown)
     back = np.linalg.inv(matrix)
     world[seen] = matrix[np.ix_(seen, seen)] @ world[seen] + offset[seen]
@@ -30,9 +39,9 @@ def drawn_at(layer: Any, at: Sequence[float], shown: Sequence[int]) -> np.ndarra
     return world
 
 
-def seen_at(layer: Any, world: Sequence[float], shown: Sequence[int]) -> np.ndarray:
+def seen_at(viewer: Viewer, layer: Any, world: Sequence[float], shown: Sequence[int]) -> np.ndarray:
     """Return the place of a layer, index along all its axes, that is seen somewhere in the world."""
-    matrix, offset = _transform(layer)
+    matrix, offset = _transform(viewer, layer)
     at, (seen, sliders) = np.asarray(world, float)[-layer.ndim :].copy(), _apart(layer, shown)
     back = np.linalg.inv(matrix)
     at[seen] = np.linalg.lstsq(matrix[np.ix_(seen, seen)], at[seen] - offset[seen])[0]
@@ -44,8 +53,9 @@ def _apart(layer: Any, shown: Sequence[int]) -> tuple[list[int], list[int]]:
     return list(shown), [axis for axis in range(layer.ndim) if axis not in shown]
 
 
-def _transform(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+def _transform(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return matrix and offset from places of a layer to the world."""
+    factors = unit_factors(viewer, layer)
     offset = np.asarray(layer.data_to_world(np.zeros(layer.ndim)), float)
-    columns = [np.asarray(layer.data_to_world(unit), float) - offset for unit in np.eye(layer.ndim)]
-    return np.stack(columns, axis=1), offset
+    columns = [np.asarray(layer.data_to_world(axis), float) - offset for axis in np.eye(layer.ndim)]
+    return factors[:, None] * np.stack(columns, axis=1), factors * offset

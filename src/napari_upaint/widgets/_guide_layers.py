@@ -11,7 +11,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_upaint.core.uncertainty import Method
-from napari_upaint.widgets._drawn import axes_in_view, drawn_at
+from napari_upaint.widgets._drawn import axes_in_view, drawn_at, unit_factors
 from napari_upaint.widgets._new_layers import MARK, mark, new_ring, new_uncertainty
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -94,7 +94,7 @@ class GuideLayers:
     def go_to(self, image: Hashable, at: tuple[float, ...], radius: float = 0) -> None:
         """Move the view to a place, index along all axes of an image; come closer where its window is too small."""
         layer = find(self._viewer, image)
-        world = drawn_at(layer, at, axes_in_view(self._viewer, layer))
+        world = drawn_at(self._viewer, layer, at, axes_in_view(self._viewer, layer))
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         first = dims.ndim - len(world)
         # Not the axes in view: napari would read every layer again.
@@ -103,7 +103,8 @@ class GuideLayers:
             dims.set_point(hidden, [world[axis - first] for axis in hidden])
         shown = [float(world[axis - first]) if axis >= first else 0.0 for axis in dims.displayed]
         camera.center = tuple([0.0] * (3 - len(shown)) + shown)
-        size = (2 * radius + 1) * float(abs(np.asarray(layer.scale)[-2:]).mean())
+        edges = np.abs(layer.scale * unit_factors(self._viewer, layer))
+        size = (2 * radius + 1) * float(edges[-2:].mean())
         if radius and size * camera.zoom < _SMALLEST_ON_SCREEN:
             camera.zoom = 2 * _SMALLEST_ON_SCREEN / size
 

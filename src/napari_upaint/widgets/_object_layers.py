@@ -71,7 +71,7 @@ class ObjectLayers(QObject):
         while event.type == "mouse_move":
             yield
         if np.abs(np.array(event.pos) - start).max() <= _STILL:
-            label = layer.get_value(seen_at(layer, event.position, axes_in_view(self._viewer, layer)))
+            label = layer.get_value(seen_at(self._viewer, layer, event.position, axes_in_view(self._viewer, layer)))
             if label:
                 self._silently(layer, int(label))
                 self._tell(int(label))

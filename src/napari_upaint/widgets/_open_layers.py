@@ -62,7 +62,7 @@ def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:
     leading = layer.ndim - 2
     if not leading:
         return ()
-    position = seen_at(layer, viewer.dims.point, range(leading, layer.ndim))[:leading]
+    position = seen_at(viewer, layer, viewer.dims.point, range(leading, layer.ndim))[:leading]
     shape = level_0(layer).shape
     return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(position, shape, strict=False))
 

@@ -83,7 +83,7 @@ def _corners(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
         point = list(dims.point)
         for axis, at in zip(dims.displayed, np.array(camera.center[-2:]) + signs * half, strict=True):
             point[axis] = at
-        corners.append(seen_at(layer, point, range(layer.ndim - 2, layer.ndim))[-2:])
+        corners.append(seen_at(viewer, layer, point, range(layer.ndim - 2, layer.ndim))[-2:])
     return np.min(corners, 0), np.max(corners, 0)
 
 

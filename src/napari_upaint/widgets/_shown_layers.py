@@ -12,6 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
+from napari_upaint.widgets._drawn import unit_factors
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._open_layers import find
 
@@ -77,7 +78,7 @@ class ShownLayers:
                 continue
             upper = one if self._is_over(one, layer) else layer
             hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
-            if (hides or self._of_another_field(one, layer)) and _hidden_part(one, layer):
+            if (hides or self._of_another_field(one, layer)) and self._hidden_part(one, layer):
                 yield one
 
     def _is_over(self, one: Any, layer: Any) -> bool:
@@ -95,9 +96,12 @@ class ShownLayers:
         of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
         return owners.get(layer.unique_id) if of is None and isinstance(layer, Labels) else of
 
+    def _hidden_part(self, one: Any, layer: Any) -> bool:
+        """Return whether a layer lies at the same place as another one, or over much of it."""
+        (low, high), (start, stop) = self._box(one), self._box(layer)
+        shared = np.clip(np.minimum(high, stop) - np.maximum(low, start), 0, None)
+        return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(stop - start))
 
-def _hidden_part(one: Any, layer: Any) -> bool:
-    """Return whether a layer lies at the same place as another one, or over much of it."""
-    (low, high), (start, stop) = (np.asarray(each.extent.world)[:, -2:] for each in (one, layer))
-    shared = np.clip(np.minimum(high, stop) - np.maximum(low, start), 0, None)
-    return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(stop - start))
+    def _box(self, layer: Any) -> np.ndarray:
+        """Return two opposite corners of a layer in the world, (Y, X)."""
+        return (np.asarray(layer.extent.world) * unit_factors(self._viewer, layer))[:, -2:]
