@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upaint_sources import annotation, noise, placement, source
 
-from napari_upaint.errors import UserError
+from napari_upaint.errors import ImageError, UserError
+from napari_upaint.widgets import _sources
 from napari_upaint.widgets._measuring import MeasurePlan, measure_planes
 from napari_upaint.widgets._memory import physical_memory, results_fit
 from napari_upaint.widgets._new_layers import new_annotation
-from napari_upaint.widgets._sources import count_painted
+from napari_upaint.widgets._sources import count_painted, measure_image
 
 
 def test_pixels_without_unit_have_no_spacing():
@@ -60,6 +61,30 @@ def test_results_that_do_not_fit_are_refused():
         results_fit([source(da.zeros((1024, 1024, 1024), np.uint8))], memory=8 * 2**30)
     results_fit([source(noise((9, 9)))])
     assert physical_memory() > 2**28
+
+
+def test_a_plane_that_does_not_fit_is_not_read():
+    slide = source(da.zeros((2_000_000, 1_000_000, 3), np.uint8), rgb=True, name="slide")
+    with pytest.raises(ImageError, match=r"^slide would need .* GB of memory, since 2000000 × 1000000 pixels of it"):
+        slide.plane(())
+    assert slide.plane((), (slice(0, 9), slice(None, None, 500_000))).shape == (3, 9, 2)
+
+
+def test_of_a_very_large_plane_only_what_is_measured_is_in_memory(monkeypatch):
+    stack = noise((2, 3000, 1500, 3))
+    read = []
+
+    class Lazy:
+        shape, ndim, dtype = stack.shape, stack.ndim, stack.dtype
+
+        def __getitem__(self, at):
+            read.append(stack[at].size)
+            return stack[at]
+
+    expected = measure_image(source(stack, rgb=True))
+    monkeypatch.setattr(_sources, "_MOST_READ", 2_000_000)
+    assert measure_image(source(Lazy(), rgb=True)) == expected
+    assert read == [stack[0].size / 4] * 2
 
 
 def test_labels_that_do_not_fit_are_refused_in_words():

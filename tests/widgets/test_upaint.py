@@ -16,7 +16,9 @@ from napari.layers import Labels
 from qtpy.QtCore import QEvent, QObject
 from upaint_pictures import paint, picture
 
+from napari_upaint.errors import ImageError
 from napari_upaint.io.models import load_model
+from napari_upaint.widgets import _sources
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
 
@@ -333,6 +335,21 @@ def test_bad_images_give_one_sentence(viewer, dock, settle, qtbot):
         assert words in dock.sections.message.text()
         assert dock.sections.message.kind == "error"
         assert dock.sections.train.button.text() == "Train"
+
+
+def test_how_a_training_ended_stays_to_be_read_where_the_plane_in_view_is_too_large(
+    viewer, painted, settle, monkeypatch
+):
+    def refuse(name, sides):
+        raise ImageError(f"{name} would need too much memory.")
+
+    painted.working.training.begun.connect(lambda: monkeypatch.setattr(_sources, "fit_at_once", refuse))
+    painted.sections.train.button.click()
+    settle(painted)
+    message = painted.sections.message
+    assert message.text().startswith("Better than before")
+    assert message.text().endswith(" cells would need too much memory.")
+    assert message.kind == "warning"
 
 
 def test_labels_of_another_shape_are_refused(viewer, dock, qtbot):

@@ -99,7 +99,20 @@ class BatchEvent:
 
 
 def measure_source(source: Source) -> Normalization:
-    """Measure the gray values of a source once, on planes spread evenly over it.
+    """Measure the gray values of a source once; see `measure_gray_values`."""
+
+    def read(index: tuple[int, ...]) -> np.ndarray:
+        plane = np.asarray(source.read_plane(index))
+        some = thinned(plane[0].size)
+        return plane[:, some, some].copy()  # a copy: the plane itself shall not stay in memory
+
+    return measure_gray_values(source.name, source.leading_shape, read)
+
+
+def measure_gray_values(
+    name: str, leading_shape: tuple[int, ...], read: Callable[[tuple[int, ...]], np.ndarray]
+) -> Normalization:
+    """Measure gray values on planes spread evenly over an image, of which `read` reads some pixels.
 
     Planes with NaN or infinite pixels say nothing: they cannot be segmented, and must not keep the others from it.
 
@@ -108,16 +121,18 @@ def measure_source(source: Source) -> Normalization:
     ImageError
         If it is constant, or has NaN or infinite pixels on all these planes.
     """
-    if source.n_planes == 0:
-        raise ImageError(f"{source.name} has no planes (its shape begins with {source.leading_shape}); choose another.")
-    chosen = np.unique(np.linspace(0, source.n_planes - 1, min(source.n_planes, _PLANES_MEASURED)).round().astype(int))
-    planes = []
-    for number in chosen:
-        plane = np.asarray(source.read_plane(tuple(int(i) for i in np.unravel_index(number, source.leading_shape))))
-        step = math.ceil(math.sqrt(max(1.0, plane[0].size / _PIXELS_MEASURED)))
-        planes.append(plane[:, ::step, ::step].copy())  # a copy: the plane itself shall not stay in memory
+    count = math.prod(leading_shape)
+    if count == 0:
+        raise ImageError(f"{name} has no planes (its shape begins with {leading_shape}); choose another.")
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _PLANES_MEASURED)).round().astype(int))
+    planes = [read(tuple(int(i) for i in np.unravel_index(number, leading_shape))) for number in chosen]
     usable = [plane for plane in planes if plane.dtype.kind != "f" or np.isfinite(plane).all()]
-    return measure(np.stack(usable or planes, axis=1), source.name)
+    return measure(np.stack(usable or planes, axis=1), name)
+
+
+def thinned(pixels: int) -> slice:
+    """Return which rows, and which columns, are measured of a plane of so many pixels."""
+    return slice(None, None, math.ceil(math.sqrt(max(1.0, pixels / _PIXELS_MEASURED))))
 
 
 def run_batch(

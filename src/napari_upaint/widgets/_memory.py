@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_upaint.errors import UserError
-from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.errors import ImageError, UserError
+
+if TYPE_CHECKING:
+    from napari_upaint.widgets._sources import ImageSource
 
 # Labels are int32; scores are float16, mostly background, object and border.
 _BYTES_PER_PIXEL = 4 + 3 * 2
+# While they are computed they are float32, beside the image and its normalised gray values, in two processes.
+BYTES_AT_ONCE = 80
 MOST = 0.7  # of the memory of this computer
 
 
@@ -43,6 +47,17 @@ def results_fit(images: Iterable[ImageSource], memory: int | None = None) -> Non
         raise UserError(
             f"The results would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory;"
             " segment single views here, and all of it with the command 'upaint segment'."
+        )
+
+
+def fit_at_once(name: str, sides: tuple[int, ...], memory: int | None = None) -> None:
+    """Raise an ImageError if so many pixels of an image do not fit into memory, with what is computed of them."""
+    memory = physical_memory() if memory is None else memory
+    needed = float(np.prod(sides, dtype=float)) * BYTES_AT_ONCE
+    if memory is not None and needed > MOST * memory:
+        raise ImageError(
+            f"{name} would need {needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory, since"
+            f" {' × '.join(map(str, sides))} pixels of it are taken at once; cut it into parts."
         )
 
 

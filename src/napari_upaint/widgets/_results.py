@@ -158,9 +158,11 @@ class Results(QObject):
         self.relabelling.ask()  # the settings may have changed meanwhile
         kept = after_keeping(self._kept)
         self._kept.clear()
-        if summary.failures or not self._quiet:
-            text, kind, details = after_segmenting(summary)
+        text, kind, details = after_segmenting(summary)
+        if not self._quiet:
             self._sections.message.show_message(f"{text} {kept}".strip(), kind, details)
+        elif summary.failures:  # how the training ended stays to be read
+            self._sections.message.warn(f"{text} {kept}".strip(), details)
         elif words := f"{kept} {after_another_model(self._layers.of_others(summary.model))}".strip():
             self._sections.message.add(words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -14,7 +15,11 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.io.tiff_scale import micrometers
-from napari_upaint.session.batch import Source, measure_source
+from napari_upaint.session.batch import Source, measure_gray_values, measure_source, thinned
+from napari_upaint.widgets._memory import fit_at_once
+
+# Pixels of a plane that are read at once to measure their gray values.
+_MOST_READ = 2**26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +117,8 @@ class ImageSource:
         ImageError
             If it has complex numbers.
         """
+        within = self.shape[len(index) :]
+        fit_at_once(self.name, tuple(len(range(*side.indices(n))) for side, n in zip(region, within, strict=True)))
         read = np.asarray(self.data[(*index, *region)])
         if np.iscomplexobj(read):
             raise ImageError(f"{self.name} has complex numbers ({read.dtype}); use its magnitude or phase.")
@@ -172,7 +179,11 @@ def batch_source(
 
 def measure_image(image: ImageSource) -> Normalization:
     """Measure the gray values of a whole layer on a few planes spread over it."""
-    return measure_source(batch_source(image))
+    pixels = math.prod(image.shape[-2:])
+    if pixels <= _MOST_READ:
+        return measure_source(batch_source(image))
+    # Rows and columns between are left out while it is read: a whole slide would fill the memory of the window.
+    return measure_gray_values(image.name, image.shape[:-2], lambda at: image.plane(at, (thinned(pixels),) * 2))
 
 
 def count_painted(annotation: AnnotationSource) -> dict[int, int]:

@@ -14,12 +14,10 @@ from napari_upaint.errors import ImageError, UserError
 from napari_upaint.io.models import read_header
 from napari_upaint.io.tiff_scale import seconds
 from napari_upaint.session.batch import Source
-from napari_upaint.widgets._memory import MOST, physical_memory
+from napari_upaint.widgets._memory import BYTES_AT_ONCE, MOST, physical_memory
 from napari_upaint.widgets._sources import ImageSource
 
 Index = tuple[int, ...]
-# A volume is in the memory of two processes: gray values, normalised ones, scores, labels.
-_BYTES_PER_VOXEL = 80
 
 
 def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
@@ -69,7 +67,7 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> 
     for image in images:
         slices, height, width = image.shape[-3:]
         seen = slices if slice_by is None else min(slices, 2 * _reach(slice_by) + 1)
-        needed = float(seen) * height * width * _BYTES_PER_VOXEL
+        needed = float(seen) * height * width * BYTES_AT_ONCE
         if memory is not None and needed > MOST * memory:
             sizes = f"{needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
             raise UserError(
