@@ -6,10 +6,10 @@ import csv
 
 import numpy as np
 import pytest
-from napari.layers._layer_actions import _duplicate_layer
+from napari.layers._layer_actions import _convert_to_image, _convert_to_labels, _duplicate_layer
 
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.widgets._new_layers import MARK
+from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._words import after_keeping
 
 KEPT = "cells labels (corrected)"
@@ -217,6 +217,33 @@ def test_a_copy_is_its_users_own(viewer, cells, segment, dock, settle):
     set_threshold(dock, settle)
     assert copy.data.max() == 7
     assert cells.data.max() == 3
+
+
+@pytest.mark.filterwarnings("ignore:projection mode")  # of napari, which converts all the same
+@pytest.mark.parametrize("how", [_duplicate_layer, _convert_to_labels])
+def test_a_copy_of_scores_is_its_users_own(viewer, dock, cells, segment, how):
+    scores = viewer.layers["cells scores"]
+    viewer.layers.selection = {scores}
+    how(viewer.layers)
+    (copy,) = {layer for layer in viewer.layers if layer.name.startswith("cells scores")} - {scores}
+    viewer.layers.move(viewer.layers.index(copy), viewer.layers.index(scores))
+    before = np.array(copy.data)
+    viewer.layers["cells"].data = blobs()[::-1]
+    segment()
+    assert copy in viewer.layers and scores in viewer.layers
+    np.testing.assert_array_equal(copy.data, before)
+    np.testing.assert_array_equal(scores.data, scores.metadata[CACHE].shown())
+    assert CACHE not in copy.metadata  # it would keep all scores in memory
+    assert [one.name for one in dock.layers.images()] == ["cells"]
+
+
+def test_labels_that_were_turned_into_an_image_and_back_can_be_chosen(viewer, dock, cells, segment):
+    for how in (_convert_to_image, _convert_to_labels):
+        viewer.layers.selection = {viewer.layers["cells labels"]}
+        how(viewer.layers)
+        assert [one.name for one in dock.layers.images()] == ["cells"]
+    assert [one.name for one in dock.layers.annotations()] == ["cells labels"]
+    assert "From masks" in dock.sections.train.button.toolTip()
 
 
 def test_moving_through_a_stack_or_hiding_it_is_no_correction(viewer, dock, stack, segment):

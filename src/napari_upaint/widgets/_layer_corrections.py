@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari.layers import Labels
+
 from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._open_layers import undo_steps
 
 # In the metadata of labels that were made here: which layer they were made as, the planes that are in it, whether it
@@ -20,17 +23,28 @@ Index = tuple[int, ...]
 
 def notice(layer: Any) -> None:
     """Notice from now on what somebody corrects, also while no dock is open."""
-    layer.metadata.update({_MADE_AS: layer.unique_id, _PLANES: set(), _STEPS: undo_steps(layer)})
+    layer.metadata.update({_PLANES: set(), _STEPS: undo_steps(layer)})
     for name in _EDITS:
         getattr(layer.events, name).connect(_edited)
     layer.events.data.connect(_replaced)
     layer.events.set_data.connect(_drawn)
 
 
-def is_copy(layer: Any) -> bool:
-    """Return whether napari copied a layer that was made here, with all its metadata: the copy is its user's own."""
-    made_as = layer.metadata.get(_MADE_AS)
-    return made_as is not None and made_as != layer.unique_id
+def note_made(layer: Any) -> None:
+    """Note that a layer was made here, to tell it from its copies."""
+    layer.metadata[_MADE_AS] = layer.unique_id
+
+
+def disown_copy(layer: Any) -> None:
+    """Leave what napari copied or converted of a layer that was made here to its user: all metadata came along."""
+    if layer.metadata.get(_MADE_AS, layer.unique_id) == layer.unique_id:
+        return
+    about = layer.metadata.pop(MARK, None)
+    layer.metadata.pop(CACHE, None)
+    if isinstance(layer, Labels):
+        mark_kept(layer)
+    elif about is not None:  # still no image to segment, and hidden with its own
+        layer.metadata[MARK] = {"of": about["of"], "what": "copy", "kind": ""}
 
 
 def is_corrected(layer: Any) -> bool:
@@ -76,7 +90,7 @@ def is_kept(layer: Any) -> bool:
     They can be chosen like any labels, but nobody paints background on them: who goes on correcting them does not
     want them to be learnt.
     """
-    return _KEPT in layer.metadata or is_copy(layer)
+    return _KEPT in layer.metadata
 
 
 def _edited(event: Any) -> None:

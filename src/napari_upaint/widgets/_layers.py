@@ -19,7 +19,7 @@ from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
-from napari_upaint.widgets._layer_corrections import is_kept, mark_kept
+from napari_upaint.widgets._layer_corrections import disown_copy, is_kept, mark_kept
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
@@ -114,6 +114,7 @@ class Layers(QObject):
         for layer in self._viewer.layers:
             if layer.unique_id not in self._named:
                 self._named.add(layer.unique_id)
+                disown_copy(layer)
                 self._connect(layer.events.name, self._renamed)
                 if isinstance(layer, Labels):
                     self._connect(layer.events.paint, self._brush)

@@ -168,7 +168,7 @@ class ResultLayers(QObject):
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made of an image that is open, as it is now, or None."""
         about, shape = {"of": image, "what": "labels", "kind": kind}, self._shape(image)
-        mine = (one for one in self._viewer.layers if one.metadata.get(MARK) == about and not corrections.is_copy(one))
+        mine = (one for one in self._viewer.layers if one.metadata.get(MARK) == about)
         return next((layer for layer in mine if layer.data.shape == shape), None)
 
     def _put(self, layer: Any, plane: LabelledPlane) -> Hashable | None:
@@ -222,9 +222,7 @@ class ResultLayers(QObject):
             marked = layer.metadata.get(MARK, {})
             if (marked.get("of"), marked.get("what")) != (about["of"], about["what"]):
                 continue
-            if corrections.is_copy(layer):
-                del layer.metadata[MARK]
-            elif found is None and marked == about and _fits(layer, image.shape):
+            if found is None and marked == about and _fits(layer, image.shape):
                 found = layer
             elif corrections.is_corrected(layer):
                 self.keep(layer)
@@ -247,6 +245,7 @@ class ResultLayers(QObject):
         """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
         active, camera = self._viewer.layers.selection.active, self._viewer.scene.camera
         center, zoom, step = camera.center, camera.zoom, self._viewer.dims.current_step
+        corrections.note_made(layer)
         self.adding = True
         try:
             self._viewer.layers.insert(place, layer)
