@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
-from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, list_models, load_model
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, list_models, load_model, save_model
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, record, save_run
 from napari_upaint.settings import TrainSettings
@@ -53,6 +55,20 @@ def test_runs_of_the_same_second_and_odd_names_do_not_meet(tmp_path):
     assert sorted(run.name for run in runs) == sorted(names)
     assert len({run.model for run in runs}) == len(names)
     assert {path.name for path in tmp_path.iterdir()} <= {"project", "home"}
+
+
+def test_runs_that_two_docks_save_at_the_same_time_do_not_meet(tmp_path, monkeypatch):
+    def slowly(model, path):
+        time.sleep(0.2)
+        return save_model(model, path)
+
+    monkeypatch.setattr("napari_upaint.session.run.save_model", slowly)
+    docks = [threading.Thread(target=save_run, args=(a_run("nuclei"), MODEL, tmp_path)) for _ in range(2)]
+    for dock in docks:
+        dock.start()
+    for dock in docks:
+        dock.join()
+    assert len({run.model for run in list_runs(tmp_path)}) == 2
 
 
 def test_a_run_without_a_model_and_one_whose_model_is_gone(tmp_path):

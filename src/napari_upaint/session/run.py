@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -24,6 +25,8 @@ FORMAT = "napari-upaint-run-1"
 ENDING = ".run.json"
 # A curve of more points looks no different, whatever the screen.
 _MOST_POINTS = 1000
+# The docks of two viewers may save in the same second: a name is free until the files of that name are there.
+_ONE_AT_A_TIME = threading.Lock()
 Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
 
 
@@ -138,13 +141,14 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
         If it cannot be written. Both files are written whole or not at all, the model first.
     """
     folder = runs_folder(folder)
-    saved = replace(run, id=new_id(run, folder), model=None)
-    if model is not None:
-        saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
-    content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
-    with replacing(folder / f"{saved.id}{ENDING}") as new:
-        new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
-    return saved
+    with _ONE_AT_A_TIME:
+        saved = replace(run, id=new_id(run, folder), model=None)
+        if model is not None:
+            saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
+        content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
+        with replacing(folder / f"{saved.id}{ENDING}") as new:
+            new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
+        return saved
 
 
 def list_runs(folder: str | Path | None = None) -> list[Run]:
