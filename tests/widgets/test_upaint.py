@@ -130,6 +130,14 @@ def test_painted_pixels_are_listed(viewer, painted, qtbot):
     assert rows()[1][0] == "Class 2"
 
 
+def test_colours_are_those_of_the_labels_also_where_only_the_brushs_is_shown(viewer, painted):
+    layer = viewer.layers["cells annotation"]
+    before = painted.layers.label_colours(layer.unique_id, (1, 2, 3))
+    layer.show_selected_label = True
+    assert painted.layers.label_colours(layer.unique_id, (1, 2, 3)) == before
+    assert len(set(before.values())) == 3
+
+
 def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painted, settle, own_home):
     before = viewer.layers["cells annotation"].data.copy()
     s = painted.sections

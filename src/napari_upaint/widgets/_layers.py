@@ -196,10 +196,10 @@ class Layers(QObject):
 
     def label_colours(self, key: Hashable, labels: Iterable[int]) -> dict[int, str]:
         """Return the colours ``#rrggbb`` that labels have on a layer: it need not be one that was made here."""
-        layer = self._find(key)
-        colours = {}
+        # napari makes all but the brush's label invisible where it shows that one alone.
+        colormap, colours = self._find(key).colormap.model_copy(update={"use_selection": False}), {}
         for label in labels:
-            rgba = layer.colormap.map(label) if label > 0 else None
+            rgba = colormap.map(label) if label > 0 else None
             if rgba is not None:
                 colours[label] = "#" + "".join(f"{round(255 * float(part)):02x}" for part in np.ravel(rgba)[:3])
         return colours
