@@ -138,6 +138,16 @@ def test_colours_are_those_of_the_labels_also_where_only_the_brushs_is_shown(vie
     assert len(set(before.values())) == 3
 
 
+def test_labels_of_several_resolutions_cannot_be_painted(viewer, dock, qtbot):
+    viewer.add_image(picture(), name="cells")
+    labels = np.zeros((60, 80), np.uint8)
+    viewer.add_labels([labels, labels[::2, ::2]], name="pyramid")
+    s, words = dock.sections, "does not paint on labels of several resolutions"
+    assert not s.labels.background_button.isEnabled() and words in s.labels.background_button.toolTip()
+    qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
+    assert s.labels.masks_button.isEnabled()
+
+
 def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painted, settle, own_home):
     before = viewer.layers["cells annotation"].data.copy()
     s = painted.sections

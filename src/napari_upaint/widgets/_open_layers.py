@@ -54,7 +54,7 @@ def image_source(layer: Any) -> ImageSource:
 
 def annotation_source(layer: Any) -> AnnotationSource:
     """Return a labels layer as a frozen value."""
-    return AnnotationSource(layer.unique_id, layer.name, level_0(layer))
+    return AnnotationSource(layer.unique_id, layer.name, level_0(layer), editable=layer.editable)
 
 
 def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:

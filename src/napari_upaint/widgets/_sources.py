@@ -129,12 +129,13 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotationSource:
-    """A labels layer that the user paints on, axes (..., Y, X)."""
+    """A labels layer that the user paints on, axes (..., Y, X); `editable`: napari's brush does, too."""
 
     key: Hashable
     name: str
     data: Any
     regions: tuple[Region, ...] = ()
+    editable: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
