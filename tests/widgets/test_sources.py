@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_a_plane_that_does_not_fit_is_not_read():
     with pytest.raises(ImageError, match=r"^slide would need .* GB of memory, since 2000000 × 1000000 pixels of it"):
         slide.plane(())
     assert slide.plane((), (slice(0, 9), slice(None, None, 500_000))).shape == (3, 9, 2)
+
+
+def test_what_cannot_be_read_is_told_in_words():
+    def fail():
+        raise OSError("the network is down")
+
+    lazy = da.from_delayed(dask.delayed(fail)(), (9, 9), np.uint8)
+    with pytest.raises(ImageError, match=r"^cells cannot be read \(the network is down\); check where it lies\.$"):
+        source(lazy).plane(())
 
 
 def test_of_a_very_large_plane_only_what_is_measured_is_in_memory(monkeypatch):

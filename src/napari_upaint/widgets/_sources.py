@@ -119,7 +119,10 @@ class ImageSource:
         """
         within = self.shape[len(index) :]
         fit_at_once(self.name, tuple(len(range(*side.indices(n))) for side, n in zip(region, within, strict=True)))
-        read = np.asarray(self.data[(*index, *region)])
+        try:
+            read = np.asarray(self.data[(*index, *region)])
+        except OSError as error:  # of a lazy image, for instance far away
+            raise ImageError(f"{self.name} cannot be read ({error.strerror or error}); check where it lies.") from error
         if np.iscomplexobj(read):
             raise ImageError(f"{self.name} has complex numbers ({read.dtype}); use its magnitude or phase.")
         read = read.astype(np.uint8) if read.dtype == bool else read
