@@ -43,6 +43,17 @@ def test_another_array_is_another_image(viewer, dock, segment, settle, press_u):
     assert dock.sections.message.kind == "info"
 
 
+def test_other_pixels_in_the_same_array_have_other_gray_values(viewer, dock, segment):
+    image = viewer.add_image(two_squares(), name="cells")
+    segment()
+    before = viewer.layers["cells labels"].data.copy()
+    image.data[:] = image.data / 8  # as a camera, or a line in the console, writes into it
+    image.refresh()
+    segment()
+    assert before.max() > 0
+    np.testing.assert_array_equal(viewer.layers["cells labels"].data, before)
+
+
 def test_the_uncertainty_is_of_the_new_array(viewer, dock, segment, qtbot):
     image = viewer.add_image(two_squares(), name="cells")
     dock.sections.segment.guide.show_box.click()
