@@ -119,6 +119,12 @@ def test_what_does_not_fit_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_complex_numbers_are_refused(tmp_path):
+    with pytest.raises(FileError, match=r"image has complex numbers \(complex128\); save its magnitude or phase"):
+        write_image(tmp_path / "waves.tif", Image(np.ones((4, 5)) + 1j, "YX"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_labels_are_written_page_by_page(tmp_path):
     labels = np.zeros((100, 200, 200), np.int32)
     labels[50, 10] = 300

@@ -131,8 +131,11 @@ def write_image(path: str | Path, image: Image, *, software: str | None = None) 
     Raises
     ------
     FileError
-        If the file cannot be written, or a lazy image not be read; an older file is left as it was.
+        If the file cannot be written, or a lazy image not be read; an older file is left as it was. Or if its numbers
+        are complex.
     """
+    if np.dtype(image.data.dtype).kind == "c":
+        raise FileError(f"{image.name} has complex numbers ({image.data.dtype}); save its magnitude or phase.")
     return _write(path, image, _stored_dtype(np.dtype(image.data.dtype)), software)
 
 
