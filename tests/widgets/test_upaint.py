@@ -148,6 +148,18 @@ def test_labels_of_several_resolutions_cannot_be_painted(viewer, dock, qtbot):
     assert s.labels.masks_button.isEnabled()
 
 
+def test_napari_does_not_paint_beside_a_smaller_unit(viewer, dock, qtbot):
+    image = viewer.add_image(picture(), name="cells", scale=(0.5, 0.5), units="um")
+    dock.sections.labels.new_button.click()
+    s = dock.sections
+    assert s.labels.background_button.isEnabled()
+    other = viewer.add_image(picture(), name="nano", units="nm")
+    assert "misses labels in micrometer beside layers in nanometer" in s.labels.background_button.toolTip()
+    qtbot.waitUntil(lambda: "misses labels" in s.train.button.toolTip(), timeout=20000)
+    other.units = image.units
+    assert s.labels.background_button.isEnabled()
+
+
 def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painted, settle, own_home):
     before = viewer.layers["cells annotation"].data.copy()
     s = painted.sections

@@ -85,7 +85,7 @@ class Choosing(QObject):
             annotation=annotation is not None,
             fits=fits,
             corrected=annotation is not None and self._layers.is_corrected_result(annotation.key),
-            editable=annotation is None or annotation.editable,
+            no_brush=annotation.no_brush if annotation is not None else "",
             painted_on=self.ownership.stranger(image.key, annotation.key) if image and annotation and fits else "",
             pixels=self._pixels,
             counted=self._counted,

@@ -184,7 +184,7 @@ class Layers(QObject):
 
     def annotation(self, key: Hashable, image: Hashable | None = None) -> AnnotationSource:
         """Return a labels layer as a frozen value, with the regions of an image; no pixel is read."""
-        return replace(annotation_source(self._find(key)), regions=self.regions.of(image))
+        return replace(annotation_source(self._viewer, self._find(key)), regions=self.regions.of(image))
 
     def index_in_view(self, image: Hashable) -> tuple[int, ...]:
         """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""

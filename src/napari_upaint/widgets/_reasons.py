@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from napari_upaint.settings import Kind
 
-_NO_BRUSH = "napari's brush does not paint on labels of several resolutions; press 'New labels'."
-
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -19,7 +17,7 @@ class Situation:
     fits: bool = True
     painted_on: str = ""  # another image that the labels lie on
     corrected: bool = False  # the labels are a result that was corrected by hand
-    editable: bool = True  # napari's brush paints on the labels
+    no_brush: str = ""  # why napari's brush does not paint on the labels
     pixels: Mapping[int, int] = field(default_factory=dict)
     others: frozenset[int] = frozenset()  # labels on other images that are learnt, too
     counted: bool = True
@@ -59,7 +57,7 @@ def why_not_paint(situation: Situation) -> str:
     """Return why there is nothing to paint on."""
     if not situation.annotation:
         return "Press 'New labels' first."
-    return _why_no_paint(situation) or ("" if situation.editable else _NO_BRUSH)
+    return _why_no_paint(situation) or situation.no_brush
 
 
 def why_not_weigh(situation: Situation) -> str:
@@ -124,7 +122,7 @@ def _why_not_learn(situation: Situation) -> str:
         return ""
     if not situation.pixels:
         nothing = "Nothing is painted yet: paint some background (1) and some objects (2 and up)."
-        return nothing if situation.editable else _NO_BRUSH
+        return situation.no_brush or nothing
     painted = {*situation.pixels, *situation.others}
     if painted == {1}:
         return "Only background is painted; paint some objects too (2 and up)."

@@ -132,13 +132,13 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotationSource:
-    """A labels layer that the user paints on, axes (..., Y, X); `editable`: napari's brush does, too."""
+    """A labels layer that the user paints on, axes (..., Y, X); `no_brush`: why napari's brush does not."""
 
     key: Hashable
     name: str
     data: Any
     regions: tuple[Region, ...] = ()
-    editable: bool = True
+    no_brush: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
