@@ -130,6 +130,22 @@ def test_painted_pixels_are_listed(viewer, painted, qtbot):
     assert rows()[1][0] == "Class 2"
 
 
+def test_the_next_object_has_a_number_that_the_labels_can_hold(viewer, dock, qtbot):
+    viewer.add_image(picture(), name="cells")
+    mask = np.zeros((60, 80), np.uint8)
+    mask[10:20, 10:20] = 255  # a mask of 0 and 255 that another program has made
+    layer = viewer.add_labels(mask, name="cells annotation")
+    qtbot.waitUntil(lambda: "1 object" in dock.sections.labels.painted.rows()[-1][0], timeout=20000)
+    dock.sections.labels.next_button.click()
+    assert (layer.selected_label, layer.mode) == (2, "paint")
+    mask[0, :] = np.arange(1, 81)
+    mask[1:4, :] = np.arange(81, 321).clip(max=255).reshape(3, 80)
+    layer.data = mask
+    qtbot.waitUntil(lambda: "254 objects" in dock.sections.labels.painted.rows()[-1][0], timeout=20000)
+    dock.sections.labels.next_button.click()
+    assert dock.sections.message.text().startswith("cells annotation has no number left up to 255")
+
+
 def test_colours_are_those_of_the_labels_also_where_only_the_brushs_is_shown(viewer, painted):
     layer = viewer.layers["cells annotation"]
     before = painted.layers.label_colours(layer.unique_id, (1, 2, 3))

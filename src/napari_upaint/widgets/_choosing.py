@@ -128,7 +128,20 @@ class Choosing(QObject):
 
     def take_next(self) -> None:
         """Take the brush for the next object or class."""
-        self._take(next_label({*self._pixels, *self._uncounted}))
+        annotation, label = self.annotation(), self._following()
+        if annotation is not None and label > annotation.highest:
+            self.failed.emit(
+                f"{annotation.name} has no number left up to {annotation.highest}; choose a larger type with a"
+                " right-click in napari's list of layers > Convert data type.",
+                "",
+            )
+        else:
+            self._take(label)
+
+    def _following(self) -> int:
+        """Return the label of the next object or class."""
+        annotation = self.annotation()
+        return next_label({*self._pixels, *self._uncounted}, annotation.highest) if annotation is not None else 2
 
     def _take(self, label: int) -> None:
         key, button = self._sections.labels.combo.key(), self._sections.labels.background_button
@@ -228,7 +241,7 @@ class Choosing(QObject):
         key = self._sections.labels.combo.key()
         self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key))
         selected = self._layers.selected_label(key) if key is not None else 0
-        following = next_label({*self._pixels, *self._uncounted})
+        following = self._following()
         shown = {1, 2, *sorted(self._pixels)[:_MOST_COLOURS], following}
         colours = self._layers.label_colours(key, shown) if key is not None else {}
         self._sections.labels.show_painted(self._pixels, selected, following, colours)

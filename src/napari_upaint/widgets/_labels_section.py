@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -154,9 +154,14 @@ class LabelsSection(QWidget):
         )
 
 
-def next_label(painted: Iterable[int]) -> int:
-    """Return the first label from 2 on that is neither painted nor below one that is."""
-    return max([1, *painted]) + 1
+def next_label(painted: Collection[int], highest: int) -> int:
+    """Return the first label from 2 on that is neither painted nor below one that is, in labels up to `highest`.
+
+    Beyond that (masks of 0 and 255) it is the first that is not painted; if all are, it is one too many.
+    """
+    following = max([1, *painted]) + 1
+    free = (label for label in range(2, highest + 1) if label not in painted)
+    return following if following <= highest else next(free, following)
 
 
 def swatch(colour: str) -> QIcon:

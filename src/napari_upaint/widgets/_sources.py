@@ -145,6 +145,11 @@ class AnnotationSource:
         """Shape of the data."""
         return tuple(int(n) for n in self.data.shape)
 
+    @property
+    def highest(self) -> int:
+        """The highest label that the data can hold."""
+        return int(np.iinfo(self.data.dtype).max)
+
     def part(self, index: tuple[int, ...] = ()) -> np.ndarray:
         """Read what is known of a plane (Y, X), or of several: what is painted, background where all is annotated."""
         read = np.asarray(self.data[index])
