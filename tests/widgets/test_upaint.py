@@ -174,6 +174,25 @@ def test_napari_does_not_paint_beside_a_smaller_unit(viewer, dock, qtbot):
     qtbot.waitUntil(lambda: "misses labels" in s.train.button.toolTip(), timeout=20000)
     other.units = image.units
     assert s.labels.background_button.isEnabled()
+    image.units = other.units = "nm"
+    assert not s.labels.background_button.isEnabled()
+    viewer.layers["cells annotation"].units = "nm"
+    assert s.labels.background_button.isEnabled()
+
+
+def test_labels_that_lie_elsewhere_are_not_painted(viewer, dock, qtbot):
+    """Whose scale another program has lost: what is painted where the image is seen would be learnt elsewhere."""
+    viewer.add_image(picture((3, 60, 80)), name="cells", scale=(2, 0.5, 0.5))
+    labels = viewer.add_labels(np.zeros((3, 60, 80), np.uint8), name="cells annotation", scale=(2, 1, 1))
+    s, words = dock.sections, "These labels do not lie on cells; right-click"
+    assert s.labels.background_button.toolTip().startswith(words)
+    qtbot.waitUntil(lambda: s.train.button.toolTip().startswith(words), timeout=20000)
+    assert s.labels.masks_button.isEnabled()
+    labels.scale = (2, 0.5, 0.5)
+    assert s.labels.background_button.isEnabled()
+    labels.translate = (0, 0.2, 0.2)
+    dock.choosing.changed.emit()
+    assert s.labels.background_button.isEnabled()
 
 
 def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painted, settle, own_home):

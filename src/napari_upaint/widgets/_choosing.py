@@ -85,7 +85,7 @@ class Choosing(QObject):
             annotation=annotation is not None,
             fits=fits,
             corrected=annotation is not None and self._layers.is_corrected_result(annotation.key),
-            no_brush=annotation.no_brush if annotation is not None else "",
+            no_brush=self._layers.shown.why_no_brush(annotation.key, image.key) if image and annotation else "",
             painted_on=self.ownership.stranger(image.key, annotation.key) if image and annotation and fits else "",
             pixels=self._pixels,
             counted=self._counted,

@@ -49,6 +49,14 @@ def seen_at(viewer: Viewer, layer: Any, world: Sequence[float], shown: Sequence[
     return at
 
 
+def lie_on_each_other(viewer: Viewer, one: Any, other: Any) -> bool:
+    """Return whether two layers of one shape lie at the same place, to half a pixel."""
+    (matrix, offset), (matrix_2, offset_2) = (_transform(viewer, layer) for layer in (one, other))
+    length = np.ptp(np.asarray(one.extent.data), axis=0)
+    apart = np.abs(matrix - matrix_2) @ length + np.abs(offset - offset_2)
+    return bool((apart <= np.abs(matrix).sum(axis=1) / 2).all())
+
+
 def _apart(layer: Any, shown: Sequence[int]) -> tuple[list[int], list[int]]:
     return list(shown), [axis for axis in range(layer.ndim) if axis not in shown]
 

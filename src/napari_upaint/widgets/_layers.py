@@ -116,12 +116,14 @@ class Layers(QObject):
                 self._named.add(layer.unique_id)
                 disown_copy(layer)
                 self._connect(layer.events.name, self._renamed)
+                if MARK not in layer.metadata:
+                    self._connect(layer.events.scale, self._renamed)
+                    self._connect(layer.events.units, self._renamed)
                 if isinstance(layer, Labels):
                     self._connect(layer.events.paint, self._brush)
                     self._connect(layer.events.features, self._featured)
                 elif isinstance(layer, Image):
-                    for event in (layer.events.data, layer.events.scale, layer.events.units):
-                        self._connect(event, self._renamed)
+                    self._connect(layer.events.data, self._renamed)
                     for event in (layer.events.visible, layer.events.opacity, layer.events.blending):
                         self._connect(event, self._covered)
         self.changed.emit()
@@ -184,7 +186,7 @@ class Layers(QObject):
 
     def annotation(self, key: Hashable, image: Hashable | None = None) -> AnnotationSource:
         """Return a labels layer as a frozen value, with the regions of an image; no pixel is read."""
-        return replace(annotation_source(self._viewer, self._find(key)), regions=self.regions.of(image))
+        return replace(annotation_source(self._find(key)), regions=self.regions.of(image))
 
     def index_in_view(self, image: Hashable) -> tuple[int, ...]:
         """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""

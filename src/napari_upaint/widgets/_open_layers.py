@@ -9,7 +9,7 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
-from napari_upaint.widgets._drawn import seen_at, unit_factors
+from napari_upaint.widgets._drawn import seen_at
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
 
@@ -52,21 +52,9 @@ def image_source(layer: Any) -> ImageSource:
     return ImageSource(layer.unique_id, layer.name, level_0(layer), bool(layer.rgb), placement(layer), file)
 
 
-def annotation_source(viewer: Viewer, layer: Any) -> AnnotationSource:
+def annotation_source(layer: Any) -> AnnotationSource:
     """Return a labels layer as a frozen value."""
-    return AnnotationSource(layer.unique_id, layer.name, level_0(layer), no_brush=_why_no_brush(viewer, layer))
-
-
-def _why_no_brush(viewer: Viewer, labels: Any) -> str:
-    """Return why napari's brush does not paint on labels; '' where it does."""
-    if labels.multiscale:
-        return "napari's brush does not paint on labels of several resolutions; press 'New labels'."
-    other = np.flatnonzero(unit_factors(viewer, labels) != 1)
-    if not len(other):
-        return ""
-    here, there = labels.units[other[-1]], viewer.dims.units[other[-1] - labels.ndim]
-    # It takes places in the unit of the world for places in that of the layer.
-    return f"napari's brush misses labels in {here} beside layers in {there}; give all one unit, or close the others."
+    return AnnotationSource(layer.unique_id, layer.name, level_0(layer))
 
 
 def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:

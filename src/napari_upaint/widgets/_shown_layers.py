@@ -1,4 +1,4 @@
-"""Which image is to be seen: several open ones lie on top of each other, and paint goes to the chosen one.
+"""Which image is to be seen, and whether the brush reaches it: several open ones lie on top of each other.
 
 Main thread only.
 """
@@ -12,9 +12,9 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
-from napari_upaint.widgets._drawn import unit_factors
+from napari_upaint.widgets._drawn import lie_on_each_other, unit_factors
 from napari_upaint.widgets._new_layers import MARK
-from napari_upaint.widgets._open_layers import find
+from napari_upaint.widgets._open_layers import find, image_source, level_0
 
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
 # Of the area of an image, and of opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
@@ -36,6 +36,22 @@ class ShownLayers:
             return str(layer.name)
         over = [one for one in self._rivals(layer) if one.visible and self._is_over(one, layer)]
         return str(over[-1].name) if over else ""
+
+    def why_no_brush(self, annotation: Hashable, image: Hashable) -> str:
+        """Return why napari's brush does not paint on labels, or elsewhere than on an image; '' where it does."""
+        labels, layer = find(self._viewer, annotation), find(self._viewer, image)
+        if labels.multiscale:
+            return "napari's brush does not paint on labels of several resolutions; press 'New labels'."
+        other = np.flatnonzero(unit_factors(self._viewer, labels) != 1)
+        if len(other):  # it takes places in the unit of the world for places in that of the layer
+            here, there = labels.units[other[-1]], self._viewer.dims.units[other[-1] - labels.ndim]
+            return f"napari's brush misses labels in {here} beside layers in {there}; use one unit, or close those."
+        if level_0(labels).shape != image_source(layer).shape or lie_on_each_other(self._viewer, labels, layer):
+            return ""
+        return (
+            f"These labels do not lie on {layer.name}; right-click that in napari's list of layers > Copy scale and"
+            " transforms, and paste it to the labels, or press 'New labels'."
+        )
 
     def show(self, image: Hashable, owners: Mapping[Hashable, Hashable]) -> None:
         """Show an image: hide the others there with all that lies on them, and show again what was hidden before.

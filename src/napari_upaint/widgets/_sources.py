@@ -132,13 +132,12 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotationSource:
-    """A labels layer that the user paints on, axes (..., Y, X); `no_brush`: why napari's brush does not."""
+    """A labels layer that the user paints on, axes (..., Y, X)."""
 
     key: Hashable
     name: str
     data: Any
     regions: tuple[Region, ...] = ()
-    no_brush: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

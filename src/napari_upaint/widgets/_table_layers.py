@@ -27,7 +27,7 @@ class TableLayers:
             return None
         ndim = 3 if any(of == image and cache.deep for of, cache in self._results.caches()) else 2
         source = image_source(find(self._viewer, image))
-        return MeasurePlan(source, annotation_source(self._viewer, layer), tables.changes(layer), ndim, kind)
+        return MeasurePlan(source, annotation_source(layer), tables.changes(layer), ndim, kind)
 
     def table(self, image: Hashable) -> Measured | None:
         """Return the measurements of an image's labels, None if they changed since or were not measured."""
