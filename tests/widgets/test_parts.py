@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QEvent, QObject
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -238,3 +239,30 @@ def test_words_without_room_end_in_dots_and_are_whole_in_the_tooltip(qtbot):
     assert line.words() == line._words.toolTip() == words
     line.rest(words)
     assert line._words.text() == words and line._words.wordWrap()
+
+
+def test_progress_is_drawn_when_the_window_has_time_for_it(qtbot):
+    """Where each message were drawn at once, quick steps of a training would leave no time for anything else."""
+    line = ProgressLine()
+    qtbot.addWidget(line)
+    with qtbot.waitExposed(line):
+        line.show()
+    drawn = Drawn(line._bar)
+    for step in range(100):
+        line.show_fraction(step / 100, f"Training, step {step}")
+    assert drawn.times == 0
+    qtbot.waitUntil(lambda: drawn.times > 0)
+    assert line.fraction() == 0.99
+
+
+class Drawn(QObject):
+    """How often a widget was drawn."""
+
+    def __init__(self, widget):
+        super().__init__(widget)
+        self.times = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _watched, event):
+        self.times += event.type() == QEvent.Type.Paint
+        return False

@@ -35,9 +35,13 @@ class ProgressLine(QWidget):
 
     def show_fraction(self, fraction: float | None, words: str) -> None:
         """Show how far it is; None while nobody knows."""
+        # Qt draws a bar at once, and the image in the window with it: quick steps of a training would come faster than
+        # they are drawn, and nothing else would get its turn.
+        self._bar.setUpdatesEnabled(False)
         self._bar.setRange(0, 0 if fraction is None else _STEPS)
         if fraction is not None:
             self._bar.setValue(round(min(max(fraction, 0.0), 1.0) * _STEPS))
+        self._bar.setUpdatesEnabled(True)
         self.show_words(words)
 
     def show_words(self, words: str) -> None:
