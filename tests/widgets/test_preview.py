@@ -109,6 +109,16 @@ def test_zooming_in_shows_the_part_in_view_only(viewer, dock, live):
     assert (layer.data[at[0] - 9 : at[0] + 9, at[1] - 9 : at[1] + 9] > 0).all()
 
 
+def test_a_picture_is_no_news_of_what_was_measured(viewer, dock, live):
+    """All buttons would be looked at again for each, many times a second while it learns."""
+    viewer.add_image(picture(), name="cells")
+    live()
+    heard = []
+    dock.layers.untabled.connect(lambda: heard.append(1))
+    live(lambda: setattr(viewer.scene.camera, "zoom", 8))
+    assert not heard
+
+
 def test_the_slice_in_view_is_shown(viewer, dock, live, qtbot):
     stack = picture((3, 60, 80))
     stack[1] = stack[1, ::-1]

@@ -273,7 +273,9 @@ class Layers(QObject):
             self.brushed.emit(event.source.unique_id)
 
     def _featured(self, event: Any) -> None:
-        if MARK in event.source.metadata and tables.table(event.source) is None:
+        # Of results only: the preview is one, too, and napari says the same of each of its pictures.
+        made = event.source.metadata.get(MARK, {}).get("what") == "labels"
+        if made and tables.table(event.source) is None:
             self.untabled.emit()
 
     def _take_label(self, *_: Any) -> None:
