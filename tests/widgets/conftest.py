@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
 from napari_upaint.widgets._job_bridge import JobBridge
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets.upaint import UPaintDock
 
 sys.path.insert(0, str(Path(__file__).parent))  # for upaint_dock_tasks, also in the engine process
@@ -124,6 +126,24 @@ def requests(monkeypatch):
 
     monkeypatch.setattr(JobBridge, "begin", begin)
     return asked
+
+
+@pytest.fixture
+def rooms_of(monkeypatch):
+    """Return what lists the arrays that a module of widgets gets for results: in a thread, or the window would stop."""
+    rooms, threads = [], []
+
+    def hold(*of):
+        threads.append(threading.current_thread())
+        rooms.append(holding(*of))
+        return rooms[-1]
+
+    def watch(module):
+        monkeypatch.setattr(module, "holding", hold)
+        return rooms
+
+    yield watch
+    assert threads and threading.main_thread() not in threads
 
 
 @pytest.fixture

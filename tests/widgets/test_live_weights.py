@@ -12,8 +12,7 @@ from napari.utils.interactions import mouse_move_callbacks, mouse_press_callback
 from test_upaint import PLACE, picture
 
 from napari_upaint.core.weight_map import weight_map
-from napari_upaint.widgets._new_layers import new_weight_map
-from napari_upaint.widgets._open_layers import image_source
+from napari_upaint.widgets import _live_weights
 
 MOST = 0.030  # seconds on the GUI thread for a stroke
 
@@ -88,13 +87,19 @@ def test_it_is_a_layer_on_the_image_and_goes_with_its_box(viewer, live, qtbot):
     assert not live.sections.weights.live.isChecked()
 
 
-def test_that_of_a_single_plane_is_taken_as_it_came(viewer):
-    """To copy the map of a very large image would stop the window."""
-    image = image_source(viewer.add_image(np.zeros((40, 50)), name="cells"))
-    weights, everywhere = np.ones((40, 50), np.float32), (slice(0, 40), slice(0, 50))
-    assert new_weight_map(image, everywhere, weights)[0] is weights
-    part = new_weight_map(image, (slice(0, 4), slice(5, 9)), weights[:4, 5:9])[0]
-    assert part.shape == (40, 50) and part.sum() == 16
+@pytest.mark.parametrize("planes", [1, 3])
+def test_memory_for_it_comes_beside_the_window(viewer, dock, qtbot, rooms_of, planes):
+    """A large plane that is written for the first time would stop the window; a single one is taken as it came."""
+    rooms = rooms_of(_live_weights)
+    viewer.add_image(np.zeros((planes, 40, 50)[planes == 1 :]), name="cells")
+    dock.sections.labels.new_button.click()
+    viewer.layers["cells annotation"].data[..., 10:20, 10:20] = 2
+    tick(dock, qtbot)
+    assert viewer.layers["cells weight map"].data is rooms[0]
+    if planes > 1:
+        viewer.dims.set_current_step(0, 1)
+        qtbot.waitUntil(lambda: viewer.layers["cells weight map"].data[1].any())
+        assert rooms[-1] is rooms[0]
 
 
 def test_sliders_form_and_training_have_the_same_settings(viewer, live, qtbot):

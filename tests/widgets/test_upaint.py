@@ -18,7 +18,7 @@ from upaint_pictures import paint, picture
 
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import load_model
-from napari_upaint.widgets import _sources
+from napari_upaint.widgets import _segmenting, _sources
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
 
@@ -88,6 +88,31 @@ def test_labels_of_a_single_plane_are_taken_as_they_came(viewer, dock, settle, q
     dock.sections.segment.buttons["view"].click()
     settle(dock)
     assert np.shares_memory(viewer.layers["cells labels"].data, came[0])
+
+
+def test_room_for_labels_of_a_stack_is_made_beside_the_window(viewer, dock, segment, rooms_of):
+    rooms = rooms_of(_segmenting)
+    viewer.add_image(picture((3, 60, 80)), name="cells")
+    viewer.dims.set_current_step(0, 0)
+    segment("view")
+    layer = viewer.layers["cells labels"]
+    viewer.dims.set_current_step(0, 1)
+    segment("view")
+    assert layer is viewer.layers["cells labels"]
+    assert len(rooms) == 2 and all(room is layer.data for room in rooms)
+    assert [bool(plane.any()) for plane in layer.data] == [True, True, False]
+
+
+def test_labels_that_come_anew_share_nothing_with_those_that_were_corrected(viewer, dock, segment):
+    viewer.add_image(picture((3, 60, 80)), name="cells")
+    viewer.dims.set_current_step(0, 0)
+    segment("view")
+    first = viewer.layers["cells labels"]
+    first.data_setitem((np.array([0]), np.array([5]), np.array([5])), 77)
+    segment("layer")
+    second = viewer.layers["cells labels"]
+    assert second is not first and not np.shares_memory(first.data, second.data)
+    assert first.data[0, 5, 5] == 77 and second.data[0, 5, 5] != 77
 
 
 def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):

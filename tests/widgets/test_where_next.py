@@ -8,6 +8,7 @@ import pytest
 from napari.layers import Image, Points
 
 from napari_upaint.core.uncertainty import entropy, margin
+from napari_upaint.widgets import _uncertainty
 from napari_upaint.widgets._new_layers import MARK
 
 PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
@@ -74,6 +75,15 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     row.show_box.click()
     assert not results(viewer, "uncertainty")
     assert dock.sections.image.combo.currentText() == "cells"
+
+
+def test_memory_for_uncertainty_comes_beside_the_window(viewer, dock, segment, qtbot, rooms_of):
+    rooms = rooms_of(_uncertainty)
+    viewer.add_image(doubtful((3, 200, 240), ()), name="cells")
+    segment("layer")
+    dock.sections.segment.guide.show_box.click()
+    qtbot.waitUntil(lambda: len(rooms) == 3 and not dock.uncertainty.busy)
+    assert all(room is results(viewer, "uncertainty")[0].data for room in rooms)
 
 
 def test_it_follows_a_new_segmentation(viewer, dock, segment):

@@ -12,6 +12,7 @@ from napari.viewer import Viewer
 from napari_upaint.core.colours import CLASS_COLOURS, rgb
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -36,8 +37,7 @@ class ComparedLayers:
         about = mark(image, f"comparison {number}", f"{kind} {name}")
         layer = self._results.result(about, image)
         if layer is None:
-            data: Any = np.zeros(image.shape, np.int32)
-            data[index] = result.labels
+            data = holding(image, index, np.asarray(result.labels, np.int32))
             layer = Layer.create(data, self._options(image, about, number, name), "labels")
             layer.contour = _THICK[number]
             self._results.add_below_annotations(image, layer)

@@ -27,13 +27,14 @@ NEXT_PLACE = "next place"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredPlane:
-    """A plane whose uncertainty is wanted, and which prediction of it that is."""
+    """A plane whose uncertainty is wanted, and which prediction of it that is; `room`: where it is shown, if it is."""
 
     image: ImageSource
     index: tuple[int, ...]
     cache: ScoreCache
     method: Method
     turn: int
+    room: np.ndarray | None
 
 
 class GuideLayers:
@@ -61,19 +62,20 @@ class GuideLayers:
             if missing:
                 in_view = index_in_view(self._viewer, source)
                 index = in_view if in_view in missing else missing[0]
-                plane = ScoredPlane(image, index, cache, method, cache.turns[index])
+                room = layer.data if layer is not None else None
+                plane = ScoredPlane(image, index, cache, method, cache.turns[index], room)
                 if index == in_view:
                     return plane
                 found = found or plane
         return found
 
-    def put_uncertainty(self, plane: ScoredPlane, values: np.ndarray) -> None:
-        """Show the uncertainty of a plane, (Y, X), in the layer '<image> uncertainty', made if there is none."""
+    def put_uncertainty(self, plane: ScoredPlane, values: np.ndarray, room: np.ndarray) -> None:
+        """Show the uncertainty of a plane in the layer '<image> uncertainty'; if there is none it is made of `room`."""
         image, index = plane.image, plane.index
         find(self._viewer, image.key)
         layer = self._results.result(mark(image, "uncertainty", plane.method), image)
         if layer is None:
-            data, options, kind = new_uncertainty(image, plane.method, index, values)
+            data, options, kind = new_uncertainty(image, plane.method, room)
             options["metadata"][_SHOWN] = {index: plane.turn}
             self._results.add_below_labels(image, Layer.create(data, options, kind))
             return

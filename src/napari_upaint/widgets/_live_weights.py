@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.followed_weights import ChangedWeights, FollowedWeights
@@ -13,6 +14,7 @@ from napari_upaint.settings import Kind, WeightSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -21,23 +23,24 @@ _PAUSE = 20  # milliseconds: the picture of the stroke itself comes first
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FollowPlan:
-    """What to weigh: a plane of an annotation, as it is now."""
+    """What to weigh: a plane of an annotation, as it is now; `room`: where its weights are shown, if they are."""
 
     image: ImageSource
     annotation: AnnotationSource
     index: tuple[int, ...]
     kind: Kind
     settings: WeightSettings
-    fresh: bool  # nothing of it is shown yet
+    room: np.ndarray | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """The outcome: what changed (None: nothing), and the largest weight."""
+    """The outcome: what changed (None: nothing), the largest weight, an array of all planes with room for them."""
 
     plan: FollowPlan
     changed: ChangedWeights | None
     most: float
+    room: np.ndarray | None
 
 
 class LiveWeights(QObject):
@@ -88,7 +91,7 @@ class LiveWeights(QObject):
 
     def _look(self) -> None:
         """Clear the box when the layer was closed by hand."""
-        if self._shown_of is not None and not self._layers.weights.has(self._shown_of):
+        if self._shown_of is not None and self._layers.weights.room(self._shown_of) is None:
             self._shown_of = None
             self._section.live.setChecked(False)
 
@@ -97,8 +100,8 @@ class LiveWeights(QObject):
         if image is None or annotation is None or image.shape != annotation.shape:
             return None
         index = self._layers.index_in_view(image.key)
-        fresh = not self._layers.weights.has(image.key)
-        plan = FollowPlan(image, annotation, index, self._choosing.kind(), self._settings.value(), fresh)
+        room = self._layers.weights.room(image.key)
+        plan = FollowPlan(image, annotation, index, self._choosing.kind(), self._settings.value(), room)
         return self._follower.follow, plan
 
     def _show(self, followed: Followed) -> None:
@@ -108,8 +111,8 @@ class LiveWeights(QObject):
         try:
             if self._shown_of not in (None, image.key):
                 self._layers.weights.take_away(self._shown_of)
-            if followed.changed is not None:
-                self._layers.weights.put(image, followed.plan.index, followed.changed, followed.most)
+            if followed.changed is not None and followed.room is not None:
+                self._layers.weights.put(image, followed.plan.index, followed.changed, followed.most, followed.room)
                 self._shown_of = image.key
         except UserError as error:  # the image was closed meanwhile, or memory is short
             self._shown_of = None
@@ -130,12 +133,13 @@ class Follower:
         """Bring the map up to date with what is painted on a plane."""
         spacing = plan.image.spacing
         of = (plan.annotation.key, plan.index, plan.kind, plan.settings, spacing)
-        if of != self._of or plan.fresh:
+        if of != self._of or plan.room is None:
             self._of, self._most = of, 0.0
             self._weights = FollowedWeights(plan.kind, plan.settings, spacing)
-        changed = self._weights.follow(plan.annotation.learnt(plan.index))
+        changed, room = self._weights.follow(plan.annotation.learnt(plan.index)), None
         if changed is not None:
             largest = float(changed.weights.max(initial=0))
             whole = changed.weights.shape == plan.annotation.shape[-2:]
             self._most = largest if whole else max(self._most, largest)
-        return Followed(plan, changed, self._most)
+            room = holding(plan.image, (*plan.index, *changed.box), changed.weights, plan.room)
+        return Followed(plan, changed, self._most, room)

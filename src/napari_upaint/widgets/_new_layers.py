@@ -44,11 +44,8 @@ def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = 
     return data, options | image.placement.options(), "labels"
 
 
-def new_labels(
-    image: ImageSource, names: tuple[str, ...], kind: Kind, index: tuple[int, ...], labels: np.ndarray
-) -> NewLayer:
-    """Return a map of objects or classes, with one plane of it."""
-    data = _holding(image, index, np.asarray(labels, np.int32))
+def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind, data: np.ndarray) -> NewLayer:
+    """Return a map of objects or classes."""
     options: dict[str, Any] = {"name": f"{image.name} labels", "metadata": mark(image, "labels", kind), "opacity": 0.5}
     if kind == "classes":  # the colours and names that the classes were painted with
         options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
@@ -79,8 +76,8 @@ def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
     return cache.shown(), options | cache.place(image.placement).options(), "image"
 
 
-def new_weight_map(image: ImageSource, index: tuple[Any, ...], weights: np.ndarray) -> NewLayer:
-    """Return a map of the weights of the loss, with a plane or a part of it; transparent where nothing is painted."""
+def new_weight_map(image: ImageSource, data: np.ndarray) -> NewLayer:
+    """Return a map of the weights of the loss; transparent where nothing is painted."""
     options = {
         "name": f"{image.name} weight map",
         "metadata": mark(image, "weight map"),
@@ -89,12 +86,11 @@ def new_weight_map(image: ImageSource, index: tuple[Any, ...], weights: np.ndarr
         "rgb": False,
         "contrast_limits": (0, 1),
     }
-    return _holding(image, index, weights), options | image.placement.options(), "image"
+    return data, options | image.placement.options(), "image"
 
 
-def new_uncertainty(image: ImageSource, method: Method, index: tuple[int, ...], values: np.ndarray) -> NewLayer:
-    """Return a map of uncertainty, float32, with one plane of it; transparent where the network is sure."""
-    data = _holding(image, index, values)
+def new_uncertainty(image: ImageSource, method: Method, data: np.ndarray) -> NewLayer:
+    """Return a map of uncertainty, float32; transparent where the network is sure."""
     options = {
         "name": f"{image.name} uncertainty ({method})",
         "metadata": mark(image, "uncertainty", method),
@@ -104,18 +100,6 @@ def new_uncertainty(image: ImageSource, method: Method, index: tuple[int, ...], 
         "contrast_limits": (0, 1),
     }
     return data, options | image.placement.options(), "image"
-
-
-def _holding(image: ImageSource, index: tuple[Any, ...], plane: np.ndarray) -> np.ndarray:
-    """Return results of an image with those of one plane, which are taken as they are where there is but this one.
-
-    Memory that is written for the first time takes several tenths of a second for the largest planes.
-    """
-    if plane.shape == image.shape:
-        return plane
-    data = zeros_for(image, image.shape, plane.dtype)
-    data[index] = plane
-    return data
 
 
 def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> NewLayer:

@@ -17,6 +17,7 @@ from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind, ObjectSettings
 from napari_upaint.widgets import _layer_corrections as corrections
 from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import (
     CACHE,
     MARK,
@@ -49,13 +50,17 @@ class SegmentedPlane:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPlane:
-    """Labels of a plane (or a volume); `names` and `kind` of the outputs of the model that they come from."""
+    """Labels of a plane (or a volume); `names` and `kind` of the outputs of the model that they come from.
+
+    `room`: an array of all planes with memory for these labels, if there is one.
+    """
 
     image: ImageSource
     index: tuple[int, ...]
     labels: np.ndarray
     names: tuple[str, ...]
     kind: Kind
+    room: np.ndarray | None = None
 
 
 class ResultLayers(QObject):
@@ -72,15 +77,26 @@ class ResultLayers(QObject):
     # -- segmenting ----------------------------------------------------------------------------------------------
 
     def put_labels(
-        self, image: ImageSource, index: tuple[int, ...], result: PlaneResult, kind: Kind
+        self,
+        image: ImageSource,
+        index: tuple[int, ...],
+        result: PlaneResult,
+        kind: Kind,
+        room: np.ndarray | None = None,
     ) -> Hashable | None:
-        """Show the labels of a segmented plane in the layer '<image> labels', and return its key if it is a new one."""
+        """Show the labels of a segmented plane in the layer '<image> labels', and return its key if it is a new one.
+
+        Parameters
+        ----------
+        room : numpy.ndarray or None
+            An array of all planes with memory for these labels; taken for a new layer.
+        """
         image = self._now(image)
         layer = self.result(mark(image, "labels", kind), image)
         if layer is not None and not corrections.may_write(layer, index):
             self._replace(layer)
             layer = None
-        return self._put(layer, LabelledPlane(image, index, result.labels, result.names, kind))
+        return self._put(layer, LabelledPlane(image, index, result.labels, result.names, kind, room))
 
     def put_scores(
         self,
@@ -171,6 +187,11 @@ class ResultLayers(QObject):
         mine = (one for one in self._viewer.layers if one.metadata.get(MARK) == about)
         return next((layer for layer in mine if layer.data.shape == shape), None)
 
+    def labels_room(self, image: Hashable, kind: Kind) -> np.ndarray | None:
+        """Return the array of the labels that were made of an image, None if there are none."""
+        layer = self.labels_of(image, kind)
+        return None if layer is None else layer.data
+
     def _put(self, layer: Any, plane: LabelledPlane) -> Hashable | None:
         """Write labels into a layer, or with None into a new one, whose key is returned."""
         if layer is None:
@@ -185,8 +206,12 @@ class ResultLayers(QObject):
 
     def add_labels(self, plane: LabelledPlane) -> Any:
         """Add a layer with the labels of one plane, and return it."""
-        made = new_labels(plane.image, plane.names, plane.kind, plane.index, plane.labels)
-        layer = Layer.create(*made)
+        data, labels = plane.room, (one for one in self._viewer.layers if isinstance(one, Labels))
+        if data is None or any(one.data is data for one in labels):  # their user's, who corrected them
+            data = holding(plane.image, plane.index, np.asarray(plane.labels, np.int32))
+        elif data is not plane.labels:  # it may be that of a layer that was closed meanwhile
+            data[plane.index] = plane.labels
+        layer = Layer.create(*new_labels(plane.image, plane.names, plane.kind, data))
         corrections.notice(layer)
         corrections.note_plane(layer, plane.index)
         self.add_below_labels(plane.image, layer)

@@ -110,7 +110,9 @@ class Results(QObject):
         self._quiet = quiet
         caches = {target.image.key: self._layers.guide.cache(target.image.key) for target in targets}
         scores = {image: cache for image, cache in caches.items() if cache is not None}
-        how = s.predict.value(), s.objects.value(), choice.ndim, scores
+        rooms = {image: self._layers.labels_room(image, choice.kind) for image in caches}
+        labels = {image: room for image, room in rooms.items() if room is not None}
+        how = s.predict.value(), s.objects.value(), choice.ndim, scores, labels
         self.segmenting.start(SegmentPlan(targets, choice.path, choice.kind, *how))
         self._show_running(True)
 
@@ -134,7 +136,7 @@ class Results(QObject):
 
         of, written = (target.image, index, result, plan.kind), (plan.scores or {}).get(target.image.key)
         self._turns.add(
-            partial(put, partial(self._put_labels, *of)),
+            partial(put, partial(self._put_labels, *of, plan.labels.get(target.image.key))),
             partial(put, partial(self._layers.put_scores, *of, plan.objects, written, plan.model)),
         )
 

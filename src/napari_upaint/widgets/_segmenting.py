@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_upaint.engine.progress import PredictProgress
@@ -18,6 +19,7 @@ from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import one_slice, volume_source
@@ -35,7 +37,7 @@ class Target:
 class SegmentPlan:
     """What to segment, with which model, how. `kind` is the model's: objects or classes.
 
-    `scores` of each image, where they are to be kept; what fits none of them gets new ones.
+    `scores` of each image, where they are to be kept; what fits none of them gets new ones. `labels` of each, likewise.
     """
 
     targets: tuple[Target, ...]
@@ -45,6 +47,7 @@ class SegmentPlan:
     objects: ObjectSettings
     ndim: int = 2  # of the model: 3 where volumes are segmented
     scores: dict[Hashable, ScoreCache] | None = None
+    labels: dict[Hashable, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,8 @@ def _what(plan: SegmentPlan) -> str:
 def _ready(this: _Round, event: BatchEvent) -> BatchEvent:
     """Return what is shown of an event, with the index of its plane; its scores are kept by then.
 
-    In the thread: memory that is written for the first time takes a fifth of a second for the scores of a large plane.
+    In the thread: memory that is written for the first time takes a fifth of a second for the scores of a large plane,
+    and for its labels.
     """
     target, result, plan = this.plan.targets[event.source], event.result, this.plan
     index = target.index if target.index is not None else event.plane
@@ -201,6 +205,9 @@ def _ready(this: _Round, event: BatchEvent) -> BatchEvent:
             if cache is None or (cache.names, cache.kind) != (result.names, plan.kind) or not cache.fits(image.shape):
                 cache = plan.scores[image.key] = empty_cache(image, result.names, plan.kind)
             cache.write(index, result.scores)
+            labels = np.asarray(result.labels, np.int32)
+            plan.labels[image.key] = holding(image, index, labels, plan.labels.get(image.key))
         except UserError:  # memory is short: told where they are to be shown
             plan.scores.pop(image.key, None)
+            plan.labels.pop(image.key, None)
     return replace(event, plane=index, result=result)

@@ -11,6 +11,7 @@ from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._guide_layers import ScoredPlane
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._score_cache import ScoreCache
 
 _PAUSE = 60  # milliseconds: planes come in one after the other while a stack is segmented
@@ -65,13 +66,13 @@ class Uncertainty(QObject):
         self._plane = self._layers.guide.unshown_plane(self._row.method())
         return (_uncertainty_of, self._plane) if self._plane is not None else None
 
-    def _made(self, values: np.ndarray) -> None:
+    def _made(self, made: tuple[np.ndarray, np.ndarray]) -> None:
         plane, self._plane = self._plane, None  # its image may be closed from now on
         if plane is None or not self._row.show_box.isChecked():
             return
         try:
             if plane.method == self._row.method():
-                self._layers.guide.put_uncertainty(plane, values)
+                self._layers.guide.put_uncertainty(plane, *made)
         except UserError as error:  # the image was closed meanwhile, or memory is short
             self.failed.emit(str(error), "")
             return
@@ -85,5 +86,7 @@ def measured(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.nd
     return (margin if method == "margin" else entropy)(cache.plane(index))
 
 
-def _uncertainty_of(plane: ScoredPlane) -> np.ndarray:
-    return measured(plane.cache, plane.index, plane.method).astype(np.float32)
+def _uncertainty_of(plane: ScoredPlane) -> tuple[np.ndarray, np.ndarray]:
+    """Return the uncertainty of a plane, and an array of all planes with room for it."""
+    values = measured(plane.cache, plane.index, plane.method).astype(np.float32)
+    return values, holding(plane.image, plane.index, values, plane.room)

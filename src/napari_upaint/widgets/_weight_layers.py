@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 
+import numpy as np
 from napari.layers import Layer
 from napari.viewer import Viewer
 
@@ -21,11 +22,14 @@ class WeightLayers:
     def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
         self._viewer, self._results = viewer, results
 
-    def has(self, image: Hashable) -> bool:
-        """Return whether an image's weight map is open."""
-        return find_marked(self._viewer, image, "weight map") is not None
+    def room(self, image: Hashable) -> np.ndarray | None:
+        """Return the array of an image's weight map, None if it is not open."""
+        layer = find_marked(self._viewer, image, "weight map")
+        return None if layer is None else layer.data
 
-    def put(self, image: ImageSource, index: tuple[int, ...], changed: ChangedWeights, most: float) -> None:
+    def put(
+        self, image: ImageSource, index: tuple[int, ...], changed: ChangedWeights, most: float, room: np.ndarray
+    ) -> None:
         """Show the changed part of a plane's map; the layer is made if there is none.
 
         Parameters
@@ -36,14 +40,16 @@ class WeightLayers:
             Of this plane.
         most : float
             Largest weight of the plane.
+        room : numpy.ndarray
+            What a new layer is made of: an array of all planes that holds these weights.
         """
         find(self._viewer, image.key)  # the map of a closed image has no place any more
         layer = self._results.result(mark(image, "weight map"), image)
-        fresh, place = layer is None, (*index, *changed.box)
+        fresh = layer is None
         if fresh:
-            layer = Layer.create(*new_weight_map(image, place, changed.weights))
+            layer = Layer.create(*new_weight_map(image, room))
         else:
-            layer.data[place] = changed.weights
+            layer.data[(*index, *changed.box)] = changed.weights
         limits = (0.0, _round(most))
         if tuple(layer.contrast_limits) != limits:
             layer.contrast_limits_range = limits
