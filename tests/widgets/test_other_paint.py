@@ -167,6 +167,23 @@ def test_the_dock_goes_with_the_brush(viewer, dock, painted, qtbot, settle):
     assert [key() for key in chosen] == [viewer.layers["b"].unique_id, second.unique_id]
 
 
+def test_all_layers_are_looked_at_once_for_each_change(viewer, dock, painted, monkeypatch):
+    """With forty open images every look takes a hundredth of a second, and choosing one asked for eight."""
+    painted("first")
+    painted("second")
+    looks, real = [], dock.working.others._others
+
+    def look():
+        looks.append(1)
+        return real()
+
+    monkeypatch.setattr(dock.working.others, "_others", look)
+    dock.choosing.changed.emit()
+    assert len(looks) == 1
+    dock.working.others.changed.emit()
+    assert len(looks) == 1
+
+
 def test_many_names_are_cut_short(qtbot):
     box = OthersBox()
     qtbot.addWidget(box)

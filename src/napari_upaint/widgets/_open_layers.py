@@ -82,7 +82,8 @@ def placement(layer: Any) -> Placement:
     shear = np.asarray(layer.shear, float)
     if shear.ndim == 1:  # napari gives the upper triangle as a vector
         matrix = np.eye(layer.ndim)
-        matrix[np.triu_indices(layer.ndim, 1)] = shear
+        if shear.any():
+            matrix[np.triu_indices(layer.ndim, 1)] = shear
         shear = matrix
     return Placement(
         tuple(float(s) for s in layer.scale),

@@ -33,6 +33,7 @@ class OtherPaint(QObject):
         self._ownership = choosing.ownership
         self._box = sections.train.others
         self._known: dict[Hashable, Labels] = {}
+        self._fit: list[Hashable] = []  # labels of the images that the chosen one can be learnt together with
         self._looking = AfterPause(_PAUSE, self._job, self)
         self._looking.done.connect(self._looked)
         layers.edited.connect(self._edited)
@@ -60,7 +61,7 @@ class OtherPaint(QObject):
 
     def labels(self) -> Labels:
         """Return the labels that are known to be painted on them."""
-        return Labels().union(*(self._labels(one) for one in self.learnt()))
+        return Labels().union(*(self._labels(one) for one in self._fit)) if self._box.isChecked() else Labels()
 
     def named(self, image: str) -> PaintedImage | None:
         """Return an open image by its name, with what is painted on it: the chosen one or another."""
@@ -69,9 +70,9 @@ class OtherPaint(QObject):
             return PaintedImage(chosen, annotation)
         return next((one for one in self._others() if one.image.name == image), None)
 
-    def _labels(self, one: PaintedImage) -> Labels:
-        """Return what is known to be painted on an image."""
-        return self._known.get(one.annotation.key, Labels())
+    def _labels(self, annotation: Hashable) -> Labels:
+        """Return what is known to be painted."""
+        return self._known.get(annotation, Labels())
 
     def _fitting(self) -> list[PaintedImage]:
         """Return the painted images that the chosen one can be learnt together with."""
@@ -115,9 +116,10 @@ class OtherPaint(QObject):
     def _follow(self, *_: object) -> None:
         self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left
         fitting = self._fitting()
-        if any(one.annotation.key not in self._known for one in fitting):
+        self._fit = [one.annotation.key for one in fitting]
+        if any(key not in self._known for key in self._fit):
             self._looking.ask()
-        self._box.show_others([one.image.name for one in fitting if self._labels(one)])
+        self._box.show_others([one.image.name for one in fitting if self._labels(one.annotation.key)])
 
     def _job(self) -> Job | None:
         wanted = tuple(one.annotation for one in self._fitting() if one.annotation.key not in self._known)

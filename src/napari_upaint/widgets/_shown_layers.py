@@ -34,7 +34,7 @@ class ShownLayers:
         layer = find(self._viewer, image)
         if not layer.visible:
             return str(layer.name)
-        over = [one for one in self._rivals(layer) if one.visible and self._is_over(one, layer)]
+        over = [one for one, is_over in self._rivals(layer) if is_over and one.visible]
         return str(over[-1].name) if over else ""
 
     def why_no_brush(self, annotation: Hashable, image: Hashable) -> str:
@@ -64,9 +64,9 @@ class ShownLayers:
             Labels that lie on an image, with that image.
         """
         layer = find(self._viewer, image)
-        rivals = {one.unique_id: one for one in self._rivals(layer)}
-        hide = [one for one in rivals.values() if self._is_over(one, layer)]
-        stay = {one.unique_id for one in self._viewer.layers} - set(rivals) | {None}
+        rivals = list(self._rivals(layer))
+        hide = [one for one, is_over in rivals if is_over]
+        stay = {one.unique_id for one in self._viewer.layers} - {one.unique_id for one, _ in rivals} | {None}
         hide += [one for one in self._viewer.layers if self._image_of(one, owners) not in stay]
         keys = {one.unique_id for one in hide}
         again = [one for one in self._viewer.layers if one.unique_id in self._hidden - keys]
@@ -85,28 +85,30 @@ class ShownLayers:
             find(self._viewer, layer).visible = False
             self._hidden.add(layer)
 
-    def _rivals(self, layer: Any) -> Iterator[Any]:
-        """Yield the user's other images at the same place of which only one can be seen."""
+    def _rivals(self, layer: Any) -> Iterator[tuple[Any, bool]]:
+        """Yield the user's other images at the same place of which only one can be seen, and whether it is them."""
         if self._viewer.canvas.grid.enabled or self._viewer.dims.ndisplay == 3:
             return
+        above = False
         for one in self._viewer.layers:
+            above = above or one is layer
             if one is layer or not isinstance(one, Image) or MARK in one.metadata:
                 continue
-            upper = one if self._is_over(one, layer) else layer
+            other_field = self._of_another_field(one, layer)
+            # What is added up is seen wherever it stands in the list.
+            is_over = above or (layer.blending in _SEE_THROUGH and other_field)
+            upper = one if is_over else layer
             hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
-            if (hides or self._of_another_field(one, layer)) and self._hidden_part(one, layer):
-                yield one
-
-    def _is_over(self, one: Any, layer: Any) -> bool:
-        # What is added up is seen wherever it stands in the list.
-        above = self._viewer.layers.index(one) > self._viewer.layers.index(layer)
-        return bool(above or (layer.blending in _SEE_THROUGH and self._of_another_field(one, layer)))
+            if (hides or other_field) and self._hidden_part(one, layer):
+                yield one, is_over
 
     def _of_another_field(self, one: Any, layer: Any) -> bool:
         """Return whether two images are channels of two files: those of one file are meant to be seen together."""
-        paths = [each.source.path for each in self._viewer.layers if isinstance(each, Image)]
         here, there = layer.source.path, one.source.path
-        return None not in (here, there) and here != there and min(paths.count(here), paths.count(there)) > 1
+        if None in (here, there) or here == there:
+            return False
+        paths = [each.source.path for each in self._viewer.layers if isinstance(each, Image)]
+        return min(paths.count(here), paths.count(there)) > 1
 
     def _image_of(self, layer: Any, owners: Mapping[Hashable, Hashable]) -> Hashable | None:
         of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
