@@ -149,6 +149,13 @@ def test_it_closes_by_its_cross_by_the_button_and_with_the_dock(viewer, dock, me
     assert window.table is None
 
 
+def test_nothing_is_left_of_it_once_it_is_closed(measured, dock, qtbot):
+    gone = []
+    measured.destroyed.connect(lambda: gone.append(1))
+    dock.sections.segment.show_button.click()
+    qtbot.waitUntil(lambda: len(gone) == 1)
+
+
 def test_a_hundred_thousand_objects_are_no_trouble(qtbot):
     rng = np.random.default_rng(0)
     table = ObjectTable()

@@ -49,12 +49,13 @@ class TableWindow(QObject):
             self._shown = None
             self.follow()
         elif not wanted and self._dock is not None:
-            dock, self._dock, self.table, self._shown = self._dock, None, None, None
+            dock, table, self._dock, self.table, self._shown = self._dock, self.table, None, None, None
             dock.removeEventFilter(self)
             self._layers.objects.watch(None)
             self._layers.objects.drop_ring()
             with contextlib.suppress(AttributeError, LookupError, RuntimeError):  # napari's window may be gone already
                 self._viewer.window.remove_dock_widget(dock)
+                table.deleteLater()  # napari leaves it alone, with all its rows
         self.opened.emit(self._dock is not None)
 
     def close(self) -> None:
