@@ -607,6 +607,20 @@ def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_
     qtbot.waitUntil(lambda: threading.active_count() <= threads, timeout=20000)
 
 
+def test_a_layer_that_was_closed_is_forgotten_and_heard_when_it_comes_back(viewer, dock):
+    """Who opens and closes images all day would keep something of each."""
+    viewer.add_image(picture(), name="cells")
+    labels, heard = viewer.add_labels(np.zeros((60, 80), int)), []
+    for _ in range(5):
+        viewer.layers.remove(viewer.add_labels(np.zeros((60, 80), int)))
+    viewer.layers.remove(labels)
+    viewer.layers.append(labels)
+    assert dock.layers._connected.keys() == {None, *(layer.unique_id for layer in viewer.layers)}
+    dock.layers.brushed.connect(heard.append)
+    labels.paint((20, 20), 2)
+    assert heard == [labels.unique_id]
+
+
 def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):
     qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
     pid = dock.bridge.pid

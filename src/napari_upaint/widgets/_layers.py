@@ -61,8 +61,8 @@ class Layers(QObject):
         self._viewer = viewer
         self._watched: Layer | None = None
         self._steps = (0, 0)  # of the watched annotation, that can be undone and done again
-        self._connected: list[tuple[Any, Callable[..., None]]] = []
-        self._named: set[Hashable] = set()
+        # By layer; None: the viewer.
+        self._connected: dict[Hashable, list[tuple[Any, Callable[..., None]]]] = {}
         results = ResultLayers(viewer, self)
         results.kept.connect(self.kept)
         results.scored.connect(self.scored)
@@ -88,45 +88,49 @@ class Layers(QObject):
         """Listen to the viewer."""
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
-            self._connect(event, self._listed)
-        self._connect(self._viewer.layers.selection.events.active, self._selected)
+            self._connect(None, event, self._listed)
+        self._connect(None, self._viewer.layers.selection.events.active, self._selected)
         dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
-        self._connect(dims.current_step, self._moved)
+        self._connect(None, dims.current_step, self._moved)
         for event in (camera.center, camera.zoom, self._viewer.canvas.events.size, dims.ndisplay, dims.order):
-            self._connect(event, self._panned)
+            self._connect(None, event, self._panned)
         for event in (dims.ndisplay, self._viewer.canvas.grid.events.enabled):
-            self._connect(event, self._covered)
+            self._connect(None, event, self._covered)
         self._listed()
 
     def close(self) -> None:
         """Leave the viewer's events alone from now on."""
         self.watch(None)
         self.regions.close()
-        for event, callback in self._connected:
+        for event, callback in (one for connected in self._connected.values() for one in connected):
             event.disconnect(callback)
         self._connected.clear()
-        self._named.clear()
 
-    def _connect(self, event: Any, callback: Callable[..., None]) -> None:
+    def _connect(self, layer: Hashable, event: Any, callback: Callable[..., None]) -> None:
         event.connect(callback)
-        self._connected.append((event, callback))
+        self._connected.setdefault(layer, []).append((event, callback))
 
     def _listed(self, *_: Any) -> None:
-        for layer in self._viewer.layers:
-            if layer.unique_id not in self._named:
-                self._named.add(layer.unique_id)
-                disown_copy(layer)
-                self._connect(layer.events.name, self._renamed)
-                if MARK not in layer.metadata:
-                    self._connect(layer.events.scale, self._renamed)
-                    self._connect(layer.events.units, self._renamed)
-                if isinstance(layer, Labels):
-                    self._connect(layer.events.paint, self._brush)
-                    self._connect(layer.events.features, self._featured)
-                elif isinstance(layer, Image):
-                    self._connect(layer.events.data, self._renamed)
-                    for event in (layer.events.visible, layer.events.opacity, layer.events.blending):
-                        self._connect(event, self._covered)
+        layers = {layer.unique_id: layer for layer in self._viewer.layers}
+        for gone in self._connected.keys() - layers.keys() - {None}:
+            for event, callback in self._connected.pop(gone):
+                event.disconnect(callback)
+        for key, layer in layers.items():
+            if key in self._connected:
+                continue
+            disown_copy(layer)
+            events = layer.events
+            self._connect(key, events.name, self._renamed)
+            if MARK not in layer.metadata:
+                self._connect(key, events.scale, self._renamed)
+                self._connect(key, events.units, self._renamed)
+            if isinstance(layer, Labels):
+                self._connect(key, events.paint, self._brush)
+                self._connect(key, events.features, self._featured)
+            elif isinstance(layer, Image):
+                self._connect(key, events.data, self._renamed)
+                for event in (events.visible, events.opacity, events.blending):
+                    self._connect(key, event, self._covered)
         self.changed.emit()
 
     def _renamed(self, *_: Any) -> None:
