@@ -55,7 +55,8 @@ class TableWindow(QObject):
             self._layers.objects.drop_ring()
             with contextlib.suppress(AttributeError, LookupError, RuntimeError):  # napari's window may be gone already
                 self._viewer.window.remove_dock_widget(dock)
-                table.deleteLater()  # napari leaves it alone, with all its rows
+                if table is not None:
+                    table.deleteLater()  # napari leaves it alone, with all its rows
         self.opened.emit(self._dock is not None)
 
     def close(self) -> None:
