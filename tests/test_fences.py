@@ -89,6 +89,7 @@ MAY_TOUCH_LAYERS = {f"_{part}.py" for part in ("layers", "layer_tables", "previe
         "new",
         "object",
         "open",
+        "redrawn",
         "region",
         "result",
         "shown",

@@ -34,6 +34,7 @@ from napari_upaint.widgets._open_layers import (
     place_above,
     placement,
 )
+from napari_upaint.widgets._redrawn_layers import RedrawnLayers
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sources import ImageSource, Placement
 
@@ -72,6 +73,7 @@ class ResultLayers(QObject):
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._redrawn = RedrawnLayers(viewer, self)
         self.adding = False
 
     # -- segmenting ----------------------------------------------------------------------------------------------
@@ -233,9 +235,8 @@ class ResultLayers(QObject):
     # -- coming and going ----------------------------------------------------------------------------------------
 
     def refresh(self, layer: Any, image: ImageSource, index: tuple[int, ...]) -> None:
-        """Draw a plane that changed. One out of view need not be drawn; napari reads it when somebody goes there."""
-        if layer.visible and index == index_in_view(self._viewer, find(self._viewer, image.key))[: len(index)]:
-            layer.refresh()
+        """Draw a plane that changed, if it is in view."""
+        self._redrawn.ask(layer, find(self._viewer, image.key), index)
 
     def result(self, wanted: dict[str, Any], image: ImageSource) -> Any:
         """Return the result layer with that mark, where its image lies now; None if there is none.

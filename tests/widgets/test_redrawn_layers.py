@@ -1,0 +1,26 @@
+"""What is segmented is seen, in whatever direction the viewer looks at a stack."""
+
+import pytest
+from upaint_pictures import picture
+
+
+@pytest.mark.parametrize(("order", "ndisplay"), [((1, 0, 2), 2), ((2, 0, 1), 2), ((0, 1, 2), 3)])
+def test_planes_that_the_view_crosses_are_drawn(viewer, dock, segment, qtbot, order, ndisplay):
+    viewer.add_image(picture((4, 60, 80)), name="stack")
+    segment("view")
+    viewer.dims.order, viewer.dims.ndisplay = order, ndisplay
+    viewer.dims.set_point(order[0], 20)
+    labels = viewer.layers["stack labels"]
+    whole = []
+    labels.events.set_data.connect(lambda: whole.append((labels.data[:, 20, 20] > 0).all()))
+    segment("layer")
+    qtbot.waitUntil(lambda: any(whole), timeout=5000)
+
+
+def test_planes_out_of_view_are_not_drawn(viewer, dock, segment):
+    viewer.add_image(picture((4, 60, 80)), name="stack")
+    segment("view")
+    drawn = []
+    viewer.layers["stack labels"].events.set_data.connect(lambda: drawn.append(viewer.dims.current_step))
+    segment("layer")
+    assert len(drawn) == 1
