@@ -94,6 +94,28 @@ def test_an_object_that_is_picked_or_clicked_selects_its_row(viewer, measured, q
     assert measured.view.currentIndex().row() == 3
 
 
+def test_a_click_takes_the_object_of_its_plane_in_whatever_direction_one_looks(viewer, measured):
+    labels = named(viewer, "labels")
+    viewer.dims.set_current_step(0, 0)
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_current_step(1, 85)
+    assert labels.data[1, 85, 35] == labels.data[0, 70, 100]  # the same number as another object in the other plane
+    labels.mode = "pan_zoom"
+    click(labels, (1, 85, 35))
+    assert measured.view.currentIndex().row() == 3
+
+
+def test_numbers_of_one_plane_are_not_shown_for_objects_of_all(viewer, measured):
+    labels = named(viewer, "labels")
+    viewer.dims.set_current_step(0, 0)
+    assert "area_um2" in labels.features
+    for order, ndisplay in (((1, 0, 2), 2), ((0, 1, 2), 3)):
+        viewer.dims.order, viewer.dims.ndisplay = order, ndisplay
+        assert "area_um2" not in labels.features
+    viewer.dims.ndisplay = 2
+    assert "area_um2" in labels.features
+
+
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_a_click_on_a_tilted_stack_takes_the_object_that_is_drawn_there(viewer, measured):
     labels = named(viewer, "labels")

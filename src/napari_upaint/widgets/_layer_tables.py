@@ -31,7 +31,7 @@ def labels_changed(layer: Any) -> None:
         layer.features = layer.metadata.pop(_BEFORE)
 
 
-def show_table(layer: Any, measured: Measured, index: tuple[int, ...]) -> bool:
+def show_table(layer: Any, measured: Measured, index: tuple[int, ...] | None) -> bool:
     """Keep a table and show it; False if the labels changed while they were measured."""
     if measured.plan.version != changes(layer):
         return False
@@ -42,10 +42,16 @@ def show_table(layer: Any, measured: Measured, index: tuple[int, ...]) -> bool:
     return True
 
 
-def show_plane(layer: Any, index: tuple[int, ...]) -> None:
-    """Show the rows of a plane as the layer's features: in another plane the same number is another object."""
+def show_plane(layer: Any, index: tuple[int, ...] | None) -> None:
+    """Show the rows of a plane as the layer's features: in another plane the same number is another object.
+
+    None where many planes are in view: no row then.
+    """
     measured = table(layer)
     if measured is None:
+        return
+    if index is None:
+        layer.features = layer.metadata[_BEFORE]
         return
     rows = measured.plane(index)
     labels = rows.pop("label")

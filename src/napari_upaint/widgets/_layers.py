@@ -96,6 +96,8 @@ class Layers(QObject):
             self._connect(None, event, self._panned)
         for event in (dims.ndisplay, self._viewer.canvas.grid.events.enabled):
             self._connect(None, event, self._covered)
+        for event in (dims.ndisplay, dims.order):
+            self._connect(None, event, lambda *_: self._tables.show_planes())
         self._listed()
 
     def close(self) -> None:

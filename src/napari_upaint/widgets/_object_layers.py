@@ -60,7 +60,8 @@ class ObjectLayers(QObject):
             layer.selected_label = label
 
     def _taken(self, *_: Any) -> None:
-        self._tell(int(self._watched.selected_label))
+        layer = self._watched
+        self.picked.emit(layer.unique_id, index_in_view(self._viewer, layer), int(layer.selected_label))
 
     def _clicked(self, layer: Labels, event: Any) -> Iterator[None]:
         """Pick what is clicked while the mouse has nothing else to do; a movement of the view is no click."""
@@ -71,11 +72,9 @@ class ObjectLayers(QObject):
         while event.type == "mouse_move":
             yield
         if np.abs(np.array(event.pos) - start).max() <= _STILL:
-            label = layer.get_value(seen_at(self._viewer, layer, event.position, axes_in_view(self._viewer, layer)))
+            at = seen_at(self._viewer, layer, event.position, axes_in_view(self._viewer, layer))
+            label = layer.get_value(at)
             if label:
                 self._silently(layer, int(label))
-                self._tell(int(label))
-
-    def _tell(self, label: int) -> None:
-        layer = self._watched
-        self.picked.emit(layer.unique_id, index_in_view(self._viewer, layer), label)
+                # Not that of the sliders: who looks along another axis sees many planes.
+                self.picked.emit(layer.unique_id, tuple(round(float(one)) for one in at[:-2]), int(label))

@@ -8,6 +8,7 @@ from napari.viewer import Viewer
 
 from napari_upaint.settings import Kind
 from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets._drawn import axes_in_view
 from napari_upaint.widgets._measuring import Measured, MeasurePlan
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -36,13 +37,17 @@ class TableLayers:
 
     def show_table(self, measured: Measured) -> bool:
         """Show measurements as features of their layer; False if its labels changed meanwhile."""
-        index = index_in_view(self._viewer, find(self._viewer, measured.plan.image.key))
-        return tables.show_table(find(self._viewer, measured.labels), measured, index)
+        return tables.show_table(find(self._viewer, measured.labels), measured, self._index(measured.plan))
 
     def show_planes(self) -> None:
         """Show the rows of the planes that are in view now."""
         for layer in self._viewer.layers:
             measured = tables.table(layer)
             if measured is not None and is_open(self._viewer, measured.plan.image.key):
-                image = find(self._viewer, measured.plan.image.key)
-                tables.show_plane(layer, index_in_view(self._viewer, image))
+                tables.show_plane(layer, self._index(measured.plan))
+
+    def _index(self, plan: MeasurePlan) -> tuple[int, ...] | None:
+        """Return the index of the plane (or volume) in view, None if the view crosses several."""
+        image = find(self._viewer, plan.image.key)
+        crossed = any(axis < image.ndim - plan.ndim for axis in axes_in_view(self._viewer, image))
+        return None if crossed else index_in_view(self._viewer, image)
