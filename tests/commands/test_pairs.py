@@ -33,7 +33,7 @@ def _names(pairs: Pairs) -> dict[str, str]:
 
 
 def test_scores_are_no_labels(named: Named) -> None:
-    images, labels = named("i/a.tif"), named("l/a_labels.tif", "l/a_scores.tif")
+    images, labels = named("i/a.tif"), named("l/a_labels.tif", "l/a_scores.tif", "l/a_stopped_labels.tif")
     pairs = pair(images, labels)
     assert _names(pairs) == {"i/a.tif": "a_labels.tif"}
     assert not pairs.labels

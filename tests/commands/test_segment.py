@@ -305,6 +305,45 @@ def test_ctrl_c_keeps_what_is_finished_and_says_what_failed(
     assert said[-1] == "upaint segment: interrupted"
 
 
+def test_the_finished_planes_of_a_movie_that_is_stopped_are_kept_beside_results_that_count(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = files / "movies"
+    folder.mkdir()
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 5)
+    tifffile.imwrite(folder / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    fake.signal_at = 4
+    arguments = (folder, "--model", trained, "-o", folder)
+    assert segment(*arguments, "--scores") == 130
+    said = capsys.readouterr()
+    assert said.out.rstrip().endswith("in 3 of 5 slices")
+    assert said.err.splitlines()[-1] == "upaint segment: interrupted"
+    names = ["movie_stopped_labels.tif", "movie_stopped_scores.tif"]
+    assert sorted(path.name for path in folder.iterdir()) == ["movie.tif", *names]
+    for name in names:
+        filled = tifffile.imread(folder / name).reshape(5, -1).any(axis=1)
+        assert list(filled) == [True] * 3 + [False] * 2
+    assert segment(*arguments) == 0  # they are no images, and of no use any more
+    assert sorted(path.name for path in folder.iterdir()) == ["movie.tif", "movie_labels.tif"]
+
+
+def test_who_insists_is_not_kept_waiting(files: Path, trained: Path, fake: FakeSegmentation) -> None:
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 5)
+    tifffile.imwrite(files / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    engine = fake.__call__
+
+    def insist(*given: Any, **said: Any) -> Generator[Any, Any, None]:
+        if len(fake.planes) == 2:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        yield from engine(*given, **said)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_upaint.engine.predict.segment_plane", insist)
+        assert segment(files / "movie.tif", "--model", trained, "-o", files / "out") == 130
+    assert not list((files / "out").iterdir())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes that break")
 def test_without_a_reader_no_further_image_is_segmented(
     files: Path,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_upaint.commands._results import ENDINGS
+from napari_upaint.commands._results import ENDINGS, STOPPED
 
 _LISTED = 5  # names in a message
 
@@ -35,5 +35,5 @@ def listed(files: Sequence[Path]) -> str:
 def _without_results(files: Sequence[Path]) -> list[Path]:
     from napari_upaint.io.images import plain_name
 
-    own = {plain_name(file) + ending for file in files for ending in ENDINGS}
+    own = {plain_name(file) + part + ending for file in files for part in ("", STOPPED) for ending in ENDINGS}
     return [file for file in files if plain_name(file) not in own]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_upaint.commands._files import expand, listed
+from napari_upaint.commands._results import STOPPED
 from napari_upaint.errors import FileError
 
 
@@ -83,7 +84,7 @@ def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     return Pairs(
         tuple((path, chosen[plain_name(path)]) for path in pictures if plain_name(path) in chosen),
         tuple(path for path in pictures if plain_name(path) not in chosen and path.resolve() not in used),
-        tuple(path for path in files if path.resolve() not in used | seen and not _is_scores(path)),
+        tuple(path for path in files if path.resolve() not in used | seen and not _is_none(path)),
     )
 
 
@@ -97,7 +98,7 @@ def _claims(named: dict[str, list[Path]], files: Sequence[Path]) -> dict[str, li
         name = plain_name(file)
         # In one folder for both a file is not the labels of itself.
         owner = _owner(name.rpartition("_")[0] if file.resolve() in images else name, named)
-        if owner == name or (owner and not _is_scores(file)):
+        if owner == name or (owner and not _is_none(file)):
             claims.setdefault(owner, []).append(file)
     # What has labels of its own is an image there, and no labels.
     labelled = {path.resolve() for name in claims for path in named[name]}
@@ -129,10 +130,11 @@ def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
     return rivals[0]
 
 
-def _is_scores(file: Path) -> bool:
+def _is_none(file: Path) -> bool:
+    """Return whether a file is a result, but no labels of all planes."""
     from napari_upaint.io.images import plain_name
 
-    return plain_name(file).endswith("_scores")
+    return plain_name(file).endswith(("_scores", f"{STOPPED}_labels"))
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from napari_upaint.errors import FileError
 
 ENDINGS = ("_labels", "_scores")
+# Between the name of an image and these where the user stopped before its last plane, and behind `SOFTWARE` in such
+# files: they are no results that count.
+STOPPED = "_stopped"
 # Our TIFFs carry this as the program that made them. Whatever is painted and saved, be it a corrected result, is
 # written anew by another program, or by another part of this one, and does not.
 SOFTWARE = "upaint"
@@ -18,13 +21,13 @@ def result_paths(folder: Path, name: str, *, scores: bool) -> list[Path]:
     return [folder / f"{name}{ending}.tif" for ending in ENDINGS[: 1 + scores]]
 
 
-def is_marked(path: Path) -> bool:
-    """Return whether a file is a result that nobody else has written since."""
+def is_marked(path: Path, *marks: str) -> bool:
+    """Return whether a file is a result (with these marks alone) that nobody else has written since."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
-            return bool(file.pages.first.software == SOFTWARE)
+            return file.pages.first.software in (marks or (SOFTWARE, SOFTWARE + STOPPED))
     except Exception:  # a damaged file makes tifffile raise anything at all; whatever it was, it is not ours
         return False
 

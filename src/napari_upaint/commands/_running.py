@@ -13,6 +13,10 @@ Result = TypeVar("Result")
 INTERRUPTED = 130  # exit code, as shells have it
 
 
+class Stopped(KeyboardInterrupt):
+    """A generator ended without a result because it was asked to stop, and not because somebody insists."""
+
+
 class Interrupt:
     """Turns the first Ctrl-C into a wish (`asked`); the second one ends the program as usual.
 
@@ -59,8 +63,8 @@ def drive(
 
     Raises
     ------
-    KeyboardInterrupt
-        If the generator ended without a result because it was stopped.
+    Stopped
+        If the generator ended without a result because of that.
     """
     from napari_upaint.engine.memory import keep_blocks
     from napari_upaint.engine.progress import Stop
@@ -75,7 +79,7 @@ def drive(
             told = told or stop
             message = running.send(Stop() if stop else None)
     except StopIteration:
-        raise KeyboardInterrupt from None
+        raise Stopped from None
     running.close()
     return message
 

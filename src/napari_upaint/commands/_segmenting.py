@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.commands._planes import measure_image
-from napari_upaint.commands._running import Interrupt, bar, drive
+from napari_upaint.commands._running import Interrupt, Stopped, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
 from napari_upaint.errors import FileError, ImageError, with_name
@@ -35,7 +35,7 @@ class How:
 
     In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
     `channel`, by name or by number from 1 on, is the only one that is looked at; "": all. With `partly` planes that
-    cannot be segmented stay empty, as long as there are others; else the image is given up.
+    cannot be segmented, or that a stop leaves out, stay empty, as long as there are others; else the image is given up.
     """
 
     model: ModelFile
@@ -67,12 +67,15 @@ class Segmentation:
         Names of the channels of `scores`.
     failed : tuple of ImageError
         What is wrong with planes (volumes) that could not be segmented, one each.
+    left : int
+        Planes (volumes) at the end that a stop left out.
     """
 
     labels: np.ndarray
     scores: np.ndarray | None
     names: tuple[str, ...]
     failed: tuple[ImageError, ...] = ()
+    left: int = 0
 
 
 Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
@@ -96,7 +99,10 @@ def load_checked(name_or_path: str) -> ModelFile:
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
     """Segment all planes of an image, or volumes with a 3D model, with a progress bar on standard error.
 
-    Ctrl-C gives it up.
+    Raises
+    ------
+    Stopped
+        On Ctrl-C, unless there is something to keep and `partly` says so.
     """
     image = image.with_channel(how.channel)
     _tell_of_channels(image, name, how.model.header)
@@ -107,6 +113,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     scores: np.ndarray | None = None
     names: tuple[str, ...] = ()
     failed: list[ImageError] = []
+    left = 0
     with bar(len(indices), name) as progress:
         from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
 
@@ -121,6 +128,11 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
             # No result is kept: its scores need as much memory as the labels several times over.
             try:
                 result = drive(running, PlaneResult, partial(show, done), interrupt)
+            except Stopped:
+                if not how.partly or done == len(failed):
+                    raise
+                left = len(indices) - done
+                break
             except ImageError as error:
                 failed.append(_about(image, index, name, error))
                 if not how.partly or len(failed) == len(indices):
@@ -131,7 +143,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
                 if scores is None:
                     scores = _zeros(how.folder, (*image.leading_shape, len(names), *image.plane_shape), np.float16)
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
-    return Segmentation(labels, scores, names, tuple(failed))
+    return Segmentation(labels, scores, names, tuple(failed), left)
 
 
 def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageError:

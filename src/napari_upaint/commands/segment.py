@@ -3,8 +3,8 @@
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
 --scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model volume by volume.
 A bad file does not stop the others; a plane with NaN or infinite pixels does not stop its stack, is empty in the
-results, and named. Results of an earlier run are replaced, files of these names that were painted, corrected or come
-from elsewhere only with --overwrite, images never.
+results, and named. After Ctrl-C NAME_stopped_labels.tif has the planes that are done. Results of an earlier run are
+replaced, files of these names that were painted, corrected or come from elsewhere only with --overwrite, images never.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._options import add_channel, add_device, add_settings, settings_from
 from napari_upaint.commands._outputs import check_distinct, check_output
-from napari_upaint.commands._results import SOFTWARE, check_replaced, result_paths
+from napari_upaint.commands._results import SOFTWARE, STOPPED, check_replaced, is_marked, result_paths
 from napari_upaint.errors import FileError, ImageError, UserError
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -64,12 +64,14 @@ def run(args: argparse.Namespace) -> int:
     model, kept = load_checked(args.model), (args.scores, folder)
     how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True)
     bad: dict[Path, int] = {}
-    with Interrupt("Stopping; finished files are kept.") as interrupt:
+    with Interrupt("Stopping; what is finished is kept.") as interrupt:
         for path in images:
             try:
                 image = read_image(path)
                 result = segment_image(image, path.name, how, interrupt)
                 print(_write(folder, image, result, how))
+                if result.left:
+                    raise KeyboardInterrupt
                 if result.failed:
                     raise _partly(result.failed)
             except BrokenPipeError:  # nobody listens any more: no fault of the image, and the next one's neither
@@ -104,12 +106,16 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     """Write the results; return one line about them."""
     from napari_upaint.io.write import write_labels, write_scores
 
-    target, *others = result_paths(folder, image.name, scores=result.scores is not None)
-    write_labels(target, result.labels, image, software=SOFTWARE)
+    part = STOPPED if result.left else ""
+    target, *others = result_paths(folder, image.name + part, scores=result.scores is not None)
+    write_labels(target, result.labels, image, software=SOFTWARE + part)
     for path in others:
-        write_scores(path, result.scores, image, result.names, software=SOFTWARE)
+        write_scores(path, result.scores, image, result.names, software=SOFTWARE + part)
+    for path in result_paths(folder, image.name + STOPPED, scores=True):
+        if not part and is_marked(path, SOFTWARE + STOPPED):  # of no use any more
+            path.unlink()
     total = image.plane_count
-    done = total - len(result.failed) * (image.length("Z") if how.ndim == 3 else 1)
+    done = total - (len(result.failed) + result.left) * (image.length("Z") if how.ndim == 3 else 1)
     slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
@@ -130,7 +136,8 @@ def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespac
     from napari_upaint.io.images import plain_name
 
     _check_names(images)
-    results = [file for path in images for file in result_paths(folder, plain_name(path), scores=args.scores)]
+    names = [plain_name(path) + part for path in images for part in ("", STOPPED)]
+    results = [file for name in names for file in result_paths(folder, name, scores=args.scores)]
     check_distinct(results, images)
     if not args.overwrite:
         check_replaced(results)
