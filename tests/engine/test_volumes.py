@@ -11,7 +11,7 @@ from napari_upaint.core.augment import draw_warp
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import device, preparing, tile_size, trainer
+from napari_upaint.engine import device, predict, preparing, tile_size, trainer
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.predict import segment_plane
@@ -23,7 +23,7 @@ from napari_upaint.engine.start import start_header
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import build
-from napari_upaint.errors import EngineError, ModelError
+from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, PredictSettings, TrainSettings, WeightSettings
@@ -238,6 +238,14 @@ def test_paint_that_does_not_fit_into_memory_is_refused(sample, monkeypatch):
     monkeypatch.setattr(preparing, "available", lambda: 1e6)
     with pytest.raises(EngineError, match="paint in a smaller part"):
         run([sample])
+
+
+def test_a_volume_that_would_fill_the_memory_is_refused(sample, start, monkeypatch):
+    monkeypatch.setattr(predict, "available", lambda: 5e6)
+    with pytest.raises(ImageError, match=r"of memory at once, and 0.0 GB are free; cut it into parts"):
+        segment(sample, start)
+    monkeypatch.setattr(predict, "available", lambda: 8e6)
+    assert segment(sample, start).labels.shape == sample.annotation.shape
 
 
 # -- tiles -----------------------------------------------------------------------------------------------------------

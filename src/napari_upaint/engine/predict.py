@@ -25,6 +25,7 @@ from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
+from napari_upaint.engine.memory import available
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
@@ -32,6 +33,8 @@ from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
+# Memory that a volume takes: gray values, scores, and what labels are made of; tiles come on top.
+_BYTES_PER_VOXEL = 64
 _Commands = Stop | None
 
 
@@ -62,7 +65,8 @@ def segment_plane(
     ModelError
         If a plane is given to a 3D model.
     ImageError
-        If the image is empty, holds NaN or infinite pixels, or has other axes than the model takes.
+        If the image is empty, holds NaN or infinite pixels, has other axes than the model takes, or is a volume that
+        memory does not suffice for.
     EngineError
         If memory runs out even for the smallest tile.
     """
@@ -86,8 +90,20 @@ def _check(image: np.ndarray, header: ModelHeader) -> None:
         raise ImageError(f"A {axes}; this one has shape {image.shape}.")
     if not image.size:
         raise ImageError(f"The image has no pixels (its shape is {image.shape}); choose another image.")
+    if ndim == 3:
+        _check_room(image[0].size)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
+
+
+def _check_room(voxels: int) -> None:
+    """Refuse a volume that would fill the memory: the system ends a program then, and says nothing."""
+    needed, free = voxels * _BYTES_PER_VOXEL, available()
+    if free is not None and needed > free:
+        raise ImageError(
+            f"The image has {voxels / 1e6:.0f} million voxels. They need {needed / 2**30:.1f} GB of memory at once, and"
+            f" {free / 2**30:.1f} GB are free; cut it into parts, or choose a 2D model."
+        )
 
 
 @lru_cache(maxsize=2)
