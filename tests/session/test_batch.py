@@ -1,5 +1,7 @@
 """Batches: every plane once and in order, one read ahead, what is bad does not stop what is good."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,16 @@ def test_stop_begins_nothing_more(engine):
             wanted.append(True)
     assert len(seen) == 2
     assert list(run_batch(BatchPlan((source(),), "model"), engine, stopped=lambda: True)) == []
+
+
+def test_what_a_stop_has_to_end_by_force_is_no_failure(engine):
+    heard = []
+    begun = time.monotonic()
+    events = run_batch(BatchPlan((source(),), "slow"), engine, stopped=lambda: bool(heard), listener=heard.append)
+    assert list(events) == []
+    assert time.monotonic() - begun < 20
+    events = list(run_batch(BatchPlan((source(),), "model"), engine))
+    assert len(events) == 6 and not any(one.error for one in events)
 
 
 def test_progress_within_a_plane_is_passed_on(engine):

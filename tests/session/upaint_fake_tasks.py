@@ -119,6 +119,10 @@ def segment(image, normalization, model, **_):
     yield 0
     if model == "bad":
         raise ValueError("no such weights")
+    if model == "slow":
+        time.sleep(0.3)  # the stop is heard here
+        yield 1
+        time.sleep(2)
     from napari_upaint.engine.progress import PlaneResult
 
     scaled = normalization.apply(np.asarray(image))

@@ -223,6 +223,8 @@ class _Batch:
             try:
                 result = _wait(plane.job, self._stopped)
             except UserError as error:
+                if self._stopped():  # it had to be ended
+                    return
                 yield self._failed(plane.source, plane.index, error)
                 continue
             if not isinstance(result, PlaneResult):  # stopped before it was done
@@ -255,12 +257,12 @@ class _Batch:
 
 
 def _wait(job: Job, stopped: Callable[[], bool]) -> object:
-    """Wait for a job; hand it a stop as soon as that is wanted."""
+    """Wait for a job; cancel it as soon as a stop is wanted: what is half done of a plane is of no use."""
     told = False
     while True:
         if stopped() and not told:
             told = True
-            job.stop()
+            job.cancel()
         try:
             return job.wait(_LOOK)
         except TimeoutError:

@@ -219,7 +219,7 @@ class Supervisor:
         self._deadline = None
         if self._child is not None and self._running is not None:
             self._verdict = (
-                f"The job did not end within {self._granted:g} s after Stop and was ended; its result is lost."
+                f"The job did not end within {self._granted:.3g} s after Stop and was ended; its result is lost."
             )
             self._child.kill()
 
