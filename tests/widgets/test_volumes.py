@@ -146,6 +146,21 @@ def test_a_slice_sees_its_neighbours_only(viewer, trained, settle, requests):
     assert labels[3].any() and not labels[4:15].any()
 
 
+def test_a_stack_that_is_seen_as_a_whole_for_one_slice_is_segmented_as_a_whole(viewer, trained, settle):
+    film = np.stack([volume()[8:24], volume(seed=1)[8:24]])
+    dock = trained(film, at=((1, 2), (1, 9)))
+    assert viewer.dims.current_step[:2] == (0, 15)
+    viewer.dims.set_current_step(0, 1)
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    assert dock.sections.message.text() == "Segmented 1 volume."
+    labels = viewer.layers["cells labels"].data
+    assert len(np.unique(labels[1, :, 18, 18])) == 1 and labels[1, 0, 18, 18] > 0
+    dock.sections.segment.measure_button.click()
+    settle(dock)
+    assert "volume_px3" in dock.working.tables.measured().table
+
+
 def test_every_time_point_is_a_volume(viewer, trained, settle):
     film = np.stack([volume(), volume(seed=1), volume(seed=2)])
     dock = trained(film, at=((1, 10), (1, 20)))

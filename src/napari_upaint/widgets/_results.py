@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
@@ -23,7 +25,7 @@ from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
-from napari_upaint.widgets._volumes import is_volume, volumes_fit
+from napari_upaint.widgets._volumes import index_to_segment, is_volume, volumes_fit
 from napari_upaint.widgets._words import after_another_model, after_keeping, after_segmenting
 
 
@@ -104,6 +106,7 @@ class Results(QObject):
                 # What is no volume is told by the batch, and does not stop the others.
                 volumes = [image for image in images if is_volume(image)]
                 volumes_fit(volumes, slice_by=choice.path if extent == "view" else None)
+                targets = tuple(_with_volume(target, choice.path) for target in targets)
         except UserError as error:
             self._fail(str(error))
             return
@@ -199,3 +202,9 @@ class Results(QObject):
 
     def _fail(self, sentence: str, details: str = "") -> None:
         self.failed.emit(sentence, details, "error")
+
+
+def _with_volume(target: Target, model: Path) -> Target:
+    """Return what a 3D model segments where a plane is wanted."""
+    image, index = target.image, target.index
+    return target if index is None else replace(target, index=index_to_segment(image, index, model))

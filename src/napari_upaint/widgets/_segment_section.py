@@ -14,7 +14,7 @@ from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 Extent = Literal["view", "layer", "all"]
 _TIPS: dict[Extent, str] = {
-    "view": "Segment the plane that is in view. Key: Shift+P",
+    "view": "Segment the plane that is in view; with a 3D model its volume, unless that is large. Key: Shift+P",
     "layer": "Segment every plane of the chosen image layer; with a 3D model every volume at once.",
     "all": "Segment every open image layer; one that fails does not stop the others.",
 }

@@ -27,7 +27,7 @@ from napari_upaint.widgets._volumes import one_slice, volume_source
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """An image to be segmented: the plane of an index, or with None all of them."""
+    """An image to be segmented: the plane (or volume) of an index, or with None all of them."""
 
     image: ImageSource
     index: tuple[int, ...] | None = None
@@ -184,7 +184,8 @@ class Segmenting(QObject):
 
 
 def _what(plan: SegmentPlan) -> str:
-    return "volume" if plan.ndim == 3 and all(target.index is None for target in plan.targets) else "plane"
+    slices = any(one.index is not None and len(one.index) == len(one.image.shape) - 2 for one in plan.targets)
+    return "volume" if plan.ndim == 3 and not slices else "plane"
 
 
 def _ready(this: _Round, event: BatchEvent) -> BatchEvent:

@@ -79,6 +79,14 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> 
             )
 
 
+def index_to_segment(image: ImageSource, index: Index, model: Path) -> Index:
+    """Return the index of what is segmented where a slice is wanted: of its volume, if that has no more slices anyway.
+
+    Objects of a volume have one number in all slices, those of a slice that was segmented by itself numbers of its own.
+    """
+    return index[:-1] if is_volume(image) and image.shape[-3] <= 2 * _reach(model) + 1 else index
+
+
 def _reach(model: Path) -> int:
     """Return how many slices on either side of one a model sees."""
     return halo(read_header(model).architecture.depth)
@@ -89,8 +97,9 @@ def volume_source(
 ) -> tuple[Source, int | None]:
     """Return the volumes of a layer as the session's batch wants them.
 
-    With the index of a slice: the slices that the network sees when it looks at that one, and which one it is among
-    them. A source of an image without volumes fails when it is read: others need not suffer from it.
+    With the index of a volume: that one. With the index of a slice: the slices that the network sees when it looks at
+    that one, and which one it is among them. A source of an image without volumes fails when it is read: others need
+    not suffer from it.
     """
     header = read_header(model)
     problem = misfit(3, image, header.name)
@@ -100,6 +109,8 @@ def volume_source(
     if index is None:
         leading = image.shape[:-3]
         return Source(image.name, leading, lambda at: image.plane(at, (everything,) * 3), normalization), None
+    if len(index) == len(image.shape) - 3:
+        return Source(image.name, (), lambda _: image.plane(index, (everything,) * 3), normalization), None
     reach, z = _reach(model), index[-1]
     part = (slice(max(0, z - reach), z + reach + 1), everything, everything)
     return Source(image.name, (), lambda _: image.plane(index[:-1], part), normalization), min(z, reach)
