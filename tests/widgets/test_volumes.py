@@ -18,7 +18,7 @@ from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource, Placement
-from napari_upaint.widgets._volumes import spacing, volume_source, volumes_fit
+from napari_upaint.widgets._volumes import misfit, spacing, volume_source, volumes_fit
 
 SHAPE = (40, 50, 60)
 
@@ -297,6 +297,16 @@ def test_the_shape_of_a_voxel_is_known_without_a_unit():
     half_known = source(data, (1.0, 0.26, 0.26), "micrometer")
     units = ("pixel", "micrometer", "micrometer")
     assert spacing(replace(half_known, placement=replace(half_known.placement, units=units))) is None
+
+
+def test_volumes_whose_slices_are_time_series_are_told_what_to_do():
+    film = source(da.zeros((8, 4, 20, 30), np.uint8))
+    film = replace(film, placement=replace(film.placement, axis_labels=("z", "t", "y", "x")))
+    assert misfit(2, film, "deep") == ""
+    assert misfit(3, film, "deep") == (
+        "The slices of cells are time series (axes z, t, y, x), and a 3D model needs volumes; save it with time before"
+        " z, or segment it with 'upaint segment'."
+    )
 
 
 def test_volumes_that_do_not_fit_are_refused():

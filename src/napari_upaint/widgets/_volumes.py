@@ -31,6 +31,12 @@ def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
     if ndim == 2 or image is None or is_volume(image):
         return ""
     what = "a time series of planes" if _is_time_series(image) else "a plane"
+    if "z" in image.placement.axis_labels[:-3]:
+        axes = ", ".join(image.placement.axis_labels)
+        return (
+            f"The slices of {image.name} are time series (axes {axes}), and a 3D model needs volumes; save it with time"
+            " before z, or segment it with 'upaint segment'."
+        )
     if start:
         return f"{start} is a 3D model and {image.name} is {what}; choose a 2D model."
     return f"{image.name} is {what}; set Dimensions to 2 (Settings > Training), or open a volume."
