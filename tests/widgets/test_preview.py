@@ -241,13 +241,15 @@ def test_how_a_training_ended_is_not_hidden_by_what_keeps_the_preview_from_showi
     assert message.text().startswith("Better") and message.kind == "warning"
 
 
-def test_in_three_dimensions_nothing_is_asked(viewer, dock, live, qtbot):
+@pytest.mark.parametrize("turned", [{"ndisplay": 3}, {"order": (1, 0, 2)}])
+def test_it_says_so_where_the_view_is_turned(viewer, dock, live, qtbot, turned):
     viewer.add_image(picture((3, 60, 80)), name="stack")
     live()
-    viewer.dims.ndisplay = 3
-    qtbot.waitUntil(lambda: not dock.preview.busy)
-    viewer.dims.ndisplay = 2
-    assert dock.preview.on
+    viewer.dims.update(turned)
+    qtbot.waitUntil(lambda: "turn the view back" in dock.sections.message.text(), timeout=10000)
+    assert dock.sections.message.kind == "warning"
+    viewer.dims.update({"ndisplay": 2, "order": (0, 1, 2)})
+    live(lambda: viewer.dims.set_current_step(0, 2))
 
 
 def test_reading_happens_in_a_thread(viewer, dock, live):

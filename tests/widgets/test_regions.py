@@ -48,6 +48,16 @@ def told(dock, settle):
     return load_model(dock.sections.model.choice().path).header.provenance["samples"]
 
 
+@pytest.mark.parametrize("turned", [{"ndisplay": 3}, {"order": (1, 0, 2)}])
+def test_none_is_drawn_where_it_could_not_lie_on_a_plane(viewer, dock, turned):
+    viewer.add_image(picture((3, 60, 80)), name="cells")
+    dock.sections.labels.new_button.click()
+    viewer.dims.update(turned)
+    dock.sections.labels.regions.draw_button.click()
+    assert "turn the view back first" in dock.sections.message.text()
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells annotation"]
+
+
 def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painted, settle, qtbot):
     layer = viewer.layers["cells annotation"]
     before = layer.data.copy()

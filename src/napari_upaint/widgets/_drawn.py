@@ -13,6 +13,12 @@ import numpy as np
 from napari.viewer import Viewer
 
 
+def shows_planes(viewer: Viewer) -> bool:
+    """Return whether the canvas shows planes as they are learnt and segmented: those of the last two axes."""
+    dims = viewer.dims
+    return dims.ndisplay == 2 and sorted(dims.displayed) == [dims.ndim - 2, dims.ndim - 1]
+
+
 def axes_in_view(viewer: Viewer, layer: Any) -> list[int]:
     """Return the axes of a layer that the canvas shows."""
     first = viewer.dims.ndim - layer.ndim

@@ -154,7 +154,11 @@ class Preview(QObject):
             return None
         if self._training.running and not self._training.listening:
             return None  # it says when it begins, and when it has ended
-        viewed = self._layers.preview.in_view(image.key)
+        try:
+            viewed = self._layers.preview.in_view(image.key)
+        except UserError as error:
+            self._fail(str(error), "")
+            return None
         if viewed is None:
             return None
         source: Hashable = model

@@ -14,7 +14,8 @@ from napari.viewer import Viewer
 
 from napari_upaint.core.colours import PREVIEW_COLOUR, label_colour, rgb
 from napari_upaint.engine.progress import PreviewResult
-from napari_upaint.widgets._drawn import seen_at
+from napari_upaint.errors import ImageError
+from napari_upaint.widgets._drawn import seen_at, shows_planes
 from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -33,10 +34,18 @@ class PreviewLayer:
         self._looks: tuple[Any, ...] = ()
 
     def in_view(self, image: Hashable) -> Viewed | None:
-        """Return what of an image the canvas shows; None if nothing, or not as planes of its last two axes."""
-        layer, dims = find(self._viewer, image), self._viewer.dims
-        if dims.ndisplay != 2 or sorted(dims.displayed) != [dims.ndim - 2, dims.ndim - 1]:
-            return None
+        """Return what of an image the canvas shows, None if nothing.
+
+        Raises
+        ------
+        ImageError
+            If it shows no planes of the last two axes.
+        """
+        layer = find(self._viewer, image)
+        if not shows_planes(self._viewer):
+            raise ImageError(
+                "No preview in 3D, or with the axes in another order; turn the view back (Ctrl+Y, Ctrl+E) to see one."
+            )
         low, high = _corners(self._viewer, layer)
         source = image_source(layer)
         sides = [

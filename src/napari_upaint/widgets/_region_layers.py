@@ -14,6 +14,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, rgb
 from napari_upaint.core.regions import PURPOSES, Purpose, Region
+from napari_upaint.errors import AnnotationError
+from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find, find_marked, image_source
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -63,7 +65,18 @@ class RegionLayers(QObject):
         return tuple(region for region in regions if region is not None)
 
     def draw(self, image: Hashable) -> None:
-        """Take the tool for a new region, fully annotated; the layer is made if there is none."""
+        """Take the tool for a new region, fully annotated; the layer is made if there is none.
+
+        Raises
+        ------
+        AnnotationError
+            If the canvas shows no planes of the last two axes: on these regions lie.
+        """
+        if not shows_planes(self._viewer):
+            raise AnnotationError(
+                "A region cannot be drawn in 3D, or with the axes in another order; turn the view back first (Ctrl+Y,"
+                " Ctrl+E)."
+            )
         layer = self._made(image)
         self._viewer.layers.selection.active = layer
         layer.selected_data = set()
