@@ -117,6 +117,21 @@ def test_images_stay_images(tmp_path):
         assert read(path)[0][2] == "image"
 
 
+@pytest.mark.parametrize("axes", ["YXZ", "YZX", "XYZ", "XZY"])
+@pytest.mark.parametrize("lazy_from", [1, 2**30])
+def test_planes_lie_along_the_last_two_axes(tmp_path, monkeypatch, axes, lazy_from):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", lazy_from)
+    stack = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
+    stored = stack.transpose(["ZYX".index(letter) for letter in axes])
+    spacing = {"Z": 2.0, "Y": 0.5, "X": 0.25}
+    for name in ("odd", "odd_labels"):
+        notes = {"axes": axes, "unit": "micrometer", "spacing": spacing}
+        tifffile.imwrite(tmp_path / f"{name}.tif", stored, photometric="minisblack", metadata=notes)
+        [(data, options, _)] = read(tmp_path / f"{name}.tif")
+        np.testing.assert_array_equal(data, stack)
+        assert (options["axis_labels"], options["scale"]) == (("z", "y", "x"), (2.0, 0.5, 0.25))
+
+
 def test_what_the_reader_takes(tmp_path):
     path, _ = _write(tmp_path, "YX", (5, 6))
     assert get_reader(path) is read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,19 +49,18 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
         return [layer for one in path for layer in read(one)]
     image = read_image(path)
     if _LABELS.search(image.name) and image.data.dtype.kind in "ui" and not {"C", "S"} & set(image.axes):
+        image = _planes_last(image)
         return [(image.data, {"name": image.name, **place(image)}, "labels")]
     return [image_layer(image)]
 
 
 def image_layer(image: Image) -> LayerTuple:
     """Return an image as a layer tuple: colour samples last (RGB), channels as layers of their own."""
-    data, options = _for_napari(image.data, image.axes), place(image)
-    axes = image.axes.replace("S", "") + ("S" if "S" in image.axes else "")
+    image = _planes_last(_sliceable(image))
+    data, axes, options = image.data, image.axes, place(image)
     options["name"] = image.name
-    if "S" in axes:
+    if "S" in axes:  # samples that are no colours are channels
         options["rgb"] = image.length("S") in (3, 4)
-        if not options["rgb"]:  # samples that are no colours are channels
-            axes = axes.replace("S", "") + "S"
     channels = "C" if "C" in axes else "S" if "S" in axes and not options["rgb"] else ""
     axis = axes.index(channels) if channels else None
     if axis is not None:
@@ -111,17 +111,27 @@ def place(image: Image) -> dict[str, Any]:
     }
 
 
-def _for_napari(data: Any, axes: str) -> Any:
-    """Return data with the colour samples last; lazy data as dask, which slices channels without reading them."""
+def _sliceable(image: Image) -> Image:
+    """Return an image whose data, if they are lazy, are dask, which slices channels without reading them."""
     import numpy as np
 
-    if type(data) is not np.ndarray:
-        import dask.array
+    data = image.data
+    if type(data) is np.ndarray:
+        return image
+    import dask.array
 
-        # A memory map has no chunks: a plane of one channel is what the window asks for.
-        by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(axes, data.shape, strict=True))
-        data = dask.array.from_array(data, chunks=getattr(data, "chunks", by_plane))  # type: ignore[no-untyped-call]
-    if "S" in axes and not axes.endswith("S"):
-        order = [at for at, letter in enumerate(axes) if letter != "S"]
-        data = data.transpose([*order, axes.index("S")])
-    return data
+    # A memory map has no chunks: a plane of one channel is what the window asks for.
+    by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(image.axes, data.shape, strict=True))
+    data = dask.array.from_array(data, chunks=getattr(data, "chunks", by_plane))  # type: ignore[no-untyped-call]
+    return replace(image, data=data)
+
+
+def _planes_last(image: Image) -> Image:
+    """Return an image with Y, X and colour samples last: that is what napari shows, and what the window segments."""
+    import numpy as np
+
+    # The others come first, in the order that they have.
+    order = sorted(range(len(image.axes)), key=lambda at: "YXS".find(image.axes[at]))
+    if order == sorted(order):
+        return image
+    return replace(image, data=np.transpose(image.data, order), axes="".join(image.axes[at] for at in order))
