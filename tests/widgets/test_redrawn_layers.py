@@ -17,6 +17,16 @@ def test_planes_that_the_view_crosses_are_drawn(viewer, dock, segment, qtbot, or
     qtbot.waitUntil(lambda: any(whole), timeout=5000)
 
 
+def test_it_is_said_that_a_plane_is_not_the_one_that_is_seen(viewer, dock, segment):
+    viewer.add_image(picture((4, 60, 80)), name="stack")
+    viewer.dims.order = (1, 0, 2)
+    message = dock.sections.message
+    segment("view")
+    assert message.text() == "Segmented 1 plane. The view crosses that plane; press 'Whole layer' for all of them."
+    segment("layer")
+    assert message.text() == "Segmented 4 planes."
+
+
 def test_planes_out_of_view_are_not_drawn(viewer, dock, segment):
     viewer.add_image(picture((4, 60, 80)), name="stack")
     segment("view")

@@ -17,6 +17,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.settings import Kind
 from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._compared_layers import ComparedLayers
+from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._layer_corrections import disown_copy, is_kept, mark_kept
@@ -198,6 +199,10 @@ class Layers(QObject):
     def index_in_view(self, image: Hashable) -> tuple[int, ...]:
         """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""
         return index_in_view(self._viewer, self._find(image))
+
+    def shows_planes(self) -> bool:
+        """Return whether the canvas shows planes as they are segmented: not in 3D, nor with other axes in view."""
+        return shows_planes(self._viewer)
 
     def selected_label(self, key: Hashable) -> int:
         """Return the label that the brush paints now."""

@@ -26,7 +26,7 @@ from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._volumes import index_to_segment, is_volume, volumes_fit
-from napari_upaint.widgets._words import after_another_model, after_keeping, after_segmenting
+from napari_upaint.widgets._words import after_another_model, after_crossing, after_keeping, after_segmenting
 
 
 class Results(QObject):
@@ -47,6 +47,7 @@ class Results(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
         self._quiet = False  # a segmentation that nobody asked for does not speak
+        self._crossed = False  # whether the plane that was asked for is not the one that is seen
         self._kept: list[str] = []  # layers with corrections that their user is to be told of
         self._turns = Turns(self)
         self.segmenting = Segmenting(bridge, measured, self)
@@ -111,6 +112,7 @@ class Results(QObject):
             self._fail(str(error))
             return
         self._quiet = quiet
+        self._crossed = extent == "view" and choice.ndim == 2 and not self._layers.shows_planes()
         caches = {target.image.key: self._layers.guide.cache(target.image.key) for target in targets}
         scores = {image: cache for image, cache in caches.items() if cache is not None}
         rooms = {image: self._layers.labels_room(image, choice.kind) for image in caches}
@@ -165,7 +167,8 @@ class Results(QObject):
         self._kept.clear()
         text, kind, details = after_segmenting(summary)
         if not self._quiet:
-            self._sections.message.show_message(f"{text} {kept}".strip(), kind, details)
+            crossed = after_crossing(summary) if self._crossed else ""
+            self._sections.message.show_message(" ".join(filter(None, (text, crossed, kept))), kind, details)
         elif summary.failures:  # how the training ended stays to be read
             self._sections.message.warn(f"{text} {kept}".strip(), details)
         elif words := f"{kept} {after_another_model(self._layers.of_others(summary.model))}".strip():

@@ -33,6 +33,11 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
     return first, "error", details
 
 
+def after_crossing(summary: Segmented) -> str:
+    """Say that a plane was segmented of which hardly more than a line is seen; '' where nothing was."""
+    return "The view crosses that plane; press 'Whole layer' for all of them." if summary.done else ""
+
+
 def after_keeping(layers: Sequence[str]) -> str:
     """Say where hand corrections are that would have been written over; '' where there are none."""
     if not layers:
