@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_upaint.engine.blocks import channels_last
 from napari_upaint.engine.checkpoint import fold_batch_norm, from_network, to_network
 from napari_upaint.engine.device import autocast
-from napari_upaint.engine.step import Average, channels_last
+from napari_upaint.engine.step import Average
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
