@@ -32,7 +32,7 @@ def test_without_any_folder_for_the_cache_it_is_compiled_all_the_same(monkeypatc
     assert values.tolist() == [0, 2, 4]
 
 
-@pytest.mark.parametrize(("damaged", "content"), [("*.nbi", b""), ("*.nbc", b"\0" * 64)])
+@pytest.mark.parametrize(("damaged", "content"), [("*.nbi", b""), ("*.nbc", b"\0" * 64)], ids=["index", "code"])
 def test_a_damaged_cache_is_made_anew(tmp_path, damaged, content):
     (tmp_path / "doubling.py").write_text(
         "import numpy as np\n"

@@ -66,7 +66,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
     qtbot.wait(1500)
     timer = Lateness()
-    qtbot.wait(4000)
+    qtbot.wait(2500)
     idle = timer.take()
     for _ in range(2):  # at the first time napari compiles its shaders
         layers = [viewer.add_image(nuclei.image.data), viewer.add_labels(nuclei.strokes)]
@@ -81,7 +81,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     timer.take()  # opening an image is napari's own
     settle(dock, PATIENCE)
     first = timer.take()  # with the first layers of results
-    dock.sections.train.seconds.setValue(8)
+    dock.sections.train.seconds.setValue(5)
     dock.sections.train.button.click()
     settle(dock, PATIENCE)
     training = timer.take()
@@ -90,7 +90,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
         settle(dock, PATIENCE)
     segmenting = timer.take()
     with painting(viewer):
-        qtbot.wait(4000)
+        qtbot.wait(2500)
     painted = timer.take()  # napari's own
     dock.preview.toggle()
     dock.sections.train.live.learn.setChecked(True)
@@ -99,7 +99,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=PATIENCE * 1000)
     timer.take()
     with painting(viewer):
-        qtbot.wait(8000)
+        qtbot.wait(5000)
     learning = timer.take()
     settle(dock, PATIENCE)
     timer.stop()
