@@ -50,7 +50,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
         If there is no such file, it is empty or damaged, or no image.
     """
     path = Path(path).expanduser()
-    if path.suffix.lower() == ".zarr":
+    if _is_zarr(path):
         raise FileError(f"{path} is a Zarr store, which cannot be read; {_AS_TIFF}.")
     try:
         if path.is_dir():
@@ -73,6 +73,11 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
             f"{path} holds no gray values ({image.data.dtype}, shape {image.data.shape}); choose another file."
         )
     return image
+
+
+def _is_zarr(path: Path) -> bool:
+    """Return whether a folder is one image of another kind."""
+    return path.suffix.lower() == ".zarr"
 
 
 def _read_picture(path: Path) -> Image | None:
@@ -122,7 +127,7 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         path = Path(given).expanduser()
         if not os.path.exists(path):
             raise FileError(f"There is no file or folder {path}; check its name.")
-        found += _in_folder(path) if path.is_dir() and path.suffix.lower() != ".zarr" else [path]
+        found += _in_folder(path) if path.is_dir() and not _is_zarr(path) else [path]
     if not found:
         raise FileError("No image was given; name at least one file or folder.")
     return list(dict.fromkeys(found))

@@ -67,8 +67,7 @@ class Layers(QObject):
         results = ResultLayers(viewer, self)
         results.kept.connect(self.kept)
         results.scored.connect(self.scored)
-        self.put_labels, self.labels_room = results.put_labels, results.labels_room
-        self.put_scores = results.put_scores
+        self.put_labels, self.put_scores, self.labels_room = results.put_labels, results.put_scores, results.labels_room
         self.stale_plane, self.relabel, self.of_others = results.stale_plane, results.relabel, results.of_others
         self._tables = TableLayers(viewer, results)
         self.measurable, self.table = self._tables.measurable, self._tables.table

@@ -21,9 +21,7 @@ class RedrawnLayers(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._crossed: set[Hashable] = set()  # layers with planes that are to be drawn
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE)
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._draw)
 
     def ask(self, layer: Any, image: Any, index: tuple[int, ...]) -> None:

@@ -115,7 +115,7 @@ class ImageSource:
         Raises
         ------
         ImageError
-            If it has complex numbers.
+            If it has complex numbers, cannot be read, or does not fit into memory with what is computed of it.
         """
         within = self.shape[len(index) :]
         fit_at_once(self.name, tuple(len(range(*side.indices(n))) for side, n in zip(region, within, strict=True)))
