@@ -202,6 +202,12 @@ class PredictSettings(Checked):
     tile: int = parameter(
         0, label="Tile", tip="Edge of the network's input; 0: what memory allows.", unit="px", low=0, high=16384
     )
+    volumes: bool = parameter(
+        False,
+        label="Slices as a volume",
+        tip="A 2D model looks at a stack of slices (z) along all three axes, and averages: an object is one through its"
+        " slices. Three times the work. Without effect on single planes, time series, and with a 3D model.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,28 @@ def test_a_volume_makes_a_3d_model_and_that_makes_labels(
     assert f"{int(labels.data.max())} object" in words and "in 16 slices" in words
 
 
+def test_a_2d_model_sees_a_volume_along_its_axes(
+    files: Path, volume: tuple[np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--model", "generalist-fast", "-o", files / "out", "--device", "cpu")
+    assert upaint("segment", files / "nuclei.tif", *options) == 0
+    slices = int(capsys.readouterr().out.split(": ")[-1].split()[0])
+    assert upaint("segment", files / "nuclei.tif", *options, "--volumes") == 0
+    labels = read_image(files / "out" / "nuclei_labels.tif").data
+    assert labels.shape == volume[0].shape
+    whole = int(labels.max())
+    assert f": {whole} object" in capsys.readouterr().out and 2 * whole < slices
+    through = [len(np.unique(np.nonzero(labels == number)[0])) for number in range(1, whole + 1)]
+    assert max(through) > 5  # one number in many slices
+
+
+def test_what_a_3d_model_does_anyway_is_not_asked_for(
+    files: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert upaint("segment", files / "nuclei.tif", "--model", model, "-o", files / "out", "--volumes") == 2
+    assert "--volumes would have no effect: a 3D model" in capsys.readouterr().err
+
+
 def test_a_3d_model_is_taken_further(files: Path, model: Path) -> None:
     more = files / "more.safetensors"
     given = (files / "nuclei.tif", "--labels", files / "nuclei_strokes.tif", "-o", more, "--model", model)

@@ -12,6 +12,7 @@ from napari_upaint.core.usual_object import (
     Usual,
     least_score,
     mean_scores,
+    of_volumes,
     smallest_object,
     usual_object,
 )
@@ -35,6 +36,15 @@ def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise
     mask = np.zeros((40, 60), bool)
     mask[2:32, 2:32], mask[10:18, 40:50] = True, True  # 900 and 80 px
     assert [count(scores_of(mask), ObjectSettings(), Usual(size)) for size in (0, 700, 900)] == [2, 2, 1]
+
+
+@given(st.floats(30, 300), st.floats(0.2, 6))
+def test_of_volumes_the_same_diameters_are_left_out(side, apart):
+    plane, volume = Usual(side**2, 0.7), of_volumes(Usual(side**2, 0.7), apart)
+    least = smallest_object(ObjectSettings(), plane) ** 0.5  # px
+    expected = max(20, round(least**3 / apart))  # voxels
+    assert smallest_object(ObjectSettings(), volume) == pytest.approx(expected, rel=0.1, abs=1)
+    assert volume.least_score == 0.7 and of_volumes(UNKNOWN, apart) == UNKNOWN
 
 
 @pytest.mark.parametrize("kind", ["objects", "classes"])

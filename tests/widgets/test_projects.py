@@ -55,6 +55,7 @@ def saved(viewer, dock, files, settled, qtbot, monkeypatch, tmp_path):
     qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=20000)
     s.train.seconds.setValue(1)
     s.settings.augment.control("flip").setChecked(False)
+    s.segment.volume_box.setChecked(True)
     s.train.button.click()
     settled()
     s.train.seconds.setValue(33)
@@ -84,6 +85,7 @@ def test_everything_comes_back(viewer, dock, saved, settled):
     s.model.choose(None)
     s.train.seconds.setValue(60)
     s.settings.augment.restore()
+    s.segment.volume_box.setChecked(False)
     choose(dock, "open")
     settled()
     for name, annotation in expected.items():
@@ -94,7 +96,7 @@ def test_everything_comes_back(viewer, dock, saved, settled):
     assert (s.image.combo.currentText(), s.labels.combo.currentText()) == ("cells", "cells annotation")
     assert s.model.choice().path == model
     assert s.train.seconds.value() == 33
-    assert not s.settings.augment.control("flip").isChecked()
+    assert not s.settings.augment.control("flip").isChecked() and s.segment.volume_box.isChecked()
     assert s.message.text() == "Opened the project my project: 2 images."
     s.image.combo.setCurrentText("others")
     assert s.labels.combo.currentText() == "others annotation"

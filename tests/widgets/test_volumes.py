@@ -13,8 +13,9 @@ from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.io.samples import open_sample
+from napari_upaint.session import batch
 from napari_upaint.session.drive import TASKS
-from napari_upaint.session.protocol import TrainRequest
+from napari_upaint.session.protocol import SegmentRequest, TrainRequest
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource, Placement
@@ -82,6 +83,7 @@ def test_a_3d_network_from_scratch_learns_volumes(viewer, trained, requests):
     assert {int(z) for z in np.nonzero(sample.annotation)[0]} == {10, 20}
     choice = dock.sections.model.choice()
     assert choice.ndim == 3 and choice.summary.endswith("For volumes (3D).")
+    assert "segments volumes anyway" in dock.sections.segment.volume_box.toolTip()
     labels = viewer.layers["cells labels"].data
     assert labels.shape == SHAPE
     assert {int(z) for z in np.nonzero(labels)[0]} == {20}  # what is in view was segmented by itself
@@ -97,6 +99,29 @@ def test_the_whole_layer_is_segmented_at_once(viewer, trained, settle):
     assert set(np.flatnonzero(labels[:, 38, 38])) == set(range(15, 25))
     assert labels.max() == 2
     np.testing.assert_allclose(scores[:, 18, 18].astype(float), scores.max(), atol=0.3)
+
+
+def test_a_2d_model_sees_slices_as_a_volume_where_that_is_ticked(viewer, dock, settle, monkeypatch):
+    asked = []
+    monkeypatch.setattr(batch, "SegmentRequest", lambda *how: asked.append(SegmentRequest(*how)) or asked[-1])
+    box, segment = dock.sections.segment.volume_box, dock.sections.segment
+    assert not box.isEnabled() and box.toolTip() == "Open an image first."
+    viewer.add_image(volume()[0], name="plane")
+    assert not box.isEnabled() and box.toolTip() == "The image has no slices (z)."
+    viewer.add_image(volume(), name="cells", scale=(2, 0.5, 0.5), units=("um",) * 3)
+    assert box.isEnabled() and "along all three axes" in box.toolTip()
+    box.click()
+    for extent, words in (("view", "Segmented 1 plane."), ("layer", "Segmented 1 volume.")):
+        segment.buttons[extent].click()
+        settle(dock)
+        assert dock.sections.message.text() == words
+    labels = viewer.layers["cells labels"].data
+    assert len(np.unique(labels[:, 18, 18])) == 1 and labels[0, 18, 18] > 0  # one object in all slices
+    segment.buttons["all"].click()  # the plane among them stays a plane
+    settle(dock)
+    assert dock.sections.message.text() == "Segmented 2 planes."
+    assert [one.image.ndim for one in asked] == [3, 4, 3, 4]
+    assert asked[1].settings.volumes and asked[1].spacing == (2, 0.5, 0.5)
 
 
 def test_labels_of_a_volume_follow_the_settings_together(viewer, trained, settle, qtbot):

@@ -47,10 +47,9 @@ class How:
     channel: str = ""
     partly: bool = False
 
-    @property
-    def ndim(self) -> int:
-        """2 where planes are segmented, 3 where volumes are."""
-        return self.model.header.architecture.ndim
+    def takes_volumes(self, image: Image) -> bool:
+        """Return whether the stacks of an image are segmented as volumes, not plane by plane."""
+        return self.model.header.architecture.ndim == 3 or (self.predict.volumes and image.length("Z") > 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +96,7 @@ def load_checked(name_or_path: str) -> ModelFile:
 
 
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
-    """Segment all planes of an image, or volumes with a 3D model, with a progress bar on standard error.
+    """Segment all planes or volumes of an image, with a progress bar on standard error.
 
     Raises
     ------
@@ -106,7 +105,8 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     """
     image = image.with_channel(how.channel)
     _tell_of_channels(image, name, how.model.header)
-    stacks = Stacks(image, name) if how.ndim == 3 else None
+    stacks = Stacks(image, name) if how.takes_volumes(image) else None
+    spacing = stacks.spacing if stacks else None
     normalization = measure_image(image, name)
     indices = list(stacks.indices() if stacks else product(*(range(n) for n in image.leading_shape)))
     labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
@@ -123,7 +123,13 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
         for done, index in enumerate(indices):
             pixels = stacks.volume(index) if stacks else image.plane(index)
             running = segment_plane(
-                pixels, normalization, how.model, settings=how.predict, objects=how.objects, device=how.device
+                pixels,
+                normalization,
+                how.model,
+                settings=how.predict,
+                objects=how.objects,
+                device=how.device,
+                spacing=spacing,
             )
             # No result is kept: its scores need as much memory as the labels several times over.
             try:

@@ -1,9 +1,9 @@
 """Segment images with a model.
 
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
---scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model volume by volume.
-A bad file does not stop the others; a plane with NaN or infinite pixels does not stop its stack, is empty in the
-results, and named. After Ctrl-C NAME_stopped_labels.tif has the planes that are done. Results of an earlier run are
+--scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model or --volumes volume
+by volume. A bad file does not stop the others; a plane with NaN or infinite pixels does not stop its stack, is empty in
+the results, and named. After Ctrl-C NAME_stopped_labels.tif has the planes that are done. Results of an earlier run are
 replaced, files of these names that were painted, corrected or come from elsewhere only with --overwrite, images never.
 """
 
@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.images import read_image
 
     model, kept = load_checked(args.model), (args.scores, folder)
+    if predict.volumes and model.header.architecture.ndim == 3:
+        raise UserError("--volumes would have no effect: a 3D model segments volumes anyway; leave it out.")
     how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True)
     bad: dict[Path, int] = {}
     with Interrupt("Stopping; what is finished is kept.") as interrupt:
@@ -115,17 +117,18 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
         if not part and is_marked(path, SOFTWARE + STOPPED):  # of no use any more
             path.unlink()
     total = image.plane_count
-    done = total - (len(result.failed) + result.left) * (image.length("Z") if how.ndim == 3 else 1)
+    volumes = how.takes_volumes(image)
+    done = total - (len(result.failed) + result.left) * (image.length("Z") if volumes else 1)
     slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
-    count = _count(image, result.labels, how.ndim)
+    count = _count(image, result.labels, volumes=volumes)
     return f"{target}: {count} object{'s' * (count != 1)}{slices}"
 
 
-def _count(image: Image, labels: np.ndarray, ndim: int) -> int:
+def _count(image: Image, labels: np.ndarray, *, volumes: bool) -> int:
     """Count objects: they are numbered anew in every plane, or in every volume."""
-    if ndim == 3:
+    if volumes:
         z = image.leading_axes.index("Z")
         return int(labels.max(axis=(z, -2, -1)).sum())
     return int(labels.max(axis=(-2, -1)).sum())

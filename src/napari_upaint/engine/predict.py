@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
+from napari_upaint.core.usual_object import of_volumes
+from napari_upaint.engine.along_axes import predict_along_axes, slices_apart
 from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
@@ -46,8 +48,11 @@ def segment_plane(
     settings: PredictSettings = PredictSettings(),  # noqa: B008 (frozen)
     objects: ObjectSettings = ObjectSettings(),  # noqa: B008 (frozen)
     device: str = "auto",
+    spacing: tuple[float, ...] | None = None,
 ) -> Generator[PredictProgress | PlaneResult, _Commands, None]:
-    """Segment a plane, or a volume if the model is a 3D one; yields the `PlaneResult` last, unless it was stopped.
+    """Segment a plane, or a volume; yields the `PlaneResult` last, unless it was stopped.
+
+    A 3D model sees a volume as it is, a 2D model along its three axes, if the settings say so.
 
     Parameters
     ----------
@@ -59,6 +64,8 @@ def segment_plane(
     settings, objects
     device : str
         "auto", "cpu", "cuda", ...
+    spacing : tuple of float or None
+        Size of a voxel, (Z, Y, X), for a 2D model; None: a cube.
 
     Raises
     ------
@@ -71,18 +78,26 @@ def segment_plane(
         If memory runs out even for the smallest tile.
     """
     header = model.header
-    _check(image, header)
-    network = cached_network(model, image.shape[0], str(choose(device, header.architecture.ndim)))
-    found = yield from _predict_averaged(network, normalization.apply(image), header.scale, settings)
+    ndim, usual = header.architecture.ndim, header.usual_object
+    along_axes = ndim == 2 and image.ndim == 4 and settings.volumes
+    _check(image, header, 3 if along_axes else ndim)
+    network = cached_network(model, image.shape[0], str(choose(device, ndim)))
+    normal = normalization.apply(image)
+    found: tuple[np.ndarray, np.ndarray | None] | None
+    if along_axes:
+        apart = slices_apart(spacing)
+        usual = of_volumes(usual, apart)
+        found = yield from predict_along_axes(normal, header.scale, apart, partial(_predict_mean, network, settings))
+    else:
+        found = yield from _predict_averaged(network, normal, scaled_shape(image.shape[1:], header.scale), settings)
     if found is None:
         return
-    scores, apart = found
-    labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=header.usual_object)
-    yield PlaneResult(labels, scores.astype(np.float16), header.output_names, apart, header.usual_object)
+    scores, spread = found
+    labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=usual)
+    yield PlaneResult(labels, scores.astype(np.float16), header.output_names, spread, usual)
 
 
-def _check(image: np.ndarray, header: ModelHeader) -> None:
-    ndim = header.architecture.ndim
+def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
     if ndim == 3 and image.ndim == 3:
         raise ModelError(f"{header.name} is a 3D model; choose one for planes.")
     if image.ndim != ndim + 1:
@@ -122,15 +137,24 @@ def predict_scores(
 
     The image is resized by `scale` for the network and the scores are resized back.
     """
-    found = yield from _predict_averaged(network, image, scale, settings)
+    return (yield from _predict_mean(network, settings, image, scaled_shape(image.shape[1:], scale)))
+
+
+def _predict_mean(
+    network: UNet, settings: PredictSettings, image: np.ndarray, shape: tuple[int, ...]
+) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
+    found = yield from _predict_averaged(network, image, shape, settings)
     return found[0] if found is not None else None
 
 
 def _predict_averaged(
-    network: UNet, image: np.ndarray, scale: float, settings: PredictSettings
+    network: UNet, image: np.ndarray, shape: tuple[int, ...], settings: PredictSettings
 ) -> Generator[PredictProgress, _Commands, tuple[np.ndarray, np.ndarray | None] | None]:
-    """Predict mean scores and, float16, how far the rotations are apart (None: there is only one)."""
-    small = resize_image(image, scaled_shape(image.shape[1:], scale))
+    """Predict mean scores and, float16, how far the rotations are apart (None: there is only one).
+
+    The network sees the image resized to `shape`.
+    """
+    small = resize_image(image, shape)
     apart: Spread | None = None
     for turn in range(settings.rotations):
         scores = yield from _predict_turned(network, _turn(small, turn), settings.tile, (turn, settings.rotations))

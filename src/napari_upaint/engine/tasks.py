@@ -78,11 +78,14 @@ def segment(
     settings: PredictSettings,
     objects: ObjectSettings,
     device: str,
+    spacing: tuple[float, ...] | None = None,
 ) -> Generator[PredictProgress | PlaneResult, Stop | None, None]:
-    """Segment a plane; see `napari_upaint.engine.predict.segment_plane`."""
+    """Segment a plane or a volume; see `napari_upaint.engine.predict.segment_plane`."""
     from napari_upaint.engine.predict import segment_plane
 
-    yield from segment_plane(image, normalization, _model(model), settings=settings, objects=objects, device=device)
+    yield from segment_plane(
+        image, normalization, _model(model), settings=settings, objects=objects, device=device, spacing=spacing
+    )
 
 
 def preview(

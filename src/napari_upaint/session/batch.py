@@ -33,18 +33,21 @@ class Source:
     Attributes
     ----------
     leading_shape : tuple of int
-        Lengths of the axes that are neither channels nor Y and X, for a 3D model nor Z; () for a single plane.
+        Lengths of the axes that are neither channels nor Y and X, of volumes nor Z; () for a single plane.
     read_plane : callable
         Reads the plane (volume) of an index into the leading axes: (C, [Z,] Y, X). A lazy image is never read as a
         whole.
     normalization : Normalization or None
         None: measured on a few planes before the first one.
+    spacing : tuple of float or None
+        Of volumes: the size of a voxel, (Z, Y, X), None where it is not known.
     """
 
     name: str
     leading_shape: tuple[int, ...]
     read_plane: Callable[[tuple[int, ...]], np.ndarray]
     normalization: Normalization | None = None
+    spacing: tuple[float, ...] | None = None
 
     @property
     def n_planes(self) -> int:
@@ -213,7 +216,8 @@ class _Batch:
     def _submit(self, source: Source, index: tuple[int, ...], normalization: Normalization) -> Job:
         plan = self._plan
         image = np.ascontiguousarray(source.read_plane(index))
-        request = SegmentRequest(image, normalization, plan.model, plan.settings, plan.objects, plan.device)
+        how = plan.settings, plan.objects, plan.device, source.spacing
+        request = SegmentRequest(image, normalization, plan.model, *how)
         return self._engine.submit(request, self._listener)
 
     def finish(self, leave: int) -> Iterator[BatchEvent]:

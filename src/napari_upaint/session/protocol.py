@@ -86,7 +86,10 @@ class TrainRequest(Request):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentRequest(Request):
-    """Segment a plane (C, Y, X) or, by a 3D model, a volume; answered by `PredictProgress` and a `PlaneResult`."""
+    """Segment a plane (C, Y, X) or a volume; answered by `PredictProgress` and a `PlaneResult`.
+
+    `spacing` is the size of a voxel, (Z, Y, X), None where it is not known.
+    """
 
     task: ClassVar[str] = "segment"
     image: np.ndarray
@@ -95,6 +98,7 @@ class SegmentRequest(Request):
     settings: PredictSettings = field(default_factory=PredictSettings)
     objects: ObjectSettings = field(default_factory=ObjectSettings)
     device: str = "auto"
+    spacing: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

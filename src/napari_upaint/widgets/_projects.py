@@ -128,8 +128,8 @@ class Projects(QObject):
             shape = self._layers.image(choice.key).shape
             images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
         images = _with_kept(images, self._kept)
-        others = {name: getattr(s.settings, name).value() for name in _GROUPS if name != "train"}
-        settings = settings_as_notes(train=s.train_settings(), **others)
+        others = {name: getattr(s.settings, name).value() for name in ("augment", "weights", "objects")}
+        settings = settings_as_notes(train=s.train_settings(), predict=s.predict_settings(), **others)
         name = image.name if image is not None else ""
         return SavedProject(tuple(images), name, self._choosing.kind(), s.model.choice().path, settings)
 
@@ -191,6 +191,8 @@ class Projects(QObject):
             getattr(s.settings, name).setValue(value)
             if isinstance(value, TrainSettings):
                 s.train.seconds.setValue(round(value.seconds))
+            elif isinstance(value, PredictSettings):
+                s.segment.volume_box.setChecked(value.volumes)
         chosen = next((image for image in project.images if image.name == project.chosen), None)
         key = self._find(chosen) if chosen is not None else None
         if key is not None:

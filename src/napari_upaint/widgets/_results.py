@@ -95,7 +95,7 @@ class Results(QObject):
             self._segment("view", quiet=True)
 
     def _segment(self, extent: Extent, quiet: bool) -> None:
-        choice, s = self._sections.model.choice(), self._sections.settings
+        choice, settings = self._sections.model.choice(), self._sections.predict_settings()
         targets = self._targets(extent)
         if choice.path is None or not targets or self.segmenting.running:
             return
@@ -103,10 +103,11 @@ class Results(QObject):
             images = [target.image for target in targets]
             if extent != "view":
                 results_fit(images)
-            if choice.ndim == 3:
-                # What is no volume is told by the batch, and does not stop the others.
+            if choice.ndim == 3 or (settings.volumes and extent != "view"):
                 volumes = [image for image in images if is_volume(image)]
                 volumes_fit(volumes, slice_by=choice.path if extent == "view" else None)
+            if choice.ndim == 3:
+                # What is no volume is told by the batch, and does not stop the others.
                 targets = tuple(_with_volume(target, choice.path) for target in targets)
         except UserError as error:
             self._fail(str(error))
@@ -117,7 +118,7 @@ class Results(QObject):
         scores = {image: cache for image, cache in caches.items() if cache is not None}
         rooms = {image: self._layers.labels_room(image, choice.kind) for image in caches}
         labels = {image: room for image, room in rooms.items() if room is not None}
-        how = s.predict.value(), s.objects.value(), choice.ndim, scores, labels
+        how = settings, self._sections.settings.objects.value(), choice.ndim, scores, labels
         self.segmenting.start(SegmentPlan(targets, choice.path, choice.kind, *how))
         self._show_running(True)
 
@@ -185,12 +186,14 @@ class Results(QObject):
 
     def compare(self, runs: Sequence[Run]) -> None:
         """Segment what is in view with the models of two runs."""
-        targets, s = self._targets("view"), self._sections.settings
+        targets, s = self._targets("view"), self._sections
         if targets and len(runs) == 2 and not self.comparing.running:
             self._sections.message.clear()
             self._sections.segment.show_running(True)
             # The older one first: then and now. A run without a model ends it at once.
-            self.comparing.start(ComparePlan((runs[1], runs[0]), targets[0], s.predict.value(), s.objects.value()))
+            self.comparing.start(
+                ComparePlan((runs[1], runs[0]), targets[0], s.predict_settings(), s.settings.objects.value())
+            )
             self.changed.emit()
 
     def _compared(self, words: str, details: str | None = None) -> None:

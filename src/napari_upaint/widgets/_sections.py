@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_upaint.settings import TrainSettings
+from napari_upaint.settings import PredictSettings, TrainSettings
 from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._history_section import HistorySection
 from napari_upaint.widgets._image_section import ImageSection
@@ -39,6 +39,11 @@ class Sections:
     def train_settings(self) -> TrainSettings:
         """Return the settings of a training as they are shown; its time stands beside the button *Train*."""
         settings: TrainSettings = self.settings.train.value(seconds=float(self.train.seconds.value()))
+        return settings
+
+    def predict_settings(self) -> PredictSettings:
+        """Return how the network is applied; the box for volumes stands in the section *Segment*."""
+        settings: PredictSettings = self.settings.predict.value(volumes=self.segment.volume_box.isChecked())
         return settings
 
     def set_colours(self, colours: ThemeColours) -> None:

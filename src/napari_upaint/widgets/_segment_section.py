@@ -8,6 +8,7 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
 
+from napari_upaint.settings import PredictSettings
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
@@ -15,7 +16,8 @@ from napari_upaint.widgets._wrapping_row import wrapping_buttons
 Extent = Literal["view", "layer", "all"]
 _TIPS: dict[Extent, str] = {
     "view": "Segment the plane that is in view; with a 3D model its volume, unless that is large. Key: Shift+P",
-    "layer": "Segment every plane of the chosen image layer; with a 3D model every volume at once.",
+    "layer": "Segment every plane of the chosen image layer; of a stack, with the box below ticked or a 3D model, every"
+    " volume at once.",
     "all": "Segment every open image layer; one that fails does not stop the others.",
 }
 _TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
@@ -27,7 +29,7 @@ _TABLE_TIP = "Show the measurements as a table below the image; a click on a row
 
 
 class SegmentSection(QWidget):
-    """Three buttons by extent, one to stop, a row that guides back to the paint, three buttons for the table."""
+    """Buttons by extent, one to stop, a row that guides back to the paint, boxes for stacks, buttons for the table."""
 
     wanted = Signal(str)  # extent
     stop_wanted = Signal()
@@ -53,12 +55,16 @@ class SegmentSection(QWidget):
         self.show_button.setCheckable(True)
         self.table_name = "table"  # offered for its file
         self.guide = GuideRow()
+        declared = PredictSettings.__dataclass_fields__["volumes"].metadata
+        self._volume_tip = declared["tip"]
+        self.volume_box = QCheckBox(declared["label"])
         self.link_box = QCheckBox("Same number in all planes")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(wrapping_buttons(*self.buttons.values()))
         column.addWidget(self.progress)
         column.addWidget(self.guide)
+        column.addWidget(self.volume_box)
         column.addWidget(self.link_box)
         column.addLayout(wrapping_buttons(self.measure_button, self.show_button, self.table_button))
         self.show_running(False)
@@ -70,6 +76,11 @@ class SegmentSection(QWidget):
             button.setToolTip(why or _TIPS[extent])
         if not self._running:
             self.progress.rest(why or "Ready to segment with the chosen model.")
+
+    def allow_volumes(self, why: str) -> None:
+        """Enable the box for volumes, or say why it has no effect (empty: enabled)."""
+        self.volume_box.setEnabled(not why)
+        self.volume_box.setToolTip(why or self._volume_tip)
 
     def allow_measuring(self, why: str, table_why: str) -> None:
         """Enable the buttons of the table, or say why they are not (empty: enabled)."""

@@ -22,7 +22,7 @@ from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sources import ImageSource, batch_source
-from napari_upaint.widgets._volumes import one_slice, volume_source
+from napari_upaint.widgets._volumes import is_volume, one_slice, volume_source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +45,13 @@ class SegmentPlan:
     kind: Kind
     settings: PredictSettings
     objects: ObjectSettings
-    ndim: int = 2  # of the model: 3 where volumes are segmented
+    ndim: int = 2  # of the model
     scores: dict[Hashable, ScoreCache] | None = None
     labels: dict[Hashable, np.ndarray] = field(default_factory=dict)
+
+    def takes_volumes(self, target: Target) -> bool:
+        """Return whether a target is seen as volumes: by a 3D model, or as a whole by one that sees their planes."""
+        return self.ndim == 3 or (self.settings.volumes and target.index is None and is_volume(target.image))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class Segmenting(QObject):
             normalization = self._measured.of(target.image)
         except Exception:  # the batch will meet it again, and report it for this source alone
             normalization = None
-        if this.plan.ndim == 3:
+        if this.plan.takes_volumes(target):
             source, wanted = volume_source(target.image, target.index, this.plan.model, normalization)
             if wanted is not None:
                 this.slices[target] = wanted
@@ -185,7 +189,7 @@ class Segmenting(QObject):
 
 def _what(plan: SegmentPlan) -> str:
     slices = any(one.index is not None and len(one.index) == len(one.image.shape) - 2 for one in plan.targets)
-    return "volume" if plan.ndim == 3 and not slices else "plane"
+    return "volume" if all(map(plan.takes_volumes, plan.targets)) and not slices else "plane"
 
 
 def _ready(this: _Round, event: BatchEvent) -> BatchEvent:

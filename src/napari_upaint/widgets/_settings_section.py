@@ -17,7 +17,7 @@ class SettingsSection(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        # The time is next to the Train button; it must not be asked for twice.
+        # The time is next to the Train button, volumes are next to what is segmented; none must be asked for twice.
         self.train = Form(
             TrainSettings,
             without=("seconds",),
@@ -25,7 +25,7 @@ class SettingsSection(QWidget):
         )
         self.augment = Form(AugmentSettings)
         self.weights = Form(WeightSettings)
-        self.predict = Form(PredictSettings, zero={"tile": _AUTOMATIC})
+        self.predict = Form(PredictSettings, without=("volumes",), zero={"tile": _AUTOMATIC})
         self.objects = Form(ObjectSettings, zero={"smallest": _AUTOMATIC, "least_sure": _AUTOMATIC})
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,15 @@ def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
 def is_volume(image: ImageSource) -> bool:
     """Return whether an image has slices: its third axis from the end counts as Z unless it says that it is time."""
     return len(image.shape) > 2 and image.shape[-3] > 1 and not _is_time_series(image)
+
+
+def why_no_choice(image: ImageSource | None, ndim: int) -> str:
+    """Return why one cannot choose whether a model of so many dimensions sees volumes; empty if one can."""
+    if image is None:
+        return "Open an image first."
+    if ndim == 3:
+        return "The chosen model is a 3D one: it segments volumes anyway."
+    return "" if is_volume(image) else "The image has no slices (z)."
 
 
 def _is_time_series(image: ImageSource) -> bool:
@@ -101,7 +111,7 @@ def _reach(model: Path) -> int:
 def volume_source(
     image: ImageSource, index: Index | None, model: Path, normalization: Normalization | None
 ) -> tuple[Source, int | None]:
-    """Return the volumes of a layer as the session's batch wants them.
+    """Return the volumes of a layer as the session's batch wants them, all of them for 2D models that see volumes.
 
     With the index of a volume: that one. With the index of a slice: the slices that the network sees when it looks at
     that one, and which one it is among them. A source of an image without volumes fails when it is read: others need
@@ -114,7 +124,8 @@ def volume_source(
     everything = slice(None)
     if index is None:
         leading = image.shape[:-3]
-        return Source(image.name, leading, lambda at: image.plane(at, (everything,) * 3), normalization), None
+        read = partial(image.plane, region=(everything,) * 3)
+        return Source(image.name, leading, read, normalization, spacing(image)), None
     if len(index) == len(image.shape) - 3:
         return Source(image.name, (), lambda _: image.plane(index, (everything,) * 3), normalization), None
     reach, z = _reach(model), index[-1]

@@ -21,7 +21,7 @@ from napari_upaint.widgets._results import Results
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._tables import Tables
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
-from napari_upaint.widgets._volumes import misfit
+from napari_upaint.widgets._volumes import misfit, why_no_choice
 from napari_upaint.widgets._words import after_training
 
 
@@ -104,6 +104,7 @@ class Working(QObject):
         segment = self._sections.segment
         segment.table_name = f"{image.name} objects" if image is not None else "objects"
         segment.allow(reasons.why_not_segment(situation))
+        segment.allow_volumes(why_no_choice(image, self._sections.model.choice().ndim))
         self._sections.weights.allow(reasons.why_not_weigh(situation), reasons.why_not_train(situation))
         segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
         self.situation_changed.emit(situation)
