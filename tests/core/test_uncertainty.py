@@ -59,9 +59,9 @@ def test_entropy_sees_a_third_class_that_the_margin_does_not():
 
 def spread_of(predictions):
     running = Spread(predictions[0].shape)
-    for scores in predictions:
-        running.add(scores)
-    return running.value()
+    for nth, scores in enumerate(predictions, start=1):
+        running.add(scores, nth)
+    return running.value(len(predictions))
 
 
 @given(st.integers(0, 500), st.integers(1, 8))
@@ -70,6 +70,17 @@ def test_the_spread_is_twice_the_standard_deviation_of_the_class_where_it_is_lar
     value = spread_of(predictions)
     np.testing.assert_allclose(value, 2 * np.std(predictions, axis=0).max(0), atol=1e-5)
     assert ((value >= 0) & (value <= 1)).all()
+
+
+def test_parts_come_to_the_same_as_the_whole():
+    predictions = [scores_of(seed) for seed in range(3)]
+    running = Spread(predictions[0].shape)
+    for nth, scores in enumerate(predictions, start=1):
+        for axis in (0, 1):
+            for row in range(axis, scores.shape[1], 2):
+                running.add(scores[:, row], nth, (slice(None), row))
+    np.testing.assert_array_equal(running.value(3), spread_of(predictions))
+    np.testing.assert_allclose(running.mean, np.mean(predictions, axis=0), atol=1e-6)
 
 
 def test_opposite_predictions_are_as_far_apart_as_can_be():

@@ -68,23 +68,22 @@ class Spread:
     """Mean and spread of predictions that come one by one (Welford's recurrence: squares of sums would cancel)."""
 
     def __init__(self, shape: Sequence[int]) -> None:
-        self._count = 0
         self.mean = np.zeros(shape, np.float32)
         self._squares = np.zeros(shape, np.float32)
 
-    def add(self, scores: np.ndarray) -> None:
-        """Take scores, (K, [Z,] Y, X)."""
-        self._count += 1
-        step = scores - self.mean
-        self.mean += step / np.float32(self._count)
-        self._squares += step * (scores - self.mean)
+    def add(self, scores: np.ndarray, nth: int, part: tuple[slice | int, ...] = ()) -> None:
+        """Take scores, the `nth` ones (from 1 on) of all that comes, (K, [Z,] Y, X), or of a part of it."""
+        mean, squares = self.mean[part], self._squares[part]
+        step = scores - mean
+        mean += step / np.float32(nth)
+        squares += step * (scores - mean)
 
-    def value(self) -> np.ndarray:
-        """Return how much they differ: 0 all agree, 1 as far apart as can be; float32, ([Z,] Y, X).
+    def value(self, count: int) -> np.ndarray:
+        """Return how much so many scores differ: 0 all agree, 1 as far apart as can be; float32, ([Z,] Y, X).
 
         Twice the standard deviation, of the class where it is largest.
         """
-        return np.asarray(np.clip(2 * np.sqrt(self._squares.max(0) / np.float32(max(1, self._count))), 0, 1))
+        return np.asarray(np.clip(2 * np.sqrt(self._squares.max(0) / np.float32(max(1, count))), 0, 1))
 
 
 def object_radius(labels: np.ndarray) -> int:

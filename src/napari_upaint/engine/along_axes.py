@@ -53,20 +53,15 @@ def predict_along_axes(
     done, total = 0, sum(shape)
     for axis in range(3):
         plane_shape = tuple(n for other, n in enumerate(small) if other != axis)
-        scores: np.ndarray | None = None
         for number, plane in enumerate(np.moveaxis(image, axis + 1, 0)):
-            found = yield from _told(predict(plane, plane_shape), done, total)
-            if found is None:
+            scores = yield from _told(predict(plane, plane_shape), done, total)
+            if scores is None:
                 return None
             done += 1
-            if scores is None:
-                scores = np.empty((len(found), *shape), np.float32)
-            np.moveaxis(scores, axis + 1, 0)[number] = found
-        assert scores is not None
-        spread = spread or Spread(scores.shape)
-        spread.add(scores)
+            spread = spread or Spread((len(scores), *shape))
+            spread.add(scores, axis + 1, (*(slice(None),) * (axis + 1), number))
     assert spread is not None
-    return spread.mean, spread.value().astype(np.float16)
+    return spread.mean, spread.value(3).astype(np.float16)
 
 
 def _told(

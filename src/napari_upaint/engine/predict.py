@@ -164,9 +164,9 @@ def _predict_averaged(
             return resize_image(scores, image.shape[1:]), None
         back = _turn_back(scores, turn)
         apart = apart or Spread(back.shape)
-        apart.add(back)
+        apart.add(back, turn + 1)
     assert apart is not None
-    spread = resize_image(apart.value()[None], image.shape[1:])[0]
+    spread = resize_image(apart.value(settings.rotations)[None], image.shape[1:])[0]
     return resize_image(apart.mean, image.shape[1:]), spread.astype(np.float16)
 
 
