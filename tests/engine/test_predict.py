@@ -376,7 +376,7 @@ def test_rotations_tell_how_far_they_are_apart():
     turns = [end_of(predict._predict_turned(network, predict._turn(image, t), 0, (0, 1)))[1] for t in range(5)]
     turns = [predict._turn_back(scores, t) for t, scores in enumerate(turns)]
     one, several = (
-        end_of(predict._predict_averaged(network, image, 1.0, PredictSettings(rotations=n)))[1] for n in (1, 5)
+        end_of(predict._predict_averaged(network, image, (37, 53), PredictSettings(rotations=n)))[1] for n in (1, 5)
     )
     assert one[1] is None
     found, spread = several
