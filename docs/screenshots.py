@@ -225,6 +225,48 @@ def several(seconds: int) -> None:
     session.close()
 
 
+def volume(seconds: int) -> None:
+    """Write volume.png: nuclei of a stack in space, after painting on three slices."""
+    import numpy as np
+    from qtpy.QtWidgets import QScrollArea
+
+    from napari_upaint.core.strokes import paint_strokes
+    from napari_upaint.io.samples import open_sample
+
+    session = Session("nuclei_he")
+    dock, layers = session.dock, session.viewer.layers
+    layers.clear()
+    sample, rng = open_sample("nuclei_3d"), np.random.default_rng(1)
+    truth = np.asarray(sample.truth).astype(int)
+    session.viewer.add_image(np.asarray(sample.image.data), name="nuclei_3d")
+    dock.sections.labels.new_button.click()
+    annotation = layers["nuclei_3d annotation"]
+    painted = annotation.data.copy()
+    for z in (len(truth) // 3, len(truth) // 2, 2 * len(truth) // 3):
+        strokes = paint_strokes(truth[z], rng, n_object=5, n_background=3, length=20)
+        painted[z] = np.where(strokes > 1, truth[z] + 1, strokes)  # one number in all slices
+    annotation.data = painted
+    session.wait(dock.sections.train.button.isEnabled)
+    session.train(seconds)
+    session.settle()
+    section = dock.sections.segment
+    section.volume_box.click()
+    section.buttons["layer"].click()
+    session.rest(0.5)
+    session.settle()
+    for layer in layers:
+        layer.visible = layer.name == "nuclei_3d labels"
+    layers["nuclei_3d labels"].opacity = 1
+    session.viewer.dims.ndisplay = 3
+    session.viewer.reset_view()
+    session.viewer.scene.camera.angles = (-20, 35, 150)
+    scroll = dock.findChild(QScrollArea)
+    assert scroll is not None
+    scroll.verticalScrollBar().setValue(section.mapTo(scroll.widget(), section.rect().topLeft()).y() - 40)
+    session.shoot("volume")
+    session.close()
+
+
 PICTURES = {
     "window": window,
     "first_steps": first_steps,
@@ -232,6 +274,7 @@ PICTURES = {
     "loop": loop,
     "several": several,
     "table": table,
+    "volume": volume,
 }
 
 
