@@ -1,5 +1,10 @@
 """The help sheet: every key that is bound stands in it."""
 
+from qtpy.QtCore import QRect
+from qtpy.QtWidgets import QLabel
+
+from napari_upaint.widgets import _help, _screen
+from napari_upaint.widgets._gallery_window import GalleryWindow
 from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
 
 
@@ -33,6 +38,21 @@ def test_f1_opens_and_closes_it(viewer, dock, qtbot):
     qtbot.waitUntil(lambda: dock.help is None, timeout=20000)
     press(viewer, "F1")
     assert dock.help.isVisible()
+
+
+def test_on_a_small_screen_with_a_large_font_all_words_and_buttons_are_in_reach(dock, qtbot, monkeypatch):
+    """1920 x 1080 pixels at 200 %: the sheet and the gallery ended below the screen, and words were cut in half."""
+    screen = QRect(0, 0, 960, 540)
+    for module in (_screen, _help):
+        monkeypatch.setattr(module, "screen_of", lambda _widget: screen)
+    dock.setStyleSheet("QLabel { font-size: 24px }")
+    dock.show_help()
+    assert screen.contains(dock.help.frameGeometry())
+    words = dock.help.findChildren(QLabel)
+    qtbot.waitUntil(lambda: all(one.height() >= one.sizeHint().height() for one in words), timeout=5000)
+    gallery = GalleryWindow()
+    qtbot.addWidget(gallery)
+    assert gallery.height() < screen.height()
 
 
 def test_it_goes_with_the_dock(viewer, dock, qtbot):

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRect, Qt
 
 from napari_upaint.widgets._drawn import drawn_at
 from napari_upaint.widgets._new_layers import MARK
@@ -169,6 +169,16 @@ def test_it_closes_by_its_cross_by_the_button_and_with_the_dock(viewer, dock, me
     button.click()
     viewer.window.remove_dock_widget(dock)
     assert window.table is None
+
+
+def test_in_a_small_window_it_lies_over_the_lower_part_of_the_image(viewer, measured, dock):
+    """It came over napari's menu."""
+    image = viewer.window._qt_window.centralWidget()
+    place = QRect(image.mapToGlobal(QPoint(0, 0)), image.size())
+    floating = dock.table_window._dock
+    assert floating.isFloating()
+    assert place.contains(floating.geometry().topLeft())
+    assert floating.geometry().top() > place.center().y()
 
 
 def test_nothing_is_left_of_it_once_it_is_closed(measured, dock, qtbot):

@@ -8,6 +8,7 @@ from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_upaint.engine.progress import TilesResult
+from napari_upaint.widgets._screen import on_screen
 
 _WORDS = (
     "Left: what the network sees, with what is painted; it only looks at the dark frame and learns nothing there.\n"
@@ -70,7 +71,7 @@ class GalleryWindow(QDialog):
         column.addWidget(self.picture, 1)
         column.addLayout(row)
         column.addWidget(legend)
-        self.resize(1040, 640)
+        self.resize(on_screen(self, QSize(1040, 640)))
 
     def show_drawing(self, searching: bool) -> None:
         """Say that tiles are being drawn, and whether the scale is looked for before; those that are shown stay."""

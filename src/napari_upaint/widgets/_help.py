@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from napari.settings import get_settings
+from qtpy.QtCore import QSize
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
+from napari_upaint.widgets._screen import on_screen, screen_of
 
 _TAKEN = "taken by napari, another plug-in or your own shortcuts"
 
@@ -25,50 +27,55 @@ class HelpSheet(QDialog):
     def __init__(self, bound: Collection[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("U-Paint: keys and gestures")
+        self._headings: list[QLabel] = []
         self._grid = QGridLayout()
         self._grid.setColumnStretch(1, 1)
         self._grid.setHorizontalSpacing(18)
         self._add("U-Paint, while the mouse is over the image", dock_rows(bound))
         self._add("Brush of a labels layer (napari)", napari_rows())
         self._add("Mouse and others", ((one.how, one.text) for one in GESTURES))
-        inner = QWidget()
-        rows = QVBoxLayout(inner)
+        self._inner = QWidget()
+        rows = QVBoxLayout(self._inner)
         # Rows as high as their words: napari's style hints at less.
         rows.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         rows.addLayout(self._grid)
         rows.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        self._scroll.setWidget(inner)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(self._inner)
         column = QVBoxLayout(self)
-        column.addWidget(self._scroll)
+        column.addWidget(scroll)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
-        """Come as large as it needs, and never larger than a small screen: the style is known only now."""
+        """Come as large as it needs, and never larger than the screen: style and font are known only now."""
         super().showEvent(event)
-        inner = self._scroll.widget()
-        if inner is not None:
-            size = inner.minimumSizeHint()
-            self.resize(min(790, size.width() + 60), min(590, size.height() + 60))
+        for label in self._labels():
+            room = 14 if label in self._headings else 5
+            label.setMinimumHeight(label.fontMetrics().lineSpacing() + room)
+        there = screen_of(self)
+        size = on_screen(self, self._inner.minimumSizeHint() + QSize(60, 60))
+        self.resize(size)
+        self.move(min(self.x(), there.right() - size.width()), min(self.y(), there.bottom() - size.height()))
 
     def words(self) -> list[str]:
         """Return all texts of the sheet."""
+        return [label.text() for label in self._labels()]
+
+    def _labels(self) -> list[QLabel]:
         items = (self._grid.itemAt(i) for i in range(self._grid.count()))
         widgets = [item.widget() for item in items if item is not None]
-        return [widget.text() for widget in widgets if isinstance(widget, QLabel)]
+        return [widget for widget in widgets if isinstance(widget, QLabel)]
 
     def _add(self, title: str, rows: Iterator[tuple[str, str]]) -> None:
         heading = QLabel(f"<b>{title}</b>")
         heading.setContentsMargins(0, 8, 0, 2)
-        heading.setMinimumHeight(heading.fontMetrics().lineSpacing() + 14)
+        self._headings.append(heading)
         self._grid.addWidget(heading, self._grid.rowCount(), 0, 1, 2)
         for how, text in rows:
             row = self._grid.rowCount()
             for column, words in enumerate((how, text)):
-                label = QLabel(words)
-                label.setMinimumHeight(label.fontMetrics().lineSpacing() + 5)
-                self._grid.addWidget(label, row, column)
+                self._grid.addWidget(QLabel(words), row, column)
 
 
 def dock_rows(bound: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -106,5 +106,8 @@ class LossPlot(QWidget):
         painter.drawText(below, flag.AlignRight | flag.AlignVCenter, f"{end:.0f} s")
         above = QRectF(frame.left(), 0, frame.width(), _TOP - 4)
         painter.drawText(above, flag.AlignLeft | flag.AlignVCenter, "— training loss")
+        # In the colour of the dots nobody could read the words on a light theme.
+        painter.drawText(above, flag.AlignRight | flag.AlignVCenter, "held-out paint")
         painter.setPen(dots)
-        painter.drawText(above, flag.AlignRight | flag.AlignVCenter, "● held-out paint")
+        beside = painter.fontMetrics().horizontalAdvance(" held-out paint")
+        painter.drawText(above.adjusted(0, 0, -beside, 0), flag.AlignRight | flag.AlignVCenter, "●")

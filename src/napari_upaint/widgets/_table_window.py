@@ -7,14 +7,15 @@ from collections.abc import Hashable
 
 import numpy as np
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QObject, Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Signal
+from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_upaint.errors import UserError
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._object_table import ObjectTable
+from napari_upaint.widgets._screen import screen_of
 from napari_upaint.widgets._tables import Tables
 
 _ROOM = 760  # pixels
@@ -43,8 +44,7 @@ class TableWindow(QObject):
             self.table = ObjectTable()
             self.table.chosen.connect(self._go_to)
             self._dock = self._viewer.window.add_dock_widget(self.table, name="U-Paint objects", area="bottom")
-            # Below the image there is no room on a small screen: the window would grow out of it.
-            self._dock.setFloating(self._dock.window().height() < _ROOM)
+            self._place(self._dock)
             self._dock.installEventFilter(self)
             self._shown = None
             self.follow()
@@ -58,6 +58,20 @@ class TableWindow(QObject):
                 if table is not None:
                     table.deleteLater()  # napari leaves it alone, with all its rows
         self.opened.emit(self._dock is not None)
+
+    def _place(self, dock: QDockWidget) -> None:
+        """Take it out of a small window: below the image there is no room, and the window would grow out of the screen.
+
+        It comes over the lower part of the image then: by itself it would lie over napari's menu.
+        """
+        window = dock.window()
+        if window.height() >= _ROOM:
+            return
+        image = window.centralWidget()
+        dock.setFloating(True)
+        place = QRect(image.mapToGlobal(QPoint(0, 0)), image.size())
+        place.setTop(place.bottom() - place.height() // 3)
+        dock.setGeometry(place.intersected(screen_of(window)))
 
     def close(self) -> None:
         """Close the table with the dock."""
