@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -14,13 +15,14 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QProgressBar,
     QScrollArea,
     QScrollBar,
     QWidget,
 )
 from upaint_pictures import picture
 
-from napari_upaint.widgets._focus import in_order
+from napari_upaint.widgets._focus import Ring, in_order
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
 UNITS = {"px": "pixel", "s": "second", "%": "%"}
@@ -81,6 +83,7 @@ def test_a_control_without_words_has_a_name_for_those_who_listen(shown):
         words = widget.text() if isinstance(widget, QAbstractButton) else ""
         if not any(letter.isalpha() for letter in words) and not isinstance(widget, QPlainTextEdit):
             wordless.append(widget)
+    wordless += shown.findChildren(QProgressBar)
     assert len(wordless) > 20
     assert [described(widget) for widget in wordless if not widget.accessibleName()] == []
 
@@ -95,6 +98,21 @@ def test_tab_goes_from_top_to_bottom(shown):
         same_row = abs(there.y() - here.y()) <= 10  # a box is lower than a button
         assert same_row or there.y() > here.y(), (described(one), described(following))
         assert not same_row or there.x() >= here.x(), (described(one), described(following))
+
+
+def test_tab_shows_where_it_is_and_a_click_gives_the_image_its_keys_back(shown, qtbot):
+    """Space, held to move the view, pressed the button again that had been clicked: Train became Stop."""
+    window, train = shown.window(), shown.sections.train
+    QApplication.sendEvent(train.button, QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
+    (ring,) = train.button.findChildren(Ring)
+    assert ring.size() == train.button.size()
+    QApplication.sendEvent(train.button, QFocusEvent(QEvent.Type.FocusOut, Qt.FocusReason.TabFocusReason))
+    assert not ring.isVisible()
+    for button in (train.live.preview, shown.sections.labels.next_button, train.button):
+        train.seconds.setFocus()
+        assert window.focusWidget() is train.seconds
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert not shown.isAncestorOf(window.focusWidget())
 
 
 def in_focus_chain_from(inner):

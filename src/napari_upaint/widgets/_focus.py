@@ -1,19 +1,68 @@
-"""The Tab key goes through the dock as the eye does: top to bottom, left to right."""
+"""Where the keys go: Tab through the dock as the eye does, top to bottom, and back to the image after a click."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractScrollArea, QLayout, QScrollArea, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QFocusEvent, QPainter, QPaintEvent, QPalette, QPen
+from qtpy.QtWidgets import QAbstractButton, QAbstractScrollArea, QLayout, QMainWindow, QScrollArea, QWidget
+
+_BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+_FOR_A_WHILE = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason)
 
 
 def focus_in_order(widget: QWidget) -> None:
-    """Let Tab visit the controls in the order of the layouts, not in the order in which they were made."""
+    """Let Tab visit the controls in the order of the layouts, not in the order in which they were made.
+
+    A button that was clicked leaves the keys to the image: Space, held to move the view, would press it again, and
+    stop the training that it began.
+    """
     controls = [one for one in in_order(widget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    watching = _Watching(widget)
+    for one in controls:
+        one.installEventFilter(watching)
+        if isinstance(one, QAbstractButton):
+            one.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     for one, following in pairwise(controls):
         QWidget.setTabOrder(one, following)
+
+
+class _Watching(QObject):
+    """Draws a ring where Tab went, which napari's style does not show, and gives the image the keys after a click."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        if not isinstance(watched, QWidget) or event is None:
+            return False
+        if isinstance(event, QFocusEvent):
+            if event.gotFocus() and event.reason() in _BY_TAB:
+                Ring(watched).show()
+            elif event.lostFocus() and event.reason() not in _FOR_A_WHILE:
+                for ring in watched.findChildren(Ring):
+                    ring.hide()
+                    ring.deleteLater()
+        elif event.type() == QEvent.Type.MouseButtonPress and isinstance(watched, QAbstractButton):
+            window = watched.window()
+            if isinstance(window, QMainWindow):  # napari's passes on what it hears
+                window.setFocus(Qt.FocusReason.MouseFocusReason)
+        return False
+
+
+class Ring(QWidget):
+    """A line around a control."""
+
+    def __init__(self, control: QWidget) -> None:
+        super().__init__(control)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.resize(control.size())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Draw it in the colour of the text, which is seen on every theme."""
+        painter = QPainter(self)
+        painter.setPen(QPen(self.palette().color(QPalette.ColorRole.WindowText), 2))
+        painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+        painter.end()
 
 
 def in_order(widget: QWidget) -> Iterator[QWidget]:

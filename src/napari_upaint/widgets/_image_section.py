@@ -29,6 +29,7 @@ class ImageSection(QWidget):
         self.combo.activated.connect(lambda _: self.show_wanted.emit())
         self._facts, self._covered = WrappedLabel(), WrappedLabel()
         self.show_button = QPushButton("Show it", toolTip=_SHOW)
+        self.show_button.setAccessibleName("Show the chosen image")
         self.show_button.clicked.connect(self.show_wanted)
         self.cover = QWidget()
         row = QHBoxLayout(self.cover)

@@ -20,6 +20,7 @@ class ProgressLine(QWidget):
         self._bar.setRange(0, _STEPS)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(10)
+        self._bar.setAccessibleName("Progress")
         self._words = WrappedLabel()
         # The words change many times a second: they are cut rather than widen the dock or make it jump.
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)

@@ -45,6 +45,7 @@ class SegmentSection(QWidget):
             button.clicked.connect(lambda _=False, extent=extent: self.wanted.emit(extent))
             self.buttons[extent] = button
         self.stop_button = QPushButton("Stop")
+        self.stop_button.setAccessibleName("Stop segmenting")
         self.stop_button.clicked.connect(self.stop_wanted)
         self.progress = ProgressLine(self.stop_button)
         self.measure_button = QPushButton("Measure")

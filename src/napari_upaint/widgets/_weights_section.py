@@ -39,6 +39,7 @@ class WeightsSection(QWidget):
         super().__init__(parent)
         self._form = form
         self.live = QCheckBox("Show it while I paint")
+        self.live.setAccessibleName("Show the weight map while I paint")
         self.live.toggled.connect(self.live_changed)
         self.sliders = {name: SliderBox(WeightSettings, name, usual) for name, usual in _USUAL.items()}
         self.gallery_button = QPushButton("Show training tiles…")
