@@ -96,6 +96,11 @@ def test_large_images_stay_lazy(tmp_path, monkeypatch, axes, compression):
     path = tmp_path / "a.ome.tif"
     tifffile.imwrite(path, data, compression=compression, photometric=colour, metadata={"axes": axes})
     layers = _layers(str(path))
+    if compression is None:  # nothing was read yet: what is written now is what is seen
+        data += 50
+        mapped = tifffile.memmap(path)
+        mapped[...] = data.reshape(mapped.shape)
+        mapped.flush()
     assert len(layers) == (2 if "C" in axes else 1)
     for at, layer in enumerate(layers):
         assert type(layer.data) is not np.ndarray

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_upaint.io.image import Image
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -122,8 +124,22 @@ def _sliceable(image: Image) -> Image:
 
     # A memory map has no chunks: a plane of one channel is what the window asks for.
     by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(image.axes, data.shape, strict=True))
-    data = dask.array.from_array(data, chunks=getattr(data, "chunks", by_plane))  # type: ignore[no-untyped-call]
+    chunks = getattr(data, "chunks", by_plane)
+    if isinstance(data, np.memmap):
+        data = _Mapped(data.view(np.ndarray))
+    data = dask.array.from_array(data, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return replace(image, data=data)
+
+
+class _Mapped:
+    """A memory map, hidden from dask: it would copy all of it into memory, and read it through to give it a name."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self._data = data
+        self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._data[index]
 
 
 def _planes_last(image: Image) -> Image:

@@ -67,7 +67,9 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
         if not isinstance(error, OSError) and path.suffix and path.suffix.lower() not in SUFFIXES:
             raise FileError(f"{path} is no TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise FileError(f"{path} cannot be read as an image ({reason}); choose another file.") from error
+        raise FileError(
+            f"{path} cannot be read as an image ({reason}); copy it again, or choose another file."
+        ) from error
     if 0 in image.data.shape or image.data.dtype.kind not in "buif":
         raise FileError(
             f"{path} holds no gray values ({image.data.dtype}, shape {image.data.shape}); choose another file."
