@@ -93,16 +93,22 @@ class AugmentSettings(Checked):
     displacement: float = parameter(
         10.0,
         label="Elastic deformation",
-        tip="Standard deviation of the random displacements.",
+        tip="How far tiles are bent (standard deviation); lower it if cells look wrong in the training tiles.",
         unit="px",
         low=0,
         high=100,
     )
-    grid: int = parameter(3, label="Deformation grid", tip="Random displacements per axis.", low=2, high=16)
+    grid: int = parameter(
+        3,
+        label="Deformation grid",
+        tip="Random displacements per axis: more of them bend tiles in smaller waves.",
+        low=2,
+        high=16,
+    )
     rotate: bool = parameter(True, label="Rotate", tip="Turn tiles by any angle.")
     flip: bool = parameter(True, label="Flip", tip="Mirror tiles.")
     zoom: float = parameter(
-        1.2, label="Zoom", tip="Tiles are scaled by up to this factor, both ways.", low=1, high=4, step=0.05
+        1.2, label="Zoom", tip="Tiles are made larger or smaller by up to this factor.", low=1, high=4, step=0.05
     )
     gray: float = parameter(
         0.15, label="Gray values", tip="How much brightness, contrast and gamma vary.", low=0, high=1, step=0.05
@@ -114,7 +120,9 @@ class TrainSettings(Checked):
     """One training."""
 
     seconds: float = parameter(60.0, label="Time", tip="How long to train.", unit="s", low=1, high=1e6)
-    steps: int = parameter(0, label="Steps", tip="Stop after so many steps; 0: by time alone.", low=0, high=10**9)
+    steps: int = parameter(
+        0, label="Steps", tip="Stop after so many steps; 0: when the time is over.", low=0, high=10**9
+    )
     recipe: Recipe = parameter(
         "fast",
         label="Recipe",
@@ -195,12 +203,18 @@ class PredictSettings(Checked):
     rotations: int = parameter(
         1,
         label="Rotations",
-        tip="Predictions averaged: 1, 7 as in the paper, 8 all rotations and flips.",
+        tip="So many rotated or flipped copies of the image are segmented and averaged: 1 is fastest, 4 or 8 are better"
+        " and take as many times as long; 7 as in the paper.",
         low=1,
         high=8,
     )
     tile: int = parameter(
-        0, label="Tile", tip="Edge of the network's input; 0: what memory allows.", unit="px", low=0, high=16384
+        0,
+        label="Tile",
+        tip="Edge of the part of an image that is computed at once; 0: what memory allows. A smaller one needs less.",
+        unit="px",
+        low=0,
+        high=16384,
     )
     volumes: bool = parameter(
         False,
@@ -215,7 +229,12 @@ class ObjectSettings(Checked):
     """How scores become labels."""
 
     threshold: float = parameter(
-        0.5, label="Threshold", tip="Score from which on a pixel counts.", low=0, high=1, step=0.05
+        0.5,
+        label="Threshold",
+        tip="Score from which on a pixel counts: a higher one makes objects smaller.",
+        low=0,
+        high=1,
+        step=0.05,
     )
     smallest: int = parameter(
         -1,

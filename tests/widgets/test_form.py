@@ -34,6 +34,7 @@ def test_values_go_in_and_out(qtbot):
     assert form.control("learning_rate").value() == 1e-5
     form.restore()
     assert form.control("learning_rate").text() == "automatic"
+    assert "automatic: the recipe's own" in form.control("learning_rate").toolTip()  # not '0:', which nobody sees
 
 
 def test_units_tips_and_limits_come_from_the_declaration(qtbot):

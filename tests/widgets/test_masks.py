@@ -22,6 +22,7 @@ def test_masks_become_labels_and_stay_as_they_are(viewer, dock, qtbot, cells, la
     masks = viewer.add_labels(da.from_array(truth) if lazily else truth.copy(), name="masks", scale=(2, 0.5, 0.5))
     s = dock.sections
     assert s.labels.combo.currentText() == "masks"
+    qtbot.waitUntil(lambda: "press 'from masks'" in s.labels._meaning.text().lower(), timeout=20000)
     s.labels.masks_button.click()
     qtbot.waitUntil(lambda: s.labels.combo.currentText() == "cells annotation", timeout=20000)
     made = viewer.layers["cells annotation"]
@@ -31,13 +32,14 @@ def test_masks_become_labels_and_stay_as_they_are(viewer, dock, qtbot, cells, la
     np.testing.assert_array_equal(np.asarray(masks.data), truth)
     assert made.visible and not masks.visible
     qtbot.waitUntil(lambda: s.train.button.isEnabled(), timeout=20000)
+    assert "masks" not in s.labels._meaning.text().lower()
 
 
 def test_the_button_says_what_is_missing(viewer, dock, cells):
     button = dock.sections.labels.masks_button
     assert not button.isEnabled() and button.toolTip() == "Open an image first."
     viewer.add_image(cells[0], name="cells")
-    assert not button.isEnabled() and "labels layer" in button.toolTip()
+    assert not button.isEnabled() and "Convert to Labels" in button.toolTip()
     viewer.add_labels(cells[1][0], name="masks")
     assert not button.isEnabled() and "another size" in button.toolTip()
     viewer.add_labels(cells[1], name="more masks")

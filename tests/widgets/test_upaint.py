@@ -121,8 +121,10 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
     def says(words):
         qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
 
+    assert s.labels.background_button.toolTip() == "Open an image first."
     viewer.add_image(picture(), name="cells")
     says("Press 'New labels'")
+    assert s.labels.background_button.toolTip() == "Press 'New labels' first."
     s.labels.new_button.click()
     layer = viewer.layers["cells annotation"]
     says("Nothing is painted yet")
@@ -445,7 +447,7 @@ def test_how_a_training_ended_stays_to_be_read_where_the_plane_in_view_is_too_la
 def test_labels_of_another_shape_are_refused(viewer, dock, qtbot):
     viewer.add_image(picture(), name="cells")
     viewer.add_labels(np.ones((30, 30), int), name="other")
-    assert "another shape" in dock.sections.train.button.toolTip()
+    assert "another size" in dock.sections.train.button.toolTip()
     viewer.add_labels(np.ones((60, 80), int), name="fits")
     dock.sections.labels.combo.setCurrentText("fits")
     qtbot.waitUntil(lambda: "Only background" in dock.sections.train.button.toolTip(), timeout=20000)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._labels_section import next_label
-from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._ownership import Ownership
 from napari_upaint.widgets._painted_count import PaintedCount
 from napari_upaint.widgets._reasons import Situation
@@ -239,7 +239,9 @@ class Choosing(QObject):
 
     def _show_painted(self) -> None:
         key = self._sections.labels.combo.key()
-        self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key))
+        annotation = self.annotation() if self._pixels else None
+        masks = annotation is not None and self.ownership.may_be_masks(Choice(annotation.key, annotation.name))
+        self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key), masks)
         selected = self._layers.selected_label(key) if key is not None else 0
         following = self._following()
         shown = {1, 2, *sorted(self._pixels)[:_MOST_COLOURS], following}

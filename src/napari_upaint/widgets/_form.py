@@ -101,6 +101,8 @@ class Form(QWidget):
     def _add(self, layout: QFormLayout, one: Field[Any], zero: str) -> None:
         control = _control(one, zero, self._changed)
         tip = with_unit(one.metadata["tip"], one.metadata["unit"])
+        if zero:  # as the field shows it
+            tip = tip.replace(f"{one.metadata['low']:g}: ", f"{zero}: ")
         control.widget.setToolTip(tip)
         control.widget.setAccessibleName(one.metadata["label"])
         self._controls[one.name] = control

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KeyAction:
-    """Something that the dock does when a key is pressed while the mouse is over the image.
+    """Something that the dock does when a key is pressed, unless a control of the window keeps it for itself.
 
     Attributes
     ----------

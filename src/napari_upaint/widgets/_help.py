@@ -31,7 +31,7 @@ class HelpSheet(QDialog):
         self._grid = QGridLayout()
         self._grid.setColumnStretch(1, 1)
         self._grid.setHorizontalSpacing(18)
-        self._add("U-Paint, while the mouse is over the image", dock_rows(bound))
+        self._add("U-Paint (a number field or a list in use keeps the keys for itself)", dock_rows(bound))
         self._add("Brush of a labels layer (napari)", napari_rows())
         self._add("Mouse and others", ((one.how, one.text) for one in GESTURES))
         self._inner = QWidget()

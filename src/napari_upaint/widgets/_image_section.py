@@ -46,9 +46,8 @@ class ImageSection(QWidget):
 
     def show_facts(self, image: ImageSource | None) -> None:
         """Say what is known of the chosen image."""
-        self._facts.setText(
-            describe_image(image) if image else "Open an image first: File > Open, or File > Open Sample."
-        )
+        nothing = "Open an image first: drop its file on napari, or take File > Open Sample > U-Paint."
+        self._facts.setText(describe_image(image) if image else nothing)
 
     def show_cover(self, image: str, seen: str) -> None:
         """Say that another image is seen instead of the chosen one, or (its own name) that it is hidden."""

@@ -34,6 +34,8 @@ _RESULT: dict[Kind, str] = {
     "objects": "A corrected result: 0 = background; 1, 2, 3, … = objects, one number for each",
     "classes": "A corrected result: 0 = background; 1, 2, 3, … = classes, one number for each",
 }
+# Said of labels that may be a finished segmentation: its first object would be learnt as background.
+_MAY_BE_MASKS = ". Finished masks, in which 0 is background? Press 'From masks'."
 _MASKS = (
     "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
     "make labels of it that can be learnt from. The layer itself stays as it is."
@@ -53,7 +55,7 @@ class LabelsSection(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._corrected = False
+        self._corrected = self._masks = False
         self.combo = LayerCombo("none yet")
         self.combo.setAccessibleName("Labels layer that is painted on")
         self.combo.keyChanged.connect(self.chosen)
@@ -122,14 +124,18 @@ class LabelsSection(QWidget):
         self.next_button.setText(" Next object" if kind == "objects" else " Next class")
         self.kind_changed.emit()
 
-    def show_corrected(self, corrected: bool) -> None:
-        """Say what the numbers of the chosen labels mean: those of a result are no paint, and are not counted."""
-        self._corrected = corrected
+    def show_corrected(self, corrected: bool, masks: bool = False) -> None:
+        """Say what the numbers of the chosen labels mean: those of a result are no paint, and are not counted.
+
+        Where they may be `masks`, say what to do then.
+        """
+        self._corrected, self._masks = corrected, masks and not corrected
         self.painted.setVisible(not corrected)
         self._show_meaning()
 
     def _show_meaning(self) -> None:
-        self._meaning.setText((_RESULT if self._corrected else _MEANING)[self.kind()])
+        meaning = (_RESULT if self._corrected else _MEANING)[self.kind()]
+        self._meaning.setText(meaning + _MAY_BE_MASKS * self._masks)
 
     def show_painted(
         self, pixels: Mapping[int, int], selected: int, following: int, colours: Mapping[int, str]

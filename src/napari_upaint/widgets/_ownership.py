@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
+
+# What paint is called, here and in files of it; napari numbers a second one: "[1]".
+_PAINT = re.compile(r"(annotation|strokes)( \[\d+\])?$", re.IGNORECASE)
 
 
 class Ownership:
@@ -35,6 +39,10 @@ class Ownership:
         named = (one.key for one in images if is_annotation_of(labels.name, one.name))
         known = self._painted.get(labels.key)
         return known if known in {one.key for one in images} else next(named, None)
+
+    def may_be_masks(self, labels: Choice) -> bool:
+        """Return whether labels may be a finished segmentation: nobody painted on them here, or calls them paint."""
+        return self.painted_on(labels) is None and not _PAINT.search(labels.name)
 
     def image_of(self, labels: Hashable) -> Hashable | None:
         """Return the image that labels lie on: known or called so, or chosen with it, or at least of the same shape."""

@@ -49,14 +49,18 @@ def why_not_take_masks(situation: Situation) -> str:
     if not situation.image:
         return "Open an image first."
     if not situation.annotation:
-        return "Open a finished segmentation of this image as a labels layer first."
-    return "" if situation.fits else "The chosen labels have another size than the image."
+        return (
+            "Open a finished segmentation of this image first. If it opened as an image, right-click it in napari's"
+            " list of layers and take Convert to Labels."
+        )
+    misfit = "The chosen labels have another size than the image; choose others, or the image that they belong to."
+    return "" if situation.fits else misfit
 
 
 def why_not_paint(situation: Situation) -> str:
     """Return why there is nothing to paint on."""
     if not situation.annotation:
-        return "Press 'New labels' first."
+        return why_not_new_labels(situation) or "Press 'New labels' first."
     return _why_no_paint(situation) or situation.no_brush
 
 
@@ -98,7 +102,7 @@ def why_not_save_table(situation: Situation) -> str:
 def _why_not_fitting(situation: Situation) -> str:
     """Return why the labels are none to learn on this image."""
     if not situation.fits:
-        return "The labels have another shape than the image; press 'New labels'."
+        return "The labels have another size than the image; press 'New labels'."
     return _why_no_paint(situation)
 
 
@@ -120,12 +124,13 @@ def _why_not_learn(situation: Situation) -> str:
         return unfit
     if not situation.counted:
         return ""
+    following = "Next object" if situation.kind == "objects" else "Next class"
     if not situation.pixels:
-        nothing = "Nothing is painted yet: paint some background (1) and some objects (2 and up)."
+        nothing = f"Nothing is painted yet: press 'Background' and paint some, then '{following}' and paint some."
         return situation.no_brush or nothing
     painted = {*situation.pixels, *situation.others}
     if painted == {1}:
-        return "Only background is painted; paint some objects too (2 and up)."
+        return f"Only background is painted; press '{following}' and paint some, too."
     if 1 not in painted and (situation.kind == "objects" or len(painted) < 2):
-        return "No background is painted; paint some with label 1."
+        return "No background is painted; press 'Background' and paint some, too."
     return ""

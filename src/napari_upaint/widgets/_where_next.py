@@ -150,7 +150,7 @@ class WhereNext(QObject):
             return
         memory.visited.append((found.index, place.at, search.cache.turns.get(found.index, 0)))
         self._ring = search.image, at, found.radius
-        self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}. U: the next one")
+        self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}: paint here. U: next")
 
     def _fail(self, sentence: str, details: str) -> None:
         self._search = None

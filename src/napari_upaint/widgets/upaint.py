@@ -144,7 +144,7 @@ class UPaintDock(QWidget):
         outer.addWidget(s.message)
 
     def _help_button(self) -> QToolButton:
-        button = QToolButton(text="?", toolTip="Show all keys and gestures. Key: F1 over the image")
+        button = QToolButton(text="?", toolTip="Show all keys and gestures. Key: F1")
         button.setAccessibleName("Keys and gestures")
         button.clicked.connect(self.show_help)
         return button
