@@ -14,7 +14,8 @@ from napari_upaint.widgets._words import after_keeping
 
 KEPT = "cells labels (corrected)"
 ANEW = "press 'Whole layer' or 'All open images' to segment anew."
-SENTENCE = f"What you corrected by hand was kept as the layer '{KEPT}'."
+TO_LEARN = "choose that under 'Paint' and press 'From masks' to learn from it"
+SENTENCE = f"What you corrected by hand was kept as the layer '{KEPT}'; {TO_LEARN}."
 
 
 def blobs(shape=(60, 80)):
@@ -358,8 +359,8 @@ def test_numbers_that_were_corrected_are_left_alone(viewer, dock, stack, segment
 
 def test_what_is_kept_in_words():
     assert after_keeping([]) == ""
-    assert after_keeping(["a"]) == "What you corrected by hand was kept as the layer 'a'."
-    assert after_keeping(["a", "b"]) == "What you corrected by hand was kept as the layers 'a' and 'b'."
+    assert after_keeping(["a"]) == f"What you corrected by hand was kept as the layer 'a'; {TO_LEARN}."
+    assert after_keeping(["a", "b"]) == f"What you corrected by hand was kept as the layers 'a' and 'b'; {TO_LEARN}."
     assert "in 4 layers" in after_keeping(list("abcd"))
 
 

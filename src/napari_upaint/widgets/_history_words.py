@@ -7,7 +7,7 @@ from datetime import datetime
 
 from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.session.run import Run
-from napari_upaint.widgets._progress_line import duration, steps
+from napari_upaint.widgets._progress_line import duration, grouped, steps
 from napari_upaint.widgets._reasons import Situation
 
 _SELECT = "Select a run in the list first."
@@ -17,7 +17,7 @@ def run_lines(run: Run) -> str:
     """Return a run as two lines: its name; date, score before and after, paint, time."""
     then = datetime.fromisoformat(run.date)
     pixels = sum(run.painted.values())
-    return f"{run.name}\n{then.day} {then:%b %H:%M} · {score(run)} · {pixels:,} px · {duration(run.seconds)}"
+    return f"{run.name}\n{then.day} {then:%b %H:%M} · {score(run)} · {grouped(pixels)} px · {duration(run.seconds)}"
 
 
 def run_tip(run: Run) -> str:
@@ -30,7 +30,7 @@ def run_tip(run: Run) -> str:
             f"Started from: {start}",
             f"Images: {', '.join(run.images)}",
             f"Loss on held-out paint, before → after: {score(run)} (lower is better)",
-            f"Painted: {sum(run.painted.values()):,} pixels",
+            f"Painted: {grouped(sum(run.painted.values()))} pixels",
             f"Training: {steps(run.steps)} in {duration(run.seconds)}",
             f"Model: {run.model.name}" if run.model else "Model: kept the one from before, nothing was better",
         )

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._progress_line import grouped
 
 # More rows than this would push the buttons out of sight.
 _MOST_ROWS = 6
@@ -45,7 +46,7 @@ class PaintedList(QWidget):
                 shown = "transparent" if several else colours.get(labels[0], label_colour(labels[0]))
                 colour.setStyleSheet(f"background: {shown}; border-radius: 2px;")
                 name.setText(f"<b>{words}</b>" if selected in labels else words)
-                count.setText(f"{number:,} px".replace(",", " "))  # a narrow space between thousands
+                count.setText(f"{grouped(number)} px")
 
     def _add_row(self) -> None:
         colour, name, count = QLabel(), QLabel(), QLabel()

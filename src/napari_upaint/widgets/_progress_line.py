@@ -82,3 +82,8 @@ def duration(seconds: float) -> str:
 def steps(number: int) -> str:
     """Return a number of steps in words: '1 step', '12 steps'."""
     return f"{number} step{'s' * (number != 1)}"
+
+
+def grouped(number: int) -> str:
+    """Return a number with spaces between thousands: a comma there is the decimal sign to half of the world."""
+    return f"{number:,}".replace(",", " ")

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_upaint.session.project import Autosaved
 from napari_upaint.widgets._offer import Offer, when
+from napari_upaint.widgets._progress_line import grouped
 
 
 class RestoreOffer(Offer):
@@ -23,7 +24,7 @@ class RestoreOffer(Offer):
 
     def show_offer(self, saved: Autosaved | None) -> None:
         """Ask about a saved annotation, or about none."""
-        words = f"Bring back what was painted on {when(saved.saved)}? ({saved.pixels:,} pixels)" if saved else ""
+        words = f"Bring back what was painted on {when(saved.saved)}? ({grouped(saved.pixels)} pixels)" if saved else ""
         self.ask(saved, words)
 
     def offered(self) -> object | None:

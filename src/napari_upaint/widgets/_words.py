@@ -10,6 +10,8 @@ from napari_upaint.widgets._progress_line import duration, steps
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._training import Trained
 
+_TO_LEARN = "choose that under 'Paint' and press 'From masks' to learn from it"
+
 
 def after_training(trained: Trained) -> str:
     """Say whether the model is better than before, and where it is."""
@@ -43,9 +45,9 @@ def after_keeping(layers: Sequence[str]) -> str:
     if not layers:
         return ""
     if len(layers) > 3:
-        return f"What you corrected by hand was kept in {len(layers)} layers called '… (corrected)'."
+        return f"What you corrected by hand was kept in {len(layers)} layers called '… (corrected)'; {_TO_LEARN}."
     names = " and ".join(f"'{layer}'" for layer in layers)
-    return f"What you corrected by hand was kept as the layer{'s' * (len(layers) > 1)} {names}."
+    return f"What you corrected by hand was kept as the layer{'s' * (len(layers) > 1)} {names}; {_TO_LEARN}."
 
 
 def after_another_model(planes: int) -> str:
