@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QInputDialog, QMessageBox
@@ -9,6 +11,7 @@ from upaint_pictures import picture
 
 from napari_upaint.io.models import load_model
 from napari_upaint.session.run import list_runs
+from napari_upaint.widgets._history_words import run_lines
 
 
 @pytest.fixture
@@ -70,6 +73,7 @@ def test_runs_are_listed_with_their_curve(painted, train):
     assert lines[0] == "cells"
     assert "0.8 → 0.2" in lines[1]
     assert "px" in lines[1]
+    assert "2 351 px" in run_lines(replace(first, painted={1: 1366, 2: 985}))
     assert "Started from: " in section.list.item(0).toolTip()
     section.select(first.id)
     assert section.plot.loss
