@@ -71,7 +71,7 @@ def _check_sample(sample: Sample) -> None:
     if sample.annotation.size and int(sample.annotation.min()) < 0:
         raise AnnotationError(f"The labels of {sample.name} hold {int(sample.annotation.min())}; labels start at 0.")
     if sample.image.dtype.kind == "f" and not np.isfinite(sample.image).all():
-        raise ImageError(f"{sample.name} has pixels that are NaN or infinite; replace them by numbers.")
+        raise ImageError(f"{sample.name} has pixels that are NaN or infinite; export it again, or replace them.")
 
 
 def as_classes(annotation: np.ndarray, kind: Kind) -> np.ndarray:

@@ -75,7 +75,7 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
             values = values.astype(np.float32)
         if values.dtype.kind == "f" and not np.isfinite(channel).all():
             wrong = int(channel.size - np.isfinite(channel).sum())
-            raise ImageError(f"{name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
+            raise ImageError(f"{name} has {wrong} pixels that are NaN or infinite; export it again, or replace them.")
         a, b = (float(v) for v in np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE)))
         if not b > a:  # very sparse signal: fall back to the full range
             a, b = float(channel.min()), float(channel.max())

@@ -108,7 +108,7 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
     if ndim == 3:
         _check_room(image[0].size)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ImageError("The image has pixels that are NaN or infinite; replace them by numbers.")
+        raise ImageError("The image has pixels that are NaN or infinite; export it again, or replace them.")
 
 
 def _check_room(voxels: int) -> None:

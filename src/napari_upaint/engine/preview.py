@@ -188,4 +188,4 @@ def _check(image: np.ndarray, network: UNet) -> None:
             f"the model sees {network.in_channels} channels and the image in view has {len(image)}; choose another one."
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ImageError("there are pixels that are NaN or infinite in view; replace them by numbers.")
+        raise ImageError("there are pixels that are NaN or infinite in view; export the image again, or replace them.")

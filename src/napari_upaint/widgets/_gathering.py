@@ -114,7 +114,7 @@ def _with_image(cut: _Cut, normalization: Normalization, ndim: int, kind: Kind) 
     pixels = np.ascontiguousarray(image.plane(cut.index, cut.region))
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         wrong = int(pixels.size - np.isfinite(pixels).sum())
-        raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; replace them by numbers.")
+        raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; export it again, or replace them.")
     edges = image.spacing if ndim == 2 else spacing(image)
     sample = Sample(pixels, to_int32(cut.annotation, kind), normalization, edges, image.name, cut.judging)
     return PaintedRegion(sample, cut.index, cut.region)

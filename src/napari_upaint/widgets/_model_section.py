@@ -136,6 +136,6 @@ class ModelSection(QWidget):
         self.save_button.setToolTip(
             "Copy the chosen model to a file, to share it."
             if choice.path
-            else "There is no model yet; train one first."
+            else "A network from scratch is no model yet; train it first."
         )
         self.chosen.emit()

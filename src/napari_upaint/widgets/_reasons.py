@@ -80,7 +80,8 @@ def why_not_segment(situation: Situation) -> str:
     """Return why nothing can be segmented."""
     if not situation.image:
         return "Open an image first."
-    return busy(situation) or ("" if situation.model else "There is no model yet; train one first.") or situation.misfit
+    none = "A network from scratch knows nothing yet; train it first, or choose another model."
+    return busy(situation) or ("" if situation.model else none) or situation.misfit
 
 
 def why_not_measure(situation: Situation) -> str:
