@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Labels
+from qtpy.QtWidgets import QMessageBox
 from upaint_painting import SHAPE, stroke
 
 from napari_upaint.io.image import Image
@@ -30,6 +31,12 @@ def quick(monkeypatch):
 @pytest.fixture
 def image(viewer):
     return viewer.add_image(np.random.default_rng(0).random(SHAPE), name="cells", scale=(0.5, 0.5))
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Return what sets the answer to questions."""
+    return lambda button: monkeypatch.setattr(QMessageBox, "question", lambda *_: button)
 
 
 def saved(shape=SHAPE, name="cells"):
@@ -171,7 +178,7 @@ def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, ima
     assert offer.offered() is None
 
 
-def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot):
+def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot, answer):
     for age, value in enumerate((5, 6, 7)):
         painted_before(value)
         os.utime(saved()[0].path, (10**9 - age, 10**9 - age))
@@ -180,6 +187,10 @@ def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot):
     qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
     newest = offer.offered()
     assert restore(newest).max() == 5
+    answer(QMessageBox.StandardButton.No)
+    offer.discard_button.click()
+    assert newest.path.exists() and offer.offered() is newest
+    answer(QMessageBox.StandardButton.Yes)
     offer.discard_button.click()
     assert not newest.path.exists()
     qtbot.waitUntil(lambda: offer.offered() not in (None, newest), timeout=20000)
@@ -210,7 +221,8 @@ def test_an_annotation_closed_by_mistake_comes_back(viewer, dock, image, qtbot):
     qtbot.waitUntil(lambda: offer.offered() is None, timeout=800)  # at once, not when it has been saved anew
 
 
-def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, qtbot):
+def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, qtbot, answer):
+    answer(QMessageBox.StandardButton.Yes)
     dock.sections.labels.new_button.click()
     viewer.layers["cells annotation"].paint((50, 60), 5)
     viewer.layers.remove("cells annotation")
