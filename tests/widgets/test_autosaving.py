@@ -17,7 +17,7 @@ from upaint_painting import SHAPE, stroke
 
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
-from napari_upaint.session.project import autosave, autosaved, new_autosave, restore
+from napari_upaint.session.autosaves import autosave, autosaved, new_autosave, restore
 from napari_upaint.widgets import _autosaving
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from upaint_pictures import open_fields, paint, picture
 
-from napari_upaint.session.project import autosaved
+from napari_upaint.session.autosaves import autosaved
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.widgets import _autosaving
 from napari_upaint.widgets._ownership import is_annotation_of

@@ -21,7 +21,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.session.project import autosave, describe_autosave, restore
+from napari_upaint.session.autosaves import autosave, describe_autosave, restore
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
 from napari_upaint.settings import Kind
 

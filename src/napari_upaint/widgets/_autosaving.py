@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_upaint.core.regions import Region, as_notes, from_notes
 from napari_upaint.io.file_names import is_another_file
-from napari_upaint.session.project import Autosaved, autosave, autosaved, discard, is_in, new_autosave, restore
+from napari_upaint.session.autosaves import Autosaved, autosave, autosaved, discard, is_in, new_autosave, restore
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing

@@ -17,7 +17,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.core.regions import as_notes, from_notes
 from napari_upaint.errors import FileError, UserError
 from napari_upaint.io.file_names import is_another_file
-from napari_upaint.session.project import autosaved, new_autosave
+from napari_upaint.session.autosaves import autosaved, new_autosave
 from napari_upaint.session.run import read_settings
 from napari_upaint.session.saved_project import (
     SavedAnnotation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_upaint.session.project import Autosaved
+from napari_upaint.session.autosaves import Autosaved
 from napari_upaint.widgets._offer import Offer, when
 from napari_upaint.widgets._progress_line import grouped
 

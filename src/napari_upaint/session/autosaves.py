@@ -59,9 +59,9 @@ class Autosaved:
     notes: dict[str, Any]
 
 
-def new_autosave(image: str, shape: Sequence[int], folder: str | Path | None = None) -> Path:
+def new_autosave(image: str, shape: Sequence[int]) -> Path:
     """Return a file, not there yet, for what is painted on an image of this name and shape in this session."""
-    return _folder(folder) / f"{_stem(image, shape)} {secrets.token_hex(4)}.npz"
+    return _folder() / f"{_stem(image, shape)} {secrets.token_hex(4)}.npz"
 
 
 def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -> bool:
@@ -103,11 +103,11 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     return True
 
 
-def autosaved(image: str, shape: Sequence[int], folder: str | Path | None = None) -> list[Autosaved]:
+def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:
     """Return what was saved of an image of this name and shape, the newest first; damaged files are left out."""
     found = []
-    sweep_unfinished(_folder(folder))
-    for path in files_in(_folder(folder), f"{_escaped(_stem(image, shape))} *.npz"):
+    sweep_unfinished(_folder())
+    for path in files_in(_folder(), f"{_escaped(_stem(image, shape))} *.npz"):
         with contextlib.suppress(OSError, ValueError, KeyError, FileError):
             found.append(describe_autosave(path))
     found = [one for one in found if one.shape == tuple(shape)]
@@ -156,8 +156,8 @@ def discard(saved: Autosaved) -> None:
         saved.path.unlink()
 
 
-def _folder(folder: str | Path | None) -> Path:
-    return Path(folder).expanduser() if folder is not None else data_folder() / "annotations"
+def _folder() -> Path:
+    return data_folder() / "annotations"
 
 
 def _stem(image: str, shape: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -11,16 +12,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_upaint.errors import FileError
-from napari_upaint.session.project import autosave, autosaved, discard, is_in, new_autosave, restore
+from napari_upaint.io.folders import data_folder
+from napari_upaint.session.autosaves import autosave, autosaved, discard, is_in, new_autosave, restore
 
 PAINTED = np.zeros((3, 20, 30), np.uint16)
 PAINTED[1, 4:9, 6:7], PAINTED[1, 15, 20], PAINTED[2, 0, 0] = 1, 700, 65535
 
 
-def test_an_annotation_comes_back_with_its_type_and_notes(tmp_path):
-    path = new_autosave("cells.tif", PAINTED.shape, tmp_path)
+def test_an_annotation_comes_back_with_its_type_and_notes():
+    path = new_autosave("cells.tif", PAINTED.shape)
     assert autosave(PAINTED, path, {"layer": "cells annotation"})
-    (saved,) = autosaved("cells.tif", PAINTED.shape, tmp_path)
+    (saved,) = autosaved("cells.tif", PAINTED.shape)
     assert (saved.path, saved.pixels, saved.notes) == (path, 7, {"layer": "cells annotation"})
     back = restore(saved)
     assert back.dtype == PAINTED.dtype
@@ -38,10 +40,10 @@ def test_any_annotation_comes_back(annotation):
         assert not annotation.any()
 
 
-def test_what_has_all_that_was_saved_is_known(tmp_path):
-    path = new_autosave("a", PAINTED.shape, tmp_path)
+def test_what_has_all_that_was_saved_is_known():
+    path = new_autosave("a", PAINTED.shape)
     autosave(PAINTED, path)
-    (saved,) = autosaved("a", PAINTED.shape, tmp_path)
+    (saved,) = autosaved("a", PAINTED.shape)
     more, less = PAINTED.copy(), PAINTED.copy()
     more[0, 3, 3], more[1, 6, 7] = 5, 5
     less[1, 15, 20] = 0
@@ -51,14 +53,14 @@ def test_what_has_all_that_was_saved_is_known(tmp_path):
     assert not is_in(saved, PAINTED)
 
 
-def test_an_empty_annotation_does_not_replace_a_painted_one(tmp_path):
-    path = new_autosave("a", PAINTED.shape, tmp_path)
+def test_an_empty_annotation_does_not_replace_a_painted_one():
+    path = new_autosave("a", PAINTED.shape)
     autosave(PAINTED, path)
     assert not autosave(PAINTED * 0, path)
-    np.testing.assert_array_equal(restore(autosaved("a", PAINTED.shape, tmp_path)[0]), PAINTED)
+    np.testing.assert_array_equal(restore(autosaved("a", PAINTED.shape)[0]), PAINTED)
 
 
-def test_what_is_erased_while_it_is_saved_stops_nothing(tmp_path, monkeypatch):
+def test_what_is_erased_while_it_is_saved_stops_nothing(monkeypatch):
     plane, really = PAINTED[1].copy(), np.ndarray.any
 
     class Erased(np.ndarray):
@@ -73,82 +75,72 @@ def test_what_is_erased_while_it_is_saved_stops_nothing(tmp_path, monkeypatch):
         def __getitem__(self, index):
             return plane[index]
 
-    monkeypatch.setattr("napari_upaint.session.project.np.asarray", lambda array: array.view(Erased))
-    assert autosave(Layer(), new_autosave("a", plane.shape, tmp_path))
+    monkeypatch.setattr("napari_upaint.session.autosaves.np.asarray", lambda array: array.view(Erased))
+    assert autosave(Layer(), new_autosave("a", plane.shape))
 
 
-def test_only_an_image_of_the_same_name_and_shape_gets_it(tmp_path):
+def test_only_an_image_of_the_same_name_and_shape_gets_it():
     names = ["a", "A", "/x/a", "/y/a", "a/", "..", "", "ü/細胞", "x" * 400, "a?", "a*", "[a]", "a.", "a b"]
     for number, name in enumerate(names, start=1):
-        autosave(np.full((4, 5), number, np.uint8), new_autosave(name, (4, 5), tmp_path))
+        autosave(np.full((4, 5), number, np.uint8), new_autosave(name, (4, 5)))
     for number, name in enumerate(names, start=1):
-        (saved,) = autosaved(name, (4, 5), tmp_path)
+        (saved,) = autosaved(name, (4, 5))
         assert (restore(saved) == number).all()
-        assert not autosaved(name, (5, 4), tmp_path)
+        assert not autosaved(name, (5, 4))
 
 
-def test_every_session_has_a_file_of_its_own_and_the_newest_comes_first(tmp_path):
-    import os
-    import time
-
-    paths = [new_autosave("a", (20, 30), tmp_path) for _ in range(14)]
+def test_every_session_has_a_file_of_its_own_and_the_newest_comes_first():
+    paths = [new_autosave("a", (20, 30)) for _ in range(14)]
     for age, path in enumerate(paths):
         autosave(PAINTED[1] + np.uint16(age), path)
         os.utime(path, (time.time() - 24 * 3600 * 8 * age,) * 2)
     for _ in range(2):
-        found = [one.path for one in autosaved("a", (20, 30), tmp_path)]
+        found = [one.path for one in autosaved("a", (20, 30))]
     # Many images are called alike: what is younger than three months is not too many.
     assert found == paths[:12]
     assert not paths[-1].exists()
     for age, path in enumerate(found):
         os.utime(path, (time.time() - 24 * 3600 * 100 * age,) * 2)
     for _ in range(2):
-        assert [one.path for one in autosaved("a", (20, 30), tmp_path)][-2:] == found[len(found) - 2 :]
+        assert [one.path for one in autosaved("a", (20, 30))][-2:] == found[len(found) - 2 :]
         found = found[:10]  # however old they are
 
 
-def test_what_a_killed_process_was_writing_is_removed_a_day_later(tmp_path):
-    import os
-    import time
-
-    old, new, others = (tmp_path / name for name in (f".{'0a' * 8}.npz", f".{'0b' * 8}.npz", ".0c.npz"))
+def test_what_a_killed_process_was_writing_is_removed_a_day_later():
+    folder = data_folder() / "annotations"
+    folder.mkdir(parents=True)
+    old, new, others = (folder / name for name in (f".{'0a' * 8}.npz", f".{'0b' * 8}.npz", ".0c.npz"))
     for path, hours in ((old, 25), (new, 23), (others, 25)):
         path.touch()
         os.utime(path, (time.time() - 3600 * hours,) * 2)
-    autosaved("a", (20, 30), tmp_path)
-    assert set(tmp_path.iterdir()) == {new, others}
+    autosaved("a", (20, 30))
+    assert set(folder.iterdir()) == {new, others}
 
 
-def test_damaged_files_are_left_out(tmp_path):
-    path = new_autosave("a", PAINTED.shape, tmp_path)
+def test_damaged_files_are_left_out():
+    path = new_autosave("a", PAINTED.shape)
     autosave(PAINTED, path)
-    (saved,) = autosaved("a", PAINTED.shape, tmp_path)
+    (saved,) = autosaved("a", PAINTED.shape)
     path.write_bytes(path.read_bytes()[:200])
-    assert autosaved("a", PAINTED.shape, tmp_path) == []
+    assert autosaved("a", PAINTED.shape) == []
     with pytest.raises(FileError, match="Cannot read"):
         restore(saved)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").touch()
+def test_a_folder_that_cannot_be_written():
+    data_folder().touch()
     with pytest.raises(FileError):
-        autosave(PAINTED, new_autosave("a", PAINTED.shape, tmp_path / "file"))
+        autosave(PAINTED, new_autosave("a", PAINTED.shape))
 
 
-def test_the_users_folder_is_the_default(tmp_path):
-    path = new_autosave("cells", PAINTED.shape)
-    autosave(PAINTED, path)
-    assert tmp_path / "home" in path.parents
-    assert [one.path for one in autosaved("cells", PAINTED.shape)] == [path]
+def test_nothing_is_found_on_a_drive_that_is_away(away, monkeypatch):
+    monkeypatch.setenv("UPAINT_HOME", str(away))
+    assert autosaved("cells", (4, 4)) == []
 
 
-def test_nothing_is_found_on_a_drive_that_is_away(away):
-    assert autosaved("cells", (4, 4), away) == []
-
-
-def test_names_in_an_old_alphabet_are_saved_and_found(tmp_path):
+def test_names_in_an_old_alphabet_are_saved_and_found():
     name = os.fsdecode(b"Zellk\xf6rper")
     annotation = np.ones((4, 4), np.uint8)
-    autosave(annotation, new_autosave(name, annotation.shape, tmp_path), {"layer": name})
-    (saved,) = autosaved(name, annotation.shape, tmp_path)
+    autosave(annotation, new_autosave(name, annotation.shape), {"layer": name})
+    (saved,) = autosaved(name, annotation.shape)
     assert saved.notes == {"layer": name}
