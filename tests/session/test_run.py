@@ -13,7 +13,15 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
-from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, list_models, load_model, save_model
+from napari_upaint.io.models import (
+    Architecture,
+    ModelFile,
+    ModelHeader,
+    list_models,
+    load_model,
+    save_model,
+    user_models_folder,
+)
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, record, save_run
 from napari_upaint.settings import TrainSettings
@@ -50,62 +58,62 @@ def test_a_run_comes_back_as_it_was():
 def test_runs_of_the_same_second_and_odd_names_do_not_meet(tmp_path):
     names = ["nuclei", "nuclei", "../../etc/passwd", "", "ü 細胞 \0 /", "x" * 500, "a" * 39 + ". b", "con\n"]
     for name in names:
-        save_run(a_run(name), MODEL, tmp_path / "project")
-    runs = list_runs(tmp_path / "project")
+        save_run(a_run(name), MODEL)
+    runs = list_runs()
     assert sorted(run.name for run in runs) == sorted(names)
     assert len({run.model for run in runs}) == len(names)
-    assert {path.name for path in tmp_path.iterdir()} <= {"project", "home"}
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
-def test_runs_that_two_docks_save_at_the_same_time_do_not_meet(tmp_path, monkeypatch):
+def test_runs_that_two_docks_save_at_the_same_time_do_not_meet(monkeypatch):
     def slowly(model, path):
         time.sleep(0.2)
         return save_model(model, path)
 
     monkeypatch.setattr("napari_upaint.session.run.save_model", slowly)
-    docks = [threading.Thread(target=save_run, args=(a_run("nuclei"), MODEL, tmp_path)) for _ in range(2)]
+    docks = [threading.Thread(target=save_run, args=(a_run("nuclei"), MODEL)) for _ in range(2)]
     for dock in docks:
         dock.start()
     for dock in docks:
         dock.join()
-    assert len({run.model for run in list_runs(tmp_path)}) == 2
+    assert len({run.model for run in list_runs()}) == 2
 
 
-def test_a_run_without_a_model_and_one_whose_model_is_gone(tmp_path):
-    save_run(a_run("none"), None, tmp_path)
-    gone = save_run(a_run("gone"), MODEL, tmp_path)
+def test_a_run_without_a_model_and_one_whose_model_is_gone():
+    save_run(a_run("none"), None)
+    gone = save_run(a_run("gone"), MODEL)
     gone.model.unlink()
-    assert [run.model for run in list_runs(tmp_path)] == [None, None]
+    assert [run.model for run in list_runs()] == [None, None]
 
 
-def test_runs_are_listed_newest_first_and_rubbish_is_left_out(tmp_path):
-    assert list_runs(tmp_path / "nowhere") == []
+def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
+    assert list_runs() == []
     dates = ["2026-01-02T10:00:00+01:00", "2026-01-02T09:30:00+00:00", "2025-12-31T23:00:00-05:00"]
     for i, date in enumerate(dates):
-        saved = save_run(a_run(), None, tmp_path)
-        path = tmp_path / f"{saved.id}.run.json"
+        saved = save_run(a_run(), None)
+        path = user_models_folder() / f"{saved.id}.run.json"
         raw = json.loads(path.read_text())
         path.write_text(json.dumps(raw | {"date": date, "message": str(i)}))
     for i, text in enumerate(["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff"]):
-        (tmp_path / f"rubbish {i}.run.json").write_text(text)
-    assert [run.message for run in list_runs(tmp_path)] == ["1", "0", "2"]
+        (user_models_folder() / f"rubbish {i}.run.json").write_text(text)
+    assert [run.message for run in list_runs()] == ["1", "0", "2"]
     with pytest.raises(FileError, match="no record of a training"):
-        load_run(tmp_path / "rubbish 1.run.json")
+        load_run(user_models_folder() / "rubbish 1.run.json")
 
 
-def test_settings_of_another_version_are_read_as_far_as_known(tmp_path):
-    saved = save_run(a_run(), None, tmp_path)
-    path = tmp_path / f"{saved.id}.run.json"
+def test_settings_of_another_version_are_read_as_far_as_known():
+    saved = save_run(a_run(), None)
+    path = user_models_folder() / f"{saved.id}.run.json"
     raw = json.loads(path.read_text())
     raw["settings"]["of the future"] = 1
     del raw["settings"]["hold"]
     path.write_text(json.dumps(raw))
-    assert list_runs(tmp_path)[0].settings == saved.settings
+    assert list_runs()[0].settings == saved.settings
 
 
-def test_what_a_newer_version_adds_to_a_record_is_passed_over(tmp_path):
-    saved = save_run(a_run(), MODEL, tmp_path)
-    path = tmp_path / f"{saved.id}.run.json"
+def test_what_a_newer_version_adds_to_a_record_is_passed_over():
+    saved = save_run(a_run(), MODEL)
+    path = user_models_folder() / f"{saved.id}.run.json"
     raw = json.loads(path.read_text())
     raw["mood"], raw["curve"] = "good", [{"step": 1, "seconds": 1.0, "loss": 0.5, "validation": None, "mood": "good"}]
     path.write_text(json.dumps(raw))
@@ -113,8 +121,8 @@ def test_what_a_newer_version_adds_to_a_record_is_passed_over(tmp_path):
 
 
 def test_a_model_named_elsewhere_is_not_followed(tmp_path):
-    saved = save_run(a_run(), MODEL, tmp_path / "a")
-    path = tmp_path / "a" / f"{saved.id}.run.json"
+    saved = save_run(a_run(), MODEL)
+    path = user_models_folder() / f"{saved.id}.run.json"
     secret = tmp_path / "secret.safetensors"
     secret.write_text("x")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"model": str(secret)}))
@@ -134,10 +142,10 @@ def test_long_curves_are_thinned_and_keep_every_validation_and_the_end():
 def test_a_folder_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(FileError):
-        save_run(a_run(), MODEL, tmp_path / "x")
+        save_run(a_run(), MODEL)
 
 
 def test_a_folder_that_is_a_file(tmp_path):
-    (tmp_path / "x").write_text("")
+    (tmp_path / "home").write_text("")
     with pytest.raises(FileError):
-        save_run(a_run(), MODEL, tmp_path / "x")
+        save_run(a_run(), MODEL)

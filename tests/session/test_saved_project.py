@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import stat
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -24,7 +24,6 @@ from napari_upaint.session.saved_project import (
     read_annotation,
     read_project,
     save_project,
-    settings_as_notes,
 )
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
@@ -44,13 +43,13 @@ def a_project(value=3, model=None):
         SavedImage("cells", (20, 30), {"path": "/data/cells.tif"}, (cells, empty)),
         SavedImage("ü/stack", (3, 20, 30), {}, (SavedAnnotation({}, painted(2, (3, 20, 30))),)),
     )
-    return SavedProject(images, "cells", "classes", model, settings_as_notes(train=TrainSettings(seed=4)))
+    return SavedProject(images, "cells", "classes", model, {"train": asdict(TrainSettings(seed=4))})
 
 
-def a_run(images=("cells",), folder=None):
+def a_run(images=("cells",)):
     settings = TrainSettings(), WeightSettings(), AugmentSettings()
     run = Run("nuclei", "2026-01-02T10:00:00+01:00", "objects", "", *settings, (), 0.5, 0.2, True, 3, 1.0, "", images)
-    return save_run(run, MODEL, folder)
+    return save_run(run, MODEL)
 
 
 def test_everything_comes_back(tmp_path):

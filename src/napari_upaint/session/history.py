@@ -12,8 +12,9 @@ from typing import Any
 from napari_upaint.errors import FileError, ModelError, UserError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import find_model, load_model, save_model
-from napari_upaint.session.run import ENDING, Run, list_runs, new_id, runs_folder
+from napari_upaint.session.run import ENDING, Run, free_id, list_runs, new_id
 
 
 def run_of(model: Path | None, runs: list[Run]) -> Run | None:
@@ -21,7 +22,7 @@ def run_of(model: Path | None, runs: list[Run]) -> Run | None:
     return next((run for run in runs if model is not None and run.model == model), None)
 
 
-def start_of(run: Run, folder: str | Path | None = None) -> Path | None:
+def start_of(run: Run) -> Path | None:
     """Return the model that a training went on from, as a file that is there; None: from scratch.
 
     Raises
@@ -30,18 +31,18 @@ def start_of(run: Run, folder: str | Path | None = None) -> Path | None:
         If it is gone.
     """
     try:
-        return find_start(run.start, folder)
+        return find_start(run.start)
     except ModelError as error:
         raise ModelError(f"'{run.name}' cannot be undone: {error}") from None
 
 
-def find_start(start: str, folder: str | Path | None = None) -> Path | None:
+def find_start(start: str) -> Path | None:
     """Return the file of a model that a record names, None where it names none; `ModelError` if it is gone."""
     if not start:
         return None
     path = Path(start).expanduser()
     # The folder may have moved to another computer: a model of that name does as well.
-    for there in (path, runs_folder(folder) / path.name):
+    for there in (path, user_models_folder() / path.name):
         if os.path.isfile(there):
             return there
     try:
@@ -50,12 +51,12 @@ def find_start(start: str, folder: str | Path | None = None) -> Path | None:
         raise ModelError(f"the model {path.stem} that it started from is gone; choose another one.") from None
 
 
-def trash_folder(folder: str | Path | None = None) -> Path:
+def trash_folder() -> Path:
     """Return where deleted runs go; nothing in it is ever deleted by this program."""
-    return runs_folder(folder) / "trash"
+    return user_models_folder() / "trash"
 
 
-def delete_run(run: Run, folder: str | Path | None = None) -> Path:
+def delete_run(run: Run) -> Path:
     """Move the record of a run and its model into the trash, and return the trash.
 
     Raises
@@ -63,13 +64,13 @@ def delete_run(run: Run, folder: str | Path | None = None) -> Path:
     FileError
         If they cannot be moved; then they are where they were.
     """
-    trash = trash_folder(folder)
-    free = _free_id(run.id, trash)
+    trash = trash_folder()
+    free = free_id(run.id, trash)
     moved: list[tuple[Path, Path]] = []
     try:
         trash.mkdir(parents=True, exist_ok=True)
         for ending in (MODEL_ENDING, ENDING):
-            source, target = runs_folder(folder) / f"{run.id}{ending}", trash / f"{free}{ending}"
+            source, target = user_models_folder() / f"{run.id}{ending}", trash / f"{free}{ending}"
             if source.exists():
                 source.rename(target)
                 moved.append((source, target))
@@ -81,7 +82,7 @@ def delete_run(run: Run, folder: str | Path | None = None) -> Path:
     return trash
 
 
-def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
+def rename_run(run: Run, name: str) -> Run:
     """Give a run another name, its files and its model with it; trainings that started from it follow.
 
     Raises
@@ -94,7 +95,7 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
     name = " ".join(name.split())
     if not name:
         raise UserError("The name is empty; type one.")
-    where = runs_folder(folder)
+    where = user_models_folder()
     renamed = replace(run, name=name, former=(*run.former, run.id))
     renamed = replace(renamed, id=new_id(renamed, where))
     old_model, old_record = run.model, where / f"{run.id}{ENDING}"
@@ -116,7 +117,7 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
                 renamed.model.unlink()
         raise
     if old_model is not None and renamed.model is not None:
-        _follow(old_model, renamed.model, where)
+        _follow(old_model, renamed.model)
     # Last of all: whatever fails before, the old name is still there.
     for old in (old_record, old_model):
         if old is not None:
@@ -125,10 +126,10 @@ def rename_run(run: Run, name: str, folder: str | Path | None = None) -> Run:
     return renamed
 
 
-def _follow(old: Path, new: Path, folder: Path) -> None:
-    for run in list_runs(folder):
+def _follow(old: Path, new: Path) -> None:
+    for run in list_runs():
         if run.start and Path(run.start) == old:
-            path = folder / f"{run.id}{ENDING}"
+            path = user_models_folder() / f"{run.id}{ENDING}"
             _rewrite(path, path, start=str(new))
 
 
@@ -140,11 +141,3 @@ def _rewrite(source: Path, target: Path, **changed: Any) -> None:
         raise FileError(f"Cannot read {source} ({error}); was it moved?") from error
     with replacing(target) as new:
         new.write_text(json.dumps(content, indent=1), "utf-8")
-
-
-def _free_id(name: str, folder: Path) -> str:
-    free, number = name, 1
-    while any((folder / f"{free}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
-        number += 1
-        free = f"{name} ({number})"
-    return free

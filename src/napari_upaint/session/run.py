@@ -120,27 +120,20 @@ def curve_of(progress: Iterable[TrainProgress]) -> tuple[CurvePoint, ...]:
     return tuple(one for i, one in enumerate(points) if i % every == 0 or i == last or one.validation is not None)
 
 
-def runs_folder(folder: str | Path | None = None) -> Path:
-    """Return a project's folder or, where none is named, the one of the user's models."""
-    return Path(folder).expanduser() if folder is not None else user_models_folder()
-
-
-def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None) -> Run:
-    """Save a run and its model; returns the run with its `id` and `model`.
+def save_run(run: Run, model: ModelFile | None) -> Run:
+    """Save a run and its model among the user's; returns the run with its `id` and `model`.
 
     Parameters
     ----------
     model : ModelFile or None
         None keeps the record alone, for instance of a training that did not help.
-    folder : str, pathlib.Path or None
-        A project's folder; None: where the list of own models looks.
 
     Raises
     ------
     FileError
         If it cannot be written. Both files are written whole or not at all, the model first.
     """
-    folder = runs_folder(folder)
+    folder = user_models_folder()
     with _ONE_AT_A_TIME:
         saved = replace(run, id=new_id(run, folder), model=None)
         if model is not None:
@@ -151,10 +144,10 @@ def save_run(run: Run, model: ModelFile | None, folder: str | Path | None = None
         return saved
 
 
-def list_runs(folder: str | Path | None = None) -> list[Run]:
-    """Return the runs of a folder, the newest first; files that are no records of runs are left out."""
+def list_runs(folder: Path | None = None) -> list[Run]:
+    """Return the runs of a folder (None: the user's), the newest first; files that are no records are left out."""
     runs = []
-    for path in files_in(runs_folder(folder), f"[!.]*{ENDING}"):
+    for path in files_in(folder or user_models_folder(), f"[!.]*{ENDING}"):
         try:
             runs.append(load_run(path))
         except FileError:
@@ -202,13 +195,17 @@ def _known(kind: type[Settings | Run | CurvePoint], raw: dict[str, Any]) -> dict
 
 
 def new_id(run: Run, folder: Path) -> str:
-    """Return a name for the files of a run that is free in a folder: "nuclei 2026-01-31 12.00.00"."""
-    first = f"{file_name(run.name, 'model', 40)} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}"
-    name, number = first, 1
-    while any((folder / f"{name}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
+    """Return what the files of a run are to be called in a folder: "nuclei 2026-01-31 12.00.00"."""
+    return free_id(f"{file_name(run.name, 'model', 40)} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}", folder)
+
+
+def free_id(wanted: str, folder: Path) -> str:
+    """Return a name for the files of a run that is free in a folder, with a number behind it where it has to be."""
+    free, number = wanted, 1
+    while any((folder / f"{free}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
         number += 1
-        name = f"{first} {number}"
-    return name
+        free = f"{wanted} {number}"
+    return free
 
 
 def _finite(value: float | None) -> float | None:

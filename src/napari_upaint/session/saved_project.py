@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -237,8 +237,3 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with contextlib.suppress(OSError):
             (folder / name).unlink()
-
-
-def settings_as_notes(**groups: Any) -> dict[str, dict[str, Any]]:
-    """Return settings by the name of their group, as JSON holds them."""
-    return {name: asdict(settings) for name, settings in groups.items()}

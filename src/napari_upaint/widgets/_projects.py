@@ -27,7 +27,6 @@ from napari_upaint.session.saved_project import (
     read_annotation,
     read_project,
     save_project,
-    settings_as_notes,
 )
 from napari_upaint.settings import (
     AugmentSettings,
@@ -128,8 +127,9 @@ class Projects(QObject):
             shape = self._layers.image(choice.key).shape
             images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
         images = _with_kept(images, self._kept)
-        others = {name: getattr(s.settings, name).value() for name in ("augment", "weights", "objects")}
-        settings = settings_as_notes(train=s.train_settings(), predict=s.predict_settings(), **others)
+        groups = {name: getattr(s.settings, name).value() for name in _GROUPS}
+        groups |= {"train": s.train_settings(), "predict": s.predict_settings()}
+        settings = {name: asdict(group) for name, group in groups.items()}
         name = image.name if image is not None else ""
         return SavedProject(tuple(images), name, self._choosing.kind(), s.model.choice().path, settings)
 
