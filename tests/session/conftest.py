@@ -1,6 +1,7 @@
 import os
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -24,9 +25,26 @@ def engine():
     assert [path for folder in folders() for path in folder.glob(f"{NAME}{os.getpid()}-*")] == []
 
 
+class Asked:
+    """A job whose payloads can be waited for one by one."""
+
+    def __init__(self, engine, request):
+        self._messages = SimpleQueue()
+        self._job = engine.submit(request, self._messages.put)
+
+    def __iter__(self):
+        from napari_upaint.session.protocol import Event
+
+        while isinstance(message := self._messages.get(timeout=60), Event):
+            yield message.payload
+
+    def __getattr__(self, name):
+        return getattr(self._job, name)
+
+
 @pytest.fixture
 def ask(engine):
     """Submit a fake job: ask("count", n=3)."""
     from upaint_fake_tasks import Fake
 
-    return lambda what, **with_: engine.submit(Fake(what, with_))
+    return lambda what, **with_: Asked(engine, Fake(what, with_))

@@ -7,18 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_upaint.engine.progress import NewSamples, PreviewResult
+from napari_upaint.engine.progress import NewSamples
 from napari_upaint.errors import EngineError
 from napari_upaint.io.folders import log_folder
 from napari_upaint.session import spawn
-from napari_upaint.session.job import EngineProcess, Job
-from napari_upaint.session.protocol import DeviceRequest, Event, Failed, Finished, TrainRequest
+from napari_upaint.session.job import EngineProcess
+from napari_upaint.session.protocol import Event, Failed, Finished, TrainRequest
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -64,21 +63,6 @@ def test_jobs_run_one_after_the_other_in_the_order_of_asking(engine):
         job.wait(10)
     assert [one.job_id for one in seen] == [job.id for job in jobs for _ in range(4)]
     assert [type(one) for one in seen] == [Event, Event, Event, Finished] * 4
-
-
-def test_of_many_pictures_a_job_keeps_the_last_one():
-    heard, kept = [], []
-    job = Job(1, DeviceRequest(), None, heard.append)
-    for step in range(5):
-        picture = PreviewResult(1, np.zeros((9, 9), np.uint8), ("object",), "objects", step=step)
-        kept.append(weakref.ref(picture.picture))
-        job.deliver(Event(1, picture))
-    del picture
-    job.deliver(Finished(1))
-    assert [one.payload.step for one in heard[:-1]] == [0, 1, 2, 3, 4] and heard[-1] == job.outcome
-    heard.clear()
-    assert [one.step for one in job] == [4]
-    assert [one() is not None for one in kept] == [False] * 4 + [True]
 
 
 def test_a_listener_that_fails_harms_nobody(engine, ask, caplog):
@@ -152,7 +136,7 @@ def test_stopping_twice_or_after_the_end_is_harmless(ask):
     job = ask("count", n=1000, pause=0.01)
     job.stop()
     job.stop()
-    assert "stopped" in str(job.wait(10)) or job.result is None
+    assert (job.wait(10) or "stopped").startswith("stopped")
 
 
 def test_new_samples_reach_a_running_and_a_waiting_job(ask):
@@ -207,7 +191,7 @@ def test_news_for_a_job_that_never_began_is_not_kept(engine, ask):
     unsendable.send(NewSamples((np.zeros((400, 400)),)))
     with pytest.raises(EngineError):
         unsendable.wait(10)
-    assert first.done
+    assert first.outcome
     assert engine._supervisor._early == {}
 
 
@@ -414,7 +398,7 @@ def test_what_was_asked_for_just_before_close_fails_and_does_not_wait_for_ever(a
     for job in jobs:
         with contextlib.suppress(EngineError):
             job.wait(0)
-        assert job.done
+        assert job.outcome
 
 
 @posix
@@ -443,14 +427,15 @@ def test_close_from_a_listener(engine):
 
 
 PARENT = """
-import os, sys, time
+import os, queue, sys, time
 sys.path.insert(0, {here!r})
 from napari_upaint.session.job import EngineProcess
 from upaint_fake_tasks import Fake
 import numpy as np
 engine = EngineProcess(tasks="upaint_fake_tasks")
-job = engine.submit(Fake("echo", {{"arrays": np.ones(100_000), "times": 10**6}}))
-next(iter(job))
+said = queue.SimpleQueue()
+engine.submit(Fake("echo", {{"arrays": np.ones(100_000), "times": 10**6}}), said.put)
+said.get()
 print(engine.pid, os.getpid(), flush=True)
 {then}
 """
@@ -500,10 +485,8 @@ def test_requests_and_failures_cross_unchanged(engine):
     assert Failed(1, "a").details == ""
 
 
-def test_a_job_with_long_steps_is_given_time_for_the_next_one(engine):
-    from upaint_fake_tasks import Fake
-
-    job = engine.submit(Fake("count", {"n": 9, "pause": 1.2}))  # longer than the grace
+def test_a_job_with_long_steps_is_given_time_for_the_next_one(ask):
+    job = ask("count", n=9, pause=1.2)  # longer than the grace
     payloads = iter(job)
     next(payloads)
     next(payloads)

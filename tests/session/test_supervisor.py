@@ -113,7 +113,7 @@ def test_a_job_that_never_began_is_tried_once_more_with_its_news(minded):
     job, news = minded.submit(), NewSamples(())
     job.send(news)
     minded.children[0].end()
-    assert not job.done
+    assert job.outcome is None
     order, told = minded.children[1].sent
     assert (type(order), told.message) == (Order, news)
     minded.children[1].end()
@@ -151,4 +151,4 @@ def test_nothing_is_begun_in_a_process_that_was_killed(minded):
     child.end()
     assert [one.job_id for one in minded.children[1].sent] == [2]
     child.say(Finished(2))  # from the one before
-    assert not later.done
+    assert later.outcome is None

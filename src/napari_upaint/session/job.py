@@ -6,10 +6,10 @@ import atexit
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Self
 
-from napari_upaint.engine.progress import NewSamples, PreviewResult, PreviewView
+from napari_upaint.engine.progress import NewSamples, PreviewView
 from napari_upaint.errors import EngineError
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import Event, Failed, Finished, JobMessage, Payload, Request
@@ -28,51 +28,17 @@ class Job:
         Number of the job; its messages carry it.
     request : Request or None
         What was asked for; None once it is done, so that a finished job holds no images.
+    outcome : Finished, Failed or None
+        How the job ended, or None while it has not.
     """
 
     def __init__(self, number: int, request: Request, supervisor: Supervisor, listener: Listener | None = None) -> None:
         self.id = number
         self.request: Request | None = request
+        self.outcome: Finished | Failed | None = None
         self._supervisor, self._listener = supervisor, listener
-        self._messages: list[JobMessage | None] = []  # None: a picture after which another one came
-        self._picture: int | None = None  # place of the last one
-        self._changed = threading.Condition()
-
-    def __repr__(self) -> str:
-        return f"<Job {self.id}{' (done)' if self.done else ''}>"
-
-    # What happened ------------------------------------------------------------------------------------------------
-
-    @property
-    def outcome(self) -> Finished | Failed | None:
-        """How the job ended, or None while it has not."""
-        last = self._messages[-1] if self._messages else None
-        return last if isinstance(last, Finished | Failed) else None
-
-    @property
-    def done(self) -> bool:
-        """Whether the job ended, one way or the other."""
-        return self.outcome is not None
-
-    @property
-    def result(self) -> Payload | None:
-        """What the job yielded last: the result when it is done; None if it yielded nothing."""
-        events = (one.payload for one in reversed(self._messages) if isinstance(one, Event))
-        return next(events, None)
-
-    def __iter__(self) -> Iterator[Payload]:
-        """Yield every payload, past and future; `EngineError` if the job fails.
-
-        Of past pictures of the view the last one: those of a long training would fill the memory.
-        """
-        for position in itertools.count():
-            with self._changed:
-                self._changed.wait_for(lambda at=position: len(self._messages) > at)  # type: ignore[misc]
-                message = self._messages[position]
-            if isinstance(message, Event):
-                yield message.payload
-            elif message is not None:
-                return _raise_failure(message)
+        self._last: Payload | None = None
+        self._done = threading.Event()
 
     def wait(self, timeout: float | None = None) -> Payload | None:
         """Wait for the end and return the result.
@@ -89,14 +55,14 @@ class Job:
         TimeoutError
             If it is not done within `timeout` seconds.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.done, timeout):
-                raise TimeoutError(f"Job {self.id} is not done after {timeout} s.")
-        assert self.outcome is not None
-        _raise_failure(self.outcome)
-        return self.result
-
-    # What to do ---------------------------------------------------------------------------------------------------
+        if not self._done.wait(timeout):
+            raise TimeoutError(f"Job {self.id} is not done after {timeout} s.")
+        if isinstance(self.outcome, Failed):
+            error = EngineError(self.outcome.sentence)
+            if self.outcome.details:
+                error.add_note(self.outcome.details)
+            raise error
+        return self._last
 
     def stop(self) -> None:
         """Ask the job to finish with what there is; it is killed if it does not react within the grace."""
@@ -112,15 +78,11 @@ class Job:
 
     def deliver(self, message: JobMessage) -> None:
         """Record a message and pass it on (called by the engine)."""
-        with self._changed:
-            if isinstance(message, Event) and isinstance(message.payload, PreviewResult):
-                if self._picture is not None:
-                    self._messages[self._picture] = None
-                self._picture = len(self._messages)
-            self._messages.append(message)
-            if not isinstance(message, Event):
-                self.request = None
-            self._changed.notify_all()
+        if isinstance(message, Event):
+            self._last = message.payload
+        else:
+            self.request, self.outcome = None, message
+            self._done.set()
         if self._listener is not None:
             try:
                 self._listener(message)
@@ -185,11 +147,3 @@ class EngineProcess:
         """End the process, whatever it does, and fail the jobs that are not done. Takes about a second at most."""
         atexit.unregister(self.close)
         self._supervisor.close()
-
-
-def _raise_failure(outcome: JobMessage) -> None:
-    if isinstance(outcome, Failed):
-        error = EngineError(outcome.sentence)
-        if outcome.details:
-            error.add_note(outcome.details)
-        raise error
