@@ -51,7 +51,7 @@ def network_of(width: int, *, padding: str, outputs: int = 2) -> Any:
     """Return the paper's network of five levels with the same random weights for every padding."""
     import torch
 
-    from napari_upaint.engine.unet import build
+    from napari_upaint.engine.family import build
     from napari_upaint.io.models import Architecture
 
     torch.manual_seed(0)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from napari_upaint.engine.blocks import UP, Dropout, channels_last, crop, layout_on, moved_to
+from napari_upaint.engine.family import build
 from napari_upaint.engine.step import seed_dropout
-from napari_upaint.engine.unet import build
 from napari_upaint.io.models import Architecture
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from napari_upaint.engine.checkpoint import adapt_input, fold_batch_norm, from_network, replace_head, to_network
-from napari_upaint.engine.unet import UNet, build
+from napari_upaint.engine.family import build
+from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model, save_model
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from napari_upaint.engine import crew as crew_module
 from napari_upaint.engine import device
 from napari_upaint.engine.crew import Crew, crew_for, tile_pixels
-from napari_upaint.engine.unet import build
+from napari_upaint.engine.family import build
 from napari_upaint.io.models import Architecture
 
 CPU = torch.device("cpu")

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.engine.evidence import Evidence, known_scores, network_says, pooled
+from napari_upaint.engine.evidence import Evidence, known_scores, pooled, saying
+from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import whole
-from napari_upaint.engine.unet import build
+from napari_upaint.engine.telling import returned
 from napari_upaint.io.models import Architecture
 
 
@@ -96,7 +97,7 @@ def test_the_network_says_what_it_sees_here_and_at_half_the_size(padding, shape)
     network = build(Architecture(width=4, depth=2, padding=padding, in_channels=2)).eval()
     image = np.random.default_rng(0).normal(0, 1, (2, *shape)).astype(np.float32)
     scores = whole(network, image)
-    said = network_says(network, image, scores)
+    said = returned(saying(network, image, scores))
     assert said.shape == (4, *shape) and said.dtype == np.float16
     np.testing.assert_array_equal(said[:2], scores.astype(np.float16))
     np.testing.assert_allclose(said[2:].astype(np.float32).sum(0), 1, atol=2e-3)

@@ -11,11 +11,11 @@ from napari_upaint.core import tiling
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network, replace_head, to_network
-from napari_upaint.engine.family import FAMILY
+from napari_upaint.engine.family import FAMILY, build
 from napari_upaint.engine.predict import predict_scores, segment_plane, tile_scores
 from napari_upaint.engine.progress import PlaneResult, TrainResult
 from napari_upaint.engine.train import train
-from napari_upaint.engine.unet import UNet, build
+from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
 from napari_upaint.settings import PredictSettings, TrainSettings

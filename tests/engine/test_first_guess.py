@@ -185,9 +185,10 @@ def test_a_class_that_is_painted_on_one_image_of_many_is_answered_for(network, s
     monkeypatch.setattr(module, "saying", nothing)
     monkeypatch.setattr(module, "_filters", lambda image, *_: looked.append(image) or np.zeros((1, *image.shape[1:])))
     three = to_network(load_model(DEFAULT_MODEL))
-    parts = list(module._parts(prepared, three, [None] * 4, Remembered()))
-    assert parts[0] is None  # whoever waits may stop before a network has looked at a large image
-    assert len(looked) == 2 and looked[0] is prepared[3].image
+    steps = module._parts(prepared, three, [None] * 4, Remembered())
+    next(steps)
+    assert not looked  # whoever waits may stop before a network has looked at a large image
+    assert len(end_of(steps)) == len(looked) == 2 and looked[0] is prepared[3].image
 
 
 def test_what_was_computed_of_an_image_is_computed_once(network, sample, monkeypatch):

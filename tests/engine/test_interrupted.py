@@ -11,9 +11,9 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import interrupted, trainer
 from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.family import build
 from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
 from napari_upaint.engine.train import train
-from napari_upaint.engine.unet import build
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model
 from napari_upaint.settings import TrainSettings

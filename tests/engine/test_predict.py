@@ -12,9 +12,10 @@ from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine import predict
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.crew import Crew
+from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import cached_network, predict_scores, segment_plane, whole
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
-from napari_upaint.engine.unet import UNet, build
+from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model
 from napari_upaint.io.samples import open_sample

@@ -14,8 +14,8 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import plane_fit as plane_fits
 from napari_upaint.engine import scale as scales
 from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.family import build
 from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, look_at_scales, may_be_best, painted_regions
-from napari_upaint.engine.unet import build
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
 
@@ -67,10 +67,15 @@ def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei
 @pytest.mark.parametrize("wanted", SCALES)
 def test_the_scale_that_a_network_of_planes_understands_is_found(wanted, nuclei, monkeypatch):
     """Filters say nothing here, and the classifier knows what the network says."""
+
+    def saying(network, small, scores):
+        yield
+        return scores.astype(np.float16)
+
     image, strokes = nuclei
     network = build(Architecture(width=2, depth=2))
     monkeypatch.setattr(plane_fits, "whole", lambda _, small: seen(small, wanted, strokes))
-    monkeypatch.setattr(plane_fits, "network_says", lambda _, small, scores: scores.astype(np.float16))
+    monkeypatch.setattr(plane_fits, "saying", saying)
     monkeypatch.setattr(plane_fits, "pixel_features", lambda small, _: np.zeros_like(small))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
     painted = sample_of(image, painted_over(image, strokes))

@@ -14,13 +14,13 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import step
 from napari_upaint.engine.blocks import channels_last
 from napari_upaint.engine.device_sampling import together
+from napari_upaint.engine.family import build
 from napari_upaint.engine.losses import hold_on, painted_cross_entropy
 from napari_upaint.engine.progress import Stop, TrainResult
 from napari_upaint.engine.sampling import TrainingTile
 from napari_upaint.engine.step import Average, Learner, Question, replica, share_out
 from napari_upaint.engine.threads import ThreadChoice, steady_threads
 from napari_upaint.engine.train import train
-from napari_upaint.engine.unet import build
 from napari_upaint.io.models import Architecture
 from napari_upaint.settings import TrainSettings
 

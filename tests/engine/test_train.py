@@ -17,12 +17,12 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import preparing, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
+from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import segment_plane, whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
 from napari_upaint.engine.start import known_loss
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer
-from napari_upaint.engine.unet import build
 from napari_upaint.errors import AnnotationError, ImageError, ModelError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from napari_upaint.core import tiling
-from napari_upaint.engine.unet import UNet, build
+from napari_upaint.engine.family import build
+from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture
 

@@ -14,6 +14,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import device, predict, preparing, tile_size, trainer
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
+from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import segment_plane
 from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.progress import NewSamples, TrainResult
@@ -22,7 +23,6 @@ from napari_upaint.engine.scale import SCALES, find_scale, painted_regions
 from napari_upaint.engine.start import start_header
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.train import train
-from napari_upaint.engine.unet import build
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample

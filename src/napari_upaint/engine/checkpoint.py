@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_upaint.engine.unet import UNet, build
+from napari_upaint.engine.family import build
+from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 

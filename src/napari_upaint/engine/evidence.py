@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
 from napari_upaint.engine.predict import predict_scores
-from napari_upaint.engine.telling import returned, telling
+from napari_upaint.engine.progress import PredictProgress
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
@@ -124,12 +124,7 @@ def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
     return known
 
 
-def network_says(network: UNet, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return what `saying` returns, without a stop on the way."""
-    return returned(saying(network, image, scores))
-
-
-def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[None, None, np.ndarray]:
+def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[PredictProgress, None, np.ndarray]:
     """Return what a classifier may know of the network: its scores of an image, and of the image at half the size.
 
     Its scores alone, not the features that they are made of: of sixteen such features a few strokes cannot tell which
@@ -148,7 +143,8 @@ def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[No
     numpy.ndarray
         float16, (2 K, Y, X).
     """
-    half = yield from telling(None, predict_scores(network, image, 0.5))
+    half = yield from predict_scores(network, image, 0.5)
+    assert half is not None  # nobody stops it
     said = np.empty((2 * len(scores), *scores.shape[1:]), np.float16)
     said[: len(scores)], said[len(scores) :] = scores, half
     return said

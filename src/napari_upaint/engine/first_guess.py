@@ -8,7 +8,7 @@ make of unlabelled pixels, where the scores of the start alone would hold it to 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
 from napari_upaint.engine.remembered import Fingerprint, Remembered, fingerprint
+from napari_upaint.engine.telling import telling
 from napari_upaint.engine.unet import UNet
 
 _TILE = 1000  # px, of the network's input
@@ -90,11 +91,7 @@ def first_guess(
         What was computed of the images before.
     """
     count, known = network.n_classes - border, known or Remembered()
-    parts, strokes = list[_Part](), _strokes(prepared, count)
-    for part in _parts(prepared, network, starts, known):
-        if part is not None:
-            parts.append(part)
-        yield _WORDS
+    parts, strokes = (yield from _parts(prepared, network, starts, known)), _strokes(prepared, count)
     evidence = Evidence.gathered(
         (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
     )
@@ -188,8 +185,8 @@ def _inside(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> list[
 
 def _parts(
     prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], known: Remembered
-) -> Iterator[_Part | None]:
-    """Yield the tiles that hold most paint, among them the one that holds most of each class; None: more is to come."""
+) -> Generator[str, None, list[_Part]]:
+    """Return the tiles that hold most paint, among them the one that holds most of each class."""
     found, painted, names = [], list[np.ndarray](), [fingerprint(one.image) for one in prepared]
     for number, one in enumerate(prepared):
         plan = tiling.plan(one.target.shape, network.depth, _TILE, padded=network.padding == "same")
@@ -199,7 +196,7 @@ def _parts(
             if counts.any():
                 found.append((number, plan, tile))
                 painted.append(counts)
-    pixels = 0
+    parts, pixels = list[_Part](), 0
     for index in _telling(np.array(painted)) if found else ():
         number, plan, tile = found[index]
         if pixels and pixels + int(np.prod(tile.keep)) > _MOST_PIXELS:
@@ -208,9 +205,11 @@ def _parts(
         image, name = prepared[number].image, names[number]
         said = known.get(("says", *name))
         if said is None:
-            said = known.put(("says", *name), (yield from saying(network, image, starts[number])))
+            said = known.put(("says", *name), (yield from telling(_WORDS, saying(network, image, starts[number]))))
         filters = _filters(image, name, plan, tile, known)
-        yield _Part(number, tile.region, np.concatenate([filters, said[(slice(None), *tile.region)]]))
+        parts.append(_Part(number, tile.region, np.concatenate([filters, said[(slice(None), *tile.region)]])))
+        yield _WORDS
+    return parts
 
 
 def _telling(painted: np.ndarray) -> list[int]:

@@ -16,11 +16,12 @@ from napari_upaint.core.ids import to_int32
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.objects import class_parts
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
-from napari_upaint.engine.evidence import Evidence, known_scores, network_says
+from napari_upaint.engine.evidence import Evidence, known_scores, saying
 from napari_upaint.engine.first_guess import answer, false_border
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.prior import background_shift, shifted
+from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
 from napari_upaint.settings import Kind
 
@@ -103,7 +104,7 @@ def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
     painted, shape = np.nonzero(annotation), image.shape[1:]
     places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
     scores = whole(network, image)
-    features = pixel_features(image, torch.get_num_threads()), network_says(network, image, scores)
+    features = pixel_features(image, torch.get_num_threads()), returned(saying(network, image, scores))
     at, paint = (slice(None), *places), annotation[painted].astype(np.int64)
     evidence = Evidence(
         np.concatenate([part[at] for part in features]).T.astype(np.float32),

@@ -15,7 +15,7 @@ from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
 from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.memory import available
-from napari_upaint.engine.telling import returned, telling
+from napari_upaint.engine.telling import returned
 from napari_upaint.errors import EngineError
 from napari_upaint.settings import Kind, WeightSettings
 
@@ -85,10 +85,8 @@ def preparing(
     yield "preparing image 1"
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
     for number, (sample, held) in enumerate(zip(samples, held_out, strict=True), start=1):
-        words = f"preparing image {number}"
-        if number > 1:
-            yield words
-        prepared.append((yield from telling(words, _prepare(sample, held, kind, scale, border, weights))))
+        yield (words := f"preparing image {number}")
+        prepared.append((yield from _prepare(words, sample, held, kind, scale, border, weights)))
     return prepared
 
 
@@ -115,11 +113,17 @@ def _check_room(samples: Sequence[Sample]) -> None:
 
 
 def _prepare(
-    sample: Sample, held_out: np.ndarray, kind: Kind, scale: float, border: int | None, weights: WeightSettings
-) -> Generator[None, None, Prepared]:
+    words: str,
+    sample: Sample,
+    held_out: np.ndarray,
+    kind: Kind,
+    scale: float,
+    border: int | None,
+    weights: WeightSettings,
+) -> Generator[str, None, Prepared]:
     shape = scaled_shape(sample.annotation.shape, scale)
     image = resize_image(sample.normalization.apply(sample.image), shape)
-    yield
+    yield words
     # At the image's own resolution: it is the map that the user sees.
     weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
@@ -128,7 +132,7 @@ def _prepare(
         source = _sources(target != IGNORED, shape)
         target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
         objects = None if objects is None else objects.ravel()[source]
-    yield
+    yield words
     return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
 
 

@@ -12,7 +12,8 @@ from napari_upaint.core.labels import class_names
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine.checkpoint import replace_head, to_network
-from napari_upaint.engine.unet import UNet, build
+from napari_upaint.engine.family import build
+from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader
 from napari_upaint.settings import Kind, TrainSettings
 
