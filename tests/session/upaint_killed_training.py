@@ -14,7 +14,7 @@ def main():
     from napari_upaint.io.samples import open_sample
     from napari_upaint.session.interrupted import Asked, begin_training
     from napari_upaint.session.job import EngineProcess
-    from napari_upaint.session.protocol import TrainRequest
+    from napari_upaint.session.protocol import Event, TrainRequest
     from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
     opened = open_sample("nuclei_fluorescence")
@@ -25,9 +25,13 @@ def main():
     request = TrainRequest(
         (sample,), settings=settings, name="cells", checkpoint=begin_training(asked), checkpoint_seconds=0.5
     )
+
+    def note(message):
+        if isinstance(message, Event):
+            Path(sys.argv[1]).write_text(f"{message.payload.seconds}")
+
     with EngineProcess() as engine:
-        for state in engine.submit(request):
-            Path(sys.argv[1]).write_text(f"{state.seconds}")
+        engine.submit(request, note).wait()
 
 
 if __name__ == "__main__":
