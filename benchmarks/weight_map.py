@@ -6,7 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.timing import Table, interleaved, milliseconds, ratio
-from napari_upaint.core.weight_map import border_term, class_weights, update_weight_map, weight_map
+from napari_upaint.core.weight_map import border_of, border_term, seeds_of, update_border, weight_map
+from napari_upaint.settings import WeightSettings
 
 W0, SIGMA = 10.0, 5.0
 NOTE = f"The border term of eq. 2, w0 = {W0:g}, sigma = {SIGMA:g} px, random discs (balls in 3D) that may touch. "
@@ -66,14 +67,14 @@ def _large() -> Table:
 
 def _stroke() -> Table:
     annotation = (discs((2048, 2048), 5000, 10) + 1).astype(np.uint16)
-    balance = class_weights(annotation, "objects")
-    weights = weight_map(annotation, "objects", balance=balance)
+    settings = WeightSettings()
+    border = border_of(seeds_of(annotation, "objects"), "objects", settings, None)
     rows = []
     for size in (10, 50, 100):
         box = (slice(1000, 1000 + size), slice(700, 700 + size))
 
         def update(box: tuple[slice, slice] = box) -> None:
-            update_weight_map(weights, annotation, box, "objects", balance=balance)
+            update_border(border, annotation, box, settings, None)
 
         rows.append((f"{size}x{size} px", milliseconds(interleaved({"update": update}, 15)["update"])))
     return Table("Weight map of 2048x2048 after a brush stroke", "Exact; the box of the stroke.", ("", "ms"), rows)

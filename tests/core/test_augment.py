@@ -9,13 +9,13 @@ from napari_upaint.settings import AugmentSettings
 
 
 def drawn(seed):
-    return draw_warp(np.random.default_rng(seed), AugmentSettings(), ndim=2, out_shape=(20, 20), center=(15, 15))
+    return draw_warp(np.random.default_rng(seed), AugmentSettings(), out_shape=(20, 20), center=(15, 15))
 
 
 def test_displacements_are_gaussian_of_the_given_width():
     rng = np.random.default_rng(6)
     drawn_control = [
-        draw_warp(rng, AugmentSettings(displacement=10, grid=3), ndim=2, out_shape=(65, 65), center=(32, 32)).control
+        draw_warp(rng, AugmentSettings(displacement=10, grid=3), out_shape=(65, 65), center=(32, 32)).control
         for _ in range(400)
     ]
     values = np.array(drawn_control)
@@ -38,7 +38,7 @@ def test_the_same_seed_draws_the_same_warp():
 def test_rotation_keeps_sizes_and_zoom_stays_in_its_limits(ndim):
     rng = np.random.default_rng(8)
     for _ in range(50):
-        warp = draw_warp(rng, AugmentSettings(zoom=1.3), ndim=ndim, out_shape=(8,) * ndim, center=(0,) * ndim)
+        warp = draw_warp(rng, AugmentSettings(zoom=1.3), out_shape=(8,) * ndim, center=(0,) * ndim)
         factor = np.abs(np.linalg.det(warp.matrix)) ** (1 / ndim)
         np.testing.assert_allclose(warp.matrix @ warp.matrix.T, factor**2 * np.eye(ndim), atol=1e-12)
         assert 1 / 1.3 - 1e-9 <= factor <= 1.3 + 1e-9
@@ -46,7 +46,7 @@ def test_rotation_keeps_sizes_and_zoom_stays_in_its_limits(ndim):
 
 def test_nothing_is_varied_when_nothing_is_asked_for():
     still = AugmentSettings(displacement=0, rotate=False, flip=False, zoom=1, gray=0)
-    warp = draw_warp(np.random.default_rng(9), still, ndim=2, out_shape=(5, 5), center=(2, 2))
+    warp = draw_warp(np.random.default_rng(9), still, out_shape=(5, 5), center=(2, 2))
     np.testing.assert_array_equal(warp.matrix, np.eye(2))
     assert warp.control is None
     image = np.random.default_rng(9).random((2, 5, 5)).astype(np.float32)
@@ -56,9 +56,7 @@ def test_nothing_is_varied_when_nothing_is_asked_for():
 def test_long_voxels_are_turned_in_physical_space():
     spacing = np.array([4.0, 1.0, 1.0])
     settings_ = AugmentSettings(zoom=1, displacement=8)
-    warp = draw_warp(
-        np.random.default_rng(10), settings_, ndim=3, out_shape=(9, 9, 9), center=(4, 4, 4), spacing=spacing
-    )
+    warp = draw_warp(np.random.default_rng(10), settings_, out_shape=(9, 9, 9), center=(4, 4, 4), spacing=spacing)
     physical = np.diag(spacing) @ warp.matrix @ np.diag(1 / spacing)
     np.testing.assert_allclose(physical @ physical.T, np.eye(3), atol=1e-12)
     assert warp.control[0].std() < warp.control[1].std() / 2

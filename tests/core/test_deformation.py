@@ -27,7 +27,7 @@ def positions(warp):
 def drawn(seed, shape, out_shape, **changes):
     rng = np.random.default_rng(seed)
     center = rng.uniform(-0.5, 1.5, len(shape)) * np.array(shape)
-    return draw_warp(rng, AugmentSettings(**changes), ndim=len(shape), out_shape=out_shape, center=center)
+    return draw_warp(rng, AugmentSettings(**changes), out_shape=out_shape, center=center)
 
 
 @settings(deadline=None, max_examples=60)

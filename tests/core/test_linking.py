@@ -1,18 +1,20 @@
 """Laws of linking: the same object keeps its id, and nothing else counts."""
 
 import itertools
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_upaint.core import linking
 from napari_upaint.core.contingency import contingency
-from napari_upaint.core.linking import LEAST_OVERLAP, adopt, new_ids, plain_ids
+from napari_upaint.core.linking import adopt, new_ids, plain_ids
 
 
-def link(planes, least=LEAST_OVERLAP):
-    for index, new in new_ids(planes, least):
+def link(planes):
+    for index, new in new_ids(planes):
         yield index, new[planes[index]]
 
 
@@ -79,7 +81,8 @@ def test_a_shifted_copy_keeps_the_ids(seed, down, right):
 def test_partners_have_the_largest_sum_of_overlaps(seed):
     rng = np.random.default_rng(seed)
     first, second = (rng.integers(0, 4, (6, 8)).astype(np.int32) for _ in range(2))
-    after = dict(link({(0,): first, (1,): second}, least=1e-9))
+    with patch.object(linking, "_LEAST_OVERLAP", 1e-9):
+        after = dict(link({(0,): first, (1,): second}))
     overlap = dict(pairs(first, second))
     kept = sum(overlap.get(pair, 0) for pair in same_ids(first, second, after))
     ids, others = np.unique(first[first > 0]), np.unique(second[second > 0])

@@ -27,7 +27,7 @@ def drawn(seed, shape, out_shape, number=1, **changes):
     rng = np.random.default_rng(seed)
     centers = rng.uniform(-0.5, 1.5, (number, len(shape))) * np.array(shape)
     augment = AugmentSettings(**changes)
-    return [draw_warp(rng, augment, ndim=len(shape), out_shape=out_shape, center=center) for center in centers]
+    return [draw_warp(rng, augment, out_shape=out_shape, center=center) for center in centers]
 
 
 def at(warps, shape):

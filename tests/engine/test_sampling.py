@@ -10,6 +10,7 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.core.strokes import paint_strokes
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import weight_map
+from napari_upaint.engine import sampling
 from napari_upaint.engine.preparing import HELD_OUT, hold_out, prepare
 from napari_upaint.engine.sampling import Sampler, holds_out, validation_tiles
 from napari_upaint.io.samples import open_sample
@@ -246,11 +247,11 @@ def test_at_its_own_scale_the_weights_are_those_that_the_user_sees(painted):
     np.testing.assert_array_equal(one.weights, weight_map(painted, "objects", WeightSettings()))
 
 
-def judging(prepared, most=None):
-    return validation_tiles(prepared, DEPTH, TILE, most, held_out=holds_out(prepared))
+def judging(prepared):
+    return validation_tiles(prepared, DEPTH, TILE, held_out=holds_out(prepared))
 
 
-def test_validation_tiles_hold_judged_pixels_only_and_fit_the_network(prepared):
+def test_validation_tiles_hold_judged_pixels_only_and_fit_the_network(prepared, monkeypatch):
     found = judging(prepared)
     assert found
     seen = 0
@@ -260,8 +261,8 @@ def test_validation_tiles_hold_judged_pixels_only_and_fit_the_network(prepared):
         seen += (tile.target >= 0).sum()
     held = sum(int((one.held_out & (one.target >= 0)).sum()) for one in prepared)
     assert seen <= held
-    every = judging(prepared, most=10_000)
-    assert sum((tile.target >= 0).sum() for tile in every) == held
+    monkeypatch.setitem(sampling._MOST_JUDGED, 2, 10_000)
+    assert sum((tile.target >= 0).sum() for tile in judging(prepared)) == held
 
 
 @pytest.mark.parametrize(
@@ -275,12 +276,13 @@ def test_paint_that_is_held_out_judges_if_background_and_something_else_are(held
     assert holds_out([one]) is judges
 
 
-def test_validation_tiles_lie_where_they_should():
+def test_validation_tiles_lie_where_they_should(monkeypatch):
+    monkeypatch.setitem(sampling._MOST_JUDGED, 2, 100)
     annotation = np.asarray(np.random.default_rng(0).integers(0, 3, (150, 170)), np.uint8)
     image = (annotation[None] == 2).astype(np.float32)
     sample = Sample(image, annotation, measure(image))
     prepared = prepare([sample], "objects", scale=1, border=None, weights=WeightSettings(), seed=0)
-    for tile in judging(prepared, most=100):
+    for tile in judging(prepared):
         known = tile.target >= 0
         inner = tile.image[0, HALO : HALO + known.shape[0], HALO : HALO + known.shape[1]]
         np.testing.assert_allclose(inner[known], tile.target[known], atol=0.05)
@@ -294,14 +296,15 @@ def test_where_nothing_is_held_out_all_paint_judges():
     assert sum((tile.target >= 0).sum() for tile in judging(prepared)) == 200
 
 
-def test_every_class_is_judged_however_little_of_it_is_painted():
+def test_every_class_is_judged_however_little_of_it_is_painted(monkeypatch):
+    monkeypatch.setitem(sampling._MOST_JUDGED, 2, 4)
     annotation = np.zeros((900, 900), np.uint8)
     annotation[:600] = 1
     for k, value in enumerate((2, 3, 4)):
         annotation[700 + 60 * k, 10:14] = annotation[700 + 60 * k, 800:804] = value
     prepared = prepared_of(annotation, kind="classes", border=None)
     assert prepared[0].held_out.any()
-    found = judging(prepared, most=4)
+    found = judging(prepared)
     assert len(found) == 4
     assert {value for tile in found for value in np.unique(tile.target)} == {-1, 0, 1, 2, 3}
 

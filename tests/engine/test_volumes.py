@@ -346,7 +346,7 @@ def test_upright_warps_leave_z_alone():
     rng = np.random.default_rng(0)
     still = AugmentSettings(displacement=0, zoom=1)
     for _ in range(5):
-        warp = draw_warp(rng, still, ndim=3, out_shape=(4, 5, 6), center=(0, 0, 0), upright=True)
+        warp = draw_warp(rng, still, out_shape=(4, 5, 6), center=(0, 0, 0), upright=True)
         np.testing.assert_allclose(np.abs(warp.matrix[0]), [1, 0, 0])
         np.testing.assert_allclose(np.abs(warp.matrix[:, 0]), [1, 0, 0])
         assert abs(np.linalg.det(warp.matrix)) == pytest.approx(1)

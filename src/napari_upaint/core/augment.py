@@ -18,7 +18,6 @@ def draw_warp(
     rng: np.random.Generator,
     settings: AugmentSettings,
     *,
-    ndim: int,
     out_shape: Sequence[int],
     center: Sequence[float] | np.ndarray,
     spacing: Sequence[float] | None = None,
@@ -32,8 +31,6 @@ def draw_warp(
         The same state gives the same warp.
     settings : AugmentSettings
         Displacements have ``settings.displacement`` px standard deviation on ``settings.grid`` points per axis.
-    ndim : int
-        2 or 3.
     out_shape : sequence of int
         Shape of the tile, ([Z,] Y, X).
     center : sequence of float
@@ -44,6 +41,7 @@ def draw_warp(
     upright : bool
         Whether volumes are turned about Z only.
     """
+    ndim = len(out_shape)
     matrix = np.eye(ndim)
     if settings.rotate:
         matrix = _rotation(rng, 2 if upright else ndim)

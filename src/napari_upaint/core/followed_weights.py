@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_upaint.core.boxes import Box, box_of, grown
 from napari_upaint.core.compiled import kernel
-from napari_upaint.core.weight_map import balance_of, seeds_of, update_weight_map, weight_map
+from napari_upaint.core.weight_map import balance_of, border_of, seeds_of, update_border
 from napari_upaint.settings import Kind, WeightSettings
 
 
@@ -89,10 +89,7 @@ class FollowedWeights:
         for sign, part in ((-1, self._classes[near]), (1, classes)):
             self._counts += sign * np.bincount(part.ravel() + 1, minlength=3)[1:]
         self._classes[near] = classes
-        nothing = np.zeros(2, np.float32)
-        return update_weight_map(
-            self._border, self._known, changed, "objects", self.settings, spacing=self.spacing, balance=nothing
-        )
+        return update_border(self._border, self._known, changed, self.settings, self.spacing)
 
     def _follow_classes(self) -> Box:
         """Compute everything that is painted again: a stroke may join far patches of a class."""
@@ -102,12 +99,10 @@ class FollowedWeights:
         self._counts = np.zeros(2, np.int64)
         if painted is None:
             return self._painted or _whole(self._known.shape)
-        part = self._known[painted]
-        classes = seeds_of(part, "classes")
+        classes = seeds_of(self._known[painted], "classes")
         self._classes[painted] = classes
         self._counts = np.bincount(classes[classes >= 0], minlength=2)
-        nothing = np.zeros(len(self._counts), np.float32)
-        self._border[painted] = weight_map(part, "classes", self.settings, spacing=self.spacing, balance=nothing)
+        self._border[painted] = border_of(classes, "classes", self.settings, self.spacing)
         return _union(self._painted, painted)
 
     def _weights(self, box: Box) -> np.ndarray:

@@ -8,11 +8,11 @@ from napari_upaint.core.compiled import kernel
 
 # Below this the scores keep two objects apart as they are.
 FLOOR = 0.2
-# Pixels that are named between two objects, the widest open first.
-_EACH = 4
+# Pixels that are named between two objects, the widest open first, and between all.
+_EACH, _MOST = 4, 64
 
 
-def leaks(inside: np.ndarray, objects: np.ndarray, most: int = 64) -> np.ndarray:
+def leaks(inside: np.ndarray, objects: np.ndarray) -> np.ndarray:
     """Return the pixels where painted objects would run together first.
 
     The painted objects are flooded, in order of falling scores. Where the floods of two meet, the best path between the
@@ -24,8 +24,6 @@ def leaks(inside: np.ndarray, objects: np.ndarray, most: int = 64) -> np.ndarray
         Scores of being inside an object, 0..1, ([Z,] Y, X).
     objects : numpy.ndarray
         Integers, same shape: above 0 painted as that object, 0 unlabelled, below 0 painted as background.
-    most : int
-        Pixels that are returned at the most.
 
     Returns
     -------
@@ -39,7 +37,7 @@ def leaks(inside: np.ndarray, objects: np.ndarray, most: int = 64) -> np.ndarray
     # Of integers of 16 bits NumPy sorts by radix: a fifth of the time, and steps of 1e-4 are fine enough.
     order = high[np.argsort((20_000 - 10_000 * values[high]).astype(np.uint16), kind="stable")]
     marks = np.maximum(objects, 0).astype(np.int64).ravel()
-    found = np.zeros((most, 3), np.int64)
+    found = np.zeros((_MOST, 3), np.int64)
     volume = np.array((1,) * (3 - inside.ndim) + inside.shape)
     places = found[: _flood(order, marks, volume, found, _EACH), 0]
     return places[objects.ravel()[places] == 0]  # what is painted is known

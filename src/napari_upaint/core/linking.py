@@ -15,7 +15,7 @@ from napari_upaint.core.ids import number_ids
 
 Index = tuple[int, ...]
 # Less overlap than this (intersection over union) is a neighbour that was touched, not the object itself.
-LEAST_OVERLAP = 0.1
+_LEAST_OVERLAP = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class NewIds:
         return bool((self.old == self.new).all())
 
 
-def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) -> Iterator[tuple[Index, NewIds]]:
+def new_ids(planes: Mapping[Index, np.ndarray]) -> Iterator[tuple[Index, NewIds]]:
     """Give overlapping objects of neighbouring planes one id.
 
     Planes are taken in order. Each is compared with the nearest one before it along its last leading axis (slices), and
@@ -58,8 +58,6 @@ def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) ->
     planes : mapping of index tuples to numpy.ndarray
         Index along the leading axes, and integers (Y, X) of one shape: 0 background, every other id one object. Planes
         may be missing. Which ids they have does not matter: linking what was linked changes nothing.
-    least : float
-        Smallest intersection over union of partners, above 0.
 
     Yields
     ------
@@ -72,7 +70,7 @@ def new_ids(planes: Mapping[Index, np.ndarray], least: float = LEAST_OVERLAP) ->
     for index in sorted(planes):
         ids = _Ids(planes[index])
         for reference in _references(index, linked):
-            ids.take(planes[index], planes[reference], linked[reference], least)
+            ids.take(planes[index], planes[reference], linked[reference])
         following = ids.number(following)
         linked[index] = ids
         yield index, ids.new()
@@ -88,7 +86,7 @@ def adopt(labels: np.ndarray, before: np.ndarray) -> np.ndarray:
     """
     known, ids = _Ids(before), _Ids(labels)
     known.linked = known.ids.astype(np.int32)
-    ids.take(labels, before, known, LEAST_OVERLAP)
+    ids.take(labels, before, known)
     ids.number(int(before.max(initial=0)) + 1)
     return ids.new()[labels]
 
@@ -121,13 +119,13 @@ class _Ids:
         """Return which objects these are."""
         return np.asarray(self._place[np.searchsorted(self._rising, ids)])
 
-    def take(self, labels: np.ndarray, reference: np.ndarray, its: _Ids, least: float) -> None:
+    def take(self, labels: np.ndarray, reference: np.ndarray, its: _Ids) -> None:
         """Take over the ids of another plane's objects, where both have no partner yet."""
         table = contingency(labels, reference).objects()
         own = self.places(table.first_ids)[table.first]
         other = its.places(table.second_ids)[table.second]
         overlap = table.iou()
-        free = (overlap >= least) & (self.linked[own] == 0) & ~np.isin(its.linked[other], self.linked)
+        free = (overlap >= _LEAST_OVERLAP) & (self.linked[own] == 0) & ~np.isin(its.linked[other], self.linked)
         for mine, theirs in _partners(own[free], other[free], overlap[free], (len(self.ids), len(its.ids))):
             self.linked[mine] = its.linked[theirs]
 

@@ -107,7 +107,6 @@ class Sampler:
         warp = draw_warp(
             rng,
             self.augment,
-            ndim=len(place),
             out_shape=self.tile,
             center=center,
             spacing=one.spacing,
@@ -168,17 +167,15 @@ def validation_tiles(
     prepared: Sequence[Prepared],
     depth: int,
     tile: int,
-    most: int | None = None,
     *,
     held_out: bool,
     padded: bool = False,
 ) -> list[ValidationTile]:
     """Cut the tiles that hold most of the held-out paint of every class.
 
-    They hold all paint where not enough is `held_out`, see `holds_out`. There are more than `most` of them (8 planes,
-    4 volumes) only where there are more classes.
+    They hold all paint where not enough is `held_out`, see `holds_out`. There are more than 8 planes, or
+    4 volumes, only where there are more classes.
     """
-    most = most or _MOST_JUDGED[prepared[0].target.ndim]
     found: list[tuple[Counter[int], Prepared, tiling.Tiling, tiling.Tile, np.ndarray]] = []
     for one in prepared:
         judged = one.target != IGNORED
@@ -191,7 +188,7 @@ def validation_tiles(
             counts = Counter(part[part != IGNORED].tolist())
             if counts:
                 found.append((counts, one, plan, place, part))
-    chosen = _telling([counts for counts, *_ in found], most)
+    chosen = _telling([counts for counts, *_ in found], _MOST_JUDGED[prepared[0].target.ndim])
     return [_validation_tile(*found[index][1:]) for index in chosen]
 
 
