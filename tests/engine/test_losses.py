@@ -1,12 +1,14 @@
 """Laws of the loss: eq. 1 written out, silent where nothing is painted."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.engine.losses import hold_on, keep_apart, painted_cross_entropy
+from napari_upaint.engine.losses import hold_on, hold_weight, keep_apart, painted_cross_entropy
 
 
 def drawn(seed, classes=3, shape=(6, 7), batch=2, painted=0.6):
@@ -186,3 +188,9 @@ def test_without_two_objects_there_is_nothing_to_keep_apart(ids):
     logits, painted = two_in_one()
     painted = torch.where(painted == 1, ids[0], torch.where(painted == 2, ids[1], 0)).int()
     assert float(keep_apart(logits, painted, border=True)) == 0
+
+
+def test_who_knows_the_paint_is_held_to_and_a_classifier_that_knows_more_three_times_as_strongly():
+    assert hold_weight(1.0, 0.0) == 1 and hold_weight(0.0, 0.5, 1.0) == 0
+    assert hold_weight(1.0, math.log(2)) == pytest.approx(0.5) and 0 < hold_weight(1.0, 5.0) < 0.01
+    assert hold_weight(2.0, 0.3, 1.0) == pytest.approx(3 * hold_weight(2.0, 0.3)) == pytest.approx(6 * math.exp(-0.3))

@@ -36,12 +36,10 @@ class Batch:
     starts: torch.Tensor | None
     objects: torch.Tensor | None = None
 
-    def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device."""
-        parts = (self.images, self.targets, self.weights, self.starts, self.objects)
-        images, targets, weights, starts, objects = (None if one is None else one.to(device) for one in parts)
-        assert images is not None and targets is not None and weights is not None
-        return Batch(images, targets, weights, starts, objects)
+    def each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        """Return the batch with a change made to each of its tensors."""
+        starts, objects = (None if one is None else change(one) for one in (self.starts, self.objects))
+        return Batch(change(self.images), change(self.targets), change(self.weights), starts, objects)
 
 
 Draw = Callable[[Sequence[int]], Batch]
@@ -77,7 +75,7 @@ def drawing(sampler: Sampler, device: torch.device) -> Draw:
             raise
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return lambda numbers: draw(numbers).to(device)
+    return lambda numbers: draw(numbers).each(lambda one: one.to(device))
 
 
 class DeviceSampler:
@@ -105,12 +103,12 @@ class DeviceSampler:
     def draw(self, numbers: Sequence[int]) -> Batch:
         """Draw tiles, at once those of the same image."""
         places = [self.sampler.place(number) for number in numbers]
-        found: dict[int, Batch] = {}
-        for index in dict.fromkeys(place.sample for place in places):
-            members = [i for i, place in enumerate(places) if place.sample == index]
-            batch = self._draw(index, [places[i] for i in members])
-            found |= {i: _one(batch, row) for row, i in enumerate(members)}
-        return _concatenate([found[i] for i in range(len(places))])
+        members: dict[int, list[int]] = {}
+        for i, place in enumerate(places):
+            members.setdefault(place.sample, []).append(i)
+        drawn = _concatenate([self._draw(index, [places[i] for i in some]) for index, some in members.items()])
+        order = np.argsort(np.concatenate([*members.values()])).tolist()
+        return drawn.each(lambda one: one[order])
 
     def _draw(self, index: int, places: Sequence[Place]) -> Batch:
         inner = self.sampler.inner
@@ -128,12 +126,6 @@ class DeviceSampler:
         targets, weights = (device_warp.read_nearest(one[index], at) for one in (self._targets, self._weights))
         objects = device_warp.read_nearest(self._objects[index], at) if self._objects else None
         return Batch(images, targets, weights, starts, objects)
-
-
-def _one(batch: Batch, row: int) -> Batch:
-    part = slice(row, row + 1)
-    starts, objects = (None if one is None else one[part] for one in (batch.starts, batch.objects))
-    return Batch(batch.images[part], batch.targets[part], batch.weights[part], starts, objects)
 
 
 def _concatenate(parts: Sequence[Batch]) -> Batch:

@@ -18,9 +18,9 @@ from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.device_sampling import Draw, drawing
 from napari_upaint.engine.first_guess import first_guess
-from napari_upaint.engine.holding import hold_weight
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
+from napari_upaint.engine.losses import hold_weight
 from napari_upaint.engine.predict import predict_scores, tile_scores
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress

@@ -14,7 +14,7 @@ from napari_upaint.errors import FileError
 from napari_upaint.io.file_names import files_in
 
 _DIGITS = 16  # of the name of a file that is being written
-_DAY = 24 * 3600.0
+ABANDONED = 24 * 3600.0  # s; what was not finished, or not fetched, by then never will be
 _CANNOT_WAIT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # s
 
@@ -55,7 +55,7 @@ def sweep_unfinished(folder: Path) -> None:
     """Remove what `replacing` left in a folder of this program where its process was killed, a day ago or more."""
     for path in files_in(folder, f".{'[0-9a-f]' * _DIGITS}*"):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _DAY:
+            if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink()
 
 

@@ -29,13 +29,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from napari_upaint.io.atomic import ABANDONED
+
 # Smaller arrays travel in the message itself: opening a file costs more than copying them.
 LEAST_SHARED = 64 * 1024
 NAME = "upaint-"
 # What channels call their files: process, random digits, side, count.
 _OWN = re.compile(rf"{NAME}\d+-[0-9a-f]{{8}}-[a-z]\d+")
 _LENGTH = struct.Struct("<Q")
-_DAY = 24 * 3600.0
 
 
 class Channel:
@@ -132,7 +133,7 @@ def sweep_forgotten() -> None:
 
 def _is_forgotten(file: os.stat_result) -> bool:
     mine = not hasattr(os, "getuid") or file.st_uid == os.getuid()
-    return stat.S_ISREG(file.st_mode) and mine and time.time() - file.st_mtime > _DAY
+    return stat.S_ISREG(file.st_mode) and mine and time.time() - file.st_mtime > ABANDONED
 
 
 class _Pickler(pickle.Pickler):
@@ -165,14 +166,17 @@ class _LazyFile:
     """A file that exists once something is written into it."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.opened = path, False
+        self.path = path
         self._file: IO[bytes] | None = None
+
+    @property
+    def opened(self) -> bool:
+        return self._file is not None
 
     def append(self, array: np.ndarray) -> int:
         if self._file is None:
             # Readable by this user alone: images may be confidential, /dev/shm is everybody's.
             self._file = open(self.path, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
-            self.opened = True
         start = self._file.tell()
         self._file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return start
