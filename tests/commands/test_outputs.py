@@ -12,8 +12,7 @@ import pytest
 import tifffile
 
 from napari_upaint.cli import main
-from napari_upaint.commands._outputs import check_distinct, check_output, model_path
-from napari_upaint.commands._results import SOFTWARE, is_marked
+from napari_upaint.commands._outputs import SOFTWARE, check_distinct, check_output, is_marked, model_path
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image, read_image, write_labels

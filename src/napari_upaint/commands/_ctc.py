@@ -175,19 +175,17 @@ def rows(folder: Path, results: Path, segment: Segment | None) -> list[tuple[str
         If a file is missing, or a result and its reference do not go together.
     """
 
+    def path_of(sequence: str, frame: str) -> Path:
+        return image_path(folder, sequence, frame) if segment else result_path(results, sequence, frame)
+
     def labels_of(sequence: str, frame: str) -> np.ndarray:
-        if segment is None:
-            return read_labels(result_path(results, sequence, frame))
-        path = image_path(folder, sequence, frame)
-        return segment(read_image(path), f"{sequence}/{path.name}").labels
+        path = path_of(sequence, frame)
+        return segment(read_image(path), f"{sequence}/{path.name}").labels if segment else read_labels(path)
 
     known = sequences(folder)
     for one in known:  # a file that is missing is found out now, not after the others have been segmented
         for reference in one.references:
-            if segment is None:
-                result_path(results, one.name, reference.frame)
-            else:
-                image_path(folder, one.name, reference.frame)
+            path_of(one.name, reference.frame)
     found = {one: score(one, partial(labels_of, one.name)) for one in known}
     lines = [
         (one.name, str(len(one.references)), str(seg.objects), str(seg.found), f"{seg.seg:.4f}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_upaint.commands._results import ENDINGS, STOPPED
+from napari_upaint.commands._outputs import ENDINGS, STOPPED
 
 _LISTED = 5  # names in a message
 

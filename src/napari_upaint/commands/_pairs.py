@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_upaint.commands._files import expand, listed
-from napari_upaint.commands._results import STOPPED
+from napari_upaint.commands._outputs import STOPPED
 from napari_upaint.errors import FileError
 
 

@@ -133,25 +133,34 @@ def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, 
 
 
 def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    from napari_upaint.commands._planes import check_order, check_shapes, load_labels
+    from napari_upaint.commands._planes import load_labels
     from napari_upaint.io.images import read_image
 
     if args.truth is None:
         raise FileError("Only one file or folder was given; name results and ground truth.")
     rows: list[tuple[str, Mapping[str, float]]] = []
-    advice = "; compare labels and truth of one shape."
     pairs = _pairs(args.truth, args.results, images=segment is not None)
     if segment is not None:  # found out now, not after the others have been segmented
         for truth, path in pairs:
-            image, (true, expected) = read_image(path), load_labels(truth)
-            check_shapes(path, (image.plane_count, *image.plane_shape), truth, expected.shape, advice)
-            check_order(path, image, truth, true)
-    for truth, labels in pairs:
-        (true, expected), (image, found) = load_labels(truth), _labels(labels, segment)
-        check_shapes(labels, found.shape, truth, expected.shape, advice)
-        check_order(labels, image, truth, true)
-        rows.append((labels.name, compare(found, expected, args.kind or "objects")))
+            _check_alike(path, read_image(path), truth, load_labels(truth)[0])
+    for truth, path in pairs:
+        true, expected = load_labels(truth)
+        if segment is None:
+            image, found = load_labels(path)
+            _check_alike(path, image, truth, true)
+        else:
+            found = segment(read_image(path), path.name).labels.reshape(expected.shape)
+        rows.append((path.name, compare(found, expected, args.kind or "objects")))
     return _with_mean(rows)
+
+
+def _check_alike(path: Path, image: Image, truth: Path, true: Image) -> None:
+    """Make sure that a file and its ground truth have one shape, and their planes one order."""
+    from napari_upaint.commands._planes import check_order, check_shapes
+
+    found, expected = ((one.plane_count, *one.plane_shape) for one in (image, true))
+    check_shapes(path, found, truth, expected, "; compare labels and truth of one shape.")
+    check_order(path, image, truth, true)
 
 
 def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path]]:
@@ -183,18 +192,6 @@ def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[st
         columns = [[row[key] for _, row in rows if key in row] for key in keys]
         shown.append(("mean", *(f"{sum(column) / len(column):.3f}" for column in columns)))
     return [("file", *keys), *shown]
-
-
-def _labels(path: Path, segment: Segment | None) -> tuple[Image, np.ndarray]:
-    """Return a file and its labels, (N, Y, X): its own, or what a model makes of it."""
-    from napari_upaint.commands._planes import load_labels
-    from napari_upaint.io.images import read_image
-
-    if segment is None:
-        return load_labels(path)
-    image = read_image(path)
-    labels = segment(image, path.name).labels
-    return image, labels.reshape(-1, *labels.shape[-2:])
 
 
 def compare(labels: np.ndarray, truth: np.ndarray, kind: Kind = "objects") -> dict[str, float]:

@@ -17,8 +17,15 @@ from typing import TYPE_CHECKING
 
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._options import add_channel, add_device, add_settings, settings_from
-from napari_upaint.commands._outputs import check_distinct, check_output
-from napari_upaint.commands._results import SOFTWARE, STOPPED, check_replaced, is_marked, result_paths
+from napari_upaint.commands._outputs import (
+    SOFTWARE,
+    STOPPED,
+    check_distinct,
+    check_output,
+    check_replaced,
+    is_marked,
+    result_paths,
+)
 from napari_upaint.errors import FileError, ImageError, UserError
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
