@@ -1,14 +1,17 @@
 """File > Open Sample: each entry opens, and says where it comes from."""
 
+import re
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
 from napari_upaint import _sample_data
 from napari_upaint.core.colours import label_colour, rgb
-from napari_upaint.io.samples import open_sample, sample_names
+from napari_upaint.io.samples import SAMPLES, open_sample
 
 
-@pytest.mark.parametrize("name", sample_names())
+@pytest.mark.parametrize("name", SAMPLES)
 def test_samples_become_layers(name):
     napari = pytest.importorskip("napari")
     layers = [napari.layers.Layer.create(*layer) for layer in getattr(_sample_data, name)()]
@@ -24,7 +27,8 @@ def test_samples_become_layers(name):
         assert layers[1].axis_labels == layers[0].axis_labels
 
 
-@pytest.mark.parametrize("name", sample_names())
-def test_samples_name_their_source_and_terms(name):
-    text = getattr(_sample_data, name).__doc__
-    assert f"Terms: {open_sample(name).terms.split(' 1.0')[0]}" in text
+@pytest.mark.parametrize("name", SAMPLES)
+def test_source_and_terms_lie_next_to_the_files_and_are_named(name):
+    text = (files("napari_upaint") / "samples" / "README.md").read_text("utf-8")
+    source, terms = re.search(rf"^\| `{name}` \| (.+) \| (.+) \|$", text, re.MULTILINE).groups()
+    assert source and f"Terms: {terms.split(' 1.0')[0]}" in getattr(_sample_data, name).__doc__

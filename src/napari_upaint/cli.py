@@ -14,7 +14,8 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from functools import partial
+from typing import Any, NoReturn
 
 from napari_upaint import __version__
 from napari_upaint.commands import COMMANDS
@@ -34,18 +35,13 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help.\n")
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Descriptions and examples as written, options close to their texts."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; nothing heavy is imported for it."""
     parser = _Parser(prog="upaint", description="Paint, train, segment: a U-Net that learns from brush strokes.")
     parser.add_argument("--version", action="version", version=f"upaint {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # Descriptions and examples as written, options close to their texts.
+    formatter: Any = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
     for name, command in COMMANDS.items():
         text = (command.__doc__ or "").strip()
         one = commands.add_parser(
@@ -54,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
             usage=f"upaint {name} {command.USAGE}",
             description=text,
             epilog=f"example:\n  {command.EXAMPLE}",
-            formatter_class=_Formatter,
+            formatter_class=formatter,
         )
         command.add_arguments(one)
         one.set_defaults(run=command.run, command=name)

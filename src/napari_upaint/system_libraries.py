@@ -71,7 +71,7 @@ def ensure_system_libraries(*, xvfb: bool = False) -> None:
         If something is missing and only the user can install it; the text holds the line to type.
     """
     missing = missing_packages(xvfb=xvfb)
-    if missing and _may_install():
+    if missing and shutil.which("apt-get") and os.geteuid() == 0:
         _install(missing)
         missing = missing_packages(xvfb=xvfb)
     if not missing:
@@ -82,10 +82,6 @@ def ensure_system_libraries(*, xvfb: bool = False) -> None:
         f"System libraries are missing ({', '.join(missing)}, as Debian names them);"
         " install them with the package manager of this system."
     )
-
-
-def _may_install() -> bool:
-    return shutil.which("apt-get") is not None and os.geteuid() == 0
 
 
 def _install(packages: Sequence[str]) -> None:

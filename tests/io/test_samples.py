@@ -4,30 +4,19 @@ import numpy as np
 import pytest
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES, open_sample, sample_names
+from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES, SAMPLES, open_sample
 
 WITH_STROKES = ["nuclei_fluorescence", "nuclei_he", "cells_phase", "membranes_em"]
 
 
-@pytest.mark.parametrize("name", sample_names())
+@pytest.mark.parametrize("name", SAMPLES)
 def test_samples_open(name):
     sample = open_sample(name)
     assert sample.image.name == name
     assert sample.image.data.dtype == np.uint8
-    assert sample.source
-    assert sample.terms
     assert sample.truth.shape == (*sample.image.leading_shape, *sample.image.plane_shape)
     ids = np.unique(sample.truth)
     assert np.array_equal(ids, np.arange(len(ids)))  # no gaps, background there
-
-
-@pytest.mark.parametrize("name", sample_names())
-def test_source_and_terms_lie_next_to_the_files(name):
-    from importlib.resources import files
-
-    sample = open_sample(name)
-    text = (files("napari_upaint") / "samples" / "README.md").read_text("utf-8")
-    assert f"| `{name}` | {sample.source} | {sample.terms} |\n" in text
 
 
 @pytest.mark.parametrize("name", WITH_STROKES)

@@ -6,7 +6,7 @@ import pytest
 
 from napari_upaint.commands.demo import open_window
 from napari_upaint.errors import FileError
-from napari_upaint.io.samples import sample_names
+from napari_upaint.io.samples import SAMPLES
 from napari_upaint.widgets.upaint import UPaintDock
 
 
@@ -39,7 +39,7 @@ def test_strokes_have_the_colours_that_the_dock_shows(opened):
     assert tuple((layer.get_color(1)[:3] * 255).round().astype(int)) == (86, 180, 233)
 
 
-@pytest.mark.parametrize("sample", sample_names())
+@pytest.mark.parametrize("sample", SAMPLES)
 def test_every_sample_opens(sample, opened):
     assert opened(sample).layers[0].name == sample
 

@@ -18,18 +18,8 @@ _ADVICE = " (slices x height x width); give a label for every slice."
 _NO_CELL = ("background", "border")
 
 
-def challenge_files(folder: Path) -> tuple[Path, Path]:
-    """Return images and labels of a folder of the challenge: test-volume.tif and test-labels.tif, or folders so named.
-
-    Raises
-    ------
-    FileError
-        If one is missing.
-    """
-    return _named(folder, "test-volume"), _named(folder, "test-labels")
-
-
 def _named(folder: Path, name: str) -> Path:
+    """Return a file or folder of the challenge; `FileError` if it is missing."""
     for path in (folder / f"{name}.tif", folder / f"{name}.tiff", folder / name):
         if path.exists():
             return path
@@ -124,7 +114,7 @@ def rows(
     if labels is None and (segment is None or not given.is_dir()):
         raise FileError("--isbi needs SCORES and LABELS; or, with --model, the folder that holds test-volume.tif.")
     if labels is None:
-        given, labels = challenge_files(given)
+        given, labels = _named(given, "test-volume"), _named(given, "test-labels")
     truth = read_truth(labels, membranes=membranes[1])
     if segment is None:
         scores = read_scores(given)

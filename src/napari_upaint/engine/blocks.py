@@ -69,8 +69,7 @@ class Dropout(nn.Dropout):
         if self.rng is None or not self.training or not self.p:
             return super().forward(x)
         kept = self.rng.random(x.shape, np.float32) >= self.p
-        mask = torch.from_numpy(kept).to(x.device, x.dtype).div_(1 - self.p) if self.p < 1 else torch.zeros_like(x)
-        return x.mul(mask)
+        return x.mul(torch.from_numpy(kept).to(x.device, x.dtype).div_(1 - self.p))
 
 
 def up_convolution(ndim: int, a: int, b: int, **options: Any) -> nn.Module:

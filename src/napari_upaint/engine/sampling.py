@@ -78,7 +78,9 @@ class Sampler:
     ) -> None:
         self.prepared, self.start = list(prepared), start
         self.tile, self.halo, self.seed = tile, halo, seed
-        self.augment = augment if len(tile) == 2 else _calmer(augment, max(tile))
+        if len(tile) == 3:
+            augment = replace(augment, displacement=min(augment.displacement, max(tile) * _MOST_DISPLACEMENT))
+        self.augment = augment
         self.targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
         known = [(one.objects, one.held_out) for one in prepared if one.objects is not None]
         self.objects = [np.where(held_out, np.int32(0), ids) for ids, held_out in known]
@@ -139,10 +141,6 @@ class Sampler:
             return False
         thin = one.target.shape[0] < max(n - 2 * self.halo for n in self.tile)
         return thin or (one.spacing is not None and max(one.spacing) > _MOST_ANISOTROPY * min(one.spacing))
-
-
-def _calmer(augment: AugmentSettings, tile: int) -> AugmentSettings:
-    return replace(augment, displacement=min(augment.displacement, tile * _MOST_DISPLACEMENT))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

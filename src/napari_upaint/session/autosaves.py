@@ -7,6 +7,7 @@ saved at the cost of its strokes. Files of one session are its own, so nothing o
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import secrets
@@ -107,7 +108,7 @@ def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:
     """Return what was saved of an image of this name and shape, the newest first; damaged files are left out."""
     found = []
     sweep_unfinished(_folder())
-    for path in files_in(_folder(), f"{_escaped(_stem(image, shape))} *.npz"):
+    for path in files_in(_folder(), f"{glob.escape(_stem(image, shape))} *.npz"):
         with contextlib.suppress(OSError, ValueError, KeyError, FileError):
             found.append(describe_autosave(path))
     found = [one for one in found if one.shape == tuple(shape)]
@@ -165,10 +166,6 @@ def _stem(image: str, shape: Sequence[int]) -> str:
     named = f"{image} {tuple(int(n) for n in shape)}".encode(errors="surrogatepass")
     unique = hashlib.sha256(named).hexdigest()[:8]
     return f"{file_name(Path(image).name, 'annotation')} {unique}"
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
 
 
 def describe_autosave(path: Path) -> Autosaved:

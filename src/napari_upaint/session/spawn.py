@@ -36,6 +36,7 @@ _START = (
 _GROUPS = "/sys/fs/cgroup"
 _LOGS_KEPT = 5
 _TAIL = 4000
+_PATIENCE = 5.0  # s, with the end of a process that is as good as gone
 
 
 class Child:
@@ -80,9 +81,11 @@ class Child:
             log: IO[bytes] | int = subprocess.DEVNULL
             if self.log is not None:
                 log = stack.enter_context(open(self.log, "wb"))
+            # An application with Python built in may not be a Python itself; it can name one.
+            python = os.environ.get("UPAINT_PYTHON") or sys.executable or "python"
             try:
                 return subprocess.Popen(
-                    [_python(), "-P", "-c", _START],  # -P: a json.py in the user's folder is not Python's
+                    [python, "-P", "-c", _START],  # -P: a json.py in the user's folder is not Python's
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -106,24 +109,24 @@ class Child:
         """End the process at once; `on_end` follows."""
         self._process.kill()
 
-    def reap(self, patience: float = 5.0) -> int | None:
+    def reap(self) -> int | None:
         """Wait for the end of the process, remove what it left, and return its exit code."""
         try:
-            code = self._process.wait(patience)
+            code = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:  # its pipe is closed, but it lives
             self._process.kill()
             code = self._process.wait()
         if threading.current_thread() is not self._reader:
-            self._reader.join(patience)
+            self._reader.join(_PATIENCE)
         self._channel.close()
         sweep(self._prefix)
         return code
 
-    def close(self, patience: float = 0.5) -> None:
-        """Ask the process to end; kill it after `patience` seconds."""
+    def close(self) -> None:
+        """Ask the process to end; kill it after half a second."""
         self.send(Shutdown())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(patience)
+            self._process.wait(0.5)
         self.kill()
         self.reap()
 
@@ -148,11 +151,6 @@ class Child:
             raise
         finally:
             self._on_end(self)
-
-
-def _python() -> str:
-    # An application with Python built in may not be a Python itself; it can name one.
-    return os.environ.get("UPAINT_PYTHON") or sys.executable or "python"
 
 
 def environment_for(threads: int) -> dict[str, str]:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from napari_upaint.engine.progress import NewSamples, PreviewView, Stop
 from napari_upaint.session.faults import describe, describe_exit
@@ -22,25 +22,19 @@ from napari_upaint.session.protocol import (
     Failed,
     Finished,
     FromEngine,
-    JobMessage,
     Order,
     Ready,
-    Request,
     Stopping,
     Tell,
 )
 from napari_upaint.session.spawn import Child
 
+if TYPE_CHECKING:
+    from napari_upaint.session.job import Job
+
 # A stop waits for so many steps, even if that is longer than the grace. What was handed the stop may take so many to
 # finish: a training judges its last weights, and looks for the painted objects in up to two million pixels.
 _STEPS_WAITED, _STEPS_TO_FINISH = 3.0, 10.0
-
-
-class _Job(Protocol):
-    id: int
-    request: Request | None
-
-    def deliver(self, message: JobMessage) -> None: ...
 
 
 class Supervisor:
@@ -53,12 +47,12 @@ class Supervisor:
         self._starting = threading.Lock()
         self.closed = False
         self._child: Child | None = None
-        self._running: _Job | None = None
-        self._waiting: deque[_Job] = deque()
+        self._running: Job | None = None
+        self._waiting: deque[Job] = deque()
         # For jobs that have not begun: the newest of each kind.
         self._early: dict[int, dict[type, NewSamples | PreviewView]] = {}
         self._begun = False  # whether the process took the running job's order
-        self._retried: _Job | None = None
+        self._retried: Job | None = None
         self._deadline: float | None = None  # when the running job is killed
         self._last_event = self._step_seconds = 0.0  # when the running job yielded last; how long that took
         self._granted = grace  # seconds that it was given
@@ -73,15 +67,15 @@ class Supervisor:
 
     # From any thread ----------------------------------------------------------------------------------------------
 
-    def post_submit(self, job: _Job) -> bool:
+    def post_submit(self, job: Job) -> bool:
         """Queue a job; return whether it was taken, which it is not once this is closed."""
         return self._post(lambda: self._submit(job))
 
-    def post_stop(self, job: _Job, hard: bool) -> None:
+    def post_stop(self, job: Job, hard: bool) -> None:
         """Stop a job that waits or runs."""
         self._post(lambda: self._stop(job, hard))
 
-    def post_tell(self, job: _Job, message: NewSamples | PreviewView) -> None:
+    def post_tell(self, job: Job, message: NewSamples | PreviewView) -> None:
         """Hand samples or a view to a job."""
         self._post(lambda: self._tell(job, message))
 
@@ -129,7 +123,7 @@ class Supervisor:
             del action  # it may hold arrays
         self._end()
 
-    def _submit(self, job: _Job) -> None:
+    def _submit(self, job: Job) -> None:
         self._waiting.append(job)
         self._advance()
 
@@ -153,7 +147,7 @@ class Supervisor:
         for message in self._early.get(job.id, {}).values():
             self._send(self._child, Tell(job.id, message))
 
-    def _stop(self, job: _Job, hard: bool) -> None:
+    def _stop(self, job: Job, hard: bool) -> None:
         if job in self._waiting:
             self._waiting.remove(job)
             self._early.pop(job.id, None)
@@ -166,7 +160,7 @@ class Supervisor:
                 self._grant(self._grace if hard else max(self._grace, _STEPS_WAITED * self._step_seconds))
             self._child.send(Tell(job.id, Stop()))
 
-    def _tell(self, job: _Job, message: NewSamples | PreviewView) -> None:
+    def _tell(self, job: Job, message: NewSamples | PreviewView) -> None:
         if job in self._waiting or (job is self._running and not self._begun):
             self._early.setdefault(job.id, {})[type(message)] = message
         if job is self._running and self._child is not None:
