@@ -31,18 +31,8 @@ def parameter(
     choices: tuple[Any, ...] | None = None,
 ) -> Any:
     """Declare one parameter of a settings class: what a form, an option and a check need to know of it."""
-    return field(
-        default=default,
-        metadata={
-            "label": label,
-            "tip": tip,
-            "unit": unit,
-            "low": low,
-            "high": high,
-            "step": step,
-            "choices": choices,
-        },
-    )
+    told = dict(label=label, tip=tip, unit=unit, low=low, high=high, step=step, choices=choices)
+    return field(default=default, metadata=told)
 
 
 class Checked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +22,12 @@ def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
     """Return a box larger by the margins, px on each side along each axis, cut to an image of a shape."""
     sides = zip(box, margins, shape, strict=True)
     return tuple(slice(max(0, side.start - margin), min(n, side.stop + margin)) for side, margin, n in sides)
+
+
+def neighbours(ndim: int) -> Iterator[tuple[Box, Box]]:
+    """Iterate over the axes: pixels with another one before them along the axis, and where those others are."""
+    for axis in range(ndim):
+        yield (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(None, -1),)
 
 
 def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:

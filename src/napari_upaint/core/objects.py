@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_upaint.core.boxes import neighbours
 from napari_upaint.core.usual_object import (
     UNKNOWN,
     Usual,
@@ -131,8 +132,7 @@ def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None
         return
     kinds = int(classes.max(initial=0)) + 1
     votes = np.zeros(len(unlike) * kinds, np.intp)
-    for axis in range(classes.ndim):
-        ahead, behind = ((slice(None),) * axis + (part,) for part in (slice(1, None), slice(None, -1)))
+    for ahead, behind in neighbours(classes.ndim):
         for of, beside in ((ahead, behind), (behind, ahead)):
             at = given[of] & ~given[beside]
             votes += np.bincount(parts[of][at] * np.intp(kinds) + classes[beside][at], minlength=len(votes))
@@ -166,12 +166,9 @@ def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:
     """
     for _ in range(pixels):
         before = labels.copy()
-        for axis in range(labels.ndim):
-            for ahead, behind in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
-                to, of = ([slice(None)] * labels.ndim for _ in range(2))
-                to[axis], of[axis] = ahead, behind
-                view, free = labels[tuple(to)], where[tuple(to)] & (before[tuple(to)] == 0)
-                np.maximum(view, before[tuple(of)], out=view, where=free)
+        for ahead, behind in neighbours(labels.ndim):
+            for to, of in ((ahead, behind), (behind, ahead)):
+                np.maximum(labels[to], before[of], out=labels[to], where=where[to] & (before[to] == 0))
 
 
 def _split(labels: np.ndarray) -> np.ndarray:

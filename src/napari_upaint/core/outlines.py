@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_upaint.core.boxes import neighbours
 from napari_upaint.settings import Kind
 
 _MOST_CLASSES = 127  # insides and outlines together fit into a byte
@@ -29,12 +30,10 @@ def outlined(labels: np.ndarray, kind: Kind, classes: int) -> np.ndarray:
     """
     n = min(classes, _MOST_CLASSES)
     edge = np.zeros(labels.shape, bool)
-    for axis in range(labels.ndim):
-        ahead, behind = [slice(None)] * labels.ndim, [slice(None)] * labels.ndim
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        differs = labels[tuple(ahead)] != labels[tuple(behind)]
-        edge[tuple(ahead)] |= differs
-        edge[tuple(behind)] |= differs
+    for ahead, behind in neighbours(labels.ndim):
+        differs = labels[ahead] != labels[behind]
+        edge[ahead] |= differs
+        edge[behind] |= differs
     inside = labels > 0 if kind == "objects" else np.minimum(labels, n)
     picture = inside.astype(np.uint8)
     picture[edge & (picture > 0)] += n

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Generator, Iterator
-from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any
 
 from napari_upaint.engine.progress import NewSamples, PreviewView, Stop, Told
@@ -31,38 +31,23 @@ class Inbox:
     """What a running generator is to be told at its next step; filled from any thread."""
 
     def __init__(self) -> None:
-        self._messages: SimpleQueue[Told] = SimpleQueue()
-        self._stop: Stop | None = None
-        self._samples: NewSamples | None = None
-        self._view: PreviewView | None = None
+        self._lock = Lock()
+        self._newest: dict[type[Told], Told] = {}
 
     def put(self, message: Told) -> None:
-        """Add a message."""
-        self._messages.put(message)
+        """Add a message; it takes the place of an older one of its kind."""
+        with self._lock:
+            self._newest[type(message)] = message
 
     def take(self) -> Told | None:
         """Return the Stop if there ever was one, else the newest samples, else the newest view, else None.
 
         The Stop comes again at every step: a generator that does not listen at one of its yields does at the next.
         """
-        while True:
-            try:
-                message = self._messages.get_nowait()
-            except Empty:
-                break
-            if isinstance(message, Stop):
-                self._stop = message
-            elif isinstance(message, NewSamples):
-                self._samples = message
-            else:
-                self._view = message
-        if self._stop is not None:
-            return self._stop
-        if self._samples is not None:
-            samples, self._samples = self._samples, None
-            return samples
-        view, self._view = self._view, None
-        return view
+        with self._lock:
+            if Stop in self._newest:
+                return self._newest[Stop]
+            return self._newest.pop(NewSamples, None) or self._newest.pop(PreviewView, None)
 
 
 def drive(steps: Steps, take: Callable[[], Told | None]) -> Iterator[Any]:

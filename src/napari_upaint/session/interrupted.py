@@ -92,7 +92,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, file: str
         {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
     )
     content = {"format": _FORMAT, "pid": os.getpid(), "asked": asdict(asked), "file": file, "continued": before}
-    with replacing(model.with_name(model.stem + _ENDING)) as new:
+    with replacing(_record_of(model)) as new:
         new.write_text(json.dumps(content, indent=1), "utf-8")
     return model
 
@@ -100,7 +100,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, file: str
 def end_training(model: Path) -> None:
     """Remove the files of a training that ended, and of the one that it continued."""
     for one in (model, *_continued(model)):
-        for path in (one, one.with_name(one.stem + _ENDING)):
+        for path in (one, _record_of(one)):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -109,7 +109,7 @@ def give_up(model: Path) -> None:
     """Remove the record of a training that ended before it wrote any weights; those it was to continue stay."""
     with contextlib.suppress(OSError):
         if not model.exists():
-            model.with_name(model.stem + _ENDING).unlink()
+            _record_of(model).unlink()
 
 
 def interrupted_trainings(
@@ -181,7 +181,7 @@ def _continued(model: Path) -> list[Path]:
     chain: list[Path] = []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         while True:
-            raw = json.loads(model.with_name(model.stem + _ENDING).read_text("utf-8"))
+            raw = json.loads(_record_of(model).read_text("utf-8"))
             model = model.with_name(Path(raw["continued"]["model"]).name)
             if model in chain:
                 break
@@ -209,6 +209,10 @@ def _alive(owner: int, saved: float) -> bool:
     except OSError:  # somebody else's process took the number
         return True
     return True
+
+
+def _record_of(model: Path) -> Path:
+    return model.with_name(model.stem + _ENDING)
 
 
 def _folder() -> Path:
