@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from skimage.io import imsave
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.images import list_images, plain_name, planes, read_image
+from napari_upaint.io.file_names import plain_name
+from napari_upaint.io.images import list_images, planes, read_image
 
 RNG = np.random.default_rng(0)
 SMOOTH = (np.add.outer(np.arange(48), np.arange(64)) % 251).astype(np.uint8)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from napari_upaint.errors import FileError, ModelError, UserError
-from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model, user_models_folder
+from napari_upaint.io.folders import user_models_folder
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model
 from napari_upaint.session.history import delete_run, rename_run, run_of, start_of, trash_folder
 from napari_upaint.session.run import Run, list_runs, load_run, save_run
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings

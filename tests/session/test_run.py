@@ -13,6 +13,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError
+from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import (
     Architecture,
     ModelFile,
@@ -20,7 +21,6 @@ from napari_upaint.io.models import (
     list_models,
     load_model,
     save_model,
-    user_models_folder,
 )
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, record, save_run

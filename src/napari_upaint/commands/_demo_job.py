@@ -25,10 +25,9 @@ from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.progress import TrainResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.file_names import MODEL_ENDING
-from napari_upaint.io.images import Image, planes
+from napari_upaint.io.images import Image, planes, write_labels, write_scores
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.io.samples import PackageSample, open_sample
-from napari_upaint.io.write import write_labels, write_scores
 from napari_upaint.settings import ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_upaint.commands._outputs import ENDINGS, STOPPED
+from napari_upaint.io.file_names import plain_name
 
 _LISTED = 5  # names in a message
 
@@ -33,7 +34,5 @@ def listed(files: Sequence[Path]) -> str:
 
 
 def _without_results(files: Sequence[Path]) -> list[Path]:
-    from napari_upaint.io.images import plain_name
-
     own = {plain_name(file) + part + ending for file in files for part in ("", STOPPED) for ending in ENDINGS}
     return [file for file in files if plain_name(file) not in own]

@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._outputs import STOPPED
 from napari_upaint.errors import FileError
+from napari_upaint.io.file_names import plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def left_out(files: Sequence[Path], total: int, what: str, lacking: str) -> str:
 
 
 def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
-    from napari_upaint.io.images import list_images, plain_name
+    from napari_upaint.io.images import list_images
 
     pictures, files = expand(images), list_images(labels)
     named: dict[str, list[Path]] = {}
@@ -90,8 +91,6 @@ def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
 
 def _claims(named: dict[str, list[Path]], files: Sequence[Path]) -> dict[str, list[Path]]:
     """Return the label files that could belong to the images of each name: the longest one that fits gets the file."""
-    from napari_upaint.io.images import plain_name
-
     images = {path.resolve() for paths in named.values() for path in paths}
     claims: dict[str, list[Path]] = {}
     for file in files:
@@ -115,8 +114,6 @@ def _owner(name: str, known: Collection[str]) -> str:
 
 def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
     """Return the labels of the only image of a name: the file of the same name, or the only one that goes on."""
-    from napari_upaint.io.images import plain_name
-
     if len(images) > 1:
         raise FileError(
             f"{images[0]} and {images[1]} have one name and cannot share {files[0]}; give images and labels one by"
@@ -132,8 +129,6 @@ def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
 
 def _is_none(file: Path) -> bool:
     """Return whether a file is a result, but no labels of all planes."""
-    from napari_upaint.io.images import plain_name
-
     return plain_name(file).endswith(("_scores", f"{STOPPED}_labels"))
 
 

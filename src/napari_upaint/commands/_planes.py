@@ -116,7 +116,7 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
 
 def write_planes(path: Path, arrays: np.ndarray, like: Image) -> None:
     """Write single-channel planes, axes (N, Y, X), with the leading axes and the scale of an image."""
-    from napari_upaint.io.write import write_image
+    from napari_upaint.io.images import write_image
 
     data = arrays.reshape(*like.leading_shape, *like.plane_shape)
     write_image(path, replace(like, data=data, axes=f"{like.leading_axes}YX", channel_names=()))

@@ -27,6 +27,7 @@ from napari_upaint.commands._outputs import (
     result_paths,
 )
 from napari_upaint.errors import FileError, ImageError, UserError
+from napari_upaint.io.file_names import plain_name
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _partly(failed: Sequence[ImageError]) -> ImageError:
 
 def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     """Write the results; return one line about them."""
-    from napari_upaint.io.write import write_labels, write_scores
+    from napari_upaint.io.images import write_labels, write_scores
 
     part = STOPPED if result.left else ""
     target, *others = result_paths(folder, image.name + part, scores=result.scores is not None)
@@ -143,8 +144,6 @@ def _count(image: Image, labels: np.ndarray, *, volumes: bool) -> int:
 
 def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespace) -> None:
     """Refuse results that would replace each other, an image, or what is no result."""
-    from napari_upaint.io.images import plain_name
-
     _check_names(images)
     names = [plain_name(path) + part for path in images for part in ("", STOPPED)]
     results = [file for name in names for file in result_paths(folder, name, scores=args.scores)]
@@ -155,8 +154,6 @@ def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespac
 
 def _check_names(images: Sequence[Path]) -> None:
     """Refuse two images whose results would be the same file."""
-    from napari_upaint.io.images import plain_name
-
     seen: dict[str, Path] = {}
     for path in images:
         name = plain_name(path)

@@ -1,4 +1,4 @@
-"""Names of files: made of what users call things, the ending of models, which there are, whether two are the same."""
+"""Names of files: made of what users call things, without their endings, which there are, whether two are the same."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def file_name(text: str, otherwise: str, most: int = 60) -> str:
     name = kept.strip(" .")[:most].strip(" .")
     # What Windows calls its devices, whatever stands behind the dot.
     return (f"_{name}" if _DEVICE.match(name) else name) or otherwise
+
+
+def plain_name(path: Path) -> str:
+    """Return the name of a file without its ending, also without the one of `.ome.tif`."""
+    return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
 
 
 def files_in(folder: Path, pattern: str) -> list[Path]:

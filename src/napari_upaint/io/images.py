@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.file_names import plain_name
 from napari_upaint.io.image import Image, planes
 from napari_upaint.io.write import write_image, write_labels, write_scores
 
@@ -16,7 +17,6 @@ __all__ = [
     "SUFFIXES",
     "Image",
     "list_images",
-    "plain_name",
     "planes",
     "read_image",
     "write_image",
@@ -109,11 +109,6 @@ def _read_tiff(path: Path, lazy_from: int) -> Image:
 
     data, axes, scale = read_tiff(path, lazy_from)
     return Image(data, axes, scale.spacing, scale.unit, scale.channel_names, plain_name(path), path)
-
-
-def plain_name(path: Path) -> str:
-    """Return the name of a file without its ending, also without the one of `.ome.tif`."""
-    return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
 
 
 def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:

@@ -31,7 +31,6 @@ __all__ = [
     "load_model",
     "read_header",
     "save_model",
-    "user_models_folder",
 ]
 
 _FORMATS = "napari-upaint-"
