@@ -12,8 +12,9 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.device_sampling import DeviceSampler, drawing
 from napari_upaint.engine.device_warp import cells, positions, read_linear, read_nearest, read_spline, vary
-from napari_upaint.engine.preparing import prepare
+from napari_upaint.engine.preparing import preparing
 from napari_upaint.engine.sampling import Sampler
+from napari_upaint.engine.telling import returned
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
 CPU = torch.device("cpu")
@@ -111,7 +112,7 @@ def test_a_device_draws_the_tiles_of_the_sampler(ndim, start):
         shape = (12, size, size + 5)[3 - ndim :]
         image = rng.normal(size=(2, *shape)).astype(np.float32)
         samples.append(Sample(image, (rng.random(shape) < 0.3) * rng.integers(1, 3, shape), measure(image)))
-    prepared = prepare(samples, "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    prepared = returned(preparing(samples, "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0))
     scores = {
         "none": None,
         "scores": [rng.random((3, *one.target.shape)).astype(np.float32) for one in prepared],
@@ -133,7 +134,7 @@ def test_a_device_draws_the_tiles_of_the_sampler(ndim, start):
 def test_prepared_images_are_put_on_the_device_once():
     image = np.random.default_rng(8).normal(size=(1, 40, 40)).astype(np.float32)
     sample = Sample(image, 1 + (image[0] > 0), measure(image))
-    prepared = prepare([sample], "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    prepared = returned(preparing([sample], "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0))
     sampler = Sampler(prepared, AugmentSettings(), tile=(20, 20), halo=4, seed=3)
     draw = drawing(sampler, torch.device("meta"))  # a device without values
     assert draw([0]).images.device.type == draw([0, 1]).weights.device.type == "meta"

@@ -13,8 +13,9 @@ from napari_upaint.engine import first_guess as module
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.first_guess import false_border, first_guess, less_border, mixed
 from napari_upaint.engine.predict import whole
-from napari_upaint.engine.preparing import prepare
+from napari_upaint.engine.preparing import preparing
 from napari_upaint.engine.remembered import Remembered
+from napari_upaint.engine.telling import returned
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import WeightSettings
@@ -34,7 +35,7 @@ def sample():
 
 
 def prepared_of(sample, scale=1.0):
-    return prepare([sample], "objects", scale=scale, border=2, weights=WeightSettings(), seed=0)
+    return returned(preparing([sample], "objects", scale=scale, border=2, weights=WeightSettings(), seed=0))
 
 
 def end_of(steps):
@@ -175,7 +176,7 @@ def test_a_class_that_is_painted_on_one_image_of_many_is_answered_for(network, s
     little[40:44, 100:140] = 3
     painted = [np.minimum(one.annotation, 2)] * 3 + [little]
     samples = [replace(one, annotation=annotation) for annotation in painted]
-    prepared = prepare(samples, "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    prepared = returned(preparing(samples, "classes", scale=1.0, border=None, weights=WeightSettings(), seed=0))
     looked = []
 
     def nothing(_, image, __):

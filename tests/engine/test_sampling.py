@@ -11,8 +11,9 @@ from napari_upaint.core.strokes import paint_strokes
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine import sampling
-from napari_upaint.engine.preparing import HELD_OUT, hold_out, prepare
+from napari_upaint.engine.preparing import HELD_OUT, hold_out, preparing
 from napari_upaint.engine.sampling import Sampler, holds_out, validation_tiles
+from napari_upaint.engine.telling import returned
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
@@ -28,7 +29,7 @@ def sample_of(annotation, seed=0):
 
 def prepared_of(*annotations, kind="objects", scale=1.0, border=2, seed=0):
     samples = [sample_of(one, number) for number, one in enumerate(annotations)]
-    return prepare(samples, kind, scale=scale, border=border, weights=WeightSettings(), seed=seed)
+    return returned(preparing(samples, kind, scale=scale, border=border, weights=WeightSettings(), seed=seed))
 
 
 def sampler_of(prepared, augment=AugmentSettings(), seed=0, start=None):  # noqa: B008 (frozen)
@@ -118,7 +119,7 @@ def test_image_target_and_weights_are_varied_together():
     annotation = np.where(((yy // 40) + (xx // 40)) % 2 == 0, 2, 1).astype(np.uint8)
     image = (annotation[None] == 2).astype(np.float32)
     sample = Sample(image, annotation, measure(image))
-    prepared = prepare([sample], "objects", scale=1.0, border=None, weights=WeightSettings(w0=0), seed=0)
+    prepared = returned(preparing([sample], "objects", scale=1.0, border=None, weights=WeightSettings(w0=0), seed=0))
     sampler = sampler_of(prepared, AugmentSettings(gray=0))
     inner = (slice(HALO, TILE - HALO),) * 2
     for number in range(6):
@@ -281,7 +282,7 @@ def test_validation_tiles_lie_where_they_should(monkeypatch):
     annotation = np.asarray(np.random.default_rng(0).integers(0, 3, (150, 170)), np.uint8)
     image = (annotation[None] == 2).astype(np.float32)
     sample = Sample(image, annotation, measure(image))
-    prepared = prepare([sample], "objects", scale=1, border=None, weights=WeightSettings(), seed=0)
+    prepared = returned(preparing([sample], "objects", scale=1, border=None, weights=WeightSettings(), seed=0))
     for tile in judging(prepared):
         known = tile.target >= 0
         inner = tile.image[0, HALO : HALO + known.shape[0], HALO : HALO + known.shape[1]]

@@ -21,6 +21,7 @@ from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import segment_plane, whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
 from napari_upaint.engine.start import known_loss
+from napari_upaint.engine.telling import returned
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import AnnotationError, ImageError, ModelError
@@ -375,7 +376,7 @@ def test_paint_in_far_corners_costs_two_corners(sample):
         sample, image=np.zeros((1, 1500, 1500), np.uint8), annotation=np.zeros((1500, 1500), np.uint8), validation=None
     )
     wide.annotation[5:20, 5:20], wide.annotation[-20:-5, -20:-5] = 1, 2
-    found = preparing.prepare([wide], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    found = returned(preparing.preparing([wide], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0))
     assert [one.target.shape for one in found] == [(420, 420), (420, 420)]
 
 

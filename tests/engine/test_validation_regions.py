@@ -13,8 +13,9 @@ from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.tiling import halo
 from napari_upaint.core.weight_map import weight_map
-from napari_upaint.engine.preparing import hold_out, prepare
+from napari_upaint.engine.preparing import hold_out, preparing
 from napari_upaint.engine.sampling import Sampler, holds_out, validation_tiles
+from napari_upaint.engine.telling import returned
 from napari_upaint.errors import AnnotationError
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
@@ -46,7 +47,9 @@ def some_boxes(seed, shape):
 
 def prepared_of(annotation, validation, kind="objects", scale=1.0):
     weights = WeightSettings()
-    return prepare([sample_of(annotation, validation)], kind, scale=scale, border=None, weights=weights, seed=0)
+    return returned(
+        preparing([sample_of(annotation, validation)], kind, scale=scale, border=None, weights=weights, seed=0)
+    )
 
 
 @settings(deadline=None, max_examples=12)

@@ -16,11 +16,11 @@ from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import segment_plane
-from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.progress import NewSamples, TrainResult
 from napari_upaint.engine.sampling import Sampler, validation_tiles
 from napari_upaint.engine.scale import SCALES, find_scale, painted_regions
 from napari_upaint.engine.start import start_header
+from napari_upaint.engine.telling import returned
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.train import train
 from napari_upaint.errors import EngineError, ImageError, ModelError
@@ -171,7 +171,9 @@ def test_progress_finds_a_scale_that_leaves_the_slices_alone(sample, start):
     progress, result = run([sample], start, scale=0.0)
     assert [one.stage for one in progress].count("finding the scale") > 3
     assert result.model.header.scale in SCALES
-    [half] = prepare([sample], "objects", scale=0.5, border=None, weights=WeightSettings(), seed=0)
+    [half] = returned(
+        preparing.preparing([sample], "objects", scale=0.5, border=None, weights=WeightSettings(), seed=0)
+    )
     assert half.image.shape == (1, 30, 30, 32)
 
 
@@ -227,7 +229,7 @@ def test_borders_between_painted_objects_are_learnt_in_volumes(sample, truth):
     touching[:, :28][truth[:, :28] > 0] = 9
     touching[5:8, 5] = 1
     given = replace(sample, annotation=touching.astype(np.uint16))
-    [one] = prepare([given], "objects", scale=1.0, border=2, weights=WeightSettings(), seed=0)
+    [one] = returned(preparing.preparing([given], "objects", scale=1.0, border=2, weights=WeightSettings(), seed=0))
     assert (one.target == 2).any()
     _, result = run([given], begin, steps=3)
     assert result.model.header.border and result.model.header.output_names[-1] == "border"
@@ -288,7 +290,9 @@ TILE = (24, 36, 36)
 
 
 def sampler_of(sample, start=None, tile=TILE, **augment):
-    prepared = prepare([sample], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    prepared = returned(
+        preparing.preparing([sample], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    )
     return Sampler(prepared, AugmentSettings(**augment), tile=tile, halo=HALO, seed=0, start=start)
 
 
@@ -357,15 +361,24 @@ def test_paint_far_apart_costs_its_surroundings_only():
     annotation[5, 5:20, 3], annotation[290, 280:290, 9], annotation[5, 60, 3] = 1, 2, 2
     image = np.zeros((1, *annotation.shape), np.uint8)
     image[0, 5, 5] = 200
-    prepared = prepare(
-        [Sample(image, annotation, measure(image))], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0
+    prepared = returned(
+        preparing.preparing(
+            [Sample(image, annotation, measure(image))],
+            "objects",
+            scale=1.0,
+            border=None,
+            weights=WeightSettings(),
+            seed=0,
+        )
     )
     assert [one.image.shape for one in prepared] == [(1, 70, 125, 20), (1, 74, 84, 20)]
     assert sum(np.count_nonzero(one.target >= 0) for one in prepared) == np.count_nonzero(annotation)
 
 
 def test_validation_looks_at_held_out_paint_in_volumes(sample):
-    prepared = prepare([sample], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    prepared = returned(
+        preparing.preparing([sample], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)
+    )
     assert prepared[0].held_out.any()
     tiles = validation_tiles(prepared, 2, 36, held_out=True)
     assert 1 <= len(tiles) <= 4

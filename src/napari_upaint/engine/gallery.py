@@ -8,10 +8,9 @@ import numpy as np
 
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine.preparing import prepare
 from napari_upaint.engine.progress import PredictProgress, ShownTile, Stop, TilesResult
-from napari_upaint.engine.sampling import Sampler
 from napari_upaint.engine.scale import find_scale
+from napari_upaint.engine.telling import returned
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
@@ -49,10 +48,7 @@ def draw_tiles(
             run.scale = scale
             if isinstance((yield PredictProgress(0, count)), Stop):
                 return
-    border = len(run.header.classes) if run.border else None
-    prepared = prepare(run.samples, kind, scale=run.scale, border=border, weights=weights, seed=settings.seed)
-    sampler = Sampler(prepared, augment, tile=run.tile, halo=run.network.halo, seed=settings.seed)
-    tiles = []
+    sampler, tiles = run.sampler(returned(run.preparing())), list[ShownTile]()
     for number in range(first, first + count):
         tile = sampler.draw(number)
         tiles.append(ShownTile(tile.image, tile.target, np.where(tile.target >= 0, tile.weights, np.float32(0))))

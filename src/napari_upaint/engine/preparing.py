@@ -15,7 +15,6 @@ from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
 from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.memory import available
-from napari_upaint.engine.telling import returned
 from napari_upaint.errors import EngineError
 from napari_upaint.settings import Kind, WeightSettings
 
@@ -60,13 +59,6 @@ class Prepared:
     objects: np.ndarray | None = None
 
 
-def prepare(
-    samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
-) -> list[Prepared]:
-    """Return what `preparing` returns."""
-    return returned(preparing(samples, kind, scale=scale, border=border, weights=weights, seed=seed))
-
-
 def preparing(
     samples: Sequence[Sample], kind: Kind, *, scale: float, border: int | None, weights: WeightSettings, seed: int
 ) -> Generator[str, None, list[Prepared]]:
@@ -85,7 +77,9 @@ def preparing(
     yield "preparing image 1"
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
     for number, (sample, held) in enumerate(zip(samples, held_out, strict=True), start=1):
-        yield (words := f"preparing image {number}")
+        words = f"preparing image {number}"
+        if number > 1:
+            yield words
         prepared.append((yield from _prepare(words, sample, held, kind, scale, border, weights)))
     return prepared
 

@@ -46,6 +46,10 @@ class TrainingTile:
     objects: np.ndarray | None = None
 
 
+# Scores of the model that a training started from, see `Sampler`.
+Start = Sequence[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None
+
+
 class Place(NamedTuple):
     """Where a tile is cut from: which prepared sample, through which warp; and how its gray values vary."""
 
@@ -74,7 +78,7 @@ class Sampler:
         tile: tuple[int, ...],
         halo: int,
         seed: int,
-        start: Sequence[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None = None,
+        start: Start = None,
     ) -> None:
         self.prepared, self.start = list(prepared), start
         self.tile, self.halo, self.seed = tile, halo, seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -27,7 +27,7 @@ from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
 from napari_upaint.engine.remembered import Remembered, fingerprint
-from napari_upaint.engine.sampling import Sampler, ValidationTile, holds_out, validation_tiles
+from napari_upaint.engine.sampling import Sampler, Start, ValidationTile, holds_out, validation_tiles
 from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.telling import telling
@@ -102,10 +102,7 @@ class Trainer:
         """
         first, self.unseen = self.step == 0, False
         self._known.begin()
-        border = len(self.header.classes) if self.border else None
-        prepared = yield from preparing(
-            self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
-        )
+        prepared = yield from self.preparing()
         starts = list[np.ndarray]()
         for one in prepared if self._asks_for_scores else ():
             words = f"looking at image {len(starts) + 1} of {len(prepared)}"
@@ -129,6 +126,18 @@ class Trainer:
         self._draw_from(prepared)
         self.everything, self.looked = False, self.fraction()
 
+    def preparing(self) -> Generator[str, None, list[Prepared]]:
+        """Prepare the samples, see `engine.preparing`."""
+        border = len(self.header.classes) if self.border else None
+        return preparing(
+            self.samples, self.kind, scale=self.scale, border=border, weights=self.weights, seed=self.settings.seed
+        )
+
+    def sampler(self, prepared: Sequence[Prepared], start: Start = None) -> Sampler:
+        """Return what draws the tiles of this training from prepared samples."""
+        tile, halo, seed = self.tile, self.network.halo, self.settings.seed
+        return Sampler(prepared, self.augment, tile=tile, halo=halo, seed=seed, start=start)
+
     def _start_scores(self, image: np.ndarray, words: str) -> Generator[str, None, np.ndarray]:
         """Return what the start says of a prepared image."""
         key = "start", *fingerprint(image)
@@ -140,15 +149,7 @@ class Trainer:
     def _draw_from(self, prepared: list[Prepared]) -> None:
         """Draw tiles from samples from now on."""
         self.draw = None  # on a GPU there may not be room for both
-        sampler = Sampler(
-            prepared,
-            self.augment,
-            tile=self.tile,
-            halo=self.network.halo,
-            seed=self.settings.seed,
-            start=self.held,
-        )
-        self.draw = drawing(sampler, self.device)
+        self.draw = drawing(self.sampler(prepared, self.held), self.device)
 
     def learn_everything(self, fraction: float) -> None:
         """Learn from all paint, once the held-out part of it has told that learning helps.
@@ -167,7 +168,7 @@ class Trainer:
 
     def _held_scores(
         self, prepared: list[Prepared], starts: list[np.ndarray], loss: float
-    ) -> Generator[str, None, list[np.ndarray] | Callable[[np.ndarray], np.ndarray] | None]:
+    ) -> Generator[str, None, Start]:
         """Return what unlabelled pixels are held to, and set how strongly; `loss` is the start's on held-out paint."""
         self.hold, hold = 0.0, self.settings.hold
         if self.start is None:
