@@ -14,7 +14,7 @@ from napari_upaint.commands import demo
 from napari_upaint.commands._demo_job import annotated
 from napari_upaint.io.images import read_image
 from napari_upaint.io.models import load_model
-from napari_upaint.io.samples import open_sample, sample_names
+from napari_upaint.io.samples import SAMPLES, open_sample
 
 RESULTS = ("labels", "scores", "strokes", "weights")
 
@@ -47,7 +47,7 @@ def test_the_job_without_a_window(sample: str, quick: None, tmp_path: Path, caps
     assert len(re.findall(r"^(?:IoU|object F1) (?:before|after) training +\d\.\d{3}", said.out, re.MULTILINE)) == 4
 
 
-@pytest.mark.parametrize("sample", sample_names())
+@pytest.mark.parametrize("sample", SAMPLES)
 def test_every_sample_has_something_painted(sample: str) -> None:
     truth, painted = annotated(open_sample(sample), sample, 0)
     assert truth.shape == painted.shape

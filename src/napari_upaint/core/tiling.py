@@ -36,28 +36,9 @@ def input_size(output: int, depth: int, *, padded: bool = False) -> int:
     cells = grid(depth)
     if padded:
         return max(1, -(-output // cells)) * cells
-    # An output is k * cells - 4 * (cells - 1), see `output_size`.
+    # An output is k * cells - 4 * (cells - 1).
     k = max(1, -(-(output + _TAKEN * (cells - 1)) // cells))
     return (k + _TAKEN) * cells + _TAKEN * (cells - 1)
-
-
-def output_size(size: int, depth: int) -> int:
-    """Return what an unpadded network makes of an input of `size` pixels.
-
-    Raises
-    ------
-    ValueError
-        If some max pooling would see an odd size, or nothing would be left.
-    """
-    rest = size
-    for _ in range(depth - 1):
-        rest -= _TAKEN
-        if rest <= 0 or rest % 2:
-            raise ValueError(f"An input of {size} pixels does not fit {depth} levels; use {input_size(size, depth)}.")
-        rest //= 2
-    if rest <= _TAKEN or size - 2 * halo(depth) <= 0:
-        raise ValueError(f"An input of {size} pixels is too small for {depth} levels; use {input_size(1, depth)}.")
-    return size - 2 * halo(depth)
 
 
 @dataclass(frozen=True, slots=True)
