@@ -286,7 +286,7 @@ def test_a_2d_model_still_takes_a_stack_slice_by_slice(viewer, dock, settle, qtb
     settle(dock)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
-    assert dock.sections.message.text() == "Segmented 4 planes."
+    assert dock.sections.message.text() == "Segmented 3 planes; 1 was there already."
 
 
 # -- without a window ------------------------------------------------------------------------------------------------

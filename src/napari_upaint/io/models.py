@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, files_in
@@ -29,6 +31,7 @@ __all__ = [
     "find_model",
     "list_models",
     "load_model",
+    "model_fingerprint",
     "read_header",
     "save_model",
 ]
@@ -92,6 +95,26 @@ def load_model(name_or_path: str | Path) -> ModelFile:
     """
     header, weights = _read(find_model(name_or_path), with_weights=True)
     return ModelFile(header, weights)
+
+
+def model_fingerprint(name_or_path: str | Path) -> str:
+    """Return what tells the content of a model's file from others; read anew only where the file was replaced since.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    OSError
+        If it cannot be read.
+    """
+    path = find_model(name_or_path)
+    state = os.stat(path)
+    return _fingerprint(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(8)
+def _fingerprint(path: Path, _changed: int, _size: int) -> str:
+    return fingerprint(np.fromfile(path, np.uint8))
 
 
 def read_header(name_or_path: str | Path) -> ModelHeader:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError, UserError, with_name
 from napari_upaint.session.faults import describe
 from napari_upaint.session.job import EngineProcess, Job, Listener
+from napari_upaint.session.made import made_how, made_of
 from napari_upaint.session.protocol import Model, SegmentRequest
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -41,6 +43,9 @@ class Source:
         None: measured on a few planes before the first one.
     spacing : tuple of float or None
         Of volumes: the size of a voxel, (Z, Y, X), None where it is not known.
+    made : mapping of tuple of int to str
+        What the planes that are there already were made of, see `BatchEvent`. Such a plane is left as it is if it would
+        be made of the same; unless none is missing in the whole plan: then all are made anew.
     """
 
     name: str
@@ -48,11 +53,16 @@ class Source:
     read_plane: Callable[[tuple[int, ...]], np.ndarray]
     normalization: Normalization | None = None
     spacing: tuple[float, ...] | None = None
+    made: Mapping[tuple[int, ...], str] = field(default_factory=dict)
 
     @property
     def n_planes(self) -> int:
         """Number of planes."""
         return math.prod(self.leading_shape)
+
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Iterate over the planes."""
+        return product(*(range(n) for n in self.leading_shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +83,7 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchEvent:
-    """One plane is done, or failed, or a whole source failed.
+    """One plane is done, or was there already, or failed, or a whole source failed.
 
     Attributes
     ----------
@@ -84,11 +94,13 @@ class BatchEvent:
     plane : tuple of int or None
         Index of the plane; None where the source as a whole failed.
     result : PlaneResult or None
-        None where it failed.
+        None where it failed, or was there already.
     error, details : str
         The sentence for the user and what stands behind it; empty where all went well.
     done, total : int
         Planes that are dealt with, of how many; those of a source that was given up count.
+    made : str
+        What the scores were made of, see `session.made`; "" where that is not known.
     """
 
     source: int
@@ -99,6 +111,12 @@ class BatchEvent:
     details: str
     done: int
     total: int
+    made: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the plane was there already."""
+        return self.result is None and not self.error
 
 
 def measure_source(source: Source) -> Normalization:
@@ -178,7 +196,8 @@ def run_batch(
 class _Plane:
     source: int
     index: tuple[int, ...]
-    job: Job
+    job: Job | None  # None: it is there already
+    made: str
 
 
 class _Batch:
@@ -191,6 +210,9 @@ class _Batch:
         self._ahead: deque[_Plane] = deque()
         self._failures = [0] * len(plan.sources)  # in a row
         self._left = [source.n_planes for source in plan.sources]
+        how = self._how()
+        kept = (how and one.made.get(index, "").startswith(how) for one in plan.sources for index in one.indices())
+        self._anew = all(kept)  # whoever asks for all that is there wants it anew
 
     def of_source(self, number: int, source: Source) -> Iterator[BatchEvent]:
         """Submit every plane of a source, yielding what gets done meanwhile (of the source before, too)."""
@@ -201,41 +223,49 @@ class _Batch:
             self._left[number] = 0
             yield self._event(number, None, None, *describe(error))
             return
-        for index in product(*(range(n) for n in source.leading_shape)):
+        for index in source.indices():
             if self._stopped() or self._failures[number] >= _FAILURES_IN_A_ROW:
                 break
             try:
-                job = self._submit(source, index, normalization)
+                plane = self._begin(number, index, normalization)
             except Exception as error:
                 yield from self.finish(0)
                 yield self._failed(number, index, error)
                 continue
-            self._ahead.append(_Plane(number, index, job))
+            self._ahead.append(plane)
             yield from self.finish(1)
 
-    def _submit(self, source: Source, index: tuple[int, ...], normalization: Normalization) -> Job:
-        plan = self._plan
+    def _how(self) -> str:
+        return made_how(self._plan.model, self._plan.settings)
+
+    def _begin(self, number: int, index: tuple[int, ...], normalization: Normalization) -> _Plane:
+        plan, source = self._plan, self._plan.sources[number]
         image = np.ascontiguousarray(source.read_plane(index))
+        made = made_of(self._how(), image, normalization, source.spacing)
+        if made and not self._anew and source.made.get(index) == made:
+            return _Plane(number, index, None, made)
         how = plan.settings, plan.objects, plan.device, source.spacing
         request = SegmentRequest(image, normalization, plan.model, *how)
-        return self._engine.submit(request, self._listener)
+        return _Plane(number, index, self._engine.submit(request, self._listener), made)
 
     def finish(self, leave: int) -> Iterator[BatchEvent]:
         """Wait until at most `leave` planes are under way."""
         while len(self._ahead) > leave:
             plane = self._ahead.popleft()
             try:
-                result = _wait(plane.job, self._stopped)
+                result: Any = None if plane.job is None else _wait(plane.job, self._stopped)
             except UserError as error:
                 if self._stopped():  # it had to be ended
                     return
                 yield self._failed(plane.source, plane.index, error)
                 continue
-            if not isinstance(result, PlaneResult):  # stopped before it was done
+            if plane.job is not None and not isinstance(result, PlaneResult):  # stopped before it was done
                 return
             self._failures[plane.source] = 0
             self._left[plane.source] -= 1
-            yield self._event(plane.source, plane.index, result)
+            # A model that was replaced meanwhile may have been read before or after that.
+            made = plane.made if plane.made.startswith(self._how()) else ""
+            yield replace(self._event(plane.source, plane.index, result), made=made)
 
     def _failed(self, number: int, index: tuple[int, ...], error: Exception) -> BatchEvent:
         self._failures[number] += 1
@@ -257,7 +287,8 @@ class _Batch:
     def cancel(self) -> None:
         """Drop what is under way."""
         for plane in self._ahead:
-            plane.job.cancel()
+            if plane.job is not None:
+                plane.job.cancel()
 
 
 def _wait(job: Job, stopped: Callable[[], bool]) -> object:

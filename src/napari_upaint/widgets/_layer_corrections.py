@@ -62,6 +62,11 @@ def note_plane(layer: Any, index: Index) -> None:
     layer.metadata[_PLANES].add(index)
 
 
+def holds(layer: Any, index: Index) -> bool:
+    """Return whether a plane or volume is in a layer."""
+    return any(index[:n] in layer.metadata[_PLANES] for n in range(len(index) + 1))
+
+
 def may_write(layer: Any, index: Index) -> bool:
     """Return whether a plane or volume may be put into a layer: one that was corrected only grows."""
     if not is_corrected(layer):

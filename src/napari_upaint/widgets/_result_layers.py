@@ -109,6 +109,7 @@ class ResultLayers(QObject):
         objects: ObjectSettings,
         written: ScoreCache | None = None,
         model: Path | None = None,
+        made: str = "",
     ) -> None:
         """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front.
 
@@ -116,8 +117,8 @@ class ResultLayers(QObject):
         ----------
         written : ScoreCache or None
             Where these scores are kept already.
-        model : Path or None
-            What they were predicted with.
+        model, made : Path or None, str
+            What they were predicted with, and of what, see `session.made`.
         """
         image = self._now(image)
         layer = self.result(scores_mark(image, result.names), image)
@@ -127,7 +128,7 @@ class ResultLayers(QObject):
         cache = written or (layer.metadata[CACHE] if layer is not None else empty_cache(image, result.names, kind))
         if written is None:
             cache.write(index, result.scores)
-        cache.note(index, result, objects, model)
+        cache.note(index, result, objects, model, made)
         if layer is None:
             self.add_below_labels(image, Layer.create(*new_scores(image, cache)))
         else:

@@ -118,7 +118,8 @@ class Results(QObject):
         scores = {image: cache for image, cache in caches.items() if cache is not None}
         rooms = {image: self._layers.labels_room(image, choice.kind) for image in caches}
         labels = {image: room for image, room in rooms.items() if room is not None}
-        how = settings, self._sections.settings.objects.value(), choice.ndim, scores, labels
+        made = {image: self._layers.guide.made(image, choice.kind) for image in caches}
+        how = settings, self._sections.settings.objects.value(), choice.ndim, scores, labels, made
         self.segmenting.start(SegmentPlan(targets, choice.path, choice.kind, *how))
         self._show_running(True)
 
@@ -141,9 +142,10 @@ class Results(QObject):
                 self._no_place(plan, str(error))
 
         of, written = (target.image, index, result, plan.kind), (plan.scores or {}).get(target.image.key)
+        made = plan.made.get(target.image.key, {}).get(index, "")
         self._turns.add(
             partial(put, partial(self._put_labels, *of, plan.labels.get(target.image.key))),
-            partial(put, partial(self._layers.put_scores, *of, plan.objects, written, plan.model)),
+            partial(put, partial(self._layers.put_scores, *of, plan.objects, written, plan.model, made)),
         )
 
     def _put_labels(self, image: ImageSource, *plane: Any) -> None:

@@ -40,6 +40,8 @@ class ScoreCache:
         What the model that predicted a plane or volume knew of the objects that it was painted with.
     volumes : set
         Indices of the volumes that were segmented at once; each of their slices is a plane, too.
+    made : dict
+        What the scores of a plane or volume were made of, see `session.made`, where that is known.
     """
 
     scores: np.ndarray
@@ -51,6 +53,7 @@ class ScoreCache:
     models: dict[tuple[int, ...], Path | None] = field(default_factory=dict)
     usual: dict[tuple[int, ...], Usual] = field(default_factory=dict)
     volumes: set[tuple[int, ...]] = field(default_factory=set)
+    made: dict[tuple[int, ...], str] = field(default_factory=dict)
 
     @property
     def border(self) -> bool:
@@ -81,13 +84,22 @@ class ScoreCache:
 
     def write(self, index: tuple[int, ...], scores: np.ndarray) -> None:
         """Keep the scores of a plane or volume. Fit for a thread: the first time takes a fifth of a second for 4k."""
+        for other in list(self.made):  # a thread and a window may both be here
+            if all(a == b for a, b in zip(index, other, strict=False)):
+                self.made.pop(other, None)
         self.plane(index)[...] = scores
 
     def note(
-        self, index: tuple[int, ...], result: PlaneResult, objects: ObjectSettings, model: Path | None = None
+        self,
+        index: tuple[int, ...],
+        result: PlaneResult,
+        objects: ObjectSettings,
+        model: Path | None = None,
+        made: str = "",
     ) -> None:
-        """Note what was predicted of a plane or volume, by which model, and the settings of its labels."""
+        """Note what was predicted of a plane or volume, by which model, of what, and the settings of its labels."""
         scores, spread = result.scores, result.spread
+        self.made[index] = made
         self.usual[index] = result.usual
         if scores.ndim == 4:
             self.volumes.add(index)

@@ -14,11 +14,14 @@ from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 Extent = Literal["view", "layer", "all"]
+_GOES_ON = (
+    "What is there by this model and these settings stays, as after Stop; if nothing is missing, all is made anew."
+)
 _TIPS: dict[Extent, str] = {
     "view": "Segment the plane that is in view; with a 3D model its volume, unless that is large. Key: Shift+P",
     "layer": "Segment every plane of the chosen image layer; of a stack, with the box below ticked or a 3D model, every"
-    " volume at once.",
-    "all": "Segment every open image layer; one that fails does not stop the others.",
+    f" volume at once.\n{_GOES_ON}",
+    "all": f"Segment every open image layer; one that fails does not stop the others.\n{_GOES_ON}",
 }
 _TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
 _MEASURE_TIP = (
@@ -104,6 +107,7 @@ class SegmentSection(QWidget):
         """Enable Stop while something runs."""
         self._running = running
         self.stop_button.setEnabled(running)
-        self.stop_button.setToolTip("Keep the planes that are done." if running else "Nothing is being segmented.")
+        tip = "Keep the planes that are done; the same button goes on with the others."
+        self.stop_button.setToolTip(tip if running else "Nothing is being segmented.")
         if not running:
             self.progress.rest()

@@ -38,6 +38,7 @@ class SegmentPlan:
     """What to segment, with which model, how. `kind` is the model's: objects or classes.
 
     `scores` of each image, where they are to be kept; what fits none of them gets new ones. `labels` of each, likewise.
+    `made`: what the planes of each image that are there already were made of; those that come are noted there, too.
     """
 
     targets: tuple[Target, ...]
@@ -48,6 +49,7 @@ class SegmentPlan:
     ndim: int = 2  # of the model
     scores: dict[Hashable, ScoreCache] | None = None
     labels: dict[Hashable, np.ndarray] = field(default_factory=dict)
+    made: dict[Hashable, dict[tuple[int, ...], str]] = field(default_factory=dict)
 
     def takes_volumes(self, target: Target) -> bool:
         """Return whether a target is seen as volumes: by a 3D model, or as a whole by one that sees their planes."""
@@ -56,13 +58,18 @@ class SegmentPlan:
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """The end: planes done, one sentence for each layer that failed with its details, whether it was stopped."""
+    """The end: planes done, one sentence for each layer that failed with its details, whether it was stopped.
+
+    `kept` planes were there already; `several`: whether more than one was wanted.
+    """
 
     done: int
     failures: tuple[tuple[str, str], ...]
     stopped: bool
     what: str = "plane"  # or "volume"
     model: Path | None = None
+    kept: int = 0
+    several: bool = False
 
 
 class _Round:
@@ -87,7 +94,7 @@ class Segmenting(QObject):
         super().__init__(parent)
         self._bridge, self._measured = bridge, measured
         self._round: _Round | None = None
-        self._done, self._words, self._finished = 0, "", 0.0
+        self._done, self._kept, self._words, self._finished = 0, 0, "", 0.0
         self._failures: dict[int, tuple[str, str]] = {}
         self._total = 1
         self._happened.connect(self._hear, Qt.ConnectionType.QueuedConnection)
@@ -100,7 +107,7 @@ class Segmenting(QObject):
     def start(self, plan: SegmentPlan) -> None:
         """Begin; returns at once."""
         self._round = _Round(plan, self._bridge.engine())
-        self._done, self._finished, self._total, self._failures = 0, 0.0, 1, {}
+        self._done, self._kept, self._finished, self._total, self._failures = 0, 0, 0.0, 1, {}
         self._words = plan.targets[0].image.name
         self.progress.emit(0.0, f"Reading {self._words}…")
         threading.Thread(target=self._run, args=(self._round,), name="upaint-segment", daemon=True).start()
@@ -132,6 +139,10 @@ class Segmenting(QObject):
         self._tell(this, end)
 
     def _source(self, this: _Round, target: Target) -> Source:
+        made = dict(this.plan.made.get(target.image.key, {})) if target.index is None else {}
+        return replace(self._unmade(this, target), made=made)
+
+    def _unmade(self, this: _Round, target: Target) -> Source:
         try:
             normalization = self._measured.of(target.image)
         except Exception:  # the batch will meet it again, and report it for this source alone
@@ -168,7 +179,9 @@ class Segmenting(QObject):
     def _take(self, this: _Round, event: BatchEvent) -> None:
         self._finished, self._total = float(event.done), max(1, event.total)
         target = this.plan.targets[event.source]
-        if event.result is None:
+        if event.kept:
+            self._kept += 1
+        elif event.result is None:
             self._failures.setdefault(event.source, (event.error, event.details))
         else:
             self._done += 1
@@ -176,7 +189,8 @@ class Segmenting(QObject):
         following = min(event.done + 1, event.total)
         # How far it is comes first: a long name is cut at its end.
         far = f"{_what(this.plan).capitalize()} {following} of {event.total}: " if event.total > 1 else ""
-        self._words = far + event.name
+        there = f"{self._kept} were there already, " if self._kept else ""
+        self._words = far + there + event.name
         self.progress.emit(event.done / self._total, self._words)
 
     def _end(self, this: _Round, error: object) -> None:
@@ -184,7 +198,10 @@ class Segmenting(QObject):
         failures = list(self._failures.values())
         if isinstance(error, Exception):
             failures.append(describe(error))
-        self.ended.emit(Segmented(self._done, tuple(failures), this.stop.is_set(), _what(this.plan), this.plan.model))
+        what, several = _what(this.plan), self._total > 1
+        self.ended.emit(
+            Segmented(self._done, tuple(failures), this.stop.is_set(), what, this.plan.model, self._kept, several)
+        )
 
 
 def _what(plan: SegmentPlan) -> str:
@@ -204,6 +221,7 @@ def _ready(this: _Round, event: BatchEvent) -> BatchEvent:
         return event
     if target in this.slices:
         result = one_slice(result, this.slices[target])
+    plan.made.setdefault(target.image.key, {})[index] = event.made
     if plan.scores is not None:
         image, cache = target.image, plan.scores.get(target.image.key)
         try:

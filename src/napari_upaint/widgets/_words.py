@@ -23,14 +23,18 @@ def after_training(trained: Trained) -> str:
 def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
     """Say how much was segmented and what failed: text, kind, details."""
     planes = f"{summary.done} {summary.what}{'s' * (summary.done != 1)}"
+    if summary.kept:
+        planes += f"; {summary.kept} {'was' if summary.kept == 1 else 'were'} there already"
     details = "\n\n".join(f"{sentence}\n{more}".strip() for sentence, more in summary.failures)
     if not summary.failures:
         words = f"Stopped after {planes}." if summary.stopped else f"Segmented {planes}."
+        if summary.stopped and summary.several and summary.done + summary.kept:
+            words += " Press the same button to go on."
         return words, "info", ""
     first = summary.failures[0][0]
     if len(summary.failures) > 1:
         first += f" ({len(summary.failures)} layers failed, see the details.)"
-    if summary.done:
+    if summary.done or summary.kept:
         return f"Segmented {planes}, but: {first}", "warning", details
     return first, "error", details
 

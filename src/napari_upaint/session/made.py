@@ -1,0 +1,33 @@
+"""What scores are made of: two that were made of the same are the same, and need not be computed again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from napari_upaint.core.fingerprint import fingerprint
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.errors import UserError
+from napari_upaint.io.models import ModelFile, model_fingerprint
+from napari_upaint.session.protocol import Model
+from napari_upaint.settings import PredictSettings
+
+
+def made_how(model: Model, settings: PredictSettings) -> str:
+    """Return what tells a model and how it is applied from others; "" where the model is no file.
+
+    Tiles are as large as memory allows: who had to make them smaller goes on with what there is.
+    """
+    try:
+        known = "" if isinstance(model, ModelFile) else model_fingerprint(model)
+    except (UserError, OSError):  # the engine will meet it, and say so
+        known = ""
+    return fingerprint(known, replace(settings, tile=0)) if known else ""
+
+
+def made_of(
+    how: str, image: np.ndarray, normalization: Normalization, spacing: tuple[float, ...] | None = None
+) -> str:
+    """Return what tells the scores of a plane or volume from others: begins with `how`, "" where that is ""."""
+    return f"{how} {fingerprint(image, normalization, spacing)}" if how else ""
