@@ -22,7 +22,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.errors import ImageError
 from napari_upaint.io.images import Image, read_image, write_image
-from napari_upaint.io.models import ModelFile
+from napari_upaint.io.models import ModelFile, load_model, save_model
 
 
 def segment(*arguments: object) -> int:
@@ -325,6 +325,47 @@ def test_the_finished_planes_of_a_movie_that_is_stopped_are_kept_beside_results_
         assert list(filled) == [True] * 3 + [False] * 2
     assert segment(*arguments) == 0  # they are no images, and of no use any more
     assert sorted(path.name for path in folder.iterdir()) == ["movie.tif", "movie_labels.tif"]
+
+
+def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 5)
+    out, movie, model = files / "out", files / "movie.tif", files / "m.safetensors"
+    model.write_bytes(trained.read_bytes())
+
+    def write() -> None:
+        tifffile.imwrite(movie, stack, imagej=True, metadata={"axes": "TYX"})
+
+    def computed(*options: object, stop: int = 0) -> int:
+        fake.planes.clear()
+        fake.signal_at = stop
+        assert segment(movie, "--model", model, "-o", out, *options) == (130 if stop else 0)
+        return len(fake.planes)
+
+    write()
+    assert computed(stop=3) == 3
+    assert computed(stop=2) == 2
+    assert "in 3 of 5 slices (2 of them by an earlier run)" in capsys.readouterr().out
+    assert computed() == 2
+    assert "in 5 slices (3 of them by an earlier run)" in capsys.readouterr().out
+    assert [path.name for path in out.iterdir()] == ["movie_labels.tif"]
+    labels = tifffile.imread(out / "movie_labels.tif")
+    assert computed("--tile", 256) == 0
+    assert computed("--overwrite") == 5
+    np.testing.assert_array_equal(tifffile.imread(out / "movie_labels.tif"), labels)
+    assert computed("--scores") == 5
+    assert computed("--threshold", 0.4) == 5
+    assert computed("--threshold", 0.4, "--rotations", 2) == 5
+    stack[1] = stack[1, ::-1].copy()  # the gray values are the same
+    write()
+    assert computed(stop=4) == 4
+    stack[4] = stack[4, ::-1].copy()  # had not been seen yet
+    write()
+    assert computed() == 2
+    loaded = load_model(model)
+    save_model(ModelFile(loaded.header, {name: 2 * array for name, array in loaded.weights.items()}), model)
+    assert computed() == 5
 
 
 def test_who_insists_is_not_kept_waiting(files: Path, trained: Path, fake: FakeSegmentation) -> None:

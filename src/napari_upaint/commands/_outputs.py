@@ -72,15 +72,20 @@ def result_paths(folder: Path, name: str, *, scores: bool) -> list[Path]:
     return [folder / f"{name}{ending}.tif" for ending in ENDINGS[: 1 + scores]]
 
 
-def is_marked(path: Path, *marks: str) -> bool:
-    """Return whether a file is a result (with these marks alone) that nobody else has written since."""
+def mark(path: Path) -> list[str]:
+    """Return the words that a file has for the program that made it: a mark and, of results, what they are made of."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
-            return file.pages.first.software in (marks or (SOFTWARE, SOFTWARE + STOPPED))
+            return str(file.pages.first.software).split()
     except Exception:  # a damaged file makes tifffile raise anything at all; whatever it was, it is not ours
-        return False
+        return []
+
+
+def is_marked(path: Path, *marks: str) -> bool:
+    """Return whether a file is a result (with these marks alone) that nobody else has written since."""
+    return any(word in (marks or (SOFTWARE, SOFTWARE + STOPPED)) for word in mark(path)[:1])
 
 
 def check_replaced(results: Sequence[Path]) -> None:

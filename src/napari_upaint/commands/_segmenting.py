@@ -7,10 +7,10 @@ import math
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, Stopped, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
+from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
 from napari_upaint.errors import FileError, ImageError, with_name
 from napari_upaint.io.images import Image
@@ -36,6 +37,7 @@ class How:
     In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
     `channel`, by name or by number from 1 on, is the only one that is looked at; "": all. With `partly` planes that
     cannot be segmented, or that a stop leaves out, stay empty, as long as there are others; else the image is given up.
+    `made` tells model and settings from others; "": what was made of what is not noted.
     """
 
     model: ModelFile
@@ -46,6 +48,7 @@ class How:
     folder: Path | None = None
     channel: str = ""
     partly: bool = False
+    made: str = ""
 
     def takes_volumes(self, image: Image) -> bool:
         """Return whether the stacks of an image are segmented as volumes, not plane by plane."""
@@ -68,6 +71,10 @@ class Segmentation:
         What is wrong with planes (volumes) that could not be segmented, one each.
     left : int
         Planes (volumes) at the end that a stop left out.
+    kept : int
+        Planes (volumes) that an earlier run had left.
+    made : str
+        How many planes (volumes) were dealt with, and what they were made of; "" where that is not noted.
     """
 
     labels: np.ndarray
@@ -75,6 +82,17 @@ class Segmentation:
     names: tuple[str, ...]
     failed: tuple[ImageError, ...] = ()
     left: int = 0
+    kept: int = 0
+    made: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """What an earlier run has left of an image: labels, and what the first `count` planes (volumes) were made of."""
+
+    labels: Image
+    count: int
+    made: str
 
 
 Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
@@ -95,8 +113,11 @@ def load_checked(name_or_path: str) -> ModelFile:
     return model
 
 
-def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Segmentation:
+def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun: Iterable[Begun] = ()) -> Segmentation:
     """Segment all planes or volumes of an image, with a progress bar on standard error.
+
+    Goes on from the first of what was `begun` that was made of the same pixels, by the same model and settings. Planes
+    without any labels are segmented again: they may have failed.
 
     Raises
     ------
@@ -105,23 +126,26 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
     """
     image = image.with_channel(how.channel)
     _tell_of_channels(image, name, how.model.header)
-    stacks = Stacks(image, name) if how.takes_volumes(image) else None
-    spacing = stacks.spacing if stacks else None
+    indices, read, spacing = _planes(image, name, volumes=how.takes_volumes(image))
     normalization = measure_image(image, name)
-    indices = list(stacks.indices() if stacks else product(*(range(n) for n in image.leading_shape)))
     labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
     scores: np.ndarray | None = None
     names: tuple[str, ...] = ()
     failed: list[ImageError] = []
-    left = 0
+    dealt = len(indices)
+    start = fingerprint(how.made, normalization, spacing)
+    prints = next(filter(None, (_take(one, labels, start, map(read, indices), interrupt) for one in begun)), [])
+    count = len(prints)
+    todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
     with bar(len(indices), name) as progress:
         from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
 
         def show(done: int, state: PredictProgress) -> None:
             progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
 
-        for done, index in enumerate(indices):
-            pixels = stacks.volume(index) if stacks else image.plane(index)
+        for done, index in todo:
+            pixels = read(index)
+            prints += [fingerprint(pixels)] if how.made and done >= count else []
             running = segment_plane(
                 pixels,
                 normalization,
@@ -135,9 +159,9 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
             try:
                 result = drive(running, PlaneResult, partial(show, done), interrupt)
             except Stopped:
-                if not how.partly or done == len(failed):
+                dealt = max(done, count)
+                if not how.partly or dealt == len(failed):
                     raise
-                left = len(indices) - done
                 break
             except ImageError as error:
                 failed.append(_about(image, index, name, error))
@@ -149,7 +173,37 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt) -> Se
                 if scores is None:
                     scores = _zeros(how.folder, (*image.leading_shape, len(names), *image.plane_shape), np.float16)
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
-    return Segmentation(labels, scores, names, tuple(failed), left)
+    made = f"{dealt} {fingerprint(start, *prints[:dealt])}" if how.made else ""
+    return Segmentation(labels, scores, names, tuple(failed), len(indices) - dealt, len(indices) - len(todo), made)
+
+
+def _planes(
+    image: Image, name: str, *, volumes: bool
+) -> tuple[list[Index], Callable[[Index], np.ndarray], tuple[float, ...] | None]:
+    """Return where the planes of an image are, or its volumes, what reads one, and the size of their voxels."""
+    if not volumes:
+        return list(product(*(range(n) for n in image.leading_shape))), image.plane, None
+    stacks = Stacks(image, name)
+    return list(stacks.indices()), stacks.volume, stacks.spacing
+
+
+def _take(
+    begun: Begun, labels: np.ndarray, start: str, planes: Iterable[np.ndarray], interrupt: Interrupt
+) -> list[str]:
+    """Take labels that an earlier run has left; return a fingerprint of each plane (volume) that they are of.
+
+    Takes none, and returns none, where they were made of something else; `start` tells all but the planes.
+    """
+    prints: list[str] = []
+    for pixels in islice(planes, begun.count):
+        if interrupt.asked:  # what there is stays as it is
+            raise Stopped
+        prints.append(fingerprint(pixels))
+    if fingerprint(start, *prints) != begun.made:
+        return []
+    for index in product(*(range(n) for n in labels.shape[:-2])):
+        labels[index] = begun.labels.plane(index)[0]
+    return prints
 
 
 def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageError:

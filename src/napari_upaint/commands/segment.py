@@ -3,13 +3,15 @@
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
 --scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model or --volumes volume
 by volume. A bad file does not stop the others; a plane with NaN or infinite pixels does not stop its stack, is empty in
-the results, and named. After Ctrl-C NAME_stopped_labels.tif has the planes that are done. Results of an earlier run are
-replaced, files of these names that were painted, corrected or come from elsewhere only with --overwrite, images never.
+the results, and named. After Ctrl-C NAME_stopped_labels.tif has the planes that are done, and the same command goes on
+after them (not with --scores). Other results of an earlier run are replaced, files of these names that were painted,
+corrected or come from elsewhere only with --overwrite, images never.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from napari_upaint.commands._outputs import (
     check_output,
     check_replaced,
     is_marked,
+    mark,
     result_paths,
 )
 from napari_upaint.errors import FileError, ImageError, UserError
@@ -33,7 +36,7 @@ from napari_upaint.settings import ObjectSettings, PredictSettings
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_upaint.commands._segmenting import How, Segmentation
+    from napari_upaint.commands._segmenting import Begun, How, Segmentation
     from napari_upaint.io.images import Image
 
 USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [--overwrite] [options]"
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="also replace files NAME_labels.tif and NAME_scores.tif that are no results of upaint segment",
+        help="make all anew, and also replace files NAME_labels.tif and NAME_scores.tif that are no results of it",
     )
     add_settings(parser.add_argument_group("network"), PredictSettings)
     add_settings(parser.add_argument_group("objects"), ObjectSettings)
@@ -67,18 +70,23 @@ def run(args: argparse.Namespace) -> int:
 
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.commands._segmenting import How, load_checked, segment_image
+    from napari_upaint.core.fingerprint import fingerprint
     from napari_upaint.io.images import read_image
+    from napari_upaint.io.provenance import versions
+    from napari_upaint.session.made import made_how
 
     model, kept = load_checked(args.model), (args.scores, folder)
     if predict.volumes and model.header.architecture.ndim == 3:
         raise UserError("--volumes would have no effect: a 3D model segments volumes anyway; leave it out.")
-    how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True)
+    made = fingerprint(made_how(model, predict), objects, args.device, versions())
+    how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True, made=made)
     bad: dict[Path, int] = {}
     with Interrupt("Stopping; what is finished is kept.") as interrupt:
         for path in images:
             try:
                 image = read_image(path)
-                result = segment_image(image, path.name, how, interrupt)
+                begun = [] if args.scores or args.overwrite else _begun(folder, image)
+                result = segment_image(image, path.name, how, interrupt, begun)
                 print(_write(folder, image, result, how))
                 if result.left:
                     raise KeyboardInterrupt
@@ -112,22 +120,46 @@ def _partly(failed: Sequence[ImageError]) -> ImageError:
     return ImageError(f"{failed[0]} It is empty in the results{more}.")
 
 
+def _begun(folder: Path, image: Image) -> list[Begun]:
+    """Return what earlier runs have left of an image: all of it, or a part."""
+    from napari_upaint.commands._segmenting import Begun
+    from napari_upaint.io.images import read_image
+
+    found = []
+    for part in ("", STOPPED):
+        [path] = result_paths(folder, image.name + part, scores=False)
+        match mark(path):
+            case [word, count, made] if word == SOFTWARE + part and count.isdecimal():
+                with contextlib.suppress(UserError):  # damaged
+                    found.append(Begun(read_image(path), int(count), made))
+    return [one for one in found if _lies_on(one.labels, image)]
+
+
+def _lies_on(labels: Image, image: Image) -> bool:
+    """Return whether labels have the planes of an image, in their order."""
+    of = [(one.leading_axes, one.leading_shape, one.plane_shape) for one in (labels, image)]
+    return of[0] == of[1]
+
+
 def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     """Write the results; return one line about them."""
     from napari_upaint.io.images import write_labels, write_scores
 
     part = STOPPED if result.left else ""
+    software = f"{SOFTWARE}{part} {result.made}"
     target, *others = result_paths(folder, image.name + part, scores=result.scores is not None)
-    write_labels(target, result.labels, image, software=SOFTWARE + part)
+    write_labels(target, result.labels, image, software=software)
     for path in others:
-        write_scores(path, result.scores, image, result.names, software=SOFTWARE + part)
+        write_scores(path, result.scores, image, result.names, software=software)
     for path in result_paths(folder, image.name + STOPPED, scores=True):
         if not part and is_marked(path, SOFTWARE + STOPPED):  # of no use any more
             path.unlink()
-    total = image.plane_count
-    volumes = how.takes_volumes(image)
-    done = total - (len(result.failed) + result.left) * (image.length("Z") if volumes else 1)
+    volumes, total = how.takes_volumes(image), image.plane_count
+    at_once = image.length("Z") if volumes else 1
+    done, kept = total - (len(result.failed) + result.left) * at_once, result.kept * at_once
     slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
+    if kept:
+        slices += f" ({kept} of them by an earlier run)" if total > 1 else " (by an earlier run)"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
     count = _count(image, result.labels, volumes=volumes)

@@ -15,15 +15,19 @@ from napari_upaint.settings import PredictSettings
 
 
 def made_how(model: Model, settings: PredictSettings) -> str:
-    """Return what tells a model and how it is applied from others; "" where the model is no file.
+    """Return what tells a model and how it is applied from others; "" where there is no such model.
 
     Tiles are as large as memory allows: who had to make them smaller goes on with what there is.
     """
     try:
-        known = "" if isinstance(model, ModelFile) else model_fingerprint(model)
+        known = _content(model) if isinstance(model, ModelFile) else model_fingerprint(model)
     except (UserError, OSError):  # the engine will meet it, and say so
-        known = ""
-    return fingerprint(known, replace(settings, tile=0)) if known else ""
+        return ""
+    return fingerprint(known, replace(settings, tile=0))
+
+
+def _content(model: ModelFile) -> str:
+    return fingerprint(model.header, *(part for name in sorted(model.weights) for part in (name, model.weights[name])))
 
 
 def made_of(
