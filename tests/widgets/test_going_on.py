@@ -90,3 +90,15 @@ def test_corrections_stay_where_they_are(viewer, press):
     assert press() == [2]
     assert viewer.layers["cells labels"] is labels
     assert [int(plane[20, 20]) for plane in labels.data] == [1, 7, 1]
+
+
+def test_an_image_that_is_closed_is_left_out_and_the_others_go_on(viewer, dock, settle, qtbot):
+    viewer.add_image(picture((200, 60, 80)), name="long")
+    viewer.add_image(picture(), name="other")
+    dock.sections.segment.buttons["all"].click()
+    qtbot.waitUntil(lambda: "long labels" in viewer.layers, timeout=10000)
+    viewer.layers.remove("long")
+    settle(dock)
+    assert "long was closed or changed, or memory is short; the rest of it is left out." in text(dock)
+    assert viewer.layers["other labels"].data.any()
+    assert not viewer.layers["long labels"].data[-1].any()

@@ -24,7 +24,7 @@ def test_it_is_said_that_a_plane_is_not_the_one_that_is_seen(viewer, dock, segme
     segment("view")
     assert message.text() == "Segmented 1 plane. The view crosses that plane; press 'Whole layer' for all of them."
     segment("layer")
-    assert message.text() == "Segmented 4 planes."
+    assert message.text() == "Segmented 3 planes; 1 was there already."
 
 
 def test_planes_out_of_view_are_not_drawn(viewer, dock, segment):

@@ -109,7 +109,7 @@ def test_labels_that_come_anew_share_nothing_with_those_that_were_corrected(view
     segment("view")
     first = viewer.layers["cells labels"]
     first.data_setitem((np.array([0]), np.array([5]), np.array([5])), 77)
-    segment("layer")
+    segment("view")
     second = viewer.layers["cells labels"]
     assert second is not first and not np.shares_memory(first.data, second.data)
     assert first.data[0, 5, 5] == 77 and second.data[0, 5, 5] != 77
@@ -360,7 +360,7 @@ def test_a_stack_is_segmented_plane_by_plane(viewer, dock, settle, qtbot):
     np.testing.assert_allclose(scores.scale, (2, 0.5, 0.5))
     assert tuple(map(str, scores.units)) == ("second", "micrometer", "micrometer")
     assert scores.axis_labels == ("t", "y", "x")
-    assert dock.sections.message.text() == "Segmented 3 planes."
+    assert dock.sections.message.text() == "Segmented 2 planes; 1 was there already."
 
 
 def test_lazy_and_multiscale_layers(viewer, dock, settle, qtbot):
@@ -376,7 +376,7 @@ def test_lazy_and_multiscale_layers(viewer, dock, settle, qtbot):
     settle(dock)
     dock.sections.segment.buttons["all"].click()
     settle(dock)
-    assert dock.sections.message.text() == "Segmented 4 planes."
+    assert dock.sections.message.text() == "Segmented 3 planes; 1 was there already."
     assert (viewer.layers["lazy labels"].data[:, 20, 20] == 1).all()
     assert viewer.layers["pyramid labels"].data.shape == (60, 80)
 
@@ -411,7 +411,7 @@ def test_one_bad_image_does_not_stop_the_others(viewer, painted, settle):
     assert (viewer.layers["more labels"].data[:, 20, 20] == 1).all()
     assert "empty labels" not in viewer.layers
     assert s.message.kind == "warning"
-    assert s.message.text().startswith("Segmented 3 planes, but: empty is constant")
+    assert s.message.text().startswith("Segmented 2 planes; 1 was there already, but: empty is constant")
     assert "broken has 1600 pixels that are NaN" in s.message._details.toPlainText()
 
 

@@ -139,7 +139,7 @@ class Results(QObject):
             try:
                 what()
             except UserError as error:  # the layer was closed meanwhile, or memory is short
-                self._no_place(plan, str(error))
+                self._no_place(target.image, str(error))
 
         of, written = (target.image, index, result, plan.kind), (plan.scores or {}).get(target.image.key)
         made = plan.made.get(target.image.key, {}).get(index, "")
@@ -154,9 +154,8 @@ class Results(QObject):
         if made is not None and chosen is not None and chosen.key != image.key:
             self._layers.shown.tuck(made, image.key)
 
-    def _no_place(self, plan: SegmentPlan, sentence: str) -> None:
-        if len(plan.targets) == 1:
-            self.segmenting.stop()
+    def _no_place(self, image: ImageSource, sentence: str) -> None:
+        self.segmenting.leave(image.key)
         self._quiet = True
         self.failed.emit(sentence, "", "warning")
 

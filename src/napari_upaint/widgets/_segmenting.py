@@ -11,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_upaint.engine.progress import PredictProgress
-from napari_upaint.errors import UserError
+from napari_upaint.errors import ImageError, UserError
 from napari_upaint.session.batch import BatchEvent, BatchPlan, Source, run_batch
 from napari_upaint.session.job import EngineProcess
 from napari_upaint.session.protocol import Event, JobMessage
@@ -79,6 +79,7 @@ class _Round:
         self.plan, self.engine = plan, engine
         self.stop = threading.Event()
         self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
+        self.left: set[Hashable] = set()  # images of which no more is wanted
 
 
 class Segmenting(QObject):
@@ -117,6 +118,13 @@ class Segmenting(QObject):
         if self._round is not None:
             self._round.stop.set()
 
+    def leave(self, image: Hashable) -> None:
+        """Segment no more of an image, there is no place for it; stop where nothing else was wanted."""
+        if self._round is not None:
+            self._round.left.add(image)
+            if all(target.image.key in self._round.left for target in self._round.plan.targets):
+                self.stop()
+
     def abandon(self) -> None:
         """End without a word: the dock closes."""
         self.stop()
@@ -139,10 +147,17 @@ class Segmenting(QObject):
         self._tell(this, end)
 
     def _source(self, this: _Round, target: Target) -> Source:
-        made = dict(this.plan.made.get(target.image.key, {})) if target.index is None else {}
-        return replace(self._unmade(this, target), made=made)
+        image, source = target.image, self._whole_source(this, target)
+        made = dict(this.plan.made.get(image.key, {})) if target.index is None else {}
 
-    def _unmade(self, this: _Round, target: Target) -> Source:
+        def read(index: tuple[int, ...]) -> np.ndarray:
+            if image.key in this.left:
+                raise ImageError(f"{image.name} was closed or changed, or memory is short; the rest of it is left out.")
+            return source.read_plane(index)
+
+        return replace(source, read_plane=read, made=made)
+
+    def _whole_source(self, this: _Round, target: Target) -> Source:
         try:
             normalization = self._measured.of(target.image)
         except Exception:  # the batch will meet it again, and report it for this source alone
