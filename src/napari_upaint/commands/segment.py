@@ -160,6 +160,8 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
     if kept:
         slices += f" ({kept} of them by an earlier run)" if total > 1 else " (by an earlier run)"
+    if result.left and result.scores is None:
+        slices += "; the same command goes on with the others"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
     count = _count(image, result.labels, volumes=volumes)
