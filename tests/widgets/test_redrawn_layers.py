@@ -30,6 +30,7 @@ def test_it_is_said_that_a_plane_is_not_the_one_that_is_seen(viewer, dock, segme
 def test_planes_out_of_view_are_not_drawn(viewer, dock, segment):
     viewer.add_image(picture((4, 60, 80)), name="stack")
     segment("view")
+    viewer.dims.set_current_step(0, 0)
     drawn = []
     viewer.layers["stack labels"].events.set_data.connect(lambda: drawn.append(viewer.dims.current_step))
     segment("layer")
