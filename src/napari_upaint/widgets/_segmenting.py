@@ -204,7 +204,7 @@ class Segmenting(QObject):
         following = min(event.done + 1, event.total)
         # How far it is comes first: a long name is cut at its end.
         far = f"{_what(this.plan).capitalize()} {following} of {event.total}: " if event.total > 1 else ""
-        there = f"{self._kept} were there already, " if self._kept else ""
+        there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " if self._kept else ""
         self._words = far + there + event.name
         self.progress.emit(event.done / self._total, self._words)
 
