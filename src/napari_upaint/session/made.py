@@ -30,8 +30,6 @@ def _content(model: ModelFile) -> str:
     return fingerprint(model.header, *(part for name in sorted(model.weights) for part in (name, model.weights[name])))
 
 
-def made_of(
-    how: str, image: np.ndarray, normalization: Normalization, spacing: tuple[float, ...] | None = None
-) -> str:
+def made_of(how: str, image: np.ndarray, normalization: Normalization, spacing: tuple[float, ...] | None = None) -> str:
     """Return what tells the scores of a plane or volume from others: begins with `how`, "" where that is ""."""
     return f"{how} {fingerprint(image, normalization, spacing)}" if how else ""
