@@ -52,7 +52,7 @@ def test_everything_counts_but_names_and_tiles(path, tmp_path):
 
 def test_what_is_there_already_is_left_out_in_its_order(engine, path):
     def events(made, stack=STACK, rotations=1):
-        source = Source("s", (4,), stack.__getitem__, GRAY, made)
+        source = Source("s", (4,), stack.__getitem__, GRAY, made=made)
         return list(run_batch(BatchPlan((source,), path, PredictSettings(rotations=rotations)), engine))
 
     first = events({})
