@@ -74,7 +74,7 @@ def record(seconds: int) -> None:
     film.take(800)
     train(film, seconds)
     session.settle()
-    session.dock.sections.train.live.preview.setChecked(False)
+    session.dock.sections.train.preview.setChecked(False)
     session.viewer.layers[session.layer("scores")].visible = False
     film.take(3000)
     film.write("loop")
@@ -98,7 +98,7 @@ def paint(film: Film, annotation: Labels, strokes: np.ndarray) -> None:
 def train(film: Film, seconds: int) -> None:
     """Train with the live preview on, and watch."""
     session = film.session
-    session.dock.sections.train.live.preview.setChecked(True)
+    session.dock.sections.train.preview.setChecked(True)
     session.train(seconds)
     end = time.monotonic() + seconds + 60
     while session.dock.working.busy and time.monotonic() < end:

@@ -143,13 +143,13 @@ def loop(seconds: int) -> None:
     """Write live.png, where_next.png, regions.png and gallery.png."""
     session = Session("nuclei_fluorescence")
     dock = session.dock
-    dock.sections.train.live.preview.click()
+    dock.sections.train.preview.click()
     session.train(seconds)
     end = time.monotonic() + 0.7 * seconds
     session.wait(lambda: time.monotonic() > end and any(one.name.endswith("preview") for one in session.viewer.layers))
     session.shoot("live")
     session.settle()
-    dock.sections.train.live.preview.click()
+    dock.sections.train.preview.click()
     for layer in session.viewer.layers:
         layer.visible = not layer.name.endswith(("scores", "preview"))
     dock.where_next.search()

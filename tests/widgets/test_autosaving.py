@@ -73,10 +73,10 @@ def test_after_kill_9_everything_comes_back(viewer, dock, image, qtbot):
     viewer.layers.clear()  # the next start
     viewer.add_image(image.data, name="cells", scale=(0.5, 0.5))
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
     assert offer.words().startswith("Bring back what was painted on ")
     assert "cells annotation" not in viewer.layers
-    offer.restore_button.click()
+    offer.accept_button.click()
     qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     found, expected = viewer.layers["cells annotation"].data, Labels(np.zeros(SHAPE, np.uint16))
     for number in range(2000):
@@ -100,7 +100,7 @@ def test_what_is_painted_is_saved_and_only_then(viewer, dock, image, quick, qtbo
     qtbot.waitUntil(lambda: saved()[0].saved > first.saved, timeout=20000)
     np.testing.assert_array_equal(restore(saved()[0]), layer.data)
     assert saved()[0].path == first.path
-    assert dock.sections.labels.offer.offered() is None  # it is open
+    assert dock.sections.labels.offer.offered is None  # it is open
 
 
 def test_saved_before_a_training_and_when_the_dock_closes(viewer, dock, image, qtbot, monkeypatch):
@@ -130,10 +130,10 @@ def test_paint_of_another_file_of_that_name_is_not_offered(viewer, dock, quick, 
         viewer.layers.clear()
         viewer.open(str(path), plugin="napari-upaint")
         if offered:
-            qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+            qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
         else:
             qtbot.wait(500)
-            assert offer.offered() is None
+            assert offer.offered is None
 
 
 def test_paint_on_the_second_of_two_images_of_one_name_is_offered_where_it_is_open_alone(
@@ -153,19 +153,19 @@ def test_paint_on_the_second_of_two_images_of_one_name_is_offered_where_it_is_op
         viewer.layers.clear()
         viewer.open(str(path), plugin="napari-upaint")
         qtbot.wait(500)
-        assert (offer.offered() is not None) == offered
+        assert (offer.offered is not None) == offered
     viewer.open(str(files[0]), plugin="napari-upaint")
     dock.sections.image.combo.setCurrentText("Pos0 [1]")
-    qtbot.waitUntil(lambda: offer.offered() is None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is None, timeout=20000)
 
 
 def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):
     expected = painted_before(3, "classes")
     dock.autosaving._again()  # as if it had been there when the image was opened
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
     before = saved()[0].path
-    offer.restore_button.click()
+    offer.accept_button.click()
     qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     layer = viewer.layers["cells annotation"]
     np.testing.assert_array_equal(layer.data, expected)
@@ -175,7 +175,7 @@ def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, ima
     assert dock.sections.labels.combo.currentText() == "cells annotation"
     qtbot.waitUntil(lambda: not before.exists(), timeout=20000)
     assert len(saved()) == 1
-    assert offer.offered() is None
+    assert offer.offered is None
 
 
 def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot, answer):
@@ -184,23 +184,23 @@ def test_older_ones_are_offered_after_the_newest(viewer, dock, image, qtbot, ans
         os.utime(saved()[0].path, (10**9 - age, 10**9 - age))
     dock.autosaving._again()
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
-    newest = offer.offered()
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    newest = offer.offered
     assert restore(newest).max() == 5
     answer(QMessageBox.StandardButton.No)
-    offer.discard_button.click()
-    assert newest.path.exists() and offer.offered() is newest
+    offer.decline_button.click()
+    assert newest.path.exists() and offer.offered is newest
     answer(QMessageBox.StandardButton.Yes)
-    offer.discard_button.click()
+    offer.decline_button.click()
     assert not newest.path.exists()
-    qtbot.waitUntil(lambda: offer.offered() not in (None, newest), timeout=20000)
-    assert restore(offer.offered()).max() == 6
+    qtbot.waitUntil(lambda: offer.offered not in (None, newest), timeout=20000)
+    assert restore(offer.offered).max() == 6
 
 
 def test_a_new_annotation_does_not_replace_what_was_not_brought_back(viewer, dock, image, quick, qtbot):
     expected = painted_before(9)
     dock.autosaving._again()
-    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered is not None, timeout=20000)
     dock.sections.labels.new_button.click()
     viewer.layers["cells annotation"].paint((50, 60), 1)
     qtbot.waitUntil(lambda: len(saved()) == 2, timeout=20000)
@@ -214,11 +214,11 @@ def test_an_annotation_closed_by_mistake_comes_back(viewer, dock, image, qtbot):
     expected = layer.data.copy()
     viewer.layers.remove(layer)  # before it was saved for the first time
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=8000)
-    offer.restore_button.click()
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=8000)
+    offer.accept_button.click()
     qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     np.testing.assert_array_equal(viewer.layers["cells annotation"].data, expected)
-    qtbot.waitUntil(lambda: offer.offered() is None, timeout=800)  # at once, not when it has been saved anew
+    qtbot.waitUntil(lambda: offer.offered is None, timeout=800)  # at once, not when it has been saved anew
 
 
 def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, qtbot, answer):
@@ -227,9 +227,9 @@ def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, q
     viewer.layers["cells annotation"].paint((50, 60), 5)
     viewer.layers.remove("cells annotation")
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
-    offer.discard_button.click()
-    qtbot.waitUntil(lambda: offer.offered() is None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    offer.decline_button.click()
+    qtbot.waitUntil(lambda: offer.offered is None, timeout=20000)
     qtbot.wait(300)
     assert saved() == []
 
@@ -244,13 +244,13 @@ def test_what_is_open_is_not_offered_by_a_dock_that_was_opened_anew(viewer, dock
     again = open_dock()
     offer = again.sections.labels.offer
     qtbot.wait(500)
-    assert offer.offered() is None
+    assert offer.offered is None
     layer.paint((20, 20), 2)
     qtbot.waitUntil(lambda: (restore(saved()[0]) == layer.data).all(), timeout=20000)
     assert [one.path for one in saved()] == [path]  # it goes on in the same file
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
-    assert offer.offered().path == path
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    assert offer.offered.path == path
 
 
 def test_a_duplicate_is_saved_to_a_file_of_its_own(viewer, dock, image, quick, qtbot):
@@ -273,12 +273,12 @@ def test_only_the_same_image_is_asked_about(viewer, dock, qtbot):
     painted_before(name="others")
     viewer.add_image(np.ones(SHAPE), name="cells")
     qtbot.wait(300)
-    assert dock.sections.labels.offer.offered() is None
+    assert dock.sections.labels.offer.offered is None
     viewer.add_image(np.ones(SHAPE), name="others")
     dock.sections.image.combo.setCurrentText("others")
-    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: dock.sections.labels.offer.offered is not None, timeout=20000)
     dock.sections.image.combo.setCurrentText("cells")
-    assert dock.sections.labels.offer.offered() is None
+    assert dock.sections.labels.offer.offered is None
 
 
 def test_a_folder_that_cannot_be_written_costs_a_sentence(viewer, dock, image, quick, qtbot, own_home):
@@ -299,8 +299,8 @@ def test_a_corrected_result_that_was_saved_comes_back_as_one(viewer, dock, image
     qtbot.waitUntil(lambda: bool(saved()) and (restore(saved()[0]) == layer.data).all(), timeout=20000)
     viewer.layers.remove(layer)
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
-    offer.restore_button.click()
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    offer.accept_button.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20000)
     assert dock.layers.is_corrected_result(viewer.layers[-1].unique_id)
     assert "press 'From masks'" in dock.sections.train.button.toolTip()

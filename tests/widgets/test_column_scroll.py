@@ -24,13 +24,13 @@ def test_it_grows_with_its_widest_row(qtbot):
 def test_the_dock_shows_its_rows_in_full(viewer, open_dock, qtbot):
     viewer.window._qt_window.show()
     dock = open_dock()
-    live = dock.sections.train.live
+    row = dock.sections.train
 
     def fits():
-        return live.mapTo(dock, live.rect().topRight()).x() <= dock.width() < 500
+        return row.mapTo(dock, row.rect().topRight()).x() <= dock.width() < 500
 
     qtbot.waitUntil(fits, timeout=20000)
-    assert live.width() >= live.minimumSizeHint().width()
+    assert row.width() >= row.minimumSizeHint().width()
 
 
 def test_a_large_font_in_a_small_window_leaves_the_canvas_some_room(viewer, open_dock, qtbot, monkeypatch):

@@ -21,7 +21,7 @@ def training(viewer, dock, qtbot):
     def start(seconds=600, ticked=True):
         layer = painted(viewer, dock, "cells")
         qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
-        dock.sections.train.live.learn.setChecked(ticked)
+        dock.sections.train.learn.setChecked(ticked)
         dock.sections.train.seconds.setValue(seconds)
         dock.sections.train.button.click()
         qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=20000)
@@ -153,11 +153,11 @@ def test_without_the_box_nothing_is_sent_until_it_is_ticked(viewer, dock, traini
     layer, answers = training(ticked=False)
     stroke(layer, 1, 50, 20)
     assert not dock.learning_on.busy
-    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.learn.setChecked(True)
     with qtbot.waitSignal(dock.working.training.samples_heard, timeout=10000):
         pass
     np.testing.assert_array_equal(sent(dock), layer.data)
-    dock.sections.train.live.learn.setChecked(False)
+    dock.sections.train.learn.setChecked(False)
     stroke(layer, 1, 50, 40)
     assert not dock.learning_on.busy
     assert len(answers) == 1

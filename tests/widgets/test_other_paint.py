@@ -8,7 +8,7 @@ from upaint_pictures import picture
 
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import list_runs
-from napari_upaint.widgets._others_box import OthersBox
+from napari_upaint.widgets._train_section import OthersBox
 
 SHAPE = (60, 80)
 

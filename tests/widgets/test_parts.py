@@ -157,7 +157,7 @@ def test_words_after_segmenting():
 
 
 def test_progress_of_a_training(qtbot):
-    section = TrainSection(60)
+    section = TrainSection()
     qtbot.addWidget(section)
     section.show_running(True)
     section.show_progress(TrainProgress("training", 41, 20.0, 60.0, 1 / 3, 0.5, 0.4))

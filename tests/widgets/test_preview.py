@@ -86,7 +86,7 @@ def test_it_goes_when_it_is_switched_off_and_the_box_follows_the_key(viewer, doc
     viewer.add_image(picture(), name="cells")
     live()
     dock.preview.toggle()
-    assert not dock.sections.train.live.preview.isChecked()
+    assert not dock.sections.train.preview.isChecked()
     assert [layer.name for layer in viewer.layers] == ["cells"]
     assert not dock.preview.busy
 

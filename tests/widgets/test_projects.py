@@ -107,13 +107,13 @@ def test_what_a_project_brings_back_is_not_offered_once_more(viewer, dock, saved
     qtbot.wait(1500)  # the last automatic saving of this session
     viewer.open(str(saved[0].parent / "cells.tif"), plugin="napari-upaint")
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
     choose(dock, "open")
     settled()
     assert "cells annotation" in viewer.layers
-    qtbot.waitUntil(lambda: offer.offered() is None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is None, timeout=20000)
     viewer.layers.remove("cells annotation")
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
 
 
 def test_an_image_that_is_open_is_not_opened_twice(viewer, dock, saved, settled):
@@ -154,8 +154,8 @@ def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settle
     viewer.layers.clear()
     viewer.add_image(picture(seed=1), name="others")
     offer = dock.sections.labels.offer
-    qtbot.waitUntil(lambda: offer.offered() is not None, timeout=20000)
-    offer.restore_button.click()
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    offer.accept_button.click()
     qtbot.waitUntil(lambda: "others annotation" in viewer.layers, timeout=20000)
     np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
 

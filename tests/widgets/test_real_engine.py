@@ -99,8 +99,8 @@ def test_kill_in_the_middle(viewer, loop, settle, nuclei, qtbot):
 def test_painting_goes_on_while_it_learns(viewer, open_dock, loop, paint_strokes, settle, nuclei, qtbot):
     """With the preview on: new strokes and their undoing are taken up, the steps go on, the record tells of all."""
     dock = open_dock(TASKS)
-    dock.sections.train.live.learn.setChecked(True)
-    dock.sections.train.live.preview.setChecked(True)
+    dock.sections.train.learn.setChecked(True)
+    dock.sections.train.preview.setChecked(True)
     shown, heard = [], []
     dock.preview.shown.connect(shown.append)
     dock.working.training.samples_heard.connect(heard.append)

@@ -230,7 +230,7 @@ def test_regions_come_back_with_what_was_painted(viewer, painted, open_dock, qtb
     dock = open_dock()
     viewer.add_image(picture(), name="cells")
     qtbot.waitUntil(lambda: not dock.sections.labels.offer.isHidden(), timeout=20000)
-    dock.sections.labels.offer.restore_button.click()
+    dock.sections.labels.offer.accept_button.click()
     qtbot.waitUntil(lambda: "cells regions" in viewer.layers, timeout=20000)
     assert dock.choosing.annotation().regions == before
     assert viewer.layers.selection.active is viewer.layers["cells annotation"]
@@ -245,7 +245,7 @@ def test_a_running_training_learns_of_regions(viewer, open_dock, qtbot, monkeypa
     qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     sent, send = [], dock.working.training.send
     monkeypatch.setattr(dock.working.training, "send", lambda message: (sent.append(message), send(message)))
-    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.learn.setChecked(True)
     dock.sections.train.seconds.setValue(600)
     dock.sections.train.button.click()
     qtbot.waitUntil(lambda: dock.working.training.listening, timeout=20000)

@@ -93,7 +93,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
         qtbot.wait(2500)
     painted = timer.take()  # napari's own
     dock.preview.toggle()
-    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.learn.setChecked(True)
     qtbot.waitUntil(lambda: not dock.preview.busy, timeout=PATIENCE * 1000)
     dock.sections.train.button.click()
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=PATIENCE * 1000)

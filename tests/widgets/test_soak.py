@@ -82,10 +82,10 @@ def test_nothing_piles_up_in_a_day(viewer, open_dock, settle, qtbot, nuclei):
         qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=20_000)
         dock.sections.train.button.click()
         rest()
-        dock.sections.train.live.preview.click()
+        dock.sections.train.preview.click()
         qtbot.waitUntil(lambda: "cells preview" in viewer.layers, timeout=60_000)
         rest()
-        dock.sections.train.live.preview.click()
+        dock.sections.train.preview.click()
         if dock.sections.train.undo_button.isEnabled():
             dock.sections.train.undo_button.click()
             undone += 1

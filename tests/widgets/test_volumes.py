@@ -223,7 +223,7 @@ def test_new_paint_reaches_a_running_training_as_volumes(viewer, open_dock, qtbo
     layer = viewer.layers["cells annotation"]
     paint(layer, (10,))
     qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
-    dock.sections.train.live.learn.setChecked(True)
+    dock.sections.train.learn.setChecked(True)
     dock.sections.train.seconds.setValue(600)
     dock.sections.train.button.click()
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=20000)

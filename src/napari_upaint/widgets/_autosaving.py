@@ -67,7 +67,7 @@ class Autosaving(QObject):
         self._reading.failed.connect(self._lost)
         layers.edited.connect(self._edited)
         choosing.changed.connect(self._look)
-        self._offer.restore_wanted.connect(self._restore)
+        self._offer.accepted.connect(self._restore)
         self._offer.discard_wanted.connect(self._discard)
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ _SHARE = 0.35  # of a window, at the most
 class ColumnScroll(QScrollArea):
     """Never narrower than its widest row and the scroll bar, whatever theme and fonts come later."""
 
-    def __init__(self, column: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, column: QWidget) -> None:
+        super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab would stop at it, and nobody saw where

@@ -24,8 +24,8 @@ class EngineRow(QWidget):
 
     free_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.words = QLabel()
         self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.words.setToolTip("Memory of this computer that the engine process holds now, in MB or GB.")

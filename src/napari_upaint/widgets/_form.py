@@ -62,9 +62,8 @@ class Form(QWidget):
         settings: type[Any],
         without: Iterable[str] = (),
         zero: Mapping[str, str] | None = None,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._settings = settings
         self._controls: dict[str, Control] = {}
         left_out = set(without)

@@ -29,8 +29,8 @@ class GuideRow(QWidget):
     method_chosen = Signal()
     next_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.show_box = QCheckBox("Uncertainty")
         self.show_box.setToolTip(_SHOW_TIP)
         self.show_box.toggled.connect(self.shown)

@@ -52,8 +52,8 @@ class HistorySection(QCollapsible):
     delete_wanted = Signal(object)  # a list of them
     copy_wanted = Signal(str, object)  # "python" or "command", Run
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("History", parent, expandedIcon="▾", collapsedIcon="▸")
+    def __init__(self) -> None:
+        super().__init__("History", expandedIcon="▾", collapsedIcon="▸")
         self.setDuration(0)
         self._busy, self._situation = "", Situation()
         self.list = QListWidget()

@@ -21,8 +21,8 @@ class ImageSection(QWidget):
     chosen = Signal(object)  # key of the layer, or None
     show_wanted = Signal()  # the chosen one has to be seen
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.combo = LayerCombo("no image is open")
         self.combo.setAccessibleName("Image layer")
         self.combo.keyChanged.connect(self.chosen)

@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
 from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_combo import LayerCombo
+from napari_upaint.widgets._offers import RestoreOffer
 from napari_upaint.widgets._painted_list import PaintedList
 from napari_upaint.widgets._region_row import RegionRow
-from napari_upaint.widgets._restore_offer import RestoreOffer
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
@@ -53,8 +53,8 @@ class LabelsSection(QWidget):
     next_wanted = Signal()
     kind_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._corrected = self._masks = False
         self.combo = LayerCombo("none yet")
         self.combo.setAccessibleName("Labels layer that is painted on")

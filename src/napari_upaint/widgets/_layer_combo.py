@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._layers import Choice
@@ -16,8 +15,8 @@ class LayerCombo(ElidingCombo):
 
     keyChanged = Signal(object)  # noqa: N815 (Qt's style)
 
-    def __init__(self, empty: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, empty: str) -> None:
+        super().__init__()
         self._empty = empty
         self._keys: list[Hashable] = []
         self._last: Hashable | None = None

@@ -31,7 +31,7 @@ class LearningOn(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers, self._choosing = layers, choosing
-        self._section, self._message = sections.train.live, sections.message
+        self._box, self._message = sections.train.learn, sections.message
         self._training, self._measured = working.training, working.measured
         self._unsent = False  # whether something was painted since the samples were cut
         self._unanswered = False  # whether the training has not said that it learns it
@@ -42,7 +42,7 @@ class LearningOn(QObject):
         self._gathering.done.connect(self._send)
         self._gathering.failed.connect(self._refuse)
         layers.edited.connect(self._edited)
-        self._section.learn_toggled.connect(self._toggled)
+        self._box.toggled.connect(self._toggled)
         self._training.samples_heard.connect(self._heard)
         self._training.ended.connect(self._ended)
         for ended in (self._training.failed, self._training.stopped):
@@ -64,7 +64,7 @@ class LearningOn(QObject):
         if plan is None or chosen is None or all(chosen.key != one.annotation.key for one in plan.painted):
             return
         self._unsent = True
-        if self._section.learn.isChecked():
+        if self._box.isChecked():
             self._pause.start()
 
     def _toggled(self, on: bool) -> None:
@@ -113,5 +113,5 @@ class LearningOn(QObject):
     def _ended(self, *_: object) -> None:
         missed = self._unsent or self._unanswered or self.busy
         self.close()
-        if missed and self._section.learn.isChecked():
+        if missed and self._box.isChecked():
             self._message.add(_MISSED)

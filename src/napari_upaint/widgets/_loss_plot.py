@@ -16,8 +16,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 20.0, 18.0
 class LossPlot(QWidget):
     """Loss over seconds. Its size never changes, so that nothing jumps while numbers do; `empty` stands in it first."""
 
-    def __init__(self, empty: str = "The loss appears here while training", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, empty: str = "The loss appears here while training") -> None:
+        super().__init__()
         self._empty = empty
         self.loss: list[tuple[float, float]] = []
         self.validation: list[tuple[float, float]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout
 
 from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._wrapped_label import WrappedLabel
@@ -17,8 +17,8 @@ _TITLES: dict[MessageKind, str] = {"info": "Note", "warning": "Attention", "erro
 class MessageLine(QFrame):
     """Shows one message at a time; empty, it takes no room."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.kind: MessageKind = "info"
         self._colours: ThemeColours | None = None
         self._text = WrappedLabel()

@@ -26,8 +26,8 @@ class ModelSection(QWidget):
     chosen = Signal()
     refused = Signal(str)  # sentence: the file that was picked is no model
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._opened: list[ModelChoice] = []
         self.combo = ElidingCombo()
         self.combo.setAccessibleName("Model")

@@ -83,8 +83,8 @@ class ObjectTable(QWidget):
     chosen = Signal(int)  # which object of the table
     closed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.words = QLabel(_NOTHING)
         self.model = ObjectModel(self)
         self.view = QTableView()

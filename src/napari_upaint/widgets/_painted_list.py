@@ -18,8 +18,8 @@ _MOST_ROWS = 6
 class PaintedList(QWidget):
     """Rows of colour, name and pixels; as many as fit, the rest in one line."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(8)

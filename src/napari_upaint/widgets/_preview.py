@@ -60,6 +60,7 @@ class Preview(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
+        self._box = sections.train.preview
         self._training, self._measured, self._bridge = working.training, working.measured, bridge
         self._numbers = count(1)
         self._look: _Look | None = None  # the newest
@@ -75,7 +76,7 @@ class Preview(QObject):
         self._connect()
 
     def _connect(self) -> None:
-        self._sections.train.live.preview_toggled.connect(self._toggled)
+        self._box.toggled.connect(self._toggled)
         for signal in (self._layers.moved, self._layers.panned, self._choosing.changed):
             signal.connect(self.ask)
         self._layers.changed.connect(self._look_after_layer)
@@ -91,7 +92,7 @@ class Preview(QObject):
     @property
     def on(self) -> bool:
         """Whether it is switched on."""
-        return self._sections.train.live.preview.isChecked()
+        return self._box.isChecked()
 
     @property
     def busy(self) -> bool:
@@ -100,11 +101,11 @@ class Preview(QObject):
 
     def toggle(self) -> None:
         """Switch it on or off."""
-        self._sections.train.live.preview.toggle()
+        self._box.toggle()
 
     def close(self) -> None:
         """Switch it off: the layer goes with the dock, another dock could not take it over."""
-        self._sections.train.live.preview.setChecked(False)
+        self._box.setChecked(False)
 
     def _stop(self) -> None:
         self._pause.stop()
@@ -130,7 +131,7 @@ class Preview(QObject):
     def _look_after_layer(self) -> None:
         """Take notice of layers that were closed: the preview's own means that nobody wants it."""
         if self.on and self._layers.preview.closed():
-            self._sections.train.live.preview.setChecked(False)
+            self._box.setChecked(False)
 
     # -- what is wanted ------------------------------------------------------------------------------------------
 

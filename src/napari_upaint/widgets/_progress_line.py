@@ -13,8 +13,8 @@ _STEPS = 1000
 class ProgressLine(QWidget):
     """Fraction 0..1 and what is being done; with a button beside the bar if one is given."""
 
-    def __init__(self, button: QWidget | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, button: QWidget | None = None) -> None:
+        super().__init__()
         self._said = ""
         self._bar = QProgressBar()
         self._bar.setRange(0, _STEPS)
@@ -54,7 +54,7 @@ class ProgressLine(QWidget):
         self._words.setText(shown)
         self._words.setToolTip(words)
 
-    def rest(self, words: str = "") -> None:
+    def rest(self, words: str) -> None:
         """Show that nothing runs, and why: that is read, and must not be cut."""
         self.show_fraction(0.0, words)
         self._words.setWordWrap(True)

@@ -23,8 +23,8 @@ class ProjectRow(QWidget):
     open_wanted = Signal(object)  # Path
     save_wanted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.suggestion = "my project"
         self.button = QPushButton("Project")

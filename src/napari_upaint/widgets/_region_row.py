@@ -23,8 +23,8 @@ class RegionRow(QWidget):
     draw_wanted = Signal()
     turn_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.draw_button, self.turn_button = QPushButton("Annotated region"), QPushButton("Validation only")
         self.draw_button.clicked.connect(self.draw_wanted)
         self.turn_button.clicked.connect(self.turn_wanted)

@@ -7,8 +7,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.session.interrupted import Interrupted, end_training, interrupted_trainings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._offers import ResumeOffer
 from napari_upaint.widgets._reasons import Situation, why_not_train
-from napari_upaint.widgets._resume_offer import ResumeOffer
 from napari_upaint.widgets._training import Training
 
 

@@ -24,7 +24,7 @@ class Sections:
         self.image = ImageSection()
         self.labels = LabelsSection()
         self.model = ModelSection()
-        self.train = TrainSection(TrainSettings().seconds)
+        self.train = TrainSection()
         self.history = HistorySection()
         self.segment = SegmentSection()
         self.settings = SettingsSection()

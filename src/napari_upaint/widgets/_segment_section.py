@@ -39,8 +39,8 @@ class SegmentSection(QWidget):
     measure_wanted = Signal()
     table_wanted = Signal(object)  # Path
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._running = False
         self.buttons: dict[Extent, QPushButton] = {}
         for extent, text in _TEXTS.items():
@@ -109,5 +109,3 @@ class SegmentSection(QWidget):
         self.stop_button.setEnabled(running)
         tip = "Keep the planes that are done; the same button goes on with the others."
         self.stop_button.setToolTip(tip if running else "Nothing is being segmented.")
-        if not running:
-            self.progress.rest()

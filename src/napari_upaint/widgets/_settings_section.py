@@ -15,8 +15,8 @@ _AUTOMATIC = "automatic"
 class SettingsSection(QWidget):
     """Forms for training, augmentation, weight map, prediction and objects."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         # The time is next to the Train button, volumes are next to what is segmented; none must be asked for twice.
         self.train = Form(
             TrainSettings,

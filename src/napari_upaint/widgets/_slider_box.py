@@ -29,8 +29,8 @@ class SliderBox(QWidget):
 
     valueChanged = Signal(float)  # noqa: N815 (Qt's style)
 
-    def __init__(self, settings: type[Any], name: str, usual: float, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, settings: type[Any], name: str, usual: float) -> None:
+        super().__init__()
         declared = next(one for one in fields(settings) if one.name == name)
         self._low, self._high, self._usual = declared.metadata["low"], declared.metadata["high"], usual
         self._tip, self._unit = declared.metadata["tip"], declared.metadata["unit"]

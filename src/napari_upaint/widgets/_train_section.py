@@ -1,22 +1,43 @@
-"""The fourth section: Train and Stop, the time for it, progress, the loss, the device."""
+"""The fourth section: Train and Stop, the time for it, what is learnt, too, progress, the loss, the device."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from collections.abc import Sequence
 
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+
+from napari_upaint.engine.budget import LEFT_AFTER_PAINT
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._engine_row import EngineRow
 from napari_upaint.widgets._form import never_by_wheel
-from napari_upaint.widgets._live_section import LiveSection
 from napari_upaint.widgets._loss_plot import LossPlot
-from napari_upaint.widgets._others_box import OthersBox
+from napari_upaint.widgets._offers import ResumeOffer
 from napari_upaint.widgets._progress_line import ProgressLine, duration
-from napari_upaint.widgets._resume_offer import ResumeOffer
+from napari_upaint.widgets._viewed import MOST
+from napari_upaint.widgets._wrapping_row import WrappingRow
 
 _TIP = "Learn from what is painted. Key: T (or Shift+T)"
 _STOP_TIP = "Finish the training with the best model so far. Key: T (or Shift+T)"
+_PREVIEW_TIP = (
+    "Show what the model sees in the part of the image that is in view, as the layer '… preview': at once with the\n"
+    "chosen model and, while a training runs, every few seconds with what it has learnt by then. It follows when you\n"
+    f"pan, zoom or go to another slice; of a wide view it shows the middle, about {MOST} × {MOST} pixels of what the\n"
+    "model sees. It takes about an eighth of the time. Key: Shift+L"
+)
+_LEARN_TIP = (
+    "While a training runs, learn from what you paint, erase, fill or undo, too, a second after the last stroke.\n"
+    f"After new paint at least {LEFT_AFTER_PAINT:.0%} of the time above is left again, so the training goes on for as\n"
+    "long as you paint and ends by itself some time after. A number of steps (Settings) stays what it is."
+)
+_OTHERS_TIP = (
+    "Train on what is painted on these images, too, so that one model knows them all:\n"
+    "{names}.\n"
+    "Labels count that 'New labels' or 'From masks' made, and those that you painted on;\n"
+    "colour images are not learnt together with gray ones."
+)
+_MOST_NAMES = 8
 
 
 class TrainSection(QWidget):
@@ -25,8 +46,8 @@ class TrainSection(QWidget):
     train_wanted = Signal()
     stop_wanted = Signal()
 
-    def __init__(self, seconds: float, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.running = False
         self.button = QPushButton("Train")
         self.button.clicked.connect(self._clicked)
@@ -35,7 +56,7 @@ class TrainSection(QWidget):
         self.seconds = QSpinBox()
         declared = Preferences.__dataclass_fields__["seconds"].metadata
         self.seconds.setRange(declared["low"], declared["high"])
-        self.seconds.setValue(round(seconds))
+        self.seconds.setValue(Preferences().seconds)
         self.seconds.setSuffix(f" {declared['unit']}")
         self.seconds.setToolTip(
             "How long to train, in seconds (s). One minute is enough for most images; press Train again to go on."
@@ -44,7 +65,8 @@ class TrainSection(QWidget):
         never_by_wheel(self.seconds)
         self.offer = ResumeOffer()
         self.others = OthersBox()
-        self.live = LiveSection()
+        self.learn = QCheckBox("Keep learning while I paint", toolTip=_LEARN_TIP)
+        self.preview = QCheckBox("Live preview", toolTip=_PREVIEW_TIP)
         self.progress = ProgressLine()
         self.plot = LossPlot()
         self.device = QLabel("Starting the engine…")
@@ -67,7 +89,7 @@ class TrainSection(QWidget):
         column.addWidget(self.offer)
         column.addLayout(row)
         column.addWidget(self.others)
-        column.addWidget(self.live)
+        column.addLayout(WrappingRow(self.learn, self.preview))
         column.addWidget(self.progress)
         column.addWidget(self.plot)
         column.addWidget(self.device)
@@ -92,7 +114,6 @@ class TrainSection(QWidget):
         if running:
             self.plot.clear(self.seconds.value())
             self.progress.show_fraction(None, "Looking at what is painted…")
-            self.allow("")
 
     def show_stopping(self) -> None:
         """Say that the stop was heard."""
@@ -110,3 +131,20 @@ class TrainSection(QWidget):
         if state.budget > 0:
             words += f", {duration(state.budget - state.seconds)} left"
         self.progress.show_fraction(state.fraction, words)
+
+
+class OthersBox(QCheckBox):
+    """Whether what is painted on other images is learnt, too: ticked, and hidden as long as there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setChecked(True)
+        self.hide()
+
+    def show_others(self, names: Sequence[str]) -> None:
+        """Say how many other images are painted, and which."""
+        images = "1 other image" if len(names) == 1 else f"{len(names)} other images"
+        self.setText(f"Learn {images}, too")
+        more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+        self.setToolTip(_OTHERS_TIP.format(names=", ".join([*names[:_MOST_NAMES], *more])))
+        self.setVisible(bool(names))

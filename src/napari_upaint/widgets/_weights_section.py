@@ -35,8 +35,8 @@ class WeightsSection(QWidget):
     live_changed = Signal(bool)
     gallery_wanted = Signal()
 
-    def __init__(self, form: Form, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, form: Form) -> None:
+        super().__init__()
         self._form = form
         self.live = QCheckBox("Show it while I paint")
         self.live.setAccessibleName("Show the weight map while I paint")

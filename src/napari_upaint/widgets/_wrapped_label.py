@@ -6,7 +6,7 @@ import re
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy
 
 # A blank without width, at which a line may end.
 _BREAK = "\u200b"
@@ -17,8 +17,8 @@ _PIECE = re.compile(r".{1,15}?[/\\_.-]+|.{1,16}")
 class WrappedLabel(QLabel):
     """What is read and copied of it is the text as it was set."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setText(text)

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QLayout, QLayoutItem, QPushButton, QSizePolicy, QWidg
 class WrappingRow(QLayout):
     """As narrow as its widest widget. Room that is left goes to those that grow, else between them."""
 
-    def __init__(self, *widgets: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
         self._items: list[QLayoutItem] = []
         self.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
