@@ -125,7 +125,7 @@ def measure_source(source: Source) -> Normalization:
     def read(index: tuple[int, ...]) -> np.ndarray:
         plane = np.asarray(source.read_plane(index))
         some = thinned(plane[0].size)
-        return plane[:, some, some].copy()  # a copy: the plane itself shall not stay in memory
+        return plane[:, some, some]
 
     return measure_gray_values(source.name, source.leading_shape, read)
 
@@ -146,7 +146,8 @@ def measure_gray_values(
     if count == 0:
         raise ImageError(f"{name} has no planes (its shape begins with {leading_shape}); choose another.")
     chosen = np.unique(np.linspace(0, count - 1, min(count, _PLANES_MEASURED)).round().astype(int))
-    planes = [read(tuple(int(i) for i in np.unravel_index(number, leading_shape))) for number in chosen]
+    # Copies: the planes themselves shall not stay in memory.
+    planes = [read(tuple(int(i) for i in np.unravel_index(number, leading_shape))).copy() for number in chosen]
     usable = [plane for plane in planes if plane.dtype.kind != "f" or np.isfinite(plane).all()]
     return measure(np.stack(usable or planes, axis=1), name)
 

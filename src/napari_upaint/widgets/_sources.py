@@ -15,11 +15,8 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.io.tiff_scale import micrometers
-from napari_upaint.session.batch import Source, measure_gray_values, measure_source, thinned
+from napari_upaint.session.batch import Source, measure_gray_values, thinned
 from napari_upaint.widgets._memory import fit_at_once
-
-# Pixels of a plane that are read at once to measure their gray values.
-_MOST_READ = 2**26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,9 +173,7 @@ def _size(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) + " pixels"
 
 
-def batch_source(
-    image: ImageSource, index: tuple[int, ...] | None = None, normalization: Normalization | None = None
-) -> Source:
+def batch_source(image: ImageSource, index: tuple[int, ...] | None, normalization: Normalization | None) -> Source:
     """Return a layer, or one plane of it, as the session's batch wants it."""
     if index is not None:
         return Source(image.name, (), lambda _: image.plane(index), normalization)
@@ -187,11 +182,9 @@ def batch_source(
 
 def measure_image(image: ImageSource) -> Normalization:
     """Measure the gray values of a whole layer on a few planes spread over it."""
-    pixels = math.prod(image.shape[-2:])
-    if pixels <= _MOST_READ:
-        return measure_source(batch_source(image))
     # Rows and columns between are left out while it is read: a whole slide would fill the memory of the window.
-    return measure_gray_values(image.name, image.shape[:-2], lambda at: image.plane(at, (thinned(pixels),) * 2))
+    some = thinned(math.prod(image.shape[-2:]))
+    return measure_gray_values(image.name, image.shape[:-2], lambda at: image.plane(at, (some, some)))
 
 
 def count_painted(annotation: AnnotationSource) -> dict[int, int]:
