@@ -120,9 +120,9 @@ def requests(monkeypatch):
     asked = []
     real = JobBridge.begin
 
-    def begin(self, job, request):
+    def begin(self, request, *heard):
         asked.append(request)
-        return real(self, job, request)
+        return real(self, request, *heard)
 
     monkeypatch.setattr(JobBridge, "begin", begin)
     return asked

@@ -9,6 +9,7 @@ import pytest
 from napari.layers._layer_actions import _convert_to_image, _convert_to_labels, _duplicate_layer
 
 from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.widgets._measuring import measure_planes
 from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._words import after_keeping
 
@@ -314,10 +315,10 @@ def test_what_was_corrected_while_it_was_measured_has_no_table(dock, cells, sett
 
 def test_what_was_replaced_while_it_was_measured_has_no_table(viewer, dock, cells, settle):
     cells.fill((15, 15), 0)
-    plan = dock.layers.measurable(viewer.layers["cells"].unique_id)
+    plan = dock.layers.tables.measurable(viewer.layers["cells"].unique_id)
     result = PlaneResult(np.zeros((60, 80), np.int32), np.zeros((2, 60, 80), np.float16), ("background", "object"))
     dock.layers.put_labels(plan.image, (), result, "objects")
-    dock.working.tables._measuring.start(plan)
+    dock.working.tables._measuring.start(measure_planes, plan)
     settle(dock)
     assert text(dock).startswith("The labels changed")
 

@@ -16,7 +16,7 @@ from napari_upaint.widgets._sources import AnnotationSource, count_painted, meas
 
 
 def gathered(image, labels, kind="objects"):
-    """Return the regions of one image."""
+    """Return the samples of one image."""
     return gather([PaintedImage(image, labels)], kind, measure_image)
 
 
@@ -34,36 +34,36 @@ def test_only_painted_slices_are_read():
 
     lazy = da.map_blocks(block, chunks=((1,) * 40, (30,), (30,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
     labels = painted((40, 30, 30), (1, np.s_[7, 2:4, 2:4]), (2, np.s_[7, 9:12, 5:7]), (3, np.s_[31, 0, 0]))
-    regions = gathered(source(lazy), annotation(labels))
-    assert [region.index for region in regions] == [(7,), (31,)]
+    samples = gathered(source(lazy), annotation(labels))
+    assert [np.unique(one.annotation).tolist() for one in samples] == [[0, 1, 2], [0, 3]]
     assert len(set(read)) <= 10  # eight to measure the gray values, two to learn from
-    assert regions[0].sample.image.shape == (1, 30, 30)
-    assert regions[0].sample.spacing == (0.5, 0.5)
-    assert regions[0].sample.normalization == regions[1].sample.normalization
+    assert samples[0].image.shape == (1, 30, 30)
+    assert samples[0].spacing == (0.5, 0.5)
+    assert samples[0].normalization == samples[1].normalization
 
 
 def test_a_large_plane_is_cut_to_its_paint():
     labels = painted((3000, 2000), (1, np.s_[1500:1510, 1000]), (2, np.s_[1600, 900:1001]))
     image = noise((3000, 2000))
-    (region,) = gathered(source(image), annotation(labels))
-    assert region.region == (slice(1500 - MARGIN, 1601 + MARGIN), slice(900 - MARGIN, 1001 + MARGIN))
-    np.testing.assert_array_equal(region.sample.image[0], image[region.region])
-    np.testing.assert_array_equal(region.sample.annotation, labels[region.region])
-    assert (region.sample.annotation > 0).sum() == (labels > 0).sum()
+    (sample,) = gathered(source(image), annotation(labels))
+    around = slice(1500 - MARGIN, 1601 + MARGIN), slice(900 - MARGIN, 1001 + MARGIN)
+    np.testing.assert_array_equal(sample.image[0], image[around])
+    np.testing.assert_array_equal(sample.annotation, labels[around])
+    assert (sample.annotation > 0).sum() == (labels > 0).sum()
 
 
 def test_the_annotation_is_copied():
     labels = painted((50, 50), (1, np.s_[0]), (2, np.s_[9]))
-    (region,) = gathered(source(noise((50, 50))), annotation(labels))
+    (sample,) = gathered(source(noise((50, 50))), annotation(labels))
     labels[:] = 0
-    assert region.sample.annotation.any()
+    assert sample.annotation.any()
 
 
 def test_colour_becomes_channels_and_transparency_goes():
     labels = painted((20, 30), (1, np.s_[0]), (2, np.s_[9]))
     image = noise((20, 30, 4))
-    (region,) = gathered(source(image, rgb=True), annotation(labels))
-    np.testing.assert_array_equal(region.sample.image, np.moveaxis(image, -1, 0)[:3])
+    (sample,) = gathered(source(image, rgb=True), annotation(labels))
+    np.testing.assert_array_equal(sample.image, np.moveaxis(image, -1, 0)[:3])
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_bad_annotations(labels, kind, words):
 def test_ids_beyond_32_bits_stay_apart_and_classes_with_such_numbers_are_refused():
     labels = painted((9, 9), (1, np.s_[0]), (7, np.s_[2])).astype(np.uint64)
     labels[4], labels[6] = 2**32 + 7, 2**32 - 1
-    (region,) = gathered(source(noise((9, 9))), annotation(labels))
-    found = region.sample.annotation
+    (sample,) = gathered(source(noise((9, 9))), annotation(labels))
+    found = sample.annotation
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found <= 1, labels <= 1)
     assert len(np.unique(found)) == len(np.unique(labels))
@@ -128,7 +128,7 @@ def test_samples_know_the_regions_of_their_plane():
     )
     known = AnnotationSource("labels", "strokes", labels, regions)
     before = labels.copy()
-    first, second = (one.sample for one in gathered(source(noise((3, 60, 70))), known))
+    first, second = gathered(source(noise((3, 60, 70))), known)
     assert (first.annotation == 1).sum() == 30 * 30 - 16
     np.testing.assert_array_equal(np.argwhere(first.validation)[[0, -1]], [(45, 55), (59, 69)])
     assert (second.annotation == 1).sum() == 100
@@ -156,19 +156,18 @@ def test_only_what_is_painted_is_read_of_a_large_volume():
     lazy = da.map_blocks(block, chunks=((1,) * 400, (30,), (30,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
     labels = painted((400, 30, 30), (1, np.s_[5, 2]), (2, np.s_[6, 9]), (3, np.s_[390, 4]))
     one, other = gather([PaintedImage(source(lazy), annotation(labels))], "objects", _measured, ndim=3)
-    assert (one.sample.image.shape, other.sample.image.shape) == ((1, 71, 30, 30), (1, 74, 30, 30))
-    assert other.region[0] == slice(326, 400)
+    assert (one.image.shape, other.image.shape) == ((1, 71, 30, 30), (1, 74, 30, 30))
     assert len(set(read)) == 71 + 74
-    np.testing.assert_array_equal(other.sample.annotation, labels[326:])
+    np.testing.assert_array_equal(other.annotation, labels[326:])
 
 
 def test_regions_reach_the_samples_of_volumes():
     labels = painted((5, 20, 20), (1, np.s_[2, 3]), (2, np.s_[2, 9]))
     regions = (box_region("annotated", 0, 0, 20, 4, (1,)), box_region("validation", 8, 0, 10, 5, (2,)))
     known = AnnotationSource("l", "strokes", labels, regions)
-    [region] = gather([PaintedImage(source(noise((5, 20, 20))), known)], "objects", _measured, ndim=3)
-    assert (region.sample.annotation[1, :, :4] == 1).all()
-    assert region.sample.validation.sum() == 10 and region.sample.validation[2, 8:10, :5].all()
+    [sample] = gather([PaintedImage(source(noise((5, 20, 20))), known)], "objects", _measured, ndim=3)
+    assert (sample.annotation[1, :, :4] == 1).all()
+    assert sample.validation.sum() == 10 and sample.validation[2, 8:10, :5].all()
 
 
 @pytest.mark.parametrize(
@@ -207,9 +206,9 @@ def test_images_are_learnt_together():
         PaintedImage(source(plane, name="plane"), annotation(objects, "second")),
     ]
     found = gather(both, "objects", measure_once)
-    assert [(one.sample.name, one.index) for one in found] == [("stack", (1,)), ("stack", (2,)), ("plane", ())]
+    assert [one.name for one in found] == ["stack", "stack", "plane"]
     assert measured == ["stack", "plane"]
-    np.testing.assert_array_equal(found[2].sample.image[0], plane)
+    np.testing.assert_array_equal(found[2].image[0], plane)
     empty = PaintedImage(both[1].image, annotation(0 * objects, "empty"))
     with pytest.raises(AnnotationError, match=r"Only background .label 1. is painted on first; paint some objects"):
         gather(both[:1], "objects", measure_image)

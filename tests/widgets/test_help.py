@@ -21,7 +21,7 @@ def test_every_key_is_declared_bound_and_on_the_sheet(viewer, dock):
         assert {pressed(key) for key in action.keys} <= bound
         assert words[words.index(action.text) - 1] == " or ".join(pressed(key) for key in action.keys)
     assert set(dock._actions()) == {action.name for action in KEY_ACTIONS}
-    for text in (*NAPARI_ACTIONS.values(), *(gesture.text for gesture in GESTURES)):
+    for text in (*NAPARI_ACTIONS.values(), *GESTURES.values()):
         assert text in words
     assert words[words.index("Eraser: back to unlabelled") - 1] == "1 or E"
 

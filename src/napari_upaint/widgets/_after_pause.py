@@ -42,7 +42,7 @@ class AfterPause(QObject):
         """Whether it works, or is about to look whether there is work."""
         return self._work.busy or self._pause.isActive()
 
-    def ask(self, *_: object) -> None:
+    def ask(self) -> None:
         """Work soon."""
         if not self._pause.isActive():
             self._pause.start()

@@ -49,7 +49,7 @@ class Autosaving(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
-        self._kind = sections.labels.set_kind
+        self._set_kind = sections.labels.set_kind
         self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
         self._unsaved: dict[Hashable, Painted] = {}
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
@@ -163,7 +163,7 @@ class Autosaving(QObject):
         if image is None or (image.name, image.shape) != self._asked or image.shape != painted.shape:
             return  # another image was chosen meanwhile; it is offered again with its own
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
-        self._kind(kind)
+        self._set_kind(kind)
         key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
         path = new_autosave(_plain(image.name, image.file), image.shape)

@@ -8,14 +8,15 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._labels_section import next_label
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._ownership import Ownership
-from napari_upaint.widgets._painted_count import PaintedCount
 from napari_upaint.widgets._reasons import Situation
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource, count_painted
 
+_PAUSE = 150  # milliseconds after a stroke: counting must not slow painting down
 # Colours are shown for the first labels only; there may be thousands of objects.
 _MOST_COLOURS = 16
 
@@ -29,12 +30,13 @@ class Choosing(QObject):
     def __init__(self, layers: Layers, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._sections = layers, sections
+        self._image_combo, self._labels_combo = sections.image.combo, sections.labels.combo
         self._pixels: Mapping[int, int] = {}
         self._counted = False
         self._uncounted: set[int] = set()  # labels that were painted with since the last count
         self.ownership = Ownership(layers)
-        self._count = PaintedCount(self.annotation, self)
-        self._count.counted.connect(self._painted)
+        self._count = AfterPause(_PAUSE, self._count_job, self)
+        self._count.done.connect(self._painted)
         self._count.failed.connect(self.failed)
         layers.changed.connect(self._list_layers)
         layers.edited.connect(self._edited)
@@ -46,15 +48,15 @@ class Choosing(QObject):
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
         sections.labels.picked.connect(self._picked)
-        sections.labels.new_wanted.connect(self.new_labels)
-        sections.labels.background_wanted.connect(self.take_background)
-        sections.labels.next_wanted.connect(self.take_next)
+        sections.labels.new_button.clicked.connect(self.new_labels)
+        sections.labels.background_button.clicked.connect(self.take_background)
+        sections.labels.next_button.clicked.connect(self.take_next)
         sections.labels.kind_changed.connect(self._show_painted)
         self._list_layers()
         active = layers.active()
         taken = next((one for one in layers.annotations() if one.key == active), None)
-        sections.image.combo.set_key(active if taken is None else self.ownership.owner(taken))
-        sections.labels.combo.set_key(active)
+        self._image_combo.set_key(active if taken is None else self.ownership.owner(taken))
+        self._labels_combo.set_key(active)
 
     def close(self) -> None:
         """Count no more."""
@@ -62,15 +64,13 @@ class Choosing(QObject):
 
     def image(self) -> ImageSource | None:
         """Return the chosen image."""
-        key = self._sections.image.combo.key()
+        key = self._image_combo.key()
         return self._layers.image(key) if key is not None else None
 
     def annotation(self) -> AnnotationSource | None:
         """Return the chosen labels, with the regions of the chosen image."""
-        key, image = self._sections.labels.combo.key(), self._sections.image.combo.key()
-        if key is None:
-            return None
-        return self._layers.annotation(key, image)
+        key, image = self._labels_combo.key(), self._image_combo.key()
+        return self._layers.annotation(key, image) if key is not None else None
 
     def kind(self) -> Kind:
         """Return whether objects or classes are painted."""
@@ -94,7 +94,7 @@ class Choosing(QObject):
 
     def show_image(self) -> None:
         """Let the chosen image be what is seen, with what is painted on it."""
-        key, labels = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        key, labels = self._image_combo.key(), self._labels_combo.key()
         if key is None:
             return
         owners = {one.key: self.ownership.owner(one) for one in self._layers.annotations()}
@@ -107,7 +107,7 @@ class Choosing(QObject):
 
     def new_labels(self) -> None:
         """Add a labels layer on the image and choose it."""
-        key = self._sections.image.combo.key()
+        key = self._image_combo.key()
         if key is None:
             return
         try:
@@ -120,7 +120,7 @@ class Choosing(QObject):
 
     def choose_annotation(self, key: Hashable) -> None:
         """Choose a labels layer."""
-        self._sections.labels.combo.set_key(key)
+        self._labels_combo.set_key(key)
 
     def take_background(self) -> None:
         """Take the brush for the background."""
@@ -144,7 +144,7 @@ class Choosing(QObject):
         return next_label({*self._pixels, *self._uncounted}, annotation.highest) if annotation is not None else 2
 
     def _take(self, label: int) -> None:
-        key, button = self._sections.labels.combo.key(), self._sections.labels.background_button
+        key, button = self._labels_combo.key(), self._sections.labels.background_button
         if not button.isEnabled():
             self.failed.emit(button.toolTip(), "")
         elif key is not None:
@@ -153,10 +153,10 @@ class Choosing(QObject):
     # -- what changed --------------------------------------------------------------------------------------------
 
     def _list_layers(self) -> None:
-        self._sections.image.combo.set_choices(self._layers.images())
-        self._sections.labels.combo.set_choices(self._layers.annotations())
-        self._layers.watch(self._sections.labels.combo.key())  # also when the dock comes back after it was closed
-        image, labels = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        self._image_combo.set_choices(self._layers.images())
+        self._labels_combo.set_choices(self._layers.annotations())
+        self._layers.watch(self._labels_combo.key())  # also when the dock comes back after it was closed
+        image, labels = self._image_combo.key(), self._labels_combo.key()
         if image is not None and labels is not None and self.ownership.stranger(image, labels):
             self._choose_annotation_of(image)  # the one before was closed
         self._show_facts()
@@ -184,21 +184,21 @@ class Choosing(QObject):
 
         Not from one channel of a file to another: the first is as good as the last.
         """
-        image = self._sections.image.combo.key()
-        if self._sections.labels.combo.key() is not None or key not in {one.key for one in self._layers.images()}:
+        image = self._image_combo.key()
+        if self._labels_combo.key() is not None or key not in {one.key for one in self._layers.images()}:
             return
         path = self._layers.files.origin(key).path
         if image is None or not path or path != self._layers.files.origin(image).path:
-            self._sections.image.combo.set_key(key)
+            self._image_combo.set_key(key)
 
     def _choose_annotation_of(self, image: Hashable) -> None:
         """Choose the labels that go with an image: two images of one size must not share theirs by accident."""
         for labels in self.ownership.of(image)[:1]:
-            self._sections.labels.combo.set_key(labels)
+            self._labels_combo.set_key(labels)
 
     def _picked(self, key: Hashable | None) -> None:
         """Take labels that the user picked for this image, also those of another one."""
-        image = self._sections.image.combo.key()
+        image = self._image_combo.key()
         if image is not None and key is not None:
             self.ownership.choose(image, key)
             self.show_image()
@@ -206,7 +206,7 @@ class Choosing(QObject):
 
     def _annotation_chosen(self, key: Hashable | None) -> None:
         self._layers.watch(key)
-        image = self._sections.image.combo.key()
+        image = self._image_combo.key()
         if image is not None and key is not None and not self.ownership.stranger(image, key):
             self.ownership.choose(image, key)
         self._counted, self._pixels, self._uncounted = False, {}, set()
@@ -214,31 +214,38 @@ class Choosing(QObject):
         self._show_painted()
 
     def _edited(self) -> None:
-        key = self._sections.labels.combo.key()
+        key = self._labels_combo.key()
         if key is not None:
             self._uncounted.add(self._layers.selected_label(key))
         self._count.ask()
 
     def _brushed(self, labels: Hashable) -> None:
         """Go with the brush: what is painted is saved and learnt, whichever labels were chosen here."""
-        image, chosen = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        image, chosen = self._image_combo.key(), self._labels_combo.key()
         here = image is not None and self.ownership.may_be_on(image, labels)
         if labels == chosen and here:
             return
         home = image if here else self.ownership.image_of(labels)
         if home is None:  # it fits no image
             return
-        self._sections.image.combo.set_key(home)
-        self._sections.labels.combo.set_key(labels)
+        self._image_combo.set_key(home)
+        self._labels_combo.set_key(labels)
         if labels != chosen:
             self._layers.edited.emit()  # this stroke; the next ones are listened to
+
+    def _count_job(self) -> Job | None:
+        annotation = self.annotation()
+        if annotation is None:
+            self._painted({})
+            return None
+        return count_painted, annotation
 
     def _painted(self, pixels: Mapping[int, int]) -> None:
         self._pixels, self._counted, self._uncounted = pixels, True, set()
         self._show_painted()
 
     def _show_painted(self) -> None:
-        key = self._sections.labels.combo.key()
+        key = self._labels_combo.key()
         annotation = self.annotation() if self._pixels else None
         masks = annotation is not None and self.ownership.may_be_masks(Choice(annotation.key, annotation.name))
         self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key), masks)

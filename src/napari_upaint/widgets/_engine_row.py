@@ -1,4 +1,4 @@
-"""How much memory the engine process holds, and a button that gives it back."""
+"""The engine in the Train section: what it computes on, how much memory it holds, a button that gives it back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from napari_upaint.widgets._background import Work
+from napari_upaint.engine.progress import DeviceLine
+from napari_upaint.session.protocol import DeviceRequest
+from napari_upaint.widgets._background import Work, describe
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._reasons import Situation, busy
 
@@ -22,31 +24,42 @@ _TIP = (
 class EngineRow(QWidget):
     """A line of words and a button; its size stays while the number changes."""
 
-    free_wanted = Signal()
-
     def __init__(self) -> None:
         super().__init__()
         self.words = QLabel()
         self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.words.setToolTip("Memory of this computer that the engine process holds now, in MB or GB.")
         self.button = QPushButton("Free memory")
-        self.button.clicked.connect(self.free_wanted)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.words, 1)
         row.addWidget(self.button)
 
-    def show_memory(self, held: int | None, running: bool) -> None:
-        """Show how many bytes the engine holds; None where nobody knows."""
-        if not running:
-            self.words.setText("Engine: not running")
-        else:
-            self.words.setText("Engine: running" if held is None else f"Engine: {size(held)}")
-
     def allow(self, why: str) -> None:
         """Enable the button, or say why it cannot be pressed (empty: it can)."""
         self.button.setEnabled(not why)
         self.button.setToolTip(why or _TIP)
+
+
+class DeviceWords(QObject):
+    """Asks the engine process what it computes on, which starts it, and shows the answer."""
+
+    failed = Signal(str, str)
+
+    def __init__(self, bridge: JobBridge, line: QLabel, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bridge, self._line = bridge, line
+
+    def ask(self) -> None:
+        """Warm the engine up, and learn what it computes on."""
+        try:
+            self._bridge.begin(DeviceRequest(), self._show)
+        except Exception as error:
+            self.failed.emit(*describe(error))
+
+    def _show(self, payload: object) -> None:
+        if isinstance(payload, DeviceLine):
+            self._line.setText(f"Computes on: {payload.text}")
 
 
 class EngineMemory(QObject):
@@ -61,10 +74,9 @@ class EngineMemory(QObject):
         self._ending = Work(self)
         self._ending.done.connect(self.look)
         self._ending.failed.connect(self.failed)
-        row.free_wanted.connect(self.free)
+        row.button.clicked.connect(self.free)
         self._timer = QTimer(self, interval=_EVERY)
         self._timer.timeout.connect(self.look)
-        self.open()
 
     def open(self) -> None:
         """Watch."""
@@ -84,7 +96,9 @@ class EngineMemory(QObject):
     def look(self, *_: object) -> None:
         """Show the memory of now."""
         pid = self._bridge.pid
-        self._row.show_memory(held_by(pid) if pid is not None else 0, pid is not None)
+        held = held_by(pid) if pid is not None else None
+        says = "not running" if pid is None else "running" if held is None else size(held)
+        self._row.words.setText(f"Engine: {says}")
         self._row.allow(busy(self._situation) or ("" if pid is not None else _NONE))
 
     def free(self) -> None:

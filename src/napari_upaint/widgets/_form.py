@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 
 # Makes the columns of all forms stand in line.
 _LONGEST_LABEL = "Elastic deformation"
-_MOST_INT = 2**31 - 1
 # How units are said in a tooltip.
 _UNITS = {
     "px": "pixels (px)",
@@ -48,30 +47,26 @@ class Form(QWidget):
     Parameters
     ----------
     settings : type
-        A frozen dataclass of settings.py.
-    without : iterable of str
+        A frozen dataclass of settings.py, each number with limits; whole ones of 32 bits at the most.
+    without : container of str
         Fields that have their control elsewhere in the window.
     zero : mapping of str to str
         What to show instead of the lowest value, where that means a choice made by the program.
     """
 
-    valueChanged = Signal(object)  # noqa: N815 (Qt's style)
+    valueChanged = Signal()  # noqa: N815 (Qt's style)
 
     def __init__(
-        self,
-        settings: type[Any],
-        without: Iterable[str] = (),
-        zero: Mapping[str, str] | None = None,
+        self, settings: type[Any], without: Container[str] = (), zero: Mapping[str, str] | None = None
     ) -> None:
         super().__init__()
         self._settings = settings
         self._controls: dict[str, Control] = {}
-        left_out = set(without)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for one in fields(settings):
-            if one.name not in left_out:
+            if one.name not in without:
                 self._add(layout, one, (zero or {}).get(one.name, ""))
         self._defaults = QPushButton("Restore defaults")
         self._defaults.setToolTip("Set the fields above to what the program starts with.")
@@ -111,7 +106,7 @@ class Form(QWidget):
         layout.addRow(label, control.widget)
 
     def _changed(self, *_: Any) -> None:
-        self.valueChanged.emit(self)
+        self.valueChanged.emit()
 
 
 def with_unit(tip: str, unit: str) -> str:
@@ -147,14 +142,14 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
     box: Any
     if isinstance(one.default, int):
         box = QSpinBox()
-        box.setRange(int(low if low is not None else -_MOST_INT), int(min(high or _MOST_INT, _MOST_INT)))
+        box.setRange(low, high)
         box.setSingleStep(int(step or 1))
     else:
         box = RealBox()
         # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0. 0.00010 says less than
         # 0.0001, but a jumping width would say less still.
         box.setDecimals(_decimals(step))
-        box.setRange(float(low if low is not None else -1e9), float(high if high is not None else 1e9))
+        box.setRange(low, high)
         box.setSingleStep(float(step or 0.1))
     if one.metadata["unit"]:
         box.setSuffix(f" {one.metadata['unit']}")

@@ -8,11 +8,12 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import TilesResult
 from napari_upaint.session.protocol import TilesRequest
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._gallery_window import GalleryWindow
-from napari_upaint.widgets._gathering import PaintedRegion, gather_for
+from napari_upaint.widgets._gathering import gather_for
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._tile_pictures import mosaic
@@ -43,7 +44,7 @@ class Gallery(QObject):
             work.failed.connect(self._fail)
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._draw)
-        sections.weights.gallery_wanted.connect(self.open)
+        sections.weights.gallery_button.clicked.connect(self.open)
         for wanted in (sections.train.train_wanted, sections.segment.wanted):
             wanted.connect(self._give_way)
         for form in (sections.settings.augment, sections.settings.weights, sections.settings.train):
@@ -59,7 +60,7 @@ class Gallery(QObject):
         """Open the window with the first tiles."""
         if self.window is None:
             self.window = GalleryWindow(self._dock)
-            self.window.others_wanted.connect(self._others)
+            self.window.button.clicked.connect(self._others)
             self.window.finished.connect(self._rest)
         self.window.show()
         self.window.raise_()
@@ -77,7 +78,7 @@ class Gallery(QObject):
         self._first += COUNT
         self._draw()
 
-    def _settings_changed(self, *_: object) -> None:
+    def _settings_changed(self) -> None:
         if self.window is not None and self.window.isVisible():
             self._pause.start()
 
@@ -85,7 +86,7 @@ class Gallery(QObject):
         window, plan = self.window, self._working.plan()
         if window is None:
             return
-        why = self._sections.weights.why_no_gallery()
+        why = self._sections.weights.gallery_why
         if why or plan is None:
             window.show_problem(why or "Open an image first.")
             return
@@ -96,19 +97,14 @@ class Gallery(QObject):
         window.show_drawing(searching=plan.start is not None and not (plan.settings.scale or self._scale))
         self._gathering.start(gather_for, plan.start, plan.settings, plan.painted, plan.kind, self._working.measured.of)
 
-    def _ask_engine(self, regions: list[PaintedRegion]) -> None:
+    def _ask_engine(self, samples: list[Sample]) -> None:
         plan = self._plan
         assert plan is not None
-        samples = tuple(region.sample for region in regions)
         settings = replace(plan.settings, scale=plan.settings.scale or self._scale)
         request = TilesRequest(
-            samples, plan.kind, plan.start, settings, plan.weights, plan.augment, first=self._first, count=COUNT
+            tuple(samples), plan.kind, plan.start, settings, plan.weights, plan.augment, first=self._first, count=COUNT
         )
-        self._result, self._job = None, self._bridge.job()
-        self._job.payload.connect(self._hear)
-        self._job.finished.connect(self._finish)
-        self._job.failed.connect(self._fail)
-        self._bridge.begin(self._job, request)
+        self._result, self._job = None, self._bridge.begin(request, self._hear, self._finish, self._fail)
 
     def _hear(self, payload: object) -> None:
         if isinstance(payload, TilesResult):

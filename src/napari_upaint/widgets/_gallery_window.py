@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QRect, QSize, Qt, Signal
+from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -51,9 +51,7 @@ class Picture(QWidget):
 class GalleryWindow(QDialog):
     """A window of its own beside the work: it does not wait for an answer."""
 
-    others_wanted = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("U-Paint: what the network learns from")
         self.picture = Picture()
@@ -61,7 +59,6 @@ class GalleryWindow(QDialog):
         self.words.setWordWrap(True)
         self.button = QPushButton("Other tiles")
         self.button.setToolTip("Draw the next nine tiles of the training.")
-        self.button.clicked.connect(self.others_wanted)
         legend = QLabel(_WORDS)
         legend.setWordWrap(True)
         row = QHBoxLayout()

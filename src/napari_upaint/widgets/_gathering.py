@@ -37,15 +37,6 @@ class PaintedImage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PaintedRegion:
-    """A sample and where it was cut from."""
-
-    sample: Sample
-    index: Index
-    region: tuple[slice, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Cut:
     """A painted region without its image. `judging`: where paint judges and is not learnt from, None: nowhere."""
 
@@ -58,7 +49,7 @@ class _Cut:
 
 def gather_for(
     start: Path | None, settings: TrainSettings, painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure
-) -> list[PaintedRegion]:
+) -> list[Sample]:
     """Make samples as the network that is to be trained takes them: planes or volumes.
 
     Raises
@@ -75,7 +66,7 @@ def gather_for(
     return gather(painted, kind, measure_it, ndim)
 
 
-def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndim: int = 2) -> list[PaintedRegion]:
+def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndim: int = 2) -> list[Sample]:
     """Make samples (C, [Z,] Y, X) of what is painted.
 
     Parameters
@@ -106,18 +97,17 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
     with_paint = {one.painted.annotation.key: one.painted for one in cuts}.values()
     _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in with_paint]), kind)
     gray = {one.image.key: measure_it(one.image) for one in with_paint}
-    return [_with_image(one, gray[one.painted.image.key], ndim, kind) for one in cuts]
+    return [_sample(one, gray[one.painted.image.key], ndim, kind) for one in cuts]
 
 
-def _with_image(cut: _Cut, normalization: Normalization, ndim: int, kind: Kind) -> PaintedRegion:
+def _sample(cut: _Cut, normalization: Normalization, ndim: int, kind: Kind) -> Sample:
     image = cut.painted.image
     pixels = np.ascontiguousarray(image.plane(cut.index, cut.region))
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         wrong = int(pixels.size - np.isfinite(pixels).sum())
         raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; export it again, or replace them.")
     edges = image.spacing if ndim == 2 else spacing(image)
-    sample = Sample(pixels, to_int32(cut.annotation, kind), normalization, edges, image.name, cut.judging)
-    return PaintedRegion(sample, cut.index, cut.region)
+    return Sample(pixels, to_int32(cut.annotation, kind), normalization, edges, image.name, cut.judging)
 
 
 def _planes(painted: PaintedImage) -> Iterator[_Cut]:

@@ -24,14 +24,6 @@ class KeyAction:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gesture:
-    """Something that can be done with mouse or keyboard and is bound elsewhere."""
-
-    how: str
-    text: str
-
-
 # P, B and L alone belong to napari's labels layers, and Shift+V to its viewer: none of them is used here.
 KEY_ACTIONS = (
     KeyAction("train", ("T", "Shift-T"), "Train, or stop the training"),
@@ -60,15 +52,16 @@ NAPARI_ACTIONS = {
     "new_label": "A label that is not used yet",
 }
 
-GESTURES = (
-    Gesture("Drag with the brush", "Paint; what is not painted is not learnt from"),
-    Gesture("Space + drag", "Move the view while painting"),
-    Gesture("Wheel", "Closer or further away"),
-    Gesture("Ctrl+Z, Ctrl+Shift+Z", "Undo and redo strokes"),
-    Gesture("Click a row of the table", "Go to its object"),
-    Gesture("Click an object", "Select its row in the table (labels layer selected, view being moved: 6 or Z)"),
-    Gesture("Tab, Shift+Tab", "Next or previous control of the dock, top to bottom"),
-)
+# What can be done with mouse or keyboard and is bound elsewhere.
+GESTURES = {
+    "Drag with the brush": "Paint; what is not painted is not learnt from",
+    "Space + drag": "Move the view while painting",
+    "Wheel": "Closer or further away",
+    "Ctrl+Z, Ctrl+Shift+Z": "Undo and redo strokes",
+    "Click a row of the table": "Go to its object",
+    "Click an object": "Select its row in the table (labels layer selected, view being moved: 6 or Z)",
+    "Tab, Shift+Tab": "Next or previous control of the dock, top to bottom",
+}
 
 
 def pressed(key: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from napari.layers import Layer
@@ -15,7 +14,7 @@ from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import axes_in_view, drawn_at, unit_factors
 from napari_upaint.widgets._layer_corrections import holds
 from napari_upaint.widgets._new_layers import MARK, mark, new_ring, new_uncertainty
-from napari_upaint.widgets._open_layers import find, image_source, index_in_view
+from napari_upaint.widgets._open_layers import find, find_marked, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import ImageSource
@@ -64,7 +63,7 @@ class GuideLayers:
         for of, cache in self._results.caches():
             source = find(self._viewer, of)
             image = image_source(source)
-            layer = self._uncertainty_of(of, method)
+            layer = find_marked(self._viewer, of, "uncertainty", method)
             shown = layer.metadata[_SHOWN] if layer is not None else {}
             wanted = [index for index in cache.planes if has(cache, index, method)]
             missing = [index for index in wanted if shown.get(index) != cache.turns.get(index)]
@@ -92,17 +91,9 @@ class GuideLayers:
         layer.metadata[_SHOWN][index] = plane.turn
         self._results.refresh(layer, image, index)
 
-    def drop_uncertainty(self) -> None:
-        """Take all uncertainty layers away."""
-        self._drop("uncertainty")
-
-    def _uncertainty_of(self, image: Hashable, method: Method) -> Any:
-        about = {"of": image, "what": "uncertainty", "kind": method}
-        return next((layer for layer in self._viewer.layers if layer.metadata.get(MARK) == about), None)
-
     # -- where to paint ------------------------------------------------------------------------------------------
 
-    def go_to(self, image: Hashable, at: tuple[float, ...], radius: float = 0) -> None:
+    def go_to(self, image: Hashable, at: tuple[float, ...], radius: float) -> None:
         """Move the view to a place, index along all axes of an image; come closer where its window is too small."""
         layer = find(self._viewer, image)
         world = drawn_at(self._viewer, layer, at, axes_in_view(self._viewer, layer))
@@ -116,25 +107,22 @@ class GuideLayers:
         camera.center = tuple([0.0] * (3 - len(shown)) + shown)
         edges = np.abs(layer.scale * unit_factors(self._viewer, layer))
         size = (2 * radius + 1) * float(edges[-2:].mean())
-        if radius and size * camera.zoom < _SMALLEST_ON_SCREEN:
+        if size * camera.zoom < _SMALLEST_ON_SCREEN:
             camera.zoom = 2 * _SMALLEST_ON_SCREEN / size
 
-    def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int, what: str = NEXT_PLACE) -> None:
+    def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> None:
         """Mark a place with a ring; there is one ring of a kind at a time."""
         data, options, kind = new_ring(image, at, radius, what)
         layer = self._results.result(options["metadata"], image)
         if layer is None:
-            self.drop_ring(what)
+            self.drop(what)
             self._results.add(Layer.create(data, options, kind), len(self._viewer.layers))
         else:
             layer.data, layer.size = data, options["size"]
             layer.selected_data = set()
 
-    def drop_ring(self, what: str = NEXT_PLACE) -> None:
-        """Take the ring away."""
-        self._drop(what)
-
-    def _drop(self, what: str) -> None:
+    def drop(self, what: str) -> None:
+        """Take all layers away that show something: "uncertainty", or a ring."""
         for layer in list(self._viewer.layers):
             if layer.metadata.get(MARK, {}).get("what") == what:
                 self._viewer.layers.remove(layer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_upaint.core.uncertainty import Method
@@ -25,25 +25,18 @@ _NEXT_TIP = (
 class GuideRow(QWidget):
     """A check box with its method, a button, and a line that says what was found."""
 
-    shown = Signal(bool)
-    method_chosen = Signal()
-    next_wanted = Signal()
-
     def __init__(self) -> None:
         super().__init__()
         self.show_box = QCheckBox("Uncertainty")
         self.show_box.setToolTip(_SHOW_TIP)
-        self.show_box.toggled.connect(self.shown)
         self.methods = QComboBox()
         self.methods.setAccessibleName("Measure of uncertainty")
         for at, (method, tip) in enumerate(_METHODS.items()):
             self.methods.addItem(method, method)
             self.methods.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
         self.methods.setToolTip("How uncertainty is measured.\n" + "\n".join(_METHODS.values()))
-        self.methods.currentIndexChanged.connect(lambda _at: self.method_chosen.emit())
         never_by_wheel(self.methods)
         self.next_button = QPushButton("Where next?")
-        self.next_button.clicked.connect(self.next_wanted)
         self.found = QLabel()
         # One line that is always there: a line that comes and goes would move everything below.
         self.found.setMinimumHeight(self.found.fontMetrics().height() + 2)  # a larger font may come later

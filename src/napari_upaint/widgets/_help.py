@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from napari.settings import get_settings
 from qtpy.QtCore import QSize
@@ -24,7 +24,7 @@ class HelpSheet(QDialog):
         Keys that the dock could take.
     """
 
-    def __init__(self, bound: Collection[str], parent: QWidget | None = None) -> None:
+    def __init__(self, bound: Collection[str], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("U-Paint: keys and gestures")
         self._headings: list[QLabel] = []
@@ -33,7 +33,7 @@ class HelpSheet(QDialog):
         self._grid.setHorizontalSpacing(18)
         self._add("U-Paint (a number field or a list in use keeps the keys for itself)", dock_rows(bound))
         self._add("Brush of a labels layer (napari)", napari_rows())
-        self._add("Mouse and others", ((one.how, one.text) for one in GESTURES))
+        self._add("Mouse and others", GESTURES.items())
         self._inner = QWidget()
         rows = QVBoxLayout(self._inner)
         # Rows as high as their words: napari's style hints at less.
@@ -67,7 +67,7 @@ class HelpSheet(QDialog):
         widgets = [item.widget() for item in items if item is not None]
         return [widget for widget in widgets if isinstance(widget, QLabel)]
 
-    def _add(self, title: str, rows: Iterator[tuple[str, str]]) -> None:
+    def _add(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
         heading = QLabel(f"<b>{title}</b>")
         heading.setContentsMargins(0, 8, 0, 2)
         self._headings.append(heading)

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_upaint.session.run import Run
-from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._history_words import (
     run_lines,
     run_tip,
@@ -108,10 +107,6 @@ class HistorySection(QCollapsible):
         self.buttons["delete"].clicked.connect(self._ask_delete)
         for what in ("python", "command"):
             self.buttons[what].clicked.connect(lambda _=False, what=what: self.copy_wanted.emit(what, self._copied()))
-
-    def set_colours(self, colours: ThemeColours) -> None:
-        """Follow the theme."""
-        self.plot.set_colours(colours)
 
     # -- the list ------------------------------------------------------------------------------------------------
 

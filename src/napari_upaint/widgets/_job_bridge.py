@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -84,13 +85,26 @@ class JobBridge(QObject):
         """Process id of the engine, None while there is none."""
         return self._engine.pid if self._engine is not None else None
 
-    def job(self) -> GuiJob:
-        """Return a job to connect to; begin it with `begin`."""
-        return GuiJob(self)
+    def begin(
+        self,
+        request: Request,
+        hear: Callable[[object], None],
+        finish: Callable[[], None] | None = None,
+        fail: Callable[[str, str], None] | None = None,
+    ) -> GuiJob:
+        """Start a job; returns at once.
 
-    def begin(self, job: GuiJob, request: Request) -> None:
-        """Start a job after its signals were connected."""
+        Parameters
+        ----------
+        hear, finish, fail : callable
+            Called on the main thread, as the signals `payload`, `finished` and `failed` of the job.
+        """
+        job = GuiJob(self)
+        for signal, slot in ((job.payload, hear), (job.finished, finish), (job.failed, fail)):
+            if slot is not None:
+                signal.connect(slot)
         job.begin(self.engine(), replace(request, device=self.device))  # type: ignore[type-var]
+        return job
 
     def engine(self) -> EngineProcess:
         """Return the engine; its process starts with its first request."""

@@ -8,8 +8,7 @@ from qtpy.QtWidgets import QWidget
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._copying import Copying
-from napari_upaint.widgets._device_words import DeviceWords
-from napari_upaint.widgets._engine_row import EngineMemory
+from napari_upaint.widgets._engine_row import DeviceWords, EngineMemory
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers

@@ -26,13 +26,11 @@ class Keys:
     viewer : napari.viewer.Viewer
     actions : mapping of str to callable
         What to do for each name in `KEY_ACTIONS`.
-    regions : RegionLayers or None
+    regions : RegionLayers
         Their layers have the same keys.
     """
 
-    def __init__(
-        self, viewer: Viewer, actions: Mapping[str, Callable[[], None]], regions: RegionLayers | None = None
-    ) -> None:
+    def __init__(self, viewer: Viewer, actions: Mapping[str, Callable[[], None]], regions: RegionLayers) -> None:
         self._viewer, self._regions = viewer, regions
         self._actions = {key: actions[declared.name] for declared in KEY_ACTIONS for key in declared.keys}
         self._bound: dict[str, Callable[[Any], None]] = {}
@@ -49,13 +47,11 @@ class Keys:
             if key not in self._bound and str(_binding(key)) not in taken:
                 self._bound[key] = _callback(action)
                 self._viewer.bind_key(key, self._bound[key])
-        if self._regions is not None:
-            self._regions.take_keys(dict(self._bound))
+        self._regions.take_keys(dict(self._bound))
 
     def release(self) -> None:
         """Give the keys back, unless somebody took them over meanwhile."""
-        if self._regions is not None:
-            self._regions.take_keys({})
+        self._regions.take_keys({})
         for key, callback in self._bound.items():
             if self._viewer.keymap.get(_binding(key)) is callback:
                 self._viewer.bind_key(key, None)

@@ -6,22 +6,13 @@ from collections.abc import Collection, Mapping
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QRadioButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_upaint.core.colours import label_colour
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._offers import RestoreOffer
 from napari_upaint.widgets._painted_list import PaintedList
-from napari_upaint.widgets._region_row import RegionRow
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
@@ -36,6 +27,14 @@ _RESULT: dict[Kind, str] = {
 }
 # Said of labels that may be a finished segmentation: its first object would be learnt as background.
 _MAY_BE_MASKS = ". Finished masks, in which 0 is background? Press 'From masks'."
+_DRAW_TIP = (
+    "Drag a rectangle in which everything is annotated: what is not painted inside counts as background.\n"
+    "It lies on the plane in view. What you painted is not changed. Key: Shift+R"
+)
+_TURN_TIP = (
+    "Turn the selected region, or the one drawn last, into 'validation only' and back: what is painted inside\n"
+    "is not learnt, but tells how good the model is. Key: Shift+O"
+)
 _MASKS = (
     "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
     "make labels of it that can be learnt from. The layer itself stays as it is."
@@ -47,10 +46,6 @@ class LabelsSection(QWidget):
 
     chosen = Signal(object)  # key of the labels layer, or None
     picked = Signal(object)  # the same, by the user's hand
-    new_wanted = Signal()
-    masks_wanted = Signal()
-    background_wanted = Signal()
-    next_wanted = Signal()
     kind_changed = Signal()
 
     def __init__(self) -> None:
@@ -61,16 +56,12 @@ class LabelsSection(QWidget):
         self.combo.keyChanged.connect(self.chosen)
         self.combo.activated.connect(lambda _: self.picked.emit(self.combo.key()))
         self.new_button = QPushButton("New labels")
-        self.new_button.clicked.connect(self.new_wanted)
         self.masks_button = QPushButton("From masks")
-        self.masks_button.clicked.connect(self.masks_wanted)
         self.objects = QRadioButton("Objects")
         self.classes = QRadioButton("Classes")
         # napari's style puts icon and text side by side without a gap.
         self.background_button = QPushButton(" Background")
         self.next_button = QPushButton(" Next object")
-        self.background_button.clicked.connect(self.background_wanted)
-        self.next_button.clicked.connect(self.next_wanted)
         self._meaning = WrappedLabel()
         self.offer = RestoreOffer()
         self.painted = PaintedList()
@@ -158,6 +149,22 @@ class LabelsSection(QWidget):
         self.next_button.setToolTip(
             brush_why or f"Take the brush for a new {what}: the number after the highest painted one. Key: N"
         )
+
+
+class RegionRow(QWidget):
+    """Two buttons: draw a fully annotated region, turn it into one that judges only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draw_button, self.turn_button = QPushButton("Annotated region"), QPushButton("Validation only")
+        self.setLayout(wrapping_buttons(self.draw_button, self.turn_button))
+        self.allow("", "")
+
+    def allow(self, draw_why: str, turn_why: str) -> None:
+        """Enable the buttons, or say why they are not (empty: enabled)."""
+        for button, why, tip in ((self.draw_button, draw_why, _DRAW_TIP), (self.turn_button, turn_why, _TURN_TIP)):
+            button.setEnabled(not why)
+            button.setToolTip(why or tip)
 
 
 def next_label(painted: Collection[int], highest: int) -> int:

@@ -69,9 +69,7 @@ class Layers(QObject):
         results.scored.connect(self.scored)
         self.put_labels, self.put_scores, self.labels_room = results.put_labels, results.put_scores, results.labels_room
         self.stale_plane, self.relabel, self.of_others = results.stale_plane, results.relabel, results.of_others
-        self._tables = TableLayers(viewer, results)
-        self.measurable, self.table = self._tables.measurable, self._tables.table
-        self.show_table = self._tables.show_table
+        self.tables = TableLayers(viewer, results)
         self.weights = WeightLayers(viewer, results)
         self.regions = RegionLayers(viewer, results, self)
         self.regions.changed.connect(self.edited)  # they are part of what is annotated
@@ -97,7 +95,7 @@ class Layers(QObject):
         for event in (dims.ndisplay, self._viewer.canvas.grid.events.enabled):
             self._connect(None, event, self._covered)
         for event in (dims.ndisplay, dims.order):
-            self._connect(None, event, lambda *_: self._tables.show_planes())
+            self._connect(None, event, lambda *_: self.tables.show_planes())
         self._listed()
 
     def close(self) -> None:
@@ -148,7 +146,7 @@ class Layers(QObject):
             self.taken.emit(key)
 
     def _moved(self, *_: Any) -> None:
-        self._tables.show_planes()
+        self.tables.show_planes()
         self.moved.emit()
 
     def _panned(self, *_: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import NewSamples, SamplesHeard
 from napari_upaint.errors import UserError
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
-from napari_upaint.widgets._gathering import PaintedImage, PaintedRegion, gather_for
+from napari_upaint.widgets._gathering import PaintedImage, gather_for
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
@@ -91,10 +92,10 @@ class LearningOn(QObject):
         except UserError:  # closed: what was painted there stays learnt
             return one
 
-    def _send(self, regions: list[PaintedRegion]) -> None:
+    def _send(self, samples: list[Sample]) -> None:
         if self._training.listening:
             self._unanswered = True
-            self._training.send(NewSamples(tuple(region.sample for region in regions)))
+            self._training.send(NewSamples(tuple(samples)))
 
     def _heard(self, answer: SamplesHeard) -> None:
         self._unanswered = False

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox
 
@@ -81,10 +80,6 @@ class Linking(QObject):
         """Link no more."""
         self._turns.clear()
         self._work.close()
-
-    def before(self, image: Hashable, index: Index) -> np.ndarray | None:
-        """Return the objects of a plane whose ids are to be kept while it is labelled again, None if they are not."""
-        return self._layers.links.before(image, index) if self._box.isChecked() else None
 
     def _allow(self) -> None:
         image = self._choosing.image()

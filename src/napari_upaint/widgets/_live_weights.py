@@ -58,7 +58,7 @@ class LiveWeights(QObject):
         self._work = AfterPause(_PAUSE, self._job, self)
         self._work.done.connect(self._show)
         self._work.failed.connect(self.failed)
-        self._section.live_changed.connect(self._toggled)
+        self._section.live.toggled.connect(self._toggled)
         self._settings.valueChanged.connect(self.ask)
         layers.edited.connect(self.ask)
         layers.moved.connect(self.ask)
@@ -70,7 +70,7 @@ class LiveWeights(QObject):
         """Whether the map is about to change."""
         return self._work.busy
 
-    def ask(self, *_: object) -> None:
+    def ask(self) -> None:
         """Bring the map up to date soon."""
         if self._section.live.isChecked():
             self._work.ask()

@@ -33,7 +33,7 @@ class LossPlot(QWidget):
         """Return the preferred size."""
         return QSize(240, 110)
 
-    def clear(self, budget: float = 0.0) -> None:
+    def clear(self, budget: float) -> None:
         """Start a new curve of a training of so many seconds."""
         self.loss, self.validation, self.budget = [], [], budget
         self.update()

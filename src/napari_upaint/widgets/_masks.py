@@ -28,7 +28,7 @@ class Masks(QObject):
         self._converting = Work(self)
         self._converting.done.connect(self._add)
         self._converting.failed.connect(self.failed)
-        sections.labels.masks_wanted.connect(self.take)
+        sections.labels.masks_button.clicked.connect(self.take)
 
     def close(self) -> None:
         """Convert no more."""

@@ -1,4 +1,4 @@
-"""Measures the objects of a labels layer in a thread, plane by plane, and writes the table."""
+"""Measures the objects of a labels layer, plane by plane, and writes the table: frozen values, fit for a thread."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.measure import Table, measure
 from napari_upaint.io.atomic import replacing
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasurePlan:
-    """Labels and the image that they were made of; `version` says which labels those are, `ndim` 3 that of volumes.
+    """Labels and the image that they were made of; `version` says which labels those are.
 
-    `kind`: what the labels are, of objects or of classes.
+    `ndim`: 2 for planes, 3 for volumes. `kind`: what the labels are, of objects or of classes.
     """
 
     image: ImageSource
     labels: AnnotationSource
     version: int
-    ndim: int = 2
-    kind: Kind = "objects"
+    ndim: int
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,39 +89,6 @@ class Measured:
         return float(self.table[name][row]) / min(edges[-2:])
 
 
-class Measuring(QObject):
-    """One table at a time."""
-
-    ended = Signal(object)  # Measured
-    written = Signal(object)  # Path
-    failed = Signal(str, str)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._measuring, self._writing = Work(self), Work(self)
-        self._measuring.done.connect(self.ended)
-        self._writing.done.connect(self.written)
-        self._measuring.failed.connect(self.failed)
-        self._writing.failed.connect(self.failed)
-
-    @property
-    def running(self) -> bool:
-        """Whether a table is being made or written."""
-        return self._measuring.busy or self._writing.busy
-
-    def start(self, plan: MeasurePlan) -> None:
-        """Begin; returns at once."""
-        self._measuring.start(measure_planes, plan)
-
-    def write(self, measured: Measured, path: Path) -> None:
-        """Write a table as CSV; returns at once."""
-        self._writing.start(write_table, measured.table, path)
-
-    def abandon(self) -> None:
-        """End without a word: the dock closes."""
-        self._measuring.forget()
-
-
 def measure_planes(plan: MeasurePlan) -> Measured:
     """Measure all planes (or volumes) of a layer; those without labels are not read."""
     image, names, edges = plan.image, leading_names(plan.image, plan.ndim), plan.image.edges(plan.ndim)
@@ -145,7 +110,7 @@ def measure_planes(plan: MeasurePlan) -> Measured:
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
-def leading_names(image: ImageSource, ndim: int = 2) -> tuple[str, ...]:
+def leading_names(image: ImageSource, ndim: int) -> tuple[str, ...]:
     """Return the names of the columns that say in which plane (volume) an object is."""
     labels = image.placement.axis_labels[: len(image.shape) - ndim]
     return tuple(

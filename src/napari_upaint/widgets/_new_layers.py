@@ -46,17 +46,18 @@ def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = 
 
 def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind, data: np.ndarray) -> NewLayer:
     """Return a map of objects or classes."""
-    options: dict[str, Any] = {"name": f"{image.name} labels", "metadata": mark(image, "labels", kind), "opacity": 0.5}
-    if kind == "classes":  # the colours and names that the classes were painted with
-        options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
+    data, options, what = old_result(image, data, kind)
+    options["metadata"] = mark(image, "labels", kind)
+    if kind == "classes":  # the names that the classes were painted with
         options["features"] = {"index": np.arange(len(names)), "label": list(names)}
-    return data, options | image.placement.options(), "labels"
+    return data, options, what
 
 
 def old_result(image: ImageSource, labels: np.ndarray, kind: Kind) -> NewLayer:
     """Return a map of objects or classes that was corrected by hand and saved: 0 is background, 1 is none."""
-    colours = {"colormap": CyclicLabelColormap(colors=label_rgba(2), background_value=0)} if kind == "classes" else {}
-    options = {"name": f"{image.name} labels", "opacity": 0.5, **colours}
+    options: dict[str, Any] = {"name": f"{image.name} labels", "opacity": 0.5}
+    if kind == "classes":  # the colours that the classes were painted with
+        options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
     return labels, options | image.placement.options(), "labels"
 
 
@@ -78,15 +79,8 @@ def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
 
 def new_weight_map(image: ImageSource, data: np.ndarray) -> NewLayer:
     """Return a map of the weights of the loss; transparent where nothing is painted."""
-    options = {
-        "name": f"{image.name} weight map",
-        "metadata": mark(image, "weight map"),
-        "colormap": _clear_at_zero("magma", least=0.2),  # what counts little hides little of the paint below
-        "blending": "translucent",
-        "rgb": False,
-        "contrast_limits": (0, 1),
-    }
-    return data, options | image.placement.options(), "image"
+    options = {"name": f"{image.name} weight map", "metadata": mark(image, "weight map"), "colormap": _weight_colours()}
+    return _overlay(image, data, options)
 
 
 def new_uncertainty(image: ImageSource, method: Method, data: np.ndarray) -> NewLayer:
@@ -94,12 +88,14 @@ def new_uncertainty(image: ImageSource, method: Method, data: np.ndarray) -> New
     options = {
         "name": f"{image.name} uncertainty ({method})",
         "metadata": mark(image, "uncertainty", method),
-        "colormap": _glowing("inferno"),
-        "blending": "translucent",
-        "rgb": False,
-        "contrast_limits": (0, 1),
+        "colormap": _uncertainty_colours(),
     }
-    return data, options | image.placement.options(), "image"
+    return _overlay(image, data, options)
+
+
+def _overlay(image: ImageSource, data: np.ndarray, options: dict[str, Any]) -> NewLayer:
+    shown = {"blending": "translucent", "rgb": False, "contrast_limits": (0, 1)}
+    return data, options | shown | image.placement.options(), "image"
 
 
 def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> NewLayer:
@@ -138,23 +134,23 @@ def mark(image: ImageSource, what: str, kind: str = "") -> dict[str, Any]:
     return {MARK: {"of": image.key, "what": what, "kind": kind}}
 
 
-def _clear_at_zero(name: str, least: float = 1.0) -> Colormap:
-    """Return a colour map that is transparent at 0, and beyond as opaque as `least` at first, growing to opaque."""
-    known = ensure_colormap(name)
-    colours = np.array(known.colors)
-    colours[:, 3] = np.linspace(least, 1, len(colours))
-    colours[0, 3] = 0
-    return Colormap(colours, name=f"{name}, clear at 0", controls=known.controls)
-
-
-def _glowing(name: str) -> Colormap:
-    """Return a colour map that is clear at 0 and opaque at 1: the image stays to be seen where there is no doubt."""
-    steps = np.linspace(0, 1, 256)
-    colours = np.array(ensure_colormap(name).map(0.35 + 0.65 * steps))  # its dark end would blacken bright images
-    colours[:, 3] = 0.9 * steps**0.7
-    return Colormap(colours, name=f"{name}, clear at 0, opaque at 1")
-
-
 def scores_mark(image: ImageSource, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the metadata of scores: those of another model with other outputs are another result."""
     return mark(image, "scores", "/".join(names))
+
+
+def _weight_colours() -> Colormap:
+    """Return colours that are clear at 0; what counts little hides little of the paint below."""
+    known = ensure_colormap("magma")
+    colours = np.array(known.colors)
+    colours[:, 3] = np.linspace(0.2, 1, len(colours))
+    colours[0, 3] = 0
+    return Colormap(colours, name="magma, clear at 0", controls=known.controls)
+
+
+def _uncertainty_colours() -> Colormap:
+    """Return colours that are clear at 0 and opaque at 1: the image stays to be seen where there is no doubt."""
+    steps = np.linspace(0, 1, 256)
+    colours = np.array(ensure_colormap("inferno").map(0.35 + 0.65 * steps))  # its dark end would blacken bright images
+    colours[:, 3] = 0.9 * steps**0.7
+    return Colormap(colours, name="inferno, clear at 0, opaque at 1")

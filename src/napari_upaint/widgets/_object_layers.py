@@ -43,7 +43,7 @@ class ObjectLayers(QObject):
 
     def drop_ring(self) -> None:
         """Take the ring around an object away."""
-        self._guide.drop_ring(_RING)
+        self._guide.drop(_RING)
 
     def watch(self, labels: Hashable | None) -> None:
         """Tell from now on when an object of these labels is picked or clicked."""

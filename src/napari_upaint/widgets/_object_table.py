@@ -81,7 +81,6 @@ class ObjectTable(QWidget):
     """The table with a line above it that says what it is of."""
 
     chosen = Signal(int)  # which object of the table
-    closed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +92,6 @@ class ObjectTable(QWidget):
         self.view.setAccessibleName("Measured objects")
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.view.setAlternatingRowColors(False)
         self.view.verticalHeader().setVisible(False)
         # Measured on the first rows only: widths of all cells of 10^5 rows would take seconds.
         self.view.horizontalHeader().setResizeContentsPrecision(20)

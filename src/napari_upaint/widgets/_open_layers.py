@@ -27,10 +27,10 @@ def find(viewer: Viewer, key: Hashable) -> Any:
     raise ImageError("The layer is not open any more; choose another one.")
 
 
-def find_marked(viewer: Viewer, image: Hashable, what: str) -> Any:
+def find_marked(viewer: Viewer, image: Hashable, what: str, kind: str = "") -> Any:
     """Return the layer that this program made of an image to show something, None if there is none."""
-    marks = ((layer, layer.metadata.get(MARK, {})) for layer in viewer.layers)
-    return next((layer for layer, found in marks if (found.get("of"), found.get("what")) == (image, what)), None)
+    about = {"of": image, "what": what, "kind": kind}
+    return next((layer for layer in viewer.layers if layer.metadata.get(MARK) == about), None)
 
 
 def place_above(viewer: Viewer, image: Hashable, below: Callable[[Any], bool]) -> int:

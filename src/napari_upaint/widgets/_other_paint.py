@@ -30,8 +30,8 @@ class OtherPaint(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
-        self._ownership = choosing.ownership
-        self._box = sections.train.others
+        self._image_combo, self._labels_combo = sections.image.combo, sections.labels.combo
+        self._ownership, self._box = choosing.ownership, sections.train.others
         self._known: dict[Hashable, Labels] = {}
         self._fit: list[Hashable] = []  # labels of the images that the chosen one can be learnt together with
         self._looking = AfterPause(_PAUSE, self._job, self)
@@ -85,7 +85,7 @@ class OtherPaint(QObject):
 
     def _others(self) -> Iterator[PaintedImage]:
         """Yield the other images that have labels of their own."""
-        image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        image, annotation = self._image_combo.key(), self._labels_combo.key()
         taken = {None, image}
         for labels in reversed(self._layers.annotations()):  # the newest first
             painted = self._ownership.painted_on(labels)
@@ -97,7 +97,7 @@ class OtherPaint(QObject):
                 yield one
 
     def _edited(self) -> None:
-        image, annotation = self._sections.image.combo.key(), self._sections.labels.combo.key()
+        image, annotation = self._image_combo.key(), self._labels_combo.key()
         if annotation is not None and image is not None and not self._ownership.stranger(image, annotation):
             self._ownership.paint(image, annotation)
 
@@ -107,14 +107,14 @@ class OtherPaint(QObject):
         image = self._ownership.painted_on(taken) if taken is not None else None
         if image is None:
             return
-        elsewhere = image != self._sections.image.combo.key()
-        self._sections.image.combo.set_key(image)
-        self._sections.labels.combo.set_key(layer)
+        elsewhere = image != self._image_combo.key()
+        self._image_combo.set_key(image)
+        self._labels_combo.set_key(layer)
         if elsewhere:
             self._choosing.show_image()
 
-    def _follow(self, *_: object) -> None:
-        self._known.pop(self._sections.labels.combo.key(), None)  # it may be painted on: looked at when left
+    def _follow(self) -> None:
+        self._known.pop(self._labels_combo.key(), None)  # it may be painted on: looked at when left
         fitting = self._fitting()
         self._fit = [one.annotation.key for one in fitting]
         if any(key not in self._known for key in self._fit):

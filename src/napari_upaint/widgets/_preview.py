@@ -186,12 +186,8 @@ class Preview(QObject):
         if self._job is not None:
             self._job.stop()
         elif look is not None and look.model is not None and self._sent is not None:
-            self._job = self._bridge.job()
-            self._job.payload.connect(self._show)
-            self._job.finished.connect(self._job_over)
-            self._job.failed.connect(self._job_failed)
-            view, self._sent = self._sent, None
-            self._bridge.begin(self._job, PreviewRequest(view, look.model))
+            request, self._sent = PreviewRequest(self._sent, look.model), None
+            self._job = self._bridge.begin(request, self._show, self._job_over, self._job_failed)
 
     def _job_over(self) -> None:
         self._job = None

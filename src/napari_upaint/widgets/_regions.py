@@ -18,8 +18,8 @@ class Regions(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._regions, self._choosing, self._row = layers.regions, choosing, sections.labels.regions
-        self._row.draw_wanted.connect(self.draw)
-        self._row.turn_wanted.connect(self.turn)
+        self._row.draw_button.clicked.connect(self.draw)
+        self._row.turn_button.clicked.connect(self.turn)
         choosing.changed.connect(self._allow)
         layers.regions.changed.connect(self._allow)
         self._allow()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
@@ -15,7 +13,7 @@ from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._result_layers import SegmentedPlane
-from napari_upaint.widgets._settings_section import SettingsSection
+from napari_upaint.widgets._sections import Sections
 
 _PAUSE = 60  # milliseconds: a number that is being typed or scrolled
 
@@ -26,24 +24,20 @@ class Relabelling(QObject):
     relabelled = Signal()
     failed = Signal(str, str)
 
-    def __init__(self, layers: Layers, settings: SettingsSection, parent: QObject | None = None) -> None:
+    def __init__(self, layers: Layers, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._layers, self._settings = layers, settings
+        self._layers, self._settings, self._link_box = layers, sections.settings.objects, sections.segment.link_box
         self._labelling = AfterPause(_PAUSE, self._job, self)
         self._labelling.done.connect(self._labelled)
         self._labelling.failed.connect(self._fail)
-        # Objects of a plane whose numbers are to be kept, if they are: a number that changes is another colour.
-        self.before: Callable[[Hashable, tuple[int, ...]], np.ndarray | None] = lambda _image, _index: None
-        self._plane: SegmentedPlane | None = None
-        self._wanted = ObjectSettings()
-        settings.objects.valueChanged.connect(self.ask)
+        self._settings.valueChanged.connect(self.ask)
 
     @property
     def busy(self) -> bool:
         """Whether labels are about to change."""
         return self._labelling.busy
 
-    def ask(self, *_: object) -> None:
+    def ask(self) -> None:
         """Look soon whether labels are to be made again."""
         self._labelling.ask()
 
@@ -53,33 +47,37 @@ class Relabelling(QObject):
 
     def _job(self) -> Job | None:
         # A form makes settings anew: whether a plane was segmented again meanwhile is told by which ones it has.
-        self._wanted = self._settings.objects.value()
-        self._plane = self._layers.stale_plane(self._wanted)
-        if self._plane is None:
+        wanted: ObjectSettings = self._settings.value()
+        plane = self._layers.stale_plane(wanted)
+        if plane is None:
             return None
-        return _label, self._plane, self._wanted, self.before(self._plane.image.key, self._plane.index)
+        # Linked objects keep their numbers: one that changes is another colour.
+        before = self._layers.links.before(plane.image.key, plane.index) if self._link_box.isChecked() else None
+        return _label, plane, wanted, before
 
-    def _labelled(self, labels: np.ndarray) -> None:
-        plane, self._plane = self._plane, None  # its image may be closed from now on
-        if plane is not None:
-            try:
-                self._layers.relabel(plane, labels, self._wanted)
-            except ImageError:  # the image was closed meanwhile: there is nothing to label any more
-                return
-            except UserError as error:  # memory is short
-                self._fail(str(error), "")
-                return
-            self.relabelled.emit()
+    def _labelled(self, made: tuple[SegmentedPlane, np.ndarray, ObjectSettings]) -> None:
+        try:
+            self._layers.relabel(*made)
+        except ImageError:  # the image was closed meanwhile: there is nothing to label any more
+            return
+        except UserError as error:  # memory is short
+            self._fail(str(error), "")
+            return
+        self.relabelled.emit()
         self._labelling.go()
 
     def _fail(self, sentence: str, details: str) -> None:
         self.failed.emit(f"The labels could not be made again: {sentence}", details)
 
 
-def _label(plane: SegmentedPlane, settings: ObjectSettings, before: np.ndarray | None) -> np.ndarray:
+def _label(
+    plane: SegmentedPlane, settings: ObjectSettings, before: np.ndarray | None
+) -> tuple[SegmentedPlane, np.ndarray, ObjectSettings]:
     cache = plane.cache
     usual = cache.usual.get(plane.index, UNKNOWN)
     labels = label_scores(
         cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings, usual=usual
     )
-    return adopt(labels, before) if before is not None and cache.kind == "objects" else labels
+    if before is not None and cache.kind == "objects":
+        labels = adopt(labels, before)
+    return plane, labels, settings

@@ -52,7 +52,7 @@ class Results(QObject):
         self._turns = Turns(self)
         self.segmenting = Segmenting(bridge, measured, self)
         self.comparing = Comparing(layers, bridge, measured, self)
-        self.relabelling = Relabelling(layers, sections.settings, self)
+        self.relabelling = Relabelling(layers, sections, self)
         self.relabelling.failed.connect(self._fail)
         self.relabelling.relabelled.connect(self.changed)
         layers.kept.connect(self._keep)

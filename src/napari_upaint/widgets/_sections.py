@@ -48,8 +48,5 @@ class Sections:
 
     def set_colours(self, colours: ThemeColours) -> None:
         """Follow the theme."""
-        self.message.set_colours(colours)
-        self.train.plot.set_colours(colours)
-        self.history.set_colours(colours)
-        self.train.offer.set_colours(colours)
-        self.labels.offer.set_colours(colours)
+        for one in (self.message, self.train.plot, self.history.plot, self.train.offer, self.labels.offer):
+            one.set_colours(colours)

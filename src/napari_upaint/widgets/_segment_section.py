@@ -36,7 +36,6 @@ class SegmentSection(QWidget):
 
     wanted = Signal(str)  # extent
     stop_wanted = Signal()
-    measure_wanted = Signal()
     table_wanted = Signal(object)  # Path
 
     def __init__(self) -> None:
@@ -52,7 +51,6 @@ class SegmentSection(QWidget):
         self.stop_button.clicked.connect(self.stop_wanted)
         self.progress = ProgressLine(self.stop_button)
         self.measure_button = QPushButton("Measure")
-        self.measure_button.clicked.connect(self.measure_wanted)
         self.table_button = QPushButton("Save table…")
         self.table_button.clicked.connect(self._ask_where)
         self.show_button = QPushButton("Table")

@@ -7,67 +7,69 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.errors import UserError
+from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._measuring import Measured, Measuring
+from napari_upaint.widgets._measuring import Measured, measure_planes, write_table
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._words import after_measuring
 
 
 class Tables(QObject):
-    """Connects the buttons with the measuring and its table with the labels layer."""
+    """Measures and writes in threads, one table at a time, and shows it on the labels layer."""
 
     changed = Signal()  # anything that decides which buttons work
 
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._message = layers, choosing, sections.message
-        self._measuring = Measuring(self)
+        self._measuring, self._writing = Work(self), Work(self)
         layers.untabled.connect(self.changed)
-        sections.segment.measure_wanted.connect(self.measure)
+        sections.segment.measure_button.clicked.connect(self.measure)
         sections.segment.table_wanted.connect(self.save)
-        self._measuring.ended.connect(self._measured)
-        self._measuring.written.connect(self._written)
-        self._measuring.failed.connect(self._failed)
+        self._measuring.done.connect(self._measured)
+        self._writing.done.connect(self._written)
+        for work in (self._measuring, self._writing):
+            work.failed.connect(self._failed)
 
     @property
     def running(self) -> bool:
         """Whether a table is being made or written."""
-        return self._measuring.running
+        return self._measuring.busy or self._writing.busy
 
     def abandon(self) -> None:
-        """End without a word: the dock closes."""
-        self._measuring.abandon()
+        """Measure no more, without a word: the dock closes."""
+        self._measuring.forget()
 
     def segmented(self) -> bool:
         """Return whether there are labels of the chosen image."""
         image = self._choosing.image()
-        return image is not None and self._layers.measurable(image.key) is not None
+        return image is not None and self._layers.tables.measurable(image.key) is not None
 
     def measured(self) -> Measured | None:
         """Return the measurements of the chosen image's labels, if there are any."""
         image = self._choosing.image()
-        return self._layers.table(image.key) if image is not None else None
+        return self._layers.tables.table(image.key) if image is not None else None
 
     def measure(self) -> None:
         """Measure the labels of the chosen image."""
         image = self._choosing.image()
-        plan = self._layers.measurable(image.key) if image is not None else None
+        plan = self._layers.tables.measurable(image.key) if image is not None else None
         if plan is not None and not self.running:
             self._message.clear()
-            self._measuring.start(plan)
+            self._measuring.start(measure_planes, plan)
             self.changed.emit()
 
     def save(self, path: Path) -> None:
         """Write the measurements of the chosen image's labels."""
         measured = self.measured()
         if measured is not None:
-            self._measuring.write(measured, path)
+            self._writing.start(write_table, measured.table, path)
             self.changed.emit()
 
     def _measured(self, measured: Measured) -> None:
         try:
-            shown = self._layers.show_table(measured)
+            shown = self._layers.tables.show_table(measured)
         except UserError as error:  # the layer was closed meanwhile
             self._failed(str(error), "")
             return

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     NewSamples,
     PreviewResult,
@@ -23,7 +24,7 @@ from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.session.run import Run, record, save_run
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 from napari_upaint.widgets._background import Work
-from napari_upaint.widgets._gathering import PaintedImage, PaintedRegion, gather_for
+from napari_upaint.widgets._gathering import PaintedImage, gather_for
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
@@ -143,15 +144,15 @@ class Training(QObject):
             self._job.abandon()
         self._rest()
 
-    def _gather(self, plan: TrainPlan) -> tuple[list[PaintedRegion], Path | None]:
+    def _gather(self, plan: TrainPlan) -> tuple[list[Sample], Path | None]:
         return gather_for(plan.start, plan.settings, plan.painted, plan.kind, self._measured.of), _begin(plan)
 
-    def _train(self, gathered: tuple[list[PaintedRegion], Path | None]) -> None:
+    def _train(self, gathered: tuple[list[Sample], Path | None]) -> None:
         plan = self._plan
         assert plan is not None
-        regions, self.checkpoint = gathered
+        samples, self.checkpoint = gathered
         self._request = request = TrainRequest(
-            tuple(region.sample for region in regions),
+            tuple(samples),
             kind=plan.kind,
             start=plan.start,
             settings=plan.settings,
@@ -162,11 +163,7 @@ class Training(QObject):
             checkpoint_seconds=CHECKPOINT,
             resume=plan.resume.model if plan.resume is not None else None,
         )
-        self._job = self._bridge.job()
-        self._job.payload.connect(self._hear)
-        self._job.finished.connect(self._finish)
-        self._job.failed.connect(self._fail)
-        self._bridge.begin(self._job, request)
+        self._job = self._bridge.begin(request, self._hear, self._finish, self._fail)
         self.begun.emit()
 
     def _hear(self, payload: object) -> None:

@@ -25,12 +25,11 @@ class Uncertainty(QObject):
     def __init__(self, layers: Layers, row: GuideRow, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._row = layers, row
-        self._plane: ScoredPlane | None = None
         self._making = AfterPause(_PAUSE, self._job, self)
         self._making.done.connect(self._made)
         self._making.failed.connect(self.failed)
-        row.shown.connect(self._show)
-        row.method_chosen.connect(self._change)
+        row.show_box.toggled.connect(self._show)
+        row.methods.currentIndexChanged.connect(self._change)
         for signal in (layers.scored, layers.moved):
             signal.connect(self._ask)
 
@@ -47,7 +46,7 @@ class Uncertainty(QObject):
         if wanted:
             self._change()
         else:
-            self._layers.guide.drop_uncertainty()
+            self._layers.guide.drop("uncertainty")
 
     def _change(self) -> None:
         if self._row.method() == "rotations" and self._row.show_box.isChecked():
@@ -63,16 +62,15 @@ class Uncertainty(QObject):
     def _job(self) -> Job | None:
         if not self._row.show_box.isChecked():
             return None
-        self._plane = self._layers.guide.unshown_plane(self._row.method())
-        return (_uncertainty_of, self._plane) if self._plane is not None else None
+        plane = self._layers.guide.unshown_plane(self._row.method())
+        return (_uncertainty_of, plane) if plane is not None else None
 
-    def _made(self, made: tuple[np.ndarray, np.ndarray]) -> None:
-        plane, self._plane = self._plane, None  # its image may be closed from now on
-        if plane is None or not self._row.show_box.isChecked():
+    def _made(self, made: tuple[ScoredPlane, np.ndarray, np.ndarray]) -> None:
+        if not self._row.show_box.isChecked():
             return
         try:
-            if plane.method == self._row.method():
-                self._layers.guide.put_uncertainty(plane, *made)
+            if made[0].method == self._row.method():
+                self._layers.guide.put_uncertainty(*made)
         except UserError as error:  # the image was closed meanwhile, or memory is short
             self.failed.emit(str(error), "")
             return
@@ -86,7 +84,7 @@ def measured(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.nd
     return (margin if method == "margin" else entropy)(cache.plane(index))
 
 
-def _uncertainty_of(plane: ScoredPlane) -> tuple[np.ndarray, np.ndarray]:
-    """Return the uncertainty of a plane, and an array of all planes with room for it."""
+def _uncertainty_of(plane: ScoredPlane) -> tuple[ScoredPlane, np.ndarray, np.ndarray]:
+    """Return a plane, its uncertainty, and an array of all planes with room for it."""
     values = measured(plane.cache, plane.index, plane.method).astype(np.float32)
-    return values, holding(plane.image, plane.index, values, plane.room)
+    return plane, values, holding(plane.image, plane.index, values, plane.room)

@@ -34,13 +34,13 @@ class Viewed:
     box : tuple of slice
         (Y, X), pixels of the image.
     levels : tuple
-        Arrays of a pyramid, the finest first; one alone for an image without.
+        Arrays of a pyramid, the finest first; none for an image without.
     """
 
     image: ImageSource
     index: tuple[int, ...]
     box: Box
-    levels: tuple[Any, ...] = ()
+    levels: tuple[Any, ...]
 
     def same_as(self, other: Viewed) -> bool:
         """Return whether the same pixels are in view, in the same place."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import WeightSettings
@@ -32,18 +31,13 @@ class WeightsSection(QWidget):
         Of the `WeightSettings`: what the training reads. It keeps the values, the sliders show them.
     """
 
-    live_changed = Signal(bool)
-    gallery_wanted = Signal()
-
     def __init__(self, form: Form) -> None:
         super().__init__()
         self._form = form
         self.live = QCheckBox("Show it while I paint")
         self.live.setAccessibleName("Show the weight map while I paint")
-        self.live.toggled.connect(self.live_changed)
         self.sliders = {name: SliderBox(WeightSettings, name, usual) for name, usual in _USUAL.items()}
         self.gallery_button = QPushButton("Show training tiles…")
-        self.gallery_button.clicked.connect(self.gallery_wanted)
         rows = QFormLayout()
         for name, slider in self.sliders.items():
             rows.addRow(WeightSettings.__dataclass_fields__[name].metadata["label"], slider)
@@ -61,13 +55,9 @@ class WeightsSection(QWidget):
         """Enable the check box and the button, or say why they are not (empty: enabled)."""
         self.live.setEnabled(not why or self.live.isChecked())  # one that is ticked can always be cleared
         self.live.setToolTip(why or _TIP)
-        self._gallery_why = gallery_why
+        self.gallery_why = gallery_why
         self.gallery_button.setEnabled(not gallery_why)
         self.gallery_button.setToolTip(gallery_why or _GALLERY_TIP)
-
-    def why_no_gallery(self) -> str:
-        """Return why no tiles can be shown now, empty if they can."""
-        return self._gallery_why
 
     def show_image(self, image: ImageSource | None) -> None:
         """Show widths in the unit of the image, px where it has none."""
@@ -81,7 +71,7 @@ class WeightsSection(QWidget):
         for name, slider in self.sliders.items():
             self._form.control(name).setValue(slider.value())
 
-    def _show(self, *_: object) -> None:
+    def _show(self) -> None:
         settings = self._form.value()
         for name, slider in self.sliders.items():
             slider.setValue(getattr(settings, name))

@@ -12,7 +12,7 @@ from napari_upaint.core.uncertainty import LEAST, Method, Place, object_radius, 
 from napari_upaint.errors import UserError
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
-from napari_upaint.widgets._guide_layers import has
+from napari_upaint.widgets._guide_layers import NEXT_PLACE, has
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._message import MessageKind
@@ -40,10 +40,11 @@ class _Search:
     bounds: dict[Index, tuple[int, Method, int, float]]  # plane: prediction, method, radius, most of any window
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Found:
     """Where to go: plane, place in it, radius of the ring; no plane where there is no such place."""
 
+    search: _Search
     index: Index
     place: Place | None
     radius: int
@@ -67,12 +68,11 @@ class WhereNext(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._row = layers, choosing, row
         self._memories: dict[Hashable, _Memory] = {}
-        self._search: _Search | None = None
         self._ring: tuple[ImageSource, Index, int] | None = None
         self._work = Work(self)
         self._work.done.connect(self._go)
         self._work.failed.connect(self._fail)
-        row.next_wanted.connect(self.search)
+        row.next_button.clicked.connect(self.search)
         layers.edited.connect(self._edited)
         for signal in (choosing.changed, layers.scored):
             signal.connect(self._allow)
@@ -86,7 +86,6 @@ class WhereNext(QObject):
     def close(self) -> None:
         """Look no more, and take the ring away."""
         self._work.forget()
-        self._search = None
         self._memories.clear()
         self._take_ring()
 
@@ -123,18 +122,17 @@ class WhereNext(QObject):
             memory = self._memories[image.key] = _Memory(cache)
         # A plane that was predicted again may be uncertain at the same place again.
         memory.visited = [one for one in memory.visited if one[2] == cache.turns.get(one[0])]
-        annotation, plan = self._choosing.annotation(), self._layers.measurable(image.key)
+        annotation, plan = self._choosing.annotation(), self._layers.tables.measurable(image.key)
         fits = annotation is not None and annotation.shape == image.shape
         labels = plan.labels if plan is not None and cache.kind == "objects" else None
         visited = tuple((index, at) for index, at, _turn in memory.visited)
-        self._search = _Search(image, annotation if fits else None, labels, cache, method, visited, dict(memory.bounds))
-        self._work.start(_find, self._search)
+        search = _Search(image, annotation if fits else None, labels, cache, method, visited, dict(memory.bounds))
+        self._work.start(_find, search)
 
     def _go(self, found: _Found) -> None:
-        search, self._search, place = self._search, None, found.place
-        if search is None or search.image.key not in self._memories:
+        search, place, memory = found.search, found.place, self._memories.get(found.search.image.key)
+        if memory is None:  # the image was closed meanwhile
             return
-        memory = self._memories[search.image.key]
         memory.bounds = search.bounds
         if place is None:
             self._take_ring()
@@ -144,7 +142,7 @@ class WhereNext(QObject):
         at = (*found.index, *place.at)
         try:
             self._layers.guide.go_to(search.image.key, at, found.radius)
-            self._layers.guide.put_ring(search.image, at, found.radius)
+            self._layers.guide.put_ring(search.image, at, found.radius, NEXT_PLACE)
         except UserError as error:  # the image was closed meanwhile
             self._say(str(error), "warning")
             return
@@ -153,7 +151,6 @@ class WhereNext(QObject):
         self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}: paint here. U: next")
 
     def _fail(self, sentence: str, details: str) -> None:
-        self._search = None
         self.failed.emit(sentence, details, "error")
 
     def _say(self, sentence: str, kind: MessageKind) -> None:
@@ -174,7 +171,7 @@ class WhereNext(QObject):
 
     def _take_ring(self) -> None:
         self._ring = None
-        self._layers.guide.drop_ring()
+        self._layers.guide.drop(NEXT_PLACE)
 
 
 def _find(search: _Search) -> _Found:
@@ -198,7 +195,8 @@ def _find(search: _Search) -> _Found:
         return where_next(values, painted, [at for plane, at in search.visited if plane == index], radius)
 
     found = where_next_of(bounds, in_plane)
-    return _Found(found[0], found[1], radius) if found is not None else _Found((), None, radius)
+    index, place = found if found is not None else ((), None)
+    return _Found(search, index, place, radius)
 
 
 def _radius(search: _Search) -> int:

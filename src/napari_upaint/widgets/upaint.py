@@ -101,7 +101,6 @@ class UPaintDock(QWidget):
         self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, results.labelling, self)
         self.linking.failed.connect(self.working.fail)
         self.linking.linked.connect(self.working.tables.changed)
-        results.relabelling.before = self.linking.before
         results.relabelling.relabelled.connect(self.linking.ask)
 
     def _actions(self) -> dict[str, Callable[[], None]]:
