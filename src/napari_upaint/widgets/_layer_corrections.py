@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets import _table_layers as tables
 from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._open_layers import undo_steps
 

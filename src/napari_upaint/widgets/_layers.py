@@ -15,7 +15,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
-from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets import _table_layers as tables
 from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._file_layers import FileLayers

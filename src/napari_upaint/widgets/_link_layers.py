@@ -11,7 +11,7 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.core.linking import NewIds
-from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets import _table_layers as tables
 from napari_upaint.widgets._layer_corrections import is_corrected, note_correction, note_plane
 from napari_upaint.widgets._open_layers import find, image_source, is_open
 from napari_upaint.widgets._result_layers import LabelledPlane, ResultLayers

@@ -50,16 +50,17 @@ class ModelSection(QWidget):
         return data if isinstance(data, ModelChoice) else SCRATCH
 
     def choose(self, path: Path | None) -> None:
-        """Choose a model by its file, None: from scratch."""
-        for i in range(self.combo.count()):
-            data = self.combo.itemData(i)
-            if isinstance(data, ModelChoice) and data.path == path:
-                self.combo.setCurrentIndex(i)
+        """Choose a model of the list by its file, None: from scratch."""
+        for at in self._places(path):
+            self.combo.setCurrentIndex(at)
 
     def offers(self, path: Path) -> bool:
         """Return whether a model is in the list."""
-        listed = (self.combo.itemData(i) for i in range(self.combo.count()))
-        return any(isinstance(choice, ModelChoice) and choice.path == path for choice in listed)
+        return bool(self._places(path))
+
+    def _places(self, path: Path | None) -> list[int]:
+        listed = ((at, self.combo.itemData(at)) for at in range(self.combo.count()))
+        return [at for at, choice in listed if isinstance(choice, ModelChoice) and choice.path == path]
 
     def refresh(self) -> None:
         """Read the folders again; the chosen model stays chosen."""

@@ -41,12 +41,9 @@ class ObjectLayers(QObject):
             if layer is self._watched:
                 self._silently(layer, int(table["label"][at]))
 
-    def drop_ring(self) -> None:
-        """Take the ring around an object away."""
-        self._guide.drop(_RING)
-
     def watch(self, labels: Hashable | None) -> None:
-        """Tell from now on when an object of these labels is picked or clicked."""
+        """Tell from now on when an object of these labels is picked or clicked; the ring around one of others goes."""
+        self._guide.drop(_RING)
         if self._watched is not None:
             self._watched.events.selected_label.disconnect(self._taken)
             self._watched.mouse_drag_callbacks.remove(self._clicked)

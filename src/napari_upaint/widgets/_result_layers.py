@@ -16,7 +16,7 @@ from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind, ObjectSettings
 from napari_upaint.widgets import _layer_corrections as corrections
-from napari_upaint.widgets import _layer_tables as tables
+from napari_upaint.widgets import _table_layers as tables
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_labels, new_scores, scores_mark
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view, is_open, place_above, placement

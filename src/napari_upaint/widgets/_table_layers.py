@@ -1,17 +1,24 @@
-"""What is measured of labels that were made here, and shown as their features. Main thread only."""
+"""What is measured of labels that were made here: kept with them, and shown as their features. Main thread only."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.settings import Kind
-from napari_upaint.widgets import _layer_tables as tables
 from napari_upaint.widgets._drawn import axes_in_view
 from napari_upaint.widgets._measuring import Measured, MeasurePlan
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
-from napari_upaint.widgets._result_layers import ResultLayers
+
+if TYPE_CHECKING:
+    from napari_upaint.widgets._result_layers import ResultLayers
+
+# In the metadata of a labels layer: its table, the features it had before, and how often its labels changed.
+_TABLE, _BEFORE, _CHANGES = (f"napari-upaint {what}" for what in ("table", "features before", "changes"))
+_MOST_ROWS = 1_000_000
 
 
 class TableLayers:
@@ -28,26 +35,77 @@ class TableLayers:
             return None
         ndim = 3 if any(of == image and cache.deep for of, cache in self._results.caches()) else 2
         source = image_source(find(self._viewer, image))
-        return MeasurePlan(source, annotation_source(layer), tables.changes(layer), ndim, kind)
+        return MeasurePlan(source, annotation_source(layer), changes(layer), ndim, kind)
 
     def table(self, image: Hashable) -> Measured | None:
         """Return the measurements of an image's labels, None if they changed since or were not measured."""
         plan = self.measurable(image)
-        return tables.table(find(self._viewer, plan.labels.key)) if plan is not None else None
+        return table(find(self._viewer, plan.labels.key)) if plan is not None else None
 
     def show_table(self, measured: Measured) -> bool:
-        """Show measurements as features of their layer; False if its labels changed meanwhile."""
-        return tables.show_table(find(self._viewer, measured.labels), measured, self._index(measured.plan))
+        """Keep measurements, and show them as features of their layer; False if its labels changed meanwhile."""
+        layer, index = find(self._viewer, measured.labels), self._index(measured.plan)
+        if measured.plan.version != changes(layer):
+            return False
+        if table(layer) is None:
+            layer.metadata[_BEFORE] = layer.features.copy()
+        layer.metadata[_TABLE] = measured
+        _show_plane(layer, measured, index)
+        return True
 
     def show_planes(self) -> None:
         """Show the rows of the planes that are in view now."""
         for layer in self._viewer.layers:
-            measured = tables.table(layer)
+            measured = table(layer)
             if measured is not None and is_open(self._viewer, measured.plan.image.key):
-                tables.show_plane(layer, self._index(measured.plan))
+                _show_plane(layer, measured, self._index(measured.plan))
 
     def _index(self, plan: MeasurePlan) -> tuple[int, ...] | None:
         """Return the index of the plane (or volume) in view, None if the view crosses several."""
         image = find(self._viewer, plan.image.key)
         crossed = any(axis < image.ndim - plan.ndim for axis in axes_in_view(self._viewer, image))
         return None if crossed else index_in_view(self._viewer, image)
+
+
+def changes(layer: Any) -> int:
+    """Return how often the labels of a layer were made anew."""
+    return int(layer.metadata.get(_CHANGES, 0))
+
+
+def table(layer: Any) -> Measured | None:
+    """Return the measurements of a layer, None where it was not measured or its labels changed since."""
+    found: Measured | None = layer.metadata.get(_TABLE)
+    return found
+
+
+def labels_changed(layer: Any) -> None:
+    """Take a table away that is not true any more."""
+    layer.metadata[_CHANGES] = changes(layer) + 1
+    if layer.metadata.pop(_TABLE, None) is not None:
+        layer.features = layer.metadata.pop(_BEFORE)
+
+
+def _show_plane(layer: Any, measured: Measured, index: tuple[int, ...] | None) -> None:
+    """Show the rows of a plane as the layer's features: in another plane the same number is another object.
+
+    None where many planes are in view: no row then.
+    """
+    if index is None:
+        layer.features = layer.metadata[_BEFORE]
+        return
+    rows = measured.plane(index)
+    labels = rows.pop("label")
+    # napari takes the number of a row for its label, in the status bar and in its table: row 0 is the background.
+    length = int(labels.max(initial=0)) + 1
+    if length > _MOST_ROWS:  # labels that were numbered by hand
+        layer.features = {"index": labels} | rows
+        return
+    features: dict[str, np.ndarray] = {}
+    for name, values in rows.items():
+        features[name] = np.full(length, np.nan)
+        features[name][labels] = values
+    before = layer.metadata[_BEFORE]
+    if {"index", "label"} <= set(before):  # classes have names
+        names = dict(zip(before["index"], before["label"], strict=True))
+        features["label"] = np.array([names.get(label, "") for label in range(length)])
+    layer.features = features

@@ -52,7 +52,6 @@ class TableWindow(QObject):
             dock, table, self._dock, self.table, self._shown = self._dock, self.table, None, None, None
             dock.removeEventFilter(self)
             self._layers.objects.watch(None)
-            self._layers.objects.drop_ring()
             with contextlib.suppress(AttributeError, LookupError, RuntimeError):  # napari's window may be gone already
                 self._viewer.window.remove_dock_widget(dock)
                 if table is not None:
@@ -77,9 +76,9 @@ class TableWindow(QObject):
         """Close the table with the dock."""
         self.toggle(False)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
         """Notice that the table was closed by its own cross."""
-        if event is not None and event.type() == QEvent.Type.Close and watched is self._dock:
+        if event.type() == QEvent.Type.Close and watched is self._dock:
             self.toggle(False)
         return False
 
@@ -92,7 +91,6 @@ class TableWindow(QObject):
             return
         self._shown = measured
         self._layers.objects.watch(measured.labels if measured is not None else None)
-        self._layers.objects.drop_ring()
         if measured is None:
             self.table.show_table(None)
         else:

@@ -82,7 +82,7 @@ class Training(QObject):
         super().__init__(parent)
         self._all.add(self)
         self._bridge, self._measured = bridge, measured
-        self._plan: TrainPlan | None = None
+        self.plan: TrainPlan | None = None  # what is being trained
         self.checkpoint: Path | None = None  # where the running training writes its weights now and then
         self._job: GuiJob | None = None
         self._request: TrainRequest | None = None
@@ -98,17 +98,12 @@ class Training(QObject):
     @property
     def running(self) -> bool:
         """Whether a training is under way."""
-        return self._plan is not None
+        return self.plan is not None
 
     @classmethod
     def checkpoints(cls) -> tuple[Path, ...]:
         """Return where the trainings that run in this process write their weights."""
         return tuple(one.checkpoint for one in cls._all if one.checkpoint is not None)
-
-    @property
-    def plan(self) -> TrainPlan | None:
-        """What is being trained."""
-        return self._plan
 
     @property
     def listening(self) -> bool:
@@ -124,7 +119,7 @@ class Training(QObject):
 
     def start(self, plan: TrainPlan) -> None:
         """Begin; returns at once."""
-        self._plan, self._result, self._heard = plan, None, []
+        self.plan, self._result, self._heard = plan, None, []
         self._gathering.start(self._gather, plan)
 
     def stop(self) -> None:
@@ -148,7 +143,7 @@ class Training(QObject):
         return gather_for(plan.start, plan.settings, plan.painted, plan.kind, self._measured.of), _begin(plan)
 
     def _train(self, gathered: tuple[list[Sample], Path | None]) -> None:
-        plan = self._plan
+        plan = self.plan
         assert plan is not None
         samples, self.checkpoint = gathered
         self._request = request = TrainRequest(
@@ -183,14 +178,14 @@ class Training(QObject):
         self.samples_heard.emit(answer)
 
     def _finish(self) -> None:
-        assert self._plan is not None
+        assert self.plan is not None
         self._job = None
         if self._result is None or not self._result.steps:
             self._give_up()
             self._rest()
             self.stopped.emit()
         else:
-            self._saving.start(_save, self._request, tuple(self._heard), self._result, self._plan.resume)
+            self._saving.start(_save, self._request, tuple(self._heard), self._result, self.plan.resume)
 
     def _saved(self, run: Run) -> None:
         result = self._result
@@ -209,7 +204,7 @@ class Training(QObject):
 
     def _rest(self) -> None:
         self._sent = None
-        self._plan = self._job = self._result = self._request = self.checkpoint = None
+        self.plan = self._job = self._result = self._request = self.checkpoint = None
 
 
 def _begin(plan: TrainPlan) -> Path | None:

@@ -63,7 +63,7 @@ class Uncertainty(QObject):
         if not self._row.show_box.isChecked():
             return None
         plane = self._layers.guide.unshown_plane(self._row.method())
-        return (_uncertainty_of, plane) if plane is not None else None
+        return (_with_room, plane) if plane is not None else None
 
     def _made(self, made: tuple[ScoredPlane, np.ndarray, np.ndarray]) -> None:
         if not self._row.show_box.isChecked():
@@ -77,14 +77,14 @@ class Uncertainty(QObject):
         self._making.go()
 
 
-def measured(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.ndarray:
+def uncertainty_of(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.ndarray:
     """Return the uncertainty of a predicted plane, axes (Y, X)."""
     if method == "rotations":
         return cache.spreads[index]
     return (margin if method == "margin" else entropy)(cache.plane(index))
 
 
-def _uncertainty_of(plane: ScoredPlane) -> tuple[ScoredPlane, np.ndarray, np.ndarray]:
+def _with_room(plane: ScoredPlane) -> tuple[ScoredPlane, np.ndarray, np.ndarray]:
     """Return a plane, its uncertainty, and an array of all planes with room for it."""
-    values = measured(plane.cache, plane.index, plane.method).astype(np.float32)
+    values = uncertainty_of(plane.cache, plane.index, plane.method).astype(np.float32)
     return plane, values, holding(plane.image, plane.index, values, plane.room)

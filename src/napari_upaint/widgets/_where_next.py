@@ -18,7 +18,7 @@ from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
-from napari_upaint.widgets._uncertainty import measured
+from napari_upaint.widgets._uncertainty import uncertainty_of
 
 Index = tuple[int, ...]
 _NOTHING_SEGMENTED = "Nothing is segmented yet; press 'This view' (Shift+P) first, then U shows where to paint."
@@ -181,7 +181,7 @@ def _find(search: _Search) -> _Found:
     for index in list(cache.planes):
         key = (cache.turns.get(index, 0), method, radius)
         if has(cache, index, method) and search.bounds.get(index, (0,))[:3] != key:
-            search.bounds[index] = (*key, float(smoothed(measured(cache, index, method), radius).max(initial=0)))
+            search.bounds[index] = (*key, float(smoothed(uncertainty_of(cache, index, method), radius).max(initial=0)))
     bounds = {
         index: most
         for index, (_turn, by, wide, most) in search.bounds.items()
@@ -189,7 +189,7 @@ def _find(search: _Search) -> _Found:
     }
 
     def in_plane(index: Index) -> Place | None:
-        values = measured(cache, index, method)
+        values = uncertainty_of(cache, index, method)
         annotation = search.annotation
         painted = annotation.part(index) if annotation is not None else np.zeros(values.shape, bool)
         return where_next(values, painted, [at for plane, at in search.visited if plane == index], radius)
