@@ -21,29 +21,22 @@ class ColumnScroll(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         """Return the smallest size."""
-        return QSize(self._column().minimumSizeHint().width() + self._beside(), super().minimumSizeHint().height())
+        return QSize(self.widget().minimumSizeHint().width() + self._beside(), super().minimumSizeHint().height())
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         """Return the size at which no row has to go on in the next line, if that leaves the canvas enough room."""
-        width, window = self._column().sizeHint().width() + self._beside(), self.window()
+        width, window = self.widget().sizeHint().width() + self._beside(), self.window()
         if isinstance(window, QMainWindow):
             width = max(self.minimumSizeHint().width(), min(width, round(_SHARE * window.width())))
         return QSize(width, super().sizeHint().height())
 
-    def _column(self) -> QWidget:
-        column = self.widget()
-        assert column is not None
-        return column
-
     def _beside(self) -> int:
         """Return the width of what stands beside the column."""
-        bar = self.verticalScrollBar()
-        assert bar is not None
         # napari's style draws a frame where none is asked for.
-        return bar.sizeHint().width() + 2 * self.frameWidth()
+        return self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
         """Ask for another width when a row has become wider."""
-        if event is not None and event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+        if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
             self.updateGeometry()
         return super().eventFilter(watched, event)

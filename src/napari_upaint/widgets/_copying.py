@@ -101,9 +101,7 @@ class Copying(QObject):
 
     def _written(self, outcome: tuple[str, str]) -> None:
         text, words = outcome
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(text)
+        QApplication.clipboard().setText(text)
         self.said.emit(words)
 
 

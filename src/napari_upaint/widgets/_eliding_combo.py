@@ -19,13 +19,11 @@ class ElidingCombo(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         never_by_wheel(self)
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         """Draw as every combo box, with a shorter text."""
         painter, option = QStylePainter(self), QStyleOptionComboBox()
         self.initStyleOption(option)
-        style = self.style()
-        assert style is not None
-        room = style.subControlRect(
+        room = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         option.currentText = self.fontMetrics().elidedText(
@@ -36,7 +34,5 @@ class ElidingCombo(QComboBox):
 
     def showPopup(self) -> None:  # noqa: N802 (Qt's name)
         """Open the list wide enough for its longest line."""
-        view = self.view()
-        if view is not None:
-            view.setMinimumWidth(max(self.width(), view.sizeHintForColumn(0) + 24))
+        self.view().setMinimumWidth(max(self.width(), self.view().sizeHintForColumn(0) + 24))
         super().showPopup()

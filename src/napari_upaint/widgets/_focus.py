@@ -69,9 +69,7 @@ def in_order(widget: QWidget) -> Iterator[QWidget]:
     """Iterate over a widget and what lies in it, in the order of the layouts."""
     yield widget
     if isinstance(widget, QScrollArea):
-        inside = widget.widget()
-        if inside is not None:
-            yield from in_order(inside)
+        yield from in_order(widget.widget())
     elif not isinstance(widget, QAbstractScrollArea):  # lists and texts have parts that are their own business
         layout = widget.layout()
         if layout is not None:
@@ -81,8 +79,6 @@ def in_order(widget: QWidget) -> Iterator[QWidget]:
 def _laid_out(layout: QLayout) -> Iterator[QWidget]:
     for at in range(layout.count()):
         item = layout.itemAt(at)
-        if item is None:
-            continue
         widget, inner = item.widget(), item.layout()
         if widget is not None:
             yield from in_order(widget)

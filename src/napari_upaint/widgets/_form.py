@@ -165,9 +165,8 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
 class RealBox(QDoubleSpinBox):
     """A box that takes a point and a comma alike: where one of them is not the decimal sign, 1.5 would become 15."""
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Read either sign as the decimal one."""
-        assert event is not None
         if event.text() in (".", ","):
             event = QKeyEvent(event.type(), event.key(), event.modifiers(), self.locale().decimalPoint())
         super().keyPressEvent(event)
@@ -181,10 +180,8 @@ def _decimals(step: float | None) -> int:
 class _WheelFilter(QObject):
     """Leaves the wheel to the scrolling of the dock: a number must not change because the mouse passed over it."""
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
-        wheel = event is not None and event.type() == QEvent.Type.Wheel
-        if wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            assert event is not None
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
             event.ignore()
             return True
         return False

@@ -34,7 +34,7 @@ class Picture(QWidget):
         self._pixels = np.ascontiguousarray(pixels)
         self.update()
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         """Draw the picture in the middle."""
         height, width = self._pixels.shape[:2]
         if not height:

@@ -47,7 +47,7 @@ class HelpSheet(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(scroll)
 
-    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
         """Come as large as it needs, and never larger than the screen: style and font are known only now."""
         super().showEvent(event)
         for label in self._labels():
@@ -63,9 +63,7 @@ class HelpSheet(QDialog):
         return [label.text() for label in self._labels()]
 
     def _labels(self) -> list[QLabel]:
-        items = (self._grid.itemAt(i) for i in range(self._grid.count()))
-        widgets = [item.widget() for item in items if item is not None]
-        return [widget for widget in widgets if isinstance(widget, QLabel)]
+        return [self._grid.itemAt(i).widget() for i in range(self._grid.count())]
 
     def _add(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
         heading = QLabel(f"<b>{title}</b>")

@@ -97,8 +97,7 @@ class HistorySection(QCollapsible):
             column.addLayout(wrapping_buttons(*pair))
         self.addWidget(inner)
         for layout in (self.layout(), self.content().layout()):  # in line with the sections above and below
-            if layout is not None:
-                layout.setContentsMargins(0, 0, 0, 0)
+            layout.setContentsMargins(0, 0, 0, 0)
 
     def _connect(self) -> None:
         self.buttons["use"].clicked.connect(lambda: self.use_wanted.emit(self.selected()[0]))

@@ -53,7 +53,7 @@ class LossPlot(QWidget):
         self._colours = colours
         self.update()
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         """Draw."""
         if self._colours is None:
             return

@@ -41,7 +41,8 @@ class SettingsSection(QWidget):
             section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
             section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
-            _tighten(section)
+            section.layout().setContentsMargins(0, 0, 0, 0)  # no room below the title while it is collapsed
+            section.layout().setSpacing(2)
             if form is self.objects:
                 section.addWidget(WrappedLabel("What was segmented follows at once."))
             section.addWidget(form)
@@ -57,11 +58,3 @@ class SettingsSection(QWidget):
         """Go back to the defaults everywhere."""
         for form in (self.train, self.augment, self.weights, self.predict, self.objects):
             form.restore()
-
-
-def _tighten(section: QCollapsible) -> None:
-    """Leave no room below the title of a collapsed section."""
-    layout = section.layout()
-    if layout is not None:
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)

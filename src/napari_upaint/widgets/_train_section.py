@@ -1,4 +1,4 @@
-"""The fourth section: Train and Stop, the time for it, what is learnt, too, progress, the loss, the device."""
+"""The fourth section: Train and Stop, the time for it, what else is learnt, progress, the loss, the engine."""
 
 from __future__ import annotations
 

@@ -39,14 +39,12 @@ class WrappedLabel(QLabel):
         self.addAction(copy)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Copy what is selected as it was set."""
-        if event is not None and event.matches(QKeySequence.StandardKey.Copy):
+        if event.matches(QKeySequence.StandardKey.Copy):
             self._copy()
         else:
             super().keyPressEvent(event)
 
     def _copy(self, *_: object) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText((self.selectedText() or self.text()).replace(_BREAK, ""))
+        QApplication.clipboard().setText((self.selectedText() or self.text()).replace(_BREAK, ""))

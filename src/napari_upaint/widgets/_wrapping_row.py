@@ -16,10 +16,9 @@ class WrappingRow(QLayout):
         for widget in widgets:
             self.addWidget(widget)
 
-    def addItem(self, item: QLayoutItem | None) -> None:  # noqa: N802 (Qt's names, here and below)
+    def addItem(self, item: QLayoutItem) -> None:  # noqa: N802 (Qt's names, here and below)
         """Take an item, as Qt asks for."""
-        if item is not None:
-            self._items.append(item)
+        self._items.append(item)
 
     def count(self) -> int:
         """Return how many items there are."""

@@ -207,31 +207,31 @@ class UPaintDock(QWidget):
     def _follow_theme(self, *_: object) -> None:
         self.sections.set_colours(theme_colours(self._viewer.theme))
 
-    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
         """Wake up, also when a dock that was taken out of the window is put back."""
         self._acquire()
         self.window().installEventFilter(self)
         super().showEvent(event)
 
-    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 (Qt's name)
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """End the engine when closed as a window of its own."""
         self._release()
         super().closeEvent(event)
 
-    def event(self, event: QEvent | None) -> bool:
+    def event(self, event: QEvent) -> bool:
         """Notice that napari takes the dock out of its window: it does so when the dock is closed."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._release()
         return super().event(event)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
         """Notice that the viewer closes: it may still ask its user and stay open, but hides if it does not.
 
         Nothing may be left for later: the window is deleted then, and this dock with it.
         """
-        if event is not None and event.type() == QEvent.Type.Close:
+        if event.type() == QEvent.Type.Close:
             self._closing = True
-        elif event is not None and event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
+        elif event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
             self._closing = False
             self._release()
         return False
