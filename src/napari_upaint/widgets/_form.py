@@ -143,14 +143,15 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
     if isinstance(one.default, int):
         box = QSpinBox()
         box.setRange(low, high)
-        box.setSingleStep(int(step or 1))
+        box.setSingleStep(step or 1)
     else:
         box = RealBox()
+        step = step or 0.1
         # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0. 0.00010 says less than
         # 0.0001, but a jumping width would say less still.
-        box.setDecimals(_decimals(step))
+        box.setDecimals(max(2, -exponent(step)))
         box.setRange(low, high)
-        box.setSingleStep(float(step or 0.1))
+        box.setSingleStep(step)
     if one.metadata["unit"]:
         box.setSuffix(f" {one.metadata['unit']}")
     if zero:
@@ -172,9 +173,9 @@ class RealBox(QDoubleSpinBox):
         super().keyPressEvent(event)
 
 
-def _decimals(step: float | None) -> int:
-    decimals = 0 if step is None else len(f"{step:.10f}".rstrip("0").split(".")[1])
-    return max(2, decimals)
+def exponent(step: float) -> int:
+    """Return the power of ten of a step: how many decimals it needs."""
+    return int(f"{step:e}".split("e")[1])
 
 
 class _WheelFilter(QObject):

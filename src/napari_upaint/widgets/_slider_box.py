@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 
-from napari_upaint.widgets._form import RealBox, never_by_wheel, with_unit
+from napari_upaint.widgets._form import RealBox, exponent, never_by_wheel, with_unit
 
 _STEPS = 200
 _LEAST_WIDTH = 48  # of the slider, pixels: narrower it cannot be dragged
@@ -68,7 +68,7 @@ class SliderBox(QWidget):
         """Show the value in another unit, of which the declared one has ``factor``."""
         self._factor, self._shown_unit = factor, unit
         self.box.blockSignals(True)
-        self.box.setDecimals(max(1, (factor != 1) - _exponent(self._step * factor)))
+        self.box.setDecimals(max(1, (factor != 1) - exponent(self._step * factor)))
         self.box.setRange(self._low * factor, self._high * factor)
         self.box.setSingleStep(self._step * factor)
         self.box.setSuffix(f" {unit}" if unit else "")
@@ -95,8 +95,3 @@ class SliderBox(QWidget):
 
     def _typed(self, shown: float) -> None:
         self.setValue(min(max(shown / self._factor, self._low), self._high))
-
-
-def _exponent(step: float) -> int:
-    """Return the power of ten of a step: how many decimals it needs."""
-    return int(f"{step:e}".split("e")[1])

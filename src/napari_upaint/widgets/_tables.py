@@ -12,7 +12,6 @@ from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._measuring import Measured, measure_planes, write_table
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._words import after_measuring
 
 
 class Tables(QObject):
@@ -75,7 +74,7 @@ class Tables(QObject):
             return
         self.changed.emit()
         if shown:
-            self._message.show_message(after_measuring(measured))
+            self._message.show_message(f"Measured {measured.words}; 'Table' shows them all.")
         else:
             words = "The labels changed while they were measured; press 'Measure' again."
             self._message.show_message(words, "warning")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_upaint.widgets._measuring import Measured
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._progress_line import duration, steps
 from napari_upaint.widgets._segmenting import Segmented
@@ -60,8 +59,3 @@ def after_another_model(planes: int) -> str:
         return ""
     other = "1 other plane still shows" if planes == 1 else f"{planes} other planes still show"
     return f"{other} what another model found; press 'Whole layer' or 'All open images' to segment anew."
-
-
-def after_measuring(measured: Measured) -> str:
-    """Say what was measured, and where it is to be seen."""
-    return f"Measured {measured.words}; 'Table' shows them all."
