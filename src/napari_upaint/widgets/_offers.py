@@ -7,8 +7,8 @@ import time
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout
 
-from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.session.autosaves import Autosaved
+from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._progress_line import duration, grouped, steps
 from napari_upaint.widgets._wrapped_label import WrappedLabel
