@@ -152,7 +152,7 @@ def test_what_is_left_is_as_sure_as_asked_and_all_of_that_is_left(seed, percent)
 def test_the_score_of_an_object_is_its_mean():
     labels = np.array([[0, 1, 1], [3, 3, 0]])
     scores = np.array([[0.1, 0.9, 0.7], [0.5, 0.3, 0.0]])
-    np.testing.assert_allclose(mean_scores(labels, scores), [0.05, 0.8, 0, 0.4])
+    np.testing.assert_allclose(mean_scores(int(labels.max()), [(labels, scores)]), [0.05, 0.8, 0, 0.4])
 
 
 def test_the_usual_object_is_that_of_what_was_painted():
@@ -161,12 +161,12 @@ def test_the_usual_object_is_that_of_what_was_painted():
     scores = np.choose(labels, [0, 0.9, 0.8, 0.5])
     painted = np.zeros_like(labels)
     painted[5, 2:30], painted[35, 3:6] = 9, 4  # partly beside the object
-    usual = usual_object(labels, mean_scores(labels, scores), painted)
+    usual = usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted)
     assert usual.size == 250 and usual.least_score == pytest.approx(0.75 * 0.85)
     painted[8, 4:8] = 5  # two painted ones that run together are one
-    assert usual_object(labels, mean_scores(labels, scores), painted) == usual
+    assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == usual
     painted[:] = -1
-    assert usual_object(labels, mean_scores(labels, scores), painted) == UNKNOWN
+    assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == UNKNOWN
 
 
 @pytest.mark.parametrize("kind", ["objects", "classes"])

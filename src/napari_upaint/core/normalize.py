@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_upaint.core.bands import bands
 from napari_upaint.errors import ImageError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
@@ -50,8 +51,13 @@ class Normalization:
         kind = np.result_type(image.dtype, np.float32)
         low = np.asarray(self.low, kind).reshape(shape)
         contrast = np.subtract(self.high, self.low).astype(kind).reshape(shape)
-        scaled = (image.astype(kind) - low) / contrast
-        return np.clip(scaled, *CLIP, out=scaled).astype(np.float32, copy=False)
+        result = np.empty_like(image, np.float32, subok=False)
+        for band in bands(image.shape[1:]):
+            scaled = image[:, band].astype(kind)
+            scaled -= low
+            scaled /= contrast
+            result[:, band] = np.clip(scaled, *CLIP, out=scaled)
+        return result
 
 
 def measure(image: np.ndarray, name: str = "image") -> Normalization:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_upaint.core.bands import bands, replaced, sizes
 from napari_upaint.core.boxes import neighbours
 from napari_upaint.core.usual_object import (
     UNKNOWN,
@@ -53,20 +56,20 @@ def label_scores(
     numpy.ndarray
         int32, ([Z,] Y, X): objects 1.. in order of their first pixel, or classes 1.., 0 background.
     """
-    scores = np.asarray(scores, np.float32)
     smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     if kind == "objects":
         labels = _objects(scores, border, settings)
+        kept = sizes(labels) >= max(1, smallest)
         if least > 0:
-            labels[(_sureness(labels, scores[0], settings.threshold, shrunk) < least)[labels]] = 0
-        return _renumbered(labels, smallest)
+            kept &= _sureness(labels, scores[0], settings.threshold, shrunk) >= least
+        return _renumbered(labels, kept)
     best = _classes(scores, border, settings.threshold)
     parts = class_parts(best)
-    sizes = np.bincount(parts.ravel(), minlength=1)
+    counts = sizes(parts)
     # Regions may be of any size: what is small for a painted one must be doubtful, too, or be a speck.
-    unlike = sizes < smallest_part(settings, usual, shrunk)
+    unlike = counts < smallest_part(settings, usual, shrunk)
     if least > 0:
-        unlike |= (sizes < smallest) & (mean_scores(parts, _own_scores(scores, best)) < least)
+        unlike |= (counts < smallest) & (_own_means(parts, scores, best) < least)
     _give_up(best, parts, unlike)
     return best
 
@@ -85,14 +88,14 @@ def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: b
     shrunk : float
         How many times smaller than the image the scores are; sizes are those in `scores`.
     """
-    scores, everything = np.asarray(scores, np.float32), ObjectSettings(smallest=0, least_sure=0)
+    everything = ObjectSettings(smallest=0, least_sure=0)
     if kind == "objects":
         labels = label_scores(scores, kind=kind, border=border, settings=everything)
         return usual_object(labels, _sureness(labels, scores[0], everything.threshold, shrunk), painted)
     best = _classes(scores, border, everything.threshold)
     strokes, parts = class_parts(painted), class_parts(best)
     fitting = np.where(painted == best, strokes, 0)
-    return usual_object(parts, mean_scores(parts, _own_scores(scores, best)), fitting, strokes)
+    return usual_object(parts, _own_means(parts, scores, best), fitting, strokes)
 
 
 def class_parts(classes: np.ndarray) -> np.ndarray:
@@ -106,28 +109,41 @@ def class_parts(classes: np.ndarray) -> np.ndarray:
     parts, count = np.zeros(classes.shape, np.int32), 0
     for value in range(1, int(classes.max(initial=0)) + 1):
         found, more = ndimage.label(classes == value)
-        np.copyto(parts, found + count, where=found > 0, casting="same_kind")
+        np.add(found, count, out=parts, where=found > 0, casting="same_kind")
         count += more
     return parts
 
 
 def _classes(scores: np.ndarray, border: bool, threshold: float) -> np.ndarray:
     """Return the likeliest class of each pixel, 0 background."""
-    classes = scores[1:-1] if border else scores[1:]
-    best = classes.argmax(0).astype(np.int32) + 1
-    # Any class against background first: with many classes none of them need reach the threshold alone.
-    best[classes.sum(0) < threshold] = 0
+    best = np.empty(scores.shape[1:], np.int32)
+    for band in bands(best.shape):
+        classes = np.asarray(_objects_of(scores, border)[:, band], np.float32)
+        some = classes.argmax(0) + 1
+        # Any class against background first: with many classes none of them need reach the threshold alone.
+        some[classes.sum(0) < threshold] = 0
+        best[band] = some
     return best
 
 
-def _own_scores(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return np.asarray(np.take_along_axis(scores, classes[None], axis=0)[0])
+def _objects_of(scores: np.ndarray, border: bool) -> np.ndarray:
+    """Return the scores of what is neither background nor border."""
+    return scores[1:-1] if border else scores[1:]
+
+
+def _own_means(parts: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the mean score that each part of a class has for its class."""
+    found = (
+        (parts[band], np.take_along_axis(np.asarray(scores[:, band], np.float32), classes[None, band], axis=0)[0])
+        for band in bands(parts.shape)
+    )
+    return mean_scores(int(parts.max(initial=0)), found)
 
 
 def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None:
     """Give parts the class, or the background, that most of their edge lies at, in place; others given up not asked."""
     unlike[0] = False
-    given = unlike[parts]
+    given = replaced(unlike, parts)
     if not given.any():
         return
     kinds = int(classes.max(initial=0)) + 1
@@ -140,13 +156,16 @@ def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None
 
 
 def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.ndarray:
-    inside = scores[1:-1].sum(0) if border else scores[1:].sum(0)
-    labels = ndimage.label(inside >= settings.threshold)[0].astype(np.int32)
+    inside = np.empty(scores.shape[1:], bool)
+    for band in bands(inside.shape):
+        inside[band] = _objects_of(scores, border)[:, band].sum(0, dtype=np.float32) >= settings.threshold
+    labels = ndimage.label(inside)[0].astype(np.int32, copy=False)
     if settings.split:
         labels = _split(labels)
     if border:
         # Objects take back the border pixels beside them, but not what is background.
-        _grow(labels, scores[0] < 1 - settings.threshold, _BORDER)
+        for band, grown, _ in _grown(labels, scores[0], 1 - settings.threshold, _BORDER):
+            labels[band] = grown
     if settings.fill_holes:
         _fill(labels)
     return labels
@@ -154,16 +173,30 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.n
 
 def _sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float) -> np.ndarray:
     """Return the mean score of each object of being no background, doubtful surroundings counted in."""
-    around = labels.copy()
-    _grow(around, background < 1 - _DOUBTFUL * threshold, max(1, round(_AROUND / shrunk)))
-    return mean_scores(around, 1 - background)
+    around = _grown(labels, background, 1 - _DOUBTFUL * threshold, max(1, round(_AROUND / shrunk)))
+    return mean_scores(int(labels.max(initial=0)), ((grown, 1 - sure) for _, grown, sure in around))
+
+
+def _grown(
+    labels: np.ndarray, background: np.ndarray, most: float, pixels: int
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Let objects grow by some pixels into places with less background than `most`; the higher id wins where two meet.
+
+    Yields band after band: where it is, its labels and its background, float32. The labels given may be replaced by
+    these at once. Neighbour by neighbour: a distance transform of the whole image would cost ten times as much.
+    """
+    above = labels[:0]  # what of the band before grows into the next one
+    for band in bands(labels.shape, 4 * pixels):
+        grown = np.concatenate([above, labels[band.start : band.stop + pixels]])
+        first = band.start - len(above)
+        sure = np.asarray(background[first : band.stop + pixels], np.float32)
+        own = slice(len(above), band.stop - first)
+        above = grown[max(0, own.stop - pixels) : own.stop].copy()
+        _grow(grown, sure < most, pixels)
+        yield band, grown[own], sure[own]
 
 
 def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:
-    """Let objects grow by some pixels into unlabelled places, in place; the higher id wins where two meet.
-
-    Neighbour by neighbour: a distance transform of the whole image would cost ten times as much.
-    """
     for _ in range(pixels):
         before = labels.copy()
         for ahead, behind in neighbours(labels.ndim):
@@ -204,14 +237,15 @@ def _within(inner: tuple[slice, ...], outer: tuple[slice, ...]) -> bool:
     return all(a.start > b.start and a.stop < b.stop for a, b in zip(inner, outer, strict=True))
 
 
-def _renumbered(labels: np.ndarray, smallest: int) -> np.ndarray:
-    """Leave small objects out and number the others in order of their first pixel."""
-    flat = labels.ravel()
-    sizes = np.bincount(flat, minlength=1)
-    first = np.zeros(len(sizes), np.intp)
-    first[flat[::-1]] = np.arange(len(flat))[::-1]  # of several values for one place the last one stays
-    kept = np.flatnonzero(sizes >= max(1, smallest))
-    kept = kept[kept > 0]
-    numbers = np.zeros(len(sizes), np.int32)
-    numbers[kept[np.argsort(first[kept])]] = np.arange(1, len(kept) + 1)
-    return np.asarray(numbers[labels])
+def _renumbered(labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Leave all objects out but the kept ones, bool for each label, and number these in order of their first pixel."""
+    first, at = np.zeros(len(kept), np.intp), labels.size
+    for band in reversed(bands(labels.shape)):
+        flat = labels[band].ravel()
+        first[flat[::-1]] = np.arange(at - len(flat), at)[::-1]  # of several values for one place the last one stays
+        at -= len(flat)
+    objects = np.flatnonzero(kept)
+    objects = objects[objects > 0]
+    numbers = np.zeros(len(kept), np.int32)
+    numbers[objects[np.argsort(first[objects])]] = np.arange(1, len(objects) + 1)
+    return replaced(numbers, labels)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from napari_upaint.core.bands import bands
+
 
 def scaled_shape(shape: tuple[int, ...], scale: float) -> tuple[int, ...]:
     """Return the shape of an image, ([Z,] Y, X), resized by `scale`, at least one pixel along each axis.
@@ -28,8 +30,13 @@ def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     factors = [old / new for old, new in zip(image.shape[1:], shape, strict=True)]
     # Half of the pixel pitch: the usual compromise between aliasing and blur.
     sigma = [max(0.0, (factor - 1) / 2) for factor in factors]
-    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), (0, *sigma), mode="mirror") if any(sigma) else image
-    return np.stack([_sample(channel, shape) for channel in smooth]).astype(np.float32, copy=False)
+    result = np.empty((len(image), *shape), np.float32)
+    for channel, into in zip(image, result, strict=True):
+        smooth = np.asarray(channel, np.float32)
+        if any(sigma):
+            smooth = ndimage.gaussian_filter(smooth, sigma, mode="mirror")
+        _sample(smooth, into)
+    return result
 
 
 def resize_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -45,13 +52,20 @@ def _positions(old: int, new: int) -> np.ndarray:
     return np.clip((np.arange(new) + 0.5) * (old / new) - 0.5, 0, old - 1)
 
 
-def _sample(channel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _sample(channel: np.ndarray, into: np.ndarray) -> None:
     """Interpolate one axis after the other: far less work than a dense grid of coordinates."""
-    result = np.asarray(channel, np.float32)
-    for axis, new in enumerate(shape):
-        positions = _positions(result.shape[axis], new)
-        low = np.floor(positions).astype(np.intp)
-        high = np.minimum(low + 1, result.shape[axis] - 1)
-        part = (positions - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(result.ndim)])
-        result = np.take(result, low, axis) * (1 - part) + np.take(result, high, axis) * part
-    return result
+    axes = [_between(old, new) for old, new in zip(channel.shape, into.shape, strict=True)]
+    for band in bands(into.shape):
+        result = channel
+        for axis, (low, high, part) in enumerate(axes):
+            rows = band if axis == 0 else slice(None)
+            share = part[rows].reshape([-1 if a == axis else 1 for a in range(result.ndim)])
+            result = np.take(result, low[rows], axis) * (1 - share) + np.take(result, high[rows], axis) * share
+        into[band] = result
+
+
+def _between(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which two of `old` pixels each of `new` ones lies between, and the share of the second, float32."""
+    positions = _positions(old, new)
+    low = np.floor(positions).astype(np.intp)
+    return low, np.minimum(low + 1, old - 1), (positions - low).astype(np.float32)

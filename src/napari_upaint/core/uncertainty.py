@@ -74,9 +74,10 @@ class Spread:
     def add(self, scores: np.ndarray, nth: int, part: tuple[slice | int, ...] = ()) -> None:
         """Take scores, the `nth` ones (from 1 on) of all that comes, (K, [Z,] Y, X), or of a part of it."""
         mean, squares = self.mean[part], self._squares[part]
-        step = scores - mean
-        mean += step / np.float32(nth)
-        squares += step * (scores - mean)
+        for channel, score in enumerate(scores):
+            step = score - mean[channel]
+            mean[channel] += step / np.float32(nth)
+            squares[channel] += step * (score - mean[channel])
 
     def value(self, count: int) -> np.ndarray:
         """Return how much so many scores differ: 0 all agree, 1 as far apart as can be; float32, ([Z,] Y, X).

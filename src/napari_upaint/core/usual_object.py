@@ -5,6 +5,7 @@ Of classes an object is a connected part of one class.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,18 +84,23 @@ def least_score(settings: ObjectSettings, usual: Usual) -> float:
     return settings.least_sure / 100 if settings.least_sure >= 0 else usual.least_score
 
 
-def mean_scores(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def mean_scores(highest: int, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Return each label's mean score, float64, (highest label + 1,); of missing ones 0.
 
     Parameters
     ----------
-    labels : numpy.ndarray
-        Objects, ([Z,] Y, X), 0 background.
-    scores : numpy.ndarray
-        Of belonging to them, shape of `labels`.
+    highest : int
+        Label.
+    parts : iterable of (numpy.ndarray, numpy.ndarray)
+        The image band by band: labels of objects, 0 background, and the scores of belonging to them.
     """
-    flat = labels.ravel()
-    return np.bincount(flat, weights=scores.ravel()) / np.maximum(1, np.bincount(flat))
+    total, counts = np.zeros(highest + 1), np.zeros(highest + 1, np.intp)
+    for labels, scores in parts:
+        flat = labels.ravel()
+        np.add.at(total, flat, scores.ravel().astype(np.float64))  # pixel after pixel, whatever the bands
+        some = np.bincount(flat)
+        counts[: len(some)] += some
+    return total / np.maximum(1, counts)
 
 
 def usual_object(

@@ -56,8 +56,8 @@ def keep_blocks() -> bool:
 
 
 def give_back() -> None:
-    """Return what is not needed to the system after all: for a process that has nothing to do for a while."""
-    if keep_blocks():
+    """Return what is kept and not needed to the system after all: before a pause, or where the memory is short."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc
         ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -27,7 +27,7 @@ from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
 from napari_upaint.engine.device import autocast, choose, is_out_of_memory
-from napari_upaint.engine.memory import available
+from napari_upaint.engine.memory import available, give_back
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
@@ -37,6 +37,8 @@ from napari_upaint.settings import ObjectSettings, PredictSettings
 
 # Memory that a volume takes: gray values, scores, and what labels are made of; tiles come on top.
 _BYTES_PER_VOXEL = 64
+# From so many pixels on the memory of tiles is worth giving back: fetching it anew takes a hundredth of the time.
+_LARGE = 2**25
 _Commands = Stop | None
 
 
@@ -82,19 +84,28 @@ def segment_plane(
     along_axes = ndim == 2 and image.ndim == 4 and settings.volumes
     _check(image, header, 3 if along_axes else ndim)
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
-    normal = normalization.apply(image)
     found: tuple[np.ndarray, np.ndarray | None] | None
     if along_axes:
         apart = slices_apart(spacing)
         usual = of_volumes(usual, apart)
-        found = yield from predict_along_axes(normal, header.scale, apart, partial(_predict_mean, network, settings))
+        predict = partial(_predict_mean, network, settings)
+        found = yield from predict_along_axes(normalization.apply(image), header.scale, apart, predict)
     else:
-        found = yield from _predict_averaged(network, normal, scaled_shape(image.shape[1:], header.scale), settings)
+        shape = scaled_shape(image.shape[1:], header.scale)
+        found = yield from _predict_averaged(network, normalization.apply(image), shape, settings)
     if found is None:
         return
     scores, spread = found
     labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=usual)
-    yield PlaneResult(labels, scores.astype(np.float16), header.output_names, spread, usual)
+    result = PlaneResult(labels, scores.astype(np.float16), header.output_names, spread, usual)
+    del found, scores, labels, spread
+    large = image[0].size >= _LARGE
+    if large:  # a result is sent as a copy, which needs room
+        give_back()
+    yield result
+    del result
+    if large:  # and is copied once more where it arrives
+        give_back()
 
 
 def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
@@ -154,20 +165,24 @@ def _predict_averaged(
 
     The network sees the image resized to `shape`.
     """
+    own = image.shape[1:]
     small = resize_image(image, shape)
+    del image  # the last reference to it, unless the caller keeps one
     apart: Spread | None = None
     for turn in range(settings.rotations):
         scores = yield from _predict_turned(network, _turn(small, turn), settings.tile, (turn, settings.rotations))
         if scores is None:
             return None
         if settings.rotations == 1:
-            return resize_image(scores, image.shape[1:]), None
-        back = _turn_back(scores, turn)
-        apart = apart or Spread(back.shape)
-        apart.add(back, turn + 1)
+            del small
+            return resize_image(scores, own), None
+        scores = _turn_back(scores, turn)
+        apart = apart or Spread(scores.shape)
+        apart.add(scores, turn + 1)
+        del scores  # not needed while the next ones are made
     assert apart is not None
-    spread = resize_image(apart.value(settings.rotations)[None], image.shape[1:])[0]
-    return resize_image(apart.mean, image.shape[1:]), spread.astype(np.float16)
+    spread = resize_image(apart.value(settings.rotations)[None], own)[0]
+    return resize_image(apart.mean, own), spread.astype(np.float16)
 
 
 def _turn(image: np.ndarray, turn: int) -> np.ndarray:

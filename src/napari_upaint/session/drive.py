@@ -60,6 +60,7 @@ def drive(steps: Steps, take: Callable[[], Told | None]) -> Iterator[Any]:
             except StopIteration:
                 return
             yield payload
+            del payload  # a result is large, and was sent
             message = take()
     finally:
         steps.close()

@@ -141,6 +141,7 @@ def _work(channel: Channel, order: Order, inbox: Inbox, tasks: str) -> None:
     try:
         for payload in drive(begin(order.request, tasks), take):
             channel.send(Event(order.job_id, payload))
+            del payload
     except BrokenPipeError:
         raise
     except BaseException as error:  # also SystemExit: a job must not end the process silently

@@ -27,7 +27,7 @@ class Job:
     id : int
         Number of the job; its messages carry it.
     request : Request or None
-        What was asked for; None once it is done, so that a finished job holds no images.
+        What was asked for; None once it has begun, so that images are not held twice.
     outcome : Finished, Failed or None
         How the job ended, or None while it has not.
     """

@@ -187,6 +187,7 @@ class Supervisor:
             return
         if isinstance(message, Begun):
             self._begun, self._step_seconds, self._last_event = True, 0.0, time.monotonic()
+            self._running.request = None  # it is in the other process by now, and is never tried again
             self._early.pop(message.job_id, None)
         elif isinstance(message, Stopping):
             if self._deadline is not None and not self._hard:

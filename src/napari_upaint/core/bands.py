@@ -1,0 +1,40 @@
+"""Large arrays worked on band by band: what is made on the way stays small, and in the processor's cache."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+_PIXELS = 2**18
+
+
+def bands(shape: tuple[int, ...], least: int = 1) -> list[slice]:
+    """Cut the first axis of an array into bands of about a quarter of a million pixels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array, ([Z,] Y, X).
+    least : int
+        Rows (slices) that a band has at least, but for the last one.
+    """
+    rows = max(1, least, _PIXELS // max(1, math.prod(shape[1:])))
+    return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
+
+
+def sizes(labels: np.ndarray) -> np.ndarray:
+    """Return how many pixels each label from 0 to the highest has."""
+    found = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
+    for band in bands(labels.shape):
+        some = np.bincount(labels[band].ravel())
+        found[: len(some)] += some
+    return found
+
+
+def replaced(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the value of each pixel's label: ``values[labels]``, which needs an index of twice the size of labels."""
+    result = np.empty(labels.shape, values.dtype)
+    for band in bands(labels.shape):
+        result[band] = values[labels[band]]
+    return result
