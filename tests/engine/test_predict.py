@@ -1,12 +1,13 @@
 """Laws of prediction: tile by tile is the whole, rotations are undone exactly, memory and wishes to stop are minded."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_upaint.core import tiling
+from napari_upaint.core import bands, tiling
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine import predict
@@ -386,3 +387,51 @@ def test_rotations_tell_how_far_they_are_apart():
     assert expected.max() > 0.1
     np.testing.assert_allclose(spread, expected, atol=1e-3)
     np.testing.assert_allclose(found, np.mean(turns, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "scale", "rotations", "bytes_each"),
+    [(3, 1.0, 1, 30), (1, 0.5, 1, 30), (1, 1.5, 1, 56), (1, 1.0, 2, 52)],
+)
+def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale, rotations, bytes_each):
+    tile = np.pad(np.full((24, 24), 200, np.uint8), ((8, 0), (8, 0)))
+    image = np.broadcast_to(np.tile(tile, (24, 24)), (channels, 768, 768))
+    model = replace(bundled, header=replace(bundled.header, scale=scale, object_size=300.0, least_score=0.3))
+
+    def lone_tiles(network, shape, tile, *, exact):
+        return Crew(tiling.plan(shape, network.depth, 216), 1, 1)
+
+    def found(network, tiles):  # quick, and what it takes is counted
+        inside = tiles[0, 0, 44:-44, 44:-44] * np.float32(0.9)
+        return np.stack([1 - inside, 0.9 * inside, 0.1 * inside])[None]
+
+    monkeypatch.setattr(predict, "crew_for", lone_tiles)
+    monkeypatch.setattr(predict, "batch_scores", found)
+    monkeypatch.setattr(bands, "_PIXELS", 2**16)  # as small beside this image as they are beside a large one
+    settings, normalization = (
+        PredictSettings(rotations=rotations),
+        Normalization((0.0,) * channels, (200.0,) * channels),
+    )
+    tracemalloc.start()
+    try:
+        seen, _ = end_of(segment_plane(image, normalization, model, settings=settings))
+        peak = tracemalloc.get_traced_memory()[1] / image[0].size
+    finally:
+        tracemalloc.stop()
+    assert seen[-1].labels.max() == 24 * 24
+    assert peak < bytes_each <= predict._bytes_per_pixel(channels, model.header, settings, ObjectSettings()), peak
+
+
+def test_a_large_plane_that_would_fill_the_memory_is_refused(bundled, monkeypatch):
+    given_back = []
+    monkeypatch.setattr(predict, "give_back", lambda: given_back.append(True))
+    monkeypatch.setattr(predict, "available", lambda: 10**4 if given_back else 0)
+    image, normalization = image_of((33, 40)), Normalization((0.0,), (1.0,))
+    assert end_of(segment_plane(image, normalization, bundled))[0]
+    monkeypatch.setattr(predict, "_LARGE", 1000)
+    with pytest.raises(
+        ImageError, match=r"^The image has 0 million pixels\. They need .* are free; close other programs"
+    ):
+        end_of(segment_plane(image, normalization, bundled))
+    monkeypatch.setattr(predict, "available", lambda: 10**6 if given_back else 0)
+    assert isinstance(end_of(segment_plane(image, normalization, bundled))[0][-1], PlaneResult)

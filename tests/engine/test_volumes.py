@@ -243,8 +243,8 @@ def test_paint_that_does_not_fit_into_memory_is_refused(sample, monkeypatch):
 
 
 def test_a_volume_that_would_fill_the_memory_is_refused(sample, start, monkeypatch):
-    monkeypatch.setattr(predict, "available", lambda: 5e6)
-    with pytest.raises(ImageError, match=r"of memory at once, and 0.0 GB are free; cut it into parts"):
+    monkeypatch.setattr(predict, "available", lambda: 1e6)
+    with pytest.raises(ImageError, match=r"of memory at once, and 0.0 GB are free; close other programs, or cut it"):
         segment(sample, start)
     monkeypatch.setattr(predict, "available", lambda: 8e6)
     assert segment(sample, start).labels.shape == sample.annotation.shape

@@ -1,5 +1,9 @@
 """What a running generator is told between two of its steps."""
 
+import weakref
+
+import numpy as np
+
 from napari_upaint.engine.progress import NewSamples, PreviewView, Stop
 from napari_upaint.session.drive import Inbox, drive
 
@@ -25,3 +29,18 @@ def test_a_stop_is_told_at_every_step_and_before_all_else():
             inbox.put(NewSamples(()))
             inbox.put(Stop())
     assert heard == [None, Stop(), Stop(), Stop()]
+
+
+def test_what_was_taken_is_not_held():
+    kept = []
+
+    def steps():
+        result = np.zeros(9)
+        kept.append(weakref.ref(result))
+        yield result
+        del result
+        yield kept[0]() is None
+
+    running = drive(steps(), lambda: None)
+    next(running)
+    assert next(running)

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_upaint.engine.progress import NewSamples
+from napari_upaint.engine import memory
+from napari_upaint.engine.progress import NewSamples, PreviewResult
 from napari_upaint.errors import EngineError
 from napari_upaint.io.folders import log_folder
 from napari_upaint.session import spawn
@@ -295,14 +298,18 @@ def test_an_idle_process_that_dies_costs_nothing(engine, ask):
         ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
         ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 63),
         ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n", "slurm/cpu.max": "300000 100000\n"}, 2),
+        ({"cpu/job/cpu.cfs_quota_us": "500000\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 4),
         ({}, 63),
     ],
 )
 def test_a_container_gets_the_threads_of_its_share(tmp_path, monkeypatch, files, threads):
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(content)
-    monkeypatch.setattr(spawn, "_GROUPS", str(tmp_path))
+    (tmp_path / "own").write_text("0::/slurm/job\n4:cpu,cpuacct:/job\n")
+    monkeypatch.setattr(memory, "_GROUPS", str(tmp_path))
+    monkeypatch.setattr(spawn, "group_folders", partial(memory.group_folders, own=str(tmp_path / "own")))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
     assert spawn.spare_threads() == threads
 

@@ -96,12 +96,20 @@ def test_of_a_large_plane_only_what_is_measured_is_in_memory():
     assert read == [stack[0].size / 4] * 2
 
 
+class Painted(np.ndarray):
+    """Somebody paints on it: what is written meanwhile could bring back what was there before."""
+
+    def __setitem__(self, *_):
+        raise AssertionError("written to")
+
+
 def test_room_for_a_plane_holds_it_or_what_it_held():
     image, plane = source(noise((3, 8, 9))), np.full((8, 9), 7, np.int32)
     made = holding(image, (1,), plane)
     assert made.shape == (3, 8, 9) and [int(part.max()) for part in made] == [0, 7, 0]
     made[2] = 5
     assert holding(image, (2,), plane, made) is made and (made[2] == 5).all()
+    assert holding(image, (2,), plane, made.view(Painted)).base is made
     assert holding(image, (2,), plane, made[:2]) is not made
     single = source(noise((8, 9)))
     assert holding(single, (), plane) is plane

@@ -24,12 +24,12 @@ _RAN_OUT = (
     "status_alloc_failed",
 )
 _GROUPS = "/sys/fs/cgroup"
-# Of the two generations of control groups: their folder, and the names of what a group may have, what it has, and what
-# of that is files that were read and can go.
-_WORDS = {
-    "": ("", "memory.max", "memory.current", "inactive_file"),
-    "memory": ("/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-}
+# Of the two generations of control groups: the names of what a group may have, what it has, and what of that is files
+# that were read and can go.
+_WORDS = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 @lru_cache(maxsize=1)
@@ -89,14 +89,33 @@ def _system() -> int | None:
         return None
 
 
-def _limits(own: str = "/proc/self/cgroup") -> Iterator[tuple[str, str, str, str]]:
-    """Yield where limits of this process are told: of its container, or of its job on a cluster and all above that."""
-    groups = dict.fromkeys(_WORDS, "/")
+def group_folders(controller: str, own: str = "/proc/self/cgroup") -> tuple[list[str], list[str]]:
+    """Return where limits of this process are told: of its container, or of its job on a cluster and all above that.
+
+    Parameters
+    ----------
+    controller : str
+        What is limited: "memory" or "cpu".
+    own : str
+        File that names the groups of this process.
+
+    Returns
+    -------
+    tuple of list of str
+        Folders of the newer generation of control groups, and of the older one; they need not exist.
+    """
+    groups = {"": "/", controller: "/"}
     with contextlib.suppress(OSError, ValueError):  # no Linux
-        groups |= {kind: group for _, kind, group in (one.split(":", 2) for one in Path(own).read_text().splitlines())}
-    for kind, (folder, limit, usage, reclaimable) in _WORDS.items():
-        for group in (Path(groups[kind]), *Path(groups[kind]).parents):
-            place = f"{_GROUPS}{folder}{group}"
+        for line in Path(own).read_text().splitlines():
+            _, kinds, group = line.split(":", 2)
+            groups |= {kind: group for kind in kinds.split(",") if kind in groups}
+    newer, older = ([Path(group), *Path(group).parents] for group in groups.values())
+    return [f"{_GROUPS}{one}" for one in newer], [f"{_GROUPS}/{controller}{one}" for one in older]
+
+
+def _limits(own: str = "/proc/self/cgroup") -> Iterator[tuple[str, str, str, str]]:
+    for folders, (limit, usage, reclaimable) in zip(group_folders("memory", own), _WORDS, strict=True):
+        for place in folders:
             yield f"{place}/{limit}", f"{place}/{usage}", f"{place}/memory.stat", reclaimable
 
 

@@ -35,8 +35,6 @@ from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
-# Memory that a volume takes: gray values, scores, and what labels are made of; tiles come on top.
-_BYTES_PER_VOXEL = 64
 # From so many pixels on the memory of tiles is worth giving back: fetching it anew takes a hundredth of the time.
 _LARGE = 2**25
 _Commands = Stop | None
@@ -74,8 +72,8 @@ def segment_plane(
     ModelError
         If a plane is given to a 3D model.
     ImageError
-        If the image is empty, holds NaN or infinite pixels, has other axes than the model takes, or is a volume that
-        memory does not suffice for.
+        If the image is empty, holds NaN or infinite pixels, has other axes than the model takes, or is a volume or a
+        large plane that memory does not suffice for.
     EngineError
         If memory runs out even for the smallest tile.
     """
@@ -83,6 +81,8 @@ def segment_plane(
     ndim, usual = header.architecture.ndim, header.usual_object
     along_axes = ndim == 2 and image.ndim == 4 and settings.volumes
     _check(image, header, 3 if along_axes else ndim)
+    if image.ndim == 4 or image[0].size >= _LARGE:
+        _check_room(image[0].size, _bytes_per_pixel(len(image), header, settings, objects))
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
     found: tuple[np.ndarray, np.ndarray | None] | None
     if along_axes:
@@ -116,19 +116,29 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
         raise ImageError(f"A {axes}; this one has shape {image.shape}.")
     if not image.size:
         raise ImageError(f"The image has no pixels (its shape is {image.shape}); choose another image.")
-    if ndim == 3:
-        _check_room(image[0].size)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ImageError("The image has pixels that are NaN or infinite; export it again, or replace them.")
 
 
-def _check_room(voxels: int) -> None:
-    """Refuse a volume that would fill the memory: the system ends a program then, and says nothing."""
-    needed, free = voxels * _BYTES_PER_VOXEL, available()
+def _bytes_per_pixel(channels: int, header: ModelHeader, settings: PredictSettings, objects: ObjectSettings) -> float:
+    """Return what a pixel (voxel) takes beside its gray values, as measured: tiles come on top."""
+    outputs = header.architecture.n_outputs
+    # Gray values and scores at the scale of the network, with several rotations also their mean and spread; then scores
+    # at the scale of the image, and the labels.
+    numbers = channels + outputs * (2 if settings.rotations == 1 else 4)
+    return 4 * max(1.0, header.scale**2) * numbers + (50 if objects.split else 8)
+
+
+def _check_room(pixels: int, each: float) -> None:
+    """Refuse an image that would fill the memory: the system ends a program then, and says nothing."""
+    needed, free = pixels * each, available()
+    if free is not None and needed > free:
+        give_back()
+        free = available()
     if free is not None and needed > free:
         raise ImageError(
-            f"The image has {voxels / 1e6:.0f} million voxels. They need {needed / 2**30:.1f} GB of memory at once, and"
-            f" {free / 2**30:.1f} GB are free; cut it into parts, or choose a 2D model."
+            f"The image has {pixels / 1e6:.0f} million pixels. They need {needed / 2**30:.1f} GB of memory at once, and"
+            f" {free / 2**30:.1f} GB are free; close other programs, or cut it into parts."
         )
 
 

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from napari_upaint.engine.memory import group_folders
 from napari_upaint.errors import EngineError
 from napari_upaint.io.folders import log_folder
 from napari_upaint.session.protocol import FromEngine, Shutdown, ToEngine
@@ -33,7 +34,6 @@ _START = (
     "import json, os, sys; told = json.loads(os.environ.pop('UPAINT_ENGINE')); sys.path[:] = told.pop('path'); "
     "from napari_upaint.session.engine_main import main; main(**told)"
 )
-_GROUPS = "/sys/fs/cgroup"
 _LOGS_KEPT = 5
 _TAIL = 4000
 _PATIENCE = 5.0  # s, with the end of a process that is as good as gone
@@ -178,12 +178,14 @@ def spare_threads() -> int:
 
 def _granted() -> float:
     """Return how many cores' time a container gets: it sees all of them, and what takes more is stopped in between."""
-    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # of both generations
-        with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
-            quota, period = map(int, " ".join(Path(_GROUPS, file).read_text() for file in files).split())
-            if quota > 0:
-                return quota / period
-    return math.inf
+    found = [math.inf]
+    names = (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+    for folders, files in zip(group_folders("cpu"), names, strict=True):
+        for folder in folders:
+            with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
+                quota, period = map(int, " ".join(Path(folder, file).read_text() for file in files).split())
+                found += [quota / period] if quota > 0 else []
+    return min(found)
 
 
 def _creation_flags() -> int:

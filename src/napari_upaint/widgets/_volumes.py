@@ -15,7 +15,7 @@ from napari_upaint.errors import ImageError, UserError
 from napari_upaint.io.models import read_header
 from napari_upaint.io.tiff_scale import seconds
 from napari_upaint.session.batch import Source
-from napari_upaint.widgets._memory import BYTES_AT_ONCE, MOST, physical_memory
+from napari_upaint.widgets._memory import too_large
 from napari_upaint.widgets._sources import ImageSource
 
 Index = tuple[int, ...]
@@ -79,18 +79,15 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> 
     slice_by : Path or None
         The model that segments a single slice: it sees those around it, too. None: all slices are segmented.
     """
-    memory = physical_memory()
     for image in images:
         slices, height, width = image.shape[-3:]
         seen = slices if slice_by is None else min(slices, 2 * _reach(slice_by) + 1)
-        needed = float(seen) * height * width * BYTES_AT_ONCE
-        if memory is not None and needed > MOST * memory:
-            sizes = f"{needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
+        if share := too_large((seen, height, width)):
             raise UserError(
-                f"A volume of {image.name} would need {sizes} at once; press 'This view' for single slices, or cut the"
+                f"A volume of {image.name} would need {share} at once; press 'This view' for single slices, or cut the"
                 " image into parts."
                 if slice_by is None
-                else f"A slice of {image.name} with the {seen - 1} around it would need {sizes}; cut the image into"
+                else f"A slice of {image.name} with the {seen - 1} around it would need {share}; cut the image into"
                 " parts, or choose a 2D model."
             )
 
