@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from napari_upaint.engine import memory
-from napari_upaint.engine.progress import NewSamples, PreviewResult
+from napari_upaint.engine.progress import NewSamples
 from napari_upaint.errors import EngineError
 from napari_upaint.io.folders import log_folder
 from napari_upaint.session import spawn

@@ -199,9 +199,10 @@ def _grown(
 def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:
     for _ in range(pixels):
         before = labels.copy()
+        free = where & (before == 0)
         for ahead, behind in neighbours(labels.ndim):
             for to, of in ((ahead, behind), (behind, ahead)):
-                np.maximum(labels[to], before[of], out=labels[to], where=where[to] & (before[to] == 0))
+                np.maximum(labels[to], before[of], out=labels[to], where=free[to])
 
 
 def _split(labels: np.ndarray) -> np.ndarray:
@@ -225,12 +226,21 @@ def _fill(labels: np.ndarray) -> None:
     for value, box in enumerate(ndimage.find_objects(holes), start=1):
         if any(side.start == 0 or side.stop == n for side, n in zip(box, labels.shape, strict=True)):
             continue  # open to the edge of the image
-        around = tuple(slice(side.start - 1, side.stop + 1) for side in box)
-        hole = holes[around] == value
-        ids = np.unique(labels[around][ndimage.binary_dilation(hole) & ~hole])
-        outside = [id_ for id_ in ids if not _within(boxes[id_ - 1], box)]
+        hole = holes[box] == value
+        outside = [id_ for id_ in _beside(labels, hole, box) if not _within(boxes[id_ - 1], box)]
         if len(outside) == 1:
-            labels[around][hole] = outside[0]
+            labels[box][hole] = outside[0]
+
+
+def _beside(labels: np.ndarray, hole: np.ndarray, box: tuple[slice, ...]) -> list[int]:
+    """Return the objects at the edge of a hole, which does not reach the edge of the image."""
+    found = []
+    for axis, side in enumerate(box):
+        for step in (-1, 1):
+            moved = slice(side.start + step, side.stop + step)
+            found.append(labels[(*box[:axis], moved, *box[axis + 1 :])][hole])
+    # Beside a pixel of it that is no object are others of it alone.
+    return [id_ for id_ in np.unique(np.concatenate(found)).tolist() if id_]
 
 
 def _within(inner: tuple[slice, ...], outer: tuple[slice, ...]) -> bool:
