@@ -50,7 +50,7 @@ def test_on_a_small_screen_with_a_large_font_all_words_and_buttons_are_in_reach(
     assert screen.contains(dock.help.frameGeometry())
     words = dock.help.findChildren(QLabel)
     qtbot.waitUntil(lambda: all(one.height() >= one.sizeHint().height() for one in words), timeout=5000)
-    gallery = GalleryWindow()
+    gallery = GalleryWindow(dock)
     qtbot.addWidget(gallery)
     assert gallery.height() < screen.height()
 

@@ -108,7 +108,7 @@ def test_tab_shows_where_it_is_and_a_click_gives_the_image_its_keys_back(shown, 
     assert ring.size() == train.button.size()
     QApplication.sendEvent(train.button, QFocusEvent(QEvent.Type.FocusOut, Qt.FocusReason.TabFocusReason))
     assert not ring.isVisible()
-    for button in (train.live.preview, shown.sections.labels.next_button, train.button):
+    for button in (train.preview, shown.sections.labels.next_button, train.button):
         train.seconds.setFocus()
         assert window.focusWidget() is train.seconds
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)

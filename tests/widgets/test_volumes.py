@@ -119,8 +119,8 @@ def test_a_2d_model_sees_slices_as_a_volume_where_that_is_ticked(viewer, dock, s
     assert len(np.unique(labels[:, 18, 18])) == 1 and labels[0, 18, 18] > 0  # one object in all slices
     segment.buttons["all"].click()  # the plane among them stays a plane
     settle(dock)
-    assert dock.sections.message.text() == "Segmented 2 planes."
-    assert [one.image.ndim for one in asked] == [3, 4, 3, 4]
+    assert dock.sections.message.text() == "Segmented 1 plane; 1 was there already."
+    assert [one.image.ndim for one in asked] == [3, 4, 3]
     assert asked[1].settings.volumes and asked[1].spacing == (2, 0.5, 0.5)
 
 
