@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,7 @@ def _volume(name: str, trained: bool) -> Callable[[Halves], Callable[[], np.ndar
     return contender
 
 
+@lru_cache
 def _learnt(halves: Halves, name: str, trained: bool) -> ModelFile:
     from napari_upaint.engine.train import train
 

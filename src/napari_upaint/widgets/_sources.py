@@ -15,7 +15,8 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
 from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.io.tiff_scale import micrometers
-from napari_upaint.session.batch import Source, measure_gray_values, thinned
+from napari_upaint.session.batch import Source
+from napari_upaint.session.gray_values import measure_gray_values, thinned
 from napari_upaint.widgets._memory import fit_at_once
 
 
