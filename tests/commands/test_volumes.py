@@ -86,7 +86,8 @@ def test_what_a_3d_model_does_anyway_is_not_asked_for(
     files: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert upaint("segment", files / "nuclei.tif", "--model", model, "-o", files / "out", "--volumes") == 2
-    assert "--volumes would have no effect: a 3D model" in capsys.readouterr().err
+    assert upaint("evaluate", files / "nuclei.tif", files / "nuclei_strokes.tif", "--model", model, "--volumes") == 2
+    assert capsys.readouterr().err.count("--volumes would have no effect: a 3D model") == 2
 
 
 def test_a_3d_model_is_taken_further(files: Path, model: Path) -> None:

@@ -21,7 +21,7 @@ from napari_upaint.commands._running import Interrupt, Stopped, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.engine.progress import PlaneResult, PredictProgress
-from napari_upaint.errors import FileError, ImageError, with_name
+from napari_upaint.errors import FileError, ImageError, UserError, with_name
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, ModelHeader, load_model
 from napari_upaint.settings import ObjectSettings, PredictSettings
@@ -38,6 +38,11 @@ class How:
     `channel`, by name or by number from 1 on, is the only one that is looked at; "": all. With `partly` planes that
     cannot be segmented, or that a stop leaves out, stay empty, as long as there are others; else the image is given up.
     `made` tells model and settings from others; "": what was made of what is not noted.
+
+    Raises
+    ------
+    UserError
+        If a 3D model is asked to see slices as a volume, which it does anyway.
     """
 
     model: ModelFile
@@ -49,6 +54,10 @@ class How:
     channel: str = ""
     partly: bool = False
     made: str = ""
+
+    def __post_init__(self) -> None:
+        if self.predict.volumes and self.model.header.architecture.ndim == 3:
+            raise UserError("--volumes would have no effect: a 3D model segments volumes anyway; leave it out.")
 
     def takes_volumes(self, image: Image) -> bool:
         """Return whether the stacks of an image are segmented as volumes, not plane by plane."""

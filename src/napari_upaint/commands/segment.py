@@ -76,8 +76,6 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.session.made import made_how
 
     model, kept = load_checked(args.model), (args.scores, folder)
-    if predict.volumes and model.header.architecture.ndim == 3:
-        raise UserError("--volumes would have no effect: a 3D model segments volumes anyway; leave it out.")
     made = fingerprint(made_how(model, predict), objects, args.device, versions())
     how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True, made=made)
     bad: dict[Path, int] = {}
