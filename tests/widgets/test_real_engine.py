@@ -85,6 +85,7 @@ def test_stop_in_the_middle(viewer, loop, settle, nuclei, qtbot):
     assert iou(viewer.layers["cells labels"].data, nuclei.truth) > 0.5
 
 
+@pytest.mark.slow  # test_resuming.py kills it, too
 def test_kill_in_the_middle(viewer, loop, settle, nuclei, qtbot):
     dock = loop(nuclei.image.data, nuclei.strokes, seconds=600)
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=PATIENCE * 1000)

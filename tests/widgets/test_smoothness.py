@@ -64,9 +64,9 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     viewer.window._qt_window.show()
     dock = open_dock(TASKS)
     qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
-    qtbot.wait(1500)
+    qtbot.wait(1000)
     timer = Lateness()
-    qtbot.wait(2500)
+    qtbot.wait(1500)
     idle = timer.take()
     for _ in range(2):  # at the first time napari compiles its shaders
         layers = [viewer.add_image(nuclei.image.data), viewer.add_labels(nuclei.strokes)]
@@ -90,7 +90,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
         settle(dock, PATIENCE)
     segmenting = timer.take()
     with painting(viewer):
-        qtbot.wait(2500)
+        qtbot.wait(2000)
     painted = timer.take()  # napari's own
     dock.preview.toggle()
     dock.sections.train.learn.setChecked(True)
@@ -99,7 +99,7 @@ def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=PATIENCE * 1000)
     timer.take()
     with painting(viewer):
-        qtbot.wait(5000)
+        qtbot.wait(3500)
     learning = timer.take()
     settle(dock, PATIENCE)
     timer.stop()
