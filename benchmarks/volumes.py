@@ -16,7 +16,7 @@ from benchmarks.timing import Table
 from napari_upaint.core.labels import as_classes
 from napari_upaint.core.linking import new_ids
 from napari_upaint.core.metrics import iou, object_scores, seg_score
-from napari_upaint.core.normalize import measure
+from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.strokes import paint_strokes
@@ -32,17 +32,17 @@ _FLAT, _DEEP = "generalist-fast", "generalist-3d"
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """A volume: the left half, (Z, Y, X), painted, and the right one with its truth; `apart`: every which slice."""
+    """A volume: the left half, (Z, Y, X), painted, and the right one, its gray values measured, with its truth."""
 
     painted: Sample
     pixels: np.ndarray
+    normalization: Normalization
     truth: np.ndarray
-    apart: int
 
     @property
-    def spacing(self) -> tuple[float, float, float]:
+    def spacing(self) -> tuple[float, ...] | None:
         """Size of a voxel."""
-        return SPACING[0] * self.apart, *SPACING[1:]
+        return self.painted.spacing
 
 
 def tables(data: Path) -> Iterator[Table]:
@@ -84,7 +84,7 @@ def _halves(data: Path, seed: int, apart: int) -> Halves:
     learnt, scored = image[..., :half], image[..., half:]
     spacing = SPACING[0] * apart, *SPACING[1:]
     sample = Sample(learnt[None], annotation, measure(learnt[None]), spacing)
-    return Halves(sample, scored, truth[..., half:].astype(np.int32), apart)
+    return Halves(sample, scored, measure(scored[None]), truth[..., half:].astype(np.int32))
 
 
 def _scored(halves: Halves, contender: Callable[[Halves], Callable[[], np.ndarray]]) -> tuple[float, ...]:
@@ -136,9 +136,9 @@ def _learnt(halves: Halves, name: str, trained: bool) -> ModelFile:
 def _segmented(halves: Halves, pixels: np.ndarray, model: ModelFile) -> np.ndarray:
     from napari_upaint.engine.predict import segment_plane
 
-    normalization, settings = measure(halves.pixels[None]), PredictSettings(volumes=True)
+    settings = PredictSettings(volumes=True)
     *_, result = segment_plane(
-        pixels[None], normalization, model, settings=settings, device="cpu", spacing=halves.spacing
+        pixels[None], halves.normalization, model, settings=settings, device="cpu", spacing=halves.spacing
     )
     return np.asarray(result.labels)
 
