@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
@@ -20,7 +20,8 @@ from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, Stopped, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.core.fingerprint import fingerprint
-from napari_upaint.engine.progress import PlaneResult, PredictProgress
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.errors import FileError, ImageError, UserError, with_name
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, ModelHeader, load_model
@@ -62,6 +63,22 @@ class How:
     def takes_volumes(self, image: Image) -> bool:
         """Return whether the stacks of an image are segmented as volumes, not plane by plane."""
         return self.model.header.architecture.ndim == 3 or (self.predict.volumes and image.length("Z") > 1)
+
+    def segmenting(
+        self, normalization: Normalization, spacing: tuple[float, ...] | None
+    ) -> Callable[[np.ndarray], Generator[PredictProgress | PlaneResult, Stop | None, None]]:
+        """Return what begins to segment a plane or volume; the first time this takes a while, since it brings torch."""
+        from napari_upaint.engine.predict import segment_plane
+
+        return partial(
+            segment_plane,
+            normalization=normalization,
+            model=self.model,
+            settings=self.predict,
+            objects=self.objects,
+            device=self.device,
+            spacing=spacing,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +164,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     count = len(prints)
     todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
     with bar(len(indices), name) as progress:
-        from napari_upaint.engine.predict import segment_plane  # takes a while: it brings torch
+        begin = how.segmenting(normalization, spacing)
 
         def show(done: int, state: PredictProgress) -> None:
             progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
@@ -155,15 +172,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
         for done, index in todo:
             pixels = read(index)
             prints += [fingerprint(pixels)] if how.made and done >= count else []
-            running = segment_plane(
-                pixels,
-                normalization,
-                how.model,
-                settings=how.predict,
-                objects=how.objects,
-                device=how.device,
-                spacing=spacing,
-            )
+            running = begin(pixels)
             # No result is kept: its scores need as much memory as the labels several times over.
             try:
                 result = drive(running, PlaneResult, partial(show, done), interrupt)

@@ -21,7 +21,7 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
-from napari_upaint.core.usual_object import of_volumes
+from napari_upaint.core.usual_object import Usual, of_volumes
 from napari_upaint.engine.along_axes import predict_along_axes, slices_apart
 from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
@@ -38,6 +38,8 @@ from napari_upaint.settings import ObjectSettings, PredictSettings
 # From so many pixels on the memory of tiles is worth giving back: fetching it anew takes a hundredth of the time.
 _LARGE = 2**25
 _Commands = Stop | None
+# Mean scores, and how far those that were averaged are apart, if there were several.
+_Averaged = tuple[np.ndarray, np.ndarray | None]
 
 
 def segment_plane(
@@ -84,7 +86,7 @@ def segment_plane(
     if image.ndim == 4 or image[0].size >= _LARGE:
         _check_room(image[0].size, _bytes_per_pixel(len(image), header, settings, objects))
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
-    found: tuple[np.ndarray, np.ndarray | None] | None
+    found: _Averaged | None
     if along_axes:
         apart = slices_apart(spacing)
         usual = of_volumes(usual, apart)
@@ -95,11 +97,8 @@ def segment_plane(
         found = yield from _predict_averaged(network, normalization.apply(image), shape, settings)
     if found is None:
         return
-    scores, spread = found
-    labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=usual)
-    half = torch.from_numpy(scores).to(torch.float16).numpy()  # NumPy takes ten times as long
-    result = PlaneResult(labels, half, header.output_names, spread, usual)
-    del found, scores, half, labels, spread
+    result = _labelled(*found, header, objects, usual)
+    del found
     large = image[0].size >= _LARGE
     if large:  # a result is sent as a copy, which needs room
         give_back()
@@ -107,6 +106,14 @@ def segment_plane(
     del result
     if large:  # and is copied once more where it arrives
         give_back()
+
+
+def _labelled(
+    scores: np.ndarray, spread: np.ndarray | None, header: ModelHeader, objects: ObjectSettings, usual: Usual
+) -> PlaneResult:
+    labels = label_scores(scores, kind=header.kind, border=header.border, settings=objects, usual=usual)
+    half = torch.from_numpy(scores).to(torch.float16).numpy()  # NumPy takes ten times as long
+    return PlaneResult(labels, half, header.output_names, spread, usual)
 
 
 def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
@@ -171,7 +178,7 @@ def _predict_mean(
 
 def _predict_averaged(
     network: UNet, image: np.ndarray, shape: tuple[int, ...], settings: PredictSettings
-) -> Generator[PredictProgress, _Commands, tuple[np.ndarray, np.ndarray | None] | None]:
+) -> Generator[PredictProgress, _Commands, _Averaged | None]:
     """Predict mean scores and, float16, how far the rotations are apart (None: there is only one).
 
     The network sees the image resized to `shape`.
