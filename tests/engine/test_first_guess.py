@@ -9,7 +9,7 @@ import torch
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import first_guess as module
+from napari_upaint.engine import looked_at as module
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.first_guess import false_border, first_guess, less_border, mixed
 from napari_upaint.engine.predict import whole
@@ -183,13 +183,17 @@ def test_a_class_that_is_painted_on_one_image_of_many_is_answered_for(network, s
         yield
         return np.zeros((1, *image.shape[1:]))
 
+    def filtered(image, *_):
+        looked.append(image)
+        return np.zeros((1, *image.shape[1:]))
+
     monkeypatch.setattr(module, "saying", nothing)
-    monkeypatch.setattr(module, "_filters", lambda image, *_: looked.append(image) or np.zeros((1, *image.shape[1:])))
+    monkeypatch.setattr(module, "_tile_filters", filtered)
     three = to_network(load_model(DEFAULT_MODEL))
-    steps = module._parts(prepared, three, [None] * 4, Remembered())
+    steps = module.parts(prepared, three, [None] * 4, Remembered())
     next(steps)
     assert not looked  # whoever waits may stop before a network has looked at a large image
-    assert len(end_of(steps)) == len(looked) == 2 and looked[0] is prepared[3].image
+    assert [one.number for one in end_of(steps)] == [3, 0] and looked
 
 
 def test_what_was_computed_of_an_image_is_computed_once(network, sample, monkeypatch):
@@ -210,3 +214,40 @@ def test_what_was_computed_of_an_image_is_computed_once(network, sample, monkeyp
     prepared = prepared_of(one)
     end_of(first_guess(prepared, network, starts, border=True, seed=0, known=known))
     assert len(seen) == 2
+
+
+@pytest.fixture(scope="module")
+def volume():
+    """Nuclei in a volume of which one slice is painted, and their truth."""
+    found = open_sample("nuclei_3d")
+    part = (slice(None), slice(0, 64), slice(0, 64))
+    image, truth = np.asarray(found.image.data)[part][None], np.asarray(found.truth)[part]
+    annotation, z = np.zeros_like(truth), len(truth) // 2
+    annotation[z, ::4] = truth[z, ::4] + 1
+    return Sample(image, annotation, measure(image)), truth > 0
+
+
+@pytest.fixture(scope="module")
+def network_of_volumes():
+    return to_network(load_model("generalist-3d")).eval()
+
+
+def test_slices_that_nobody_painted_are_answered_for(network_of_volumes, volume):
+    sample, truth = volume
+    guess, starts = guess_of(network_of_volumes, prepared_of(sample))
+    unpainted = ~sample.annotation.any((1, 2))
+    before, after = (iou(scores[1][unpainted] > 0.5, truth[unpainted]) for scores in (starts[0], guess.scores[0]))
+    assert after > before + 0.1
+    np.testing.assert_allclose(guess.scores[0].sum(0), 1, atol=2e-3)
+
+
+def test_the_slices_nearest_to_the_paint_are_looked_at(network_of_volumes, volume, monkeypatch):
+    prepared = prepared_of(volume[0])
+    start = whole(network_of_volumes, prepared[0].image)
+    monkeypatch.setattr(module, "_MOST_VOXELS", 5 * prepared[0].target[0].size)
+    found = end_of(module.parts(prepared, network_of_volumes, [start], Remembered()))
+    painted = len(prepared[0].target) // 2
+    assert [part.region[0] for part in found] == [painted, painted - 1, painted + 1, painted - 2, painted + 2]
+    for part in found:
+        assert part.features.shape[1:] == start[0][part.region].shape
+        np.testing.assert_allclose(part.features[-6:-3], start[(slice(None), *part.region)], atol=1e-3)

@@ -23,6 +23,7 @@ from napari_upaint.engine.start import start_header
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.train import train
+from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample
@@ -199,6 +200,15 @@ def test_new_paint_and_planes_that_come_by_mistake(sample, start):
     assert result.steps == 5
 
 
+@pytest.mark.parametrize("most", [0, 10**9])
+def test_wide_surroundings_of_paint_are_held_to_the_start_a_tile_at_a_time(sample, start, most, monkeypatch):
+    monkeypatch.setattr(trainer, "_MOST_VOXELS", most)
+    state = Trainer([sample], "objects", start, QUICK, WeightSettings(), AugmentSettings(), "cpu")
+    list(state.look_at_samples())
+    state.learner.close()
+    assert state.hold > 0 and callable(state.held) == (most == 0)
+
+
 @pytest.mark.parametrize("from_model", [True, False])
 def test_planes_and_volumes_do_not_mix(sample, start, from_model):
     plane = replace(sample, image=sample.image[:, 10], annotation=sample.annotation[10], name="slice")
@@ -267,7 +277,7 @@ def test_tiles_are_valid_and_as_thick_as_the_volume_needs(sample, depth, padding
     tile = training_tile(network, 28, [given], choose("cpu"))
     outputs = [n - 2 * network.halo for n in tile]
     assert tile == tuple(tiling.input_size(n, depth, padded=padding == "same") for n in outputs)
-    wanted = 28 + (2 * tiling.halo(depth) if padding == "same" else 0)  # a padded network sees as far, inside its tile
+    wanted = 48 if padding == "same" else 28  # a padded network sees what is around inside its tile
     for output, edge, n in zip(outputs, spacing or (1, 1, 1), given.annotation.shape, strict=True):
         assert min(n, wanted // edge) <= output < min(n, wanted // edge) + 2 ** (depth - 1) + 4
 

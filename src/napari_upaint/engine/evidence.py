@@ -134,14 +134,14 @@ def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[Pr
     Parameters
     ----------
     image : numpy.ndarray
-        Normalised, (C, Y, X).
+        Normalised, (C, [Z,] Y, X).
     scores : numpy.ndarray
-        Of that image, (K, Y, X).
+        Of that image, (K, [Z,] Y, X).
 
     Returns
     -------
     numpy.ndarray
-        float16, (2 K, Y, X).
+        float16, (2 K, [Z,] Y, X).
     """
     half = yield from predict_scores(network, image, 0.5)
     assert half is not None  # nobody stops it

@@ -12,26 +12,19 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from napari_upaint.core import tiling
-from napari_upaint.core.filters import pixel_features
-from napari_upaint.core.labels import IGNORED
 from napari_upaint.core.objects import class_parts
-from napari_upaint.engine.evidence import Evidence, known_scores, pooled, saying
+from napari_upaint.engine.evidence import Evidence, known_scores, pooled
+from napari_upaint.engine.looked_at import WORDS, Part, parts
 from napari_upaint.engine.pixel_classifier import PixelClassifier
 from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.prior import background_shift, shifted
-from napari_upaint.engine.remembered import Fingerprint, Remembered, fingerprint
-from napari_upaint.engine.telling import telling
+from napari_upaint.engine.remembered import Remembered
 from napari_upaint.engine.unet import UNet
 
-_TILE = 1000  # px, of the network's input
-_MOST_PIXELS = 1_000_000  # around the paint; what lies further away is left to the start
 _MOST_PAINTED = 4000  # of which it learns
 _FOLDS = 6
 _LEAST = 1e-4  # of a score that is divided by
-_WORDS = "making a first answer"
 _MOST_FALSE = 0.9  # of the border: some of it always remains
 
 
@@ -42,7 +35,7 @@ class FirstGuess:
     Attributes
     ----------
     scores : list of numpy.ndarray
-        float32, (K, Y, X), one for each prepared sample: outputs of the network; background as common as it seems.
+        float32, (K, [Z,] Y, X), one for each prepared sample: outputs of the network; background as common as it seems.
     loss : float
         Mean loss of the mixture on strokes that it had not seen, classes alike and taken for equally common.
     share : float
@@ -52,15 +45,6 @@ class FirstGuess:
     scores: list[np.ndarray]
     loss: float
     share: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """A tile of a sample: where it lies, and its features, float16, (F, y, x)."""
-
-    number: int
-    region: tuple[slice, ...]
-    features: np.ndarray
 
 
 def first_guess(
@@ -79,11 +63,11 @@ def first_guess(
     Parameters
     ----------
     prepared : sequence of Prepared
-        Planes, at the network's scale.
+        Planes or volumes, at the network's scale.
     network : UNet
         The start.
     starts : sequence of numpy.ndarray
-        Its scores, (K, Y, X), one for each sample.
+        Its scores, (K, [Z,] Y, X), one for each sample.
     border : bool
         Whether its last output is the border between objects.
     seed : int
@@ -91,21 +75,21 @@ def first_guess(
         What was computed of the images before.
     """
     count, known = network.n_classes - border, known or Remembered()
-    parts, strokes = (yield from _parts(prepared, network, starts, known)), _strokes(prepared, count)
+    looked, strokes = (yield from parts(prepared, network, starts, known)), _strokes(prepared, count)
     evidence = Evidence.gathered(
-        (_evidence(one, prepared, starts, strokes, border) for one in parts), _MOST_PAINTED, seed
+        (_evidence(one, prepared, starts, strokes, border) for one in looked), _MOST_PAINTED, seed
     )
     if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
         return FirstGuess(list(starts), evidence.loss(evidence.known), 0.0)
     share, loss = evidence.mixture(_FOLDS, seed)
-    yield _WORDS
+    yield WORDS
     learnt = PixelClassifier(evidence.features, evidence.classes, count, seed)
     scores = [start.copy() for start in starts]
     false = false_border(_inside(prepared, starts)) if border else 0.0
-    for part in parts:
+    for part in looked:
         target = scores[part.number][(slice(None), *part.region)]
         target[...] = answer(target, part.features, learnt, share, false=false, border=border)
-        yield _WORDS
+        yield WORDS
     shift = background_shift(scores)
     scores = [shifted(one, shift) for one in scores]
     return FirstGuess(scores, loss, share)
@@ -183,60 +167,8 @@ def _inside(prepared: Sequence[Prepared], starts: Sequence[np.ndarray]) -> list[
     ]
 
 
-def _parts(
-    prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], known: Remembered
-) -> Generator[str, None, list[_Part]]:
-    """Return the tiles that hold most paint, among them the one that holds most of each class."""
-    found, painted, names = [], list[np.ndarray](), [fingerprint(one.image) for one in prepared]
-    for number, one in enumerate(prepared):
-        plan = tiling.plan(one.target.shape, network.depth, _TILE, padded=network.padding == "same")
-        for tile in plan:
-            target = one.target[tile.region]
-            counts = np.bincount(target[target != IGNORED], minlength=network.n_classes)
-            if counts.any():
-                found.append((number, plan, tile))
-                painted.append(counts)
-    parts, pixels = list[_Part](), 0
-    for index in _telling(np.array(painted)) if found else ():
-        number, plan, tile = found[index]
-        if pixels and pixels + int(np.prod(tile.keep)) > _MOST_PIXELS:
-            continue
-        pixels += int(np.prod(tile.keep))
-        image, name = prepared[number].image, names[number]
-        said = known.get(("says", *name))
-        if said is None:
-            said = known.put(("says", *name), (yield from telling(_WORDS, saying(network, image, starts[number]))))
-        filters = _filters(image, name, plan, tile, known)
-        parts.append(_Part(number, tile.region, np.concatenate([filters, said[(slice(None), *tile.region)]])))
-        yield _WORDS
-    return parts
-
-
-def _telling(painted: np.ndarray) -> list[int]:
-    """Return the order in which tiles are looked at by what is painted on them, (tiles, classes).
-
-    First the best one of each class, the rarest class first, then by the amount of paint.
-    """
-    rare = [int(k) for k in np.argsort(painted.sum(0), kind="stable") if painted[:, k].any()]
-    best = [int(painted[:, k].argmax()) for k in rare]
-    return list(dict.fromkeys([*best, *np.argsort(-painted.sum(1), kind="stable").tolist()]))
-
-
-def _filters(
-    image: np.ndarray, name: Fingerprint, plan: tiling.Tiling, tile: tiling.Tile, known: Remembered
-) -> np.ndarray:
-    """Return what filters say of a tile, (F, y, x)."""
-    key = "filters", *name, tuple((part.start, part.stop) for part in tile.region)
-    filters = known.get(key)
-    if filters is None:
-        y, x = tile.keep
-        filters = pixel_features(tiling.cut(image, plan, tile), torch.get_num_threads())
-        filters = known.put(key, filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x])
-    return np.asarray(filters)
-
-
 def _evidence(
-    part: _Part, prepared: Sequence[Prepared], starts: Sequence[np.ndarray], strokes: list[np.ndarray], border: bool
+    part: Part, prepared: Sequence[Prepared], starts: Sequence[np.ndarray], strokes: list[np.ndarray], border: bool
 ) -> Evidence:
     here = strokes[part.number][part.region]
     painted = here > 0

@@ -28,7 +28,7 @@ def background_shift(scores: Sequence[np.ndarray]) -> float:
     Parameters
     ----------
     scores : sequence of numpy.ndarray
-        (K, Y, X), background first, of all images together.
+        (K, [Z,] Y, X), background first, of all images together.
     """
     background = np.concatenate([one[0].ravel()[::_EVERY] for one in scores]).astype(np.float64)
     background = np.clip(background, _LEAST_SCORE, 1 - _LEAST_SCORE)
@@ -40,7 +40,7 @@ def background_shift(scores: Sequence[np.ndarray]) -> float:
 
 
 def shifted(scores: np.ndarray, shift: float) -> np.ndarray:
-    """Return scores (K, Y, X) whose log odds of background are higher by `shift`; the rest keeps its proportions."""
+    """Return scores (K, [Z,] Y, X) with log odds of background higher by `shift`; the rest keeps its proportions."""
     result = scores.copy()
     result[0] *= np.exp(shift)
     return np.asarray(result / result.sum(0))

@@ -19,6 +19,9 @@ from napari_upaint.errors import EngineError
 _ALIVE = 12
 _MOST_MEMORY = 4e9  # bytes, of all tiles of a step; larger tiles would make steps of many seconds
 _SHRINK = 0.75
+# Voxels along each axis that a padded network learns from, although those near the edges see zeros. Of confocal nuclei
+# ten times as many such tiles as ones that held the context of 28 voxels taught more in a minute, see docs/choices.md.
+_PADDED = 48
 _LEAST = 4  # slices of output, however long the voxels are
 
 
@@ -46,8 +49,7 @@ def training_tile(network: UNet, output: int, samples: Sequence[Sample], device:
         return (tiling.input_size(output, network.depth, padded=padded),) * 2
     largest = [max(sample.annotation.shape[axis] for sample in samples) for axis in range(3)]
     edges = _edges(samples)
-    # A padded network's tiles have their context inside: voxels near the edges see zeros instead.
-    most, wanted = _voxels(network, device), float(output + 2 * tiling.halo(network.depth) * padded)
+    most, wanted = _voxels(network, device), float(max(output, _PADDED) if padded else output)
     while True:
         outputs = [min(n, max(_LEAST, round(wanted / edge))) for n, edge in zip(largest, edges, strict=True)]
         tile = tuple(tiling.input_size(n, network.depth, padded=padded) for n in outputs)

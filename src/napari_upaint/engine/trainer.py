@@ -37,6 +37,8 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 _JUDGING = "judging the start"
+# Of volumes, at the scale of the network, which a first answer is made for: it takes a second a million or so.
+_MOST_VOXELS = 8_000_000
 
 
 class Trainer:
@@ -104,7 +106,7 @@ class Trainer:
         self._known.begin()
         prepared = yield from self.preparing()
         starts = list[np.ndarray]()
-        for one in prepared if self._asks_for_scores else ():
+        for one in prepared if self._guesses(prepared) else ():
             words = f"looking at image {len(starts) + 1} of {len(prepared)}"
             starts.append((yield from self._start_scores(one.image, words)))
             yield words
@@ -161,10 +163,10 @@ class Trainer:
             self.everything = True
             self._draw_from([replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared])
 
-    @property
-    def _asks_for_scores(self) -> bool:
-        """Whether unlabelled pixels are held to what the start says of whole samples, planes."""
-        return self.start is not None and bool(self.settings.hold) and self.network.ndim == 2
+    def _guesses(self, prepared: list[Prepared]) -> bool:
+        """Return whether unlabelled pixels are held to a first answer, for which the start looks at whole samples."""
+        small = self.network.ndim == 2 or sum(one.target.size for one in prepared) <= _MOST_VOXELS
+        return self.start is not None and bool(self.settings.hold) and small
 
     def _held_scores(
         self, prepared: list[Prepared], starts: list[np.ndarray], loss: float
@@ -174,10 +176,10 @@ class Trainer:
         if self.start is None:
             return None
         teacher = self._teacher
-        if not self._asks_for_scores:
+        if not self._guesses(prepared):
             self._go_back(loss, 0.0)
             self.hold = hold_weight(hold, loss)
-            # A tile at a time: what was painted in a volume may have wide surroundings.
+            # A tile at a time, by what the start says: what was painted in a volume may have wide surroundings.
             return partial(tile_scores, teacher) if hold else None
         guessing = first_guess(
             prepared, teacher, starts, border=self.border, seed=self.settings.seed, known=self._known
