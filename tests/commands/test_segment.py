@@ -21,7 +21,8 @@ from napari_upaint.cli import main
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.errors import ImageError
-from napari_upaint.io.images import Image, read_image, write_image
+from napari_upaint.io import images
+from napari_upaint.io.images import Image, read_image, write_image, write_labels
 from napari_upaint.io.models import ModelFile, load_model, save_model
 
 
@@ -356,8 +357,23 @@ def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
     assert computed("--overwrite") == 5
     np.testing.assert_array_equal(tifffile.imread(out / "movie_labels.tif"), labels)
     assert computed("--scores") == 5
+    with pytest.MonkeyPatch.context() as exactly:
+        exactly.setenv("UPAINT_EXACT", "1")
+        assert computed() == 5
     assert computed("--threshold", 0.4) == 5
     assert computed("--threshold", 0.4, "--rotations", 2) == 5
+    if Path("/proc/self/fd").is_dir():  # a large file is read when it is needed, and Windows replaces none that is open
+        replaced = []
+
+        def note(target: Path, *rest: Any, **options: Any) -> Path:
+            replaced.extend(link for link in Path("/proc/self/fd").iterdir() if link.resolve() == target.resolve())
+            return write_labels(target, *rest, **options)
+
+        with pytest.MonkeyPatch.context() as lazily:
+            lazily.setattr(images, "LAZY_FROM", 0)
+            lazily.setattr(images, "write_labels", note)
+            assert computed("--threshold", 0.4, "--rotations", 2) == 0
+        assert not replaced
     stack[1] = stack[1, ::-1].copy()  # the gray values are the same
     write()
     assert computed(stop=4) == 4

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,15 +77,16 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.session.made import made_how
 
     model, kept = load_checked(args.model), (args.scores, folder)
-    made = fingerprint(made_how(model, predict), objects, args.device, versions())
+    made = fingerprint(made_how(model, predict), objects, args.device, os.environ.get("UPAINT_EXACT"), versions())
     how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True, made=made)
     bad: dict[Path, int] = {}
     with Interrupt("Stopping; what is finished is kept.") as interrupt:
         for path in images:
             try:
                 image = read_image(path)
-                begun = [] if args.scores or args.overwrite else _begun(folder, image)
-                result = segment_image(image, path.name, how, interrupt, begun)
+                anew = args.scores or args.overwrite
+                # No name for what was begun: Windows replaces no file that is still open.
+                result = segment_image(image, path.name, how, interrupt, () if anew else _begun(folder, image))
                 print(_write(folder, image, result, how))
                 if result.left:
                     raise KeyboardInterrupt
