@@ -80,6 +80,9 @@ def test_a_2d_model_sees_a_volume_along_its_axes(
     assert f": {whole} object" in capsys.readouterr().out and 2 * whole < slices
     through = [len(np.unique(np.nonzero(labels == number)[0])) for number in range(1, whole + 1)]
     assert max(through) > 5  # one number in many slices
+    tifffile.imwrite(files / "film.tif", volume[0][:2, :32, :32], imagej=True, metadata={"axes": "TYX"})
+    assert upaint("segment", files / "film.tif", *options, "--volumes") == 0
+    assert "film.tif has no slices along Z (axes TYX), so --volumes has no effect" in capsys.readouterr().err
 
 
 def test_what_a_3d_model_does_anyway_is_not_asked_for(
@@ -133,6 +136,20 @@ def test_slices_need_not_be_the_last_axis() -> None:
     indices = list(stacks.indices())
     assert indices == [(slice(None), 0), (slice(None), 1)]
     np.testing.assert_array_equal(stacks.volume(indices[1])[0], data[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("unit", "spacing", "voxel"),
+    [
+        ("pixel", {"Z": 2.0}, (2.0, 1.0, 1.0)),  # ImageJ notes that slices are apart, and not that a pixel is 1
+        ("pixel", {"Z": 1.0}, None),
+        ("micrometer", {"Y": 0.5, "X": 0.5}, None),
+    ],
+)
+def test_the_shape_of_a_voxel_is_that_of_the_window(
+    unit: str, spacing: dict[str, float], voxel: tuple[float, ...] | None
+) -> None:
+    assert Stacks(Image(np.zeros((3, 4, 5)), "ZYX", spacing, unit), "stack").spacing == voxel
 
 
 def test_only_what_is_painted_is_read(tmp_path: Path) -> None:

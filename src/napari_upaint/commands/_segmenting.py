@@ -152,7 +152,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     """
     image = image.with_channel(how.channel)
     _tell_of_channels(image, name, how.model.header)
-    indices, read, spacing = _planes(image, name, volumes=how.takes_volumes(image))
+    indices, read, spacing = _planes(image, name, how)
     normalization = measure_image(image, name)
     labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
     scores: np.ndarray | None = None
@@ -196,10 +196,16 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
 
 
 def _planes(
-    image: Image, name: str, *, volumes: bool
+    image: Image, name: str, how: How
 ) -> tuple[list[Index], Callable[[Index], np.ndarray], tuple[float, ...] | None]:
     """Return where the planes of an image are, or its volumes, what reads one, and the size of their voxels."""
-    if not volumes:
+    if not how.takes_volumes(image):
+        if how.predict.volumes and image.plane_count > 1:  # many a stack is a movie by mistake
+            print(
+                f"{name} has no slices along Z (axes {image.axes}), so --volumes has no effect. If its frames are"
+                " slices, say so in Fiji (Image > Properties) and save it.",
+                file=sys.stderr,
+            )
         return list(product(*(range(n) for n in image.leading_shape))), image.plane, None
     stacks = Stacks(image, name)
     return list(stacks.indices()), stacks.volume, stacks.spacing
