@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -16,10 +17,11 @@ from napari_upaint.io.samples import open_sample
 from napari_upaint.session import batch
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import SegmentRequest, TrainRequest
-from napari_upaint.settings import ObjectSettings
+from napari_upaint.settings import ObjectSettings, PredictSettings
 from napari_upaint.widgets._score_cache import ScoreCache
+from napari_upaint.widgets._segmenting import SegmentPlan, Target
 from napari_upaint.widgets._sources import ImageSource, Placement
-from napari_upaint.widgets._volumes import misfit, spacing, volume_source, volumes_fit
+from napari_upaint.widgets._volumes import misfit, spacing, volume_source, volumes_fit, why_no_choice
 
 SHAPE = (40, 50, 60)
 
@@ -111,7 +113,8 @@ def test_a_2d_model_sees_slices_as_a_volume_where_that_is_ticked(viewer, dock, s
     viewer.add_image(volume(), name="cells", scale=(2, 0.5, 0.5), units=("um",) * 3)
     assert box.isEnabled() and "along all three axes" in box.toolTip()
     box.click()
-    for extent, words in (("view", "Segmented 1 plane."), ("layer", "Segmented 1 volume.")):
+    alone = "It was seen by itself, its objects have numbers of their own; press 'Whole layer' to see the whole volume."
+    for extent, words in (("view", f"Segmented 1 plane. {alone}"), ("layer", "Segmented 1 volume.")):
         segment.buttons[extent].click()
         settle(dock)
         assert dock.sections.message.text() == words
@@ -329,9 +332,14 @@ def test_volumes_whose_slices_are_time_series_are_told_what_to_do():
     film = replace(film, placement=replace(film.placement, axis_labels=("z", "t", "y", "x")))
     assert misfit(2, film, "deep") == ""
     assert misfit(3, film, "deep") == (
-        "The slices of cells are time series (axes z, t, y, x), and a 3D model needs volumes; save it with time before"
-        " z, or segment it with 'upaint segment'."
+        "The slices of cells are time series (axes z, t, y, x), and so are no volumes; save it with time before z, or"
+        " segment it with 'upaint segment'."
     )
+    assert not why_no_choice(film, 2)  # who ticks the box is told the same, and not given planes
+    plan = SegmentPlan((), Path("model"), "objects", PredictSettings(volumes=True), ObjectSettings())
+    assert plan.takes_volumes(Target(film))
+    movie = replace(film, placement=replace(film.placement, axis_labels=("p", "t", "y", "x")))
+    assert "If its frames are slices, say so in Fiji" in why_no_choice(movie, 2)
 
 
 def test_volumes_that_do_not_fit_are_refused():

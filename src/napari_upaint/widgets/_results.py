@@ -26,7 +26,13 @@ from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._volumes import index_to_segment, is_volume, volumes_fit
-from napari_upaint.widgets._words import after_another_model, after_crossing, after_keeping, after_segmenting
+from napari_upaint.widgets._words import (
+    after_another_model,
+    after_crossing,
+    after_keeping,
+    after_one_slice,
+    after_segmenting,
+)
 
 
 class Results(QObject):
@@ -47,7 +53,7 @@ class Results(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
         self._quiet = False  # a segmentation that nobody asked for does not speak
-        self._crossed = False  # whether the plane that was asked for is not the one that is seen
+        self._adding: Callable[[Segmented], str] = lambda _: ""  # what else is to be said at the end
         self._kept: list[str] = []  # layers with corrections that their user is to be told of
         self._turns = Turns(self)
         self.segmenting = Segmenting(bridge, measured, self)
@@ -113,7 +119,11 @@ class Results(QObject):
             self._fail(str(error))
             return
         self._quiet = quiet
-        self._crossed = extent == "view" and choice.ndim == 2 and not self._layers.shows_planes()
+        self._adding = lambda _: ""
+        if extent == "view" and choice.ndim == 2 and not self._layers.shows_planes():
+            self._adding = after_crossing
+        elif extent == "view" and choice.ndim == 2 and settings.volumes and any(map(is_volume, images)):
+            self._adding = after_one_slice
         caches = {target.image.key: self._layers.guide.cache(target.image.key) for target in targets}
         scores = {image: cache for image, cache in caches.items() if cache is not None}
         rooms = {image: self._layers.labels_room(image, choice.kind) for image in caches}
@@ -169,8 +179,8 @@ class Results(QObject):
         self._kept.clear()
         text, kind, details = after_segmenting(summary)
         if not self._quiet:
-            crossed = after_crossing(summary) if self._crossed else ""
-            self._sections.message.show_message(" ".join(filter(None, (text, crossed, kept))), kind, details)
+            words = " ".join(filter(None, (text, self._adding(summary), kept)))
+            self._sections.message.show_message(words, kind, details)
         elif summary.failures:  # how the training ended stays to be read
             self._sections.message.warn(f"{text} {kept}".strip(), details)
         elif words := f"{kept} {after_another_model(self._layers.of_others(summary.model))}".strip():

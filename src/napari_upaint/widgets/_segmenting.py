@@ -22,7 +22,7 @@ from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sources import ImageSource, batch_source
-from napari_upaint.widgets._volumes import is_volume, one_slice, volume_source
+from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class SegmentPlan:
 
     def takes_volumes(self, target: Target) -> bool:
         """Return whether a target is seen as volumes: by a 3D model, or as a whole by one that sees their planes."""
-        return self.ndim == 3 or (self.settings.volumes and target.index is None and is_volume(target.image))
+        return self.ndim == 3 or (self.settings.volumes and target.index is None and may_be_volumes(target.image))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,11 @@ def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
     if ndim == 2 or image is None or is_volume(image):
         return ""
     what = "a time series of planes" if _is_time_series(image) else "a plane"
-    if "z" in image.placement.axis_labels[:-3]:
+    if _has_slices_in_time(image):
         axes = ", ".join(image.placement.axis_labels)
         return (
-            f"The slices of {image.name} are time series (axes {axes}), and a 3D model needs volumes; save it with time"
-            " before z, or segment it with 'upaint segment'."
+            f"The slices of {image.name} are time series (axes {axes}), and so are no volumes; save it with time before"
+            " z, or segment it with 'upaint segment'."
         )
     if start:
         return f"{start} is a 3D model and {image.name} is {what}; choose a 2D model."
@@ -54,7 +54,19 @@ def why_no_choice(image: ImageSource | None, ndim: int) -> str:
         return "Open an image first."
     if ndim == 3:
         return "The chosen model is a 3D one: it segments volumes anyway."
-    return "" if is_volume(image) else "The image has no slices (z)."
+    if may_be_volumes(image):
+        return ""
+    frames = " If its frames are slices, say so in Fiji (Image > Properties) and save it." * _is_time_series(image)
+    return f"The image has no slices (z).{frames}"
+
+
+def may_be_volumes(image: ImageSource) -> bool:
+    """Return whether an image has slices, be it in an order of axes in which they are no volumes: see `misfit`."""
+    return is_volume(image) or _has_slices_in_time(image)
+
+
+def _has_slices_in_time(image: ImageSource) -> bool:
+    return "z" in image.placement.axis_labels[:-3]
 
 
 def _is_time_series(image: ImageSource) -> bool:
@@ -118,13 +130,13 @@ def volume_source(
     problem = misfit(3, image, header.name)
     if problem:
         return Source(image.name, (), lambda _: _refuse(problem), normalization or Normalization((0.0,), (1.0,))), None
-    everything = slice(None)
+    everything, voxel = slice(None), spacing(image)
     if index is None:
         leading = image.shape[:-3]
         read = partial(image.plane, region=(everything,) * 3)
-        return Source(image.name, leading, read, normalization, spacing(image)), None
+        return Source(image.name, leading, read, normalization, voxel), None
     if len(index) == len(image.shape) - 3:
-        return Source(image.name, (), lambda _: image.plane(index, (everything,) * 3), normalization), None
+        return Source(image.name, (), lambda _: image.plane(index, (everything,) * 3), normalization, voxel), None
     reach, z = _reach(model), index[-1]
     part = (slice(max(0, z - reach), z + reach + 1), everything, everything)
     return Source(image.name, (), lambda _: image.plane(index[:-1], part), normalization), min(z, reach)

@@ -43,6 +43,12 @@ def after_crossing(summary: Segmented) -> str:
     return "The view crosses that plane; press 'Whole layer' for all of them." if summary.done else ""
 
 
+def after_one_slice(summary: Segmented) -> str:
+    """Say that a slice was not segmented as a part of its volume, though that is ticked; '' where nothing was."""
+    alone = "It was seen by itself, its objects have numbers of their own; press 'Whole layer' to see the whole volume."
+    return alone if summary.done else ""
+
+
 def after_keeping(layers: Sequence[str]) -> str:
     """Say where hand corrections are that would have been written over; '' where there are none."""
     if not layers:
