@@ -18,6 +18,7 @@ from napari_upaint.session import batch
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.protocol import SegmentRequest, TrainRequest
 from napari_upaint.settings import ObjectSettings, PredictSettings
+from napari_upaint.widgets._image_section import describe_image
 from napari_upaint.widgets._score_cache import ScoreCache
 from napari_upaint.widgets._segmenting import SegmentPlan, Target
 from napari_upaint.widgets._sources import ImageSource, Placement
@@ -324,7 +325,12 @@ def test_the_shape_of_a_voxel_is_known_without_a_unit():
     assert spacing(source(data, (-3.0, 1.0, 1.0))) == (3.0, 1.0, 1.0)
     half_known = source(data, (1.0, 0.26, 0.26), "micrometer")
     units = ("pixel", "micrometer", "micrometer")
-    assert spacing(replace(half_known, placement=replace(half_known.placement, units=units))) is None
+    half_known = replace(half_known, placement=replace(half_known.placement, units=units))
+    assert spacing(half_known) is None
+    voxels = "7 × 6 pixels, 0.26 µm a pixel, {} from slice to slice."
+    assert describe_image(half_known).startswith(voxels.format("an unknown distance"))
+    known = source(data, (0.5, 0.26, 0.26), "micrometer")
+    assert describe_image(known).startswith(voxels.format("0.5 µm"))
 
 
 def test_volumes_whose_slices_are_time_series_are_told_what_to_do():

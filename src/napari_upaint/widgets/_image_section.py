@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.widgets._volumes import is_volume
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _SHOW = (
@@ -67,6 +68,10 @@ def describe_image(image: ImageSource) -> str:
     facts = [f"{width} × {height} pixels" + (", colour (RGB)" if image.rgb else "")]
     if image.spacing:
         facts.append(f"{_length(image.spacing, image.unit)} a pixel")
+        if is_volume(image):
+            edges = image.edges(3)
+            apart = f"{edges[0]:.3g} {unit_sign(image.unit)}" if edges else "an unknown distance"
+            facts.append(f"{apart} from slice to slice")
     text = ", ".join(facts) + "."
     if len(shape) > 2:
         steps = " × ".join(
