@@ -29,10 +29,13 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     monkeypatch.setenv("UPAINT_HOME", str(tmp_path_factory.mktemp("home")))
 
 
-@pytest.fixture
-def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=["as here", "as in Python 3.14"])
+def away(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder on a network drive that is away."""
     folder = tmp_path / "away"
+    if request.param != "as here":  # its paths say False where they raised
+        for method, function in (("exists", os.path.exists), ("is_dir", os.path.isdir), ("is_file", os.path.isfile)):
+            monkeypatch.setattr(Path, method, lambda self, ask=function: ask(self))
 
     def without(real: Callable[..., Any]) -> Callable[..., Any]:
         def ask(path: Any, *args: Any, **options: Any) -> Any:

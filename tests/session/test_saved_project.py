@@ -245,6 +245,12 @@ def test_a_drive_that_is_away_holds_no_project_and_takes_none(away):
         save_project(a_project(), away)
 
 
+def test_paint_on_a_drive_that_is_away_is_not_taken_for_deleted(tmp_path, away):
+    lost = SavedAnnotation({"layer": "cells annotation"}, path=away / "annotations" / "1.npz")
+    with pytest.raises(FileError, match="Transport endpoint is not connected"):
+        save_project(SavedProject((SavedImage("cells", (20, 30), {}, (lost,)),)), tmp_path / "p")
+
+
 def test_a_project_can_be_read_while_the_drive_of_the_users_own_is_away(tmp_path, away, monkeypatch):
     folder = save_project(a_project(), tmp_path / "p")
     monkeypatch.setenv("UPAINT_HOME", str(away))

@@ -35,6 +35,18 @@ def files_in(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is such a file or folder; ``OSError`` where its drive is away.
+
+    From Python 3.14 on the methods of paths say False of a drive that is away, as if its files had been deleted.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return True
+
+
 def is_another_file(file: str, other: str) -> bool:
     """Return whether what is known of `other`, "" if nothing, is of another file: one that was moved is the same."""
     if not file or not other or file == other:

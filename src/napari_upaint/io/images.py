@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import plain_name
+from napari_upaint.io.file_names import is_there, plain_name
 from napari_upaint.io.image import Image, planes
 from napari_upaint.io.write import write_image, write_labels, write_scores
 
@@ -55,7 +55,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
     try:
         if path.is_dir():
             raise FileError(f"{path} is a folder, not an image; choose a file in it.")
-        if not path.is_file():
+        if not is_there(path) or not path.is_file():
             raise FileError(f"There is no file {path}; check its name.")
         if path.stat().st_size == 0:
             raise FileError(f"{path} is empty (0 bytes); choose another file.")

@@ -21,6 +21,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import is_there
 from napari_upaint.session.autosaves import autosave, describe_autosave, restore
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
 from napari_upaint.settings import Kind
@@ -213,7 +214,7 @@ def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[st
 
 def _keep_file(path: Path, folder: Path, written: list[str]) -> None:
     """Copy an annotation's file, unless it is there; what is gone for good stops nobody from saving the rest."""
-    if (folder / path.name).exists() or not path.exists():
+    if (folder / path.name).exists() or not is_there(path):
         return
     with replacing(folder / path.name) as new:
         shutil.copyfile(path, new)
