@@ -24,7 +24,8 @@ def test_results_do_not_depend_on_bands(monkeypatch, shape, kind):
     def made():
         usual = Usual(300.0, 0.6)
         yield label_scores(scores, kind=kind, border=True, settings=ObjectSettings(), usual=usual)
-        yield label_scores(scores.astype(np.float16), kind=kind, border=True, settings=ObjectSettings(), usual=usual)
+        settings = ObjectSettings(split=True)
+        yield label_scores(scores.astype(np.float16), kind=kind, border=True, settings=settings, usual=usual)
         found = find_usual(scores, painted, kind=kind, border=True)
         yield np.array([found.size, found.least_score])
         yield resize_image(image, tuple(round(0.7 * n) for n in shape))

@@ -390,10 +390,10 @@ def test_rotations_tell_how_far_they_are_apart():
 
 
 @pytest.mark.parametrize(
-    ("channels", "scale", "rotations", "bytes_each"),
-    [(3, 1.0, 1, 30), (1, 0.5, 1, 30), (1, 1.5, 1, 56), (1, 1.0, 2, 52)],
+    ("channels", "scale", "rotations", "split", "bytes_each"),
+    [(3, 1.0, 1, False, 30), (1, 0.5, 1, True, 48), (1, 1.5, 1, False, 56), (1, 1.0, 2, False, 52)],
 )
-def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale, rotations, bytes_each):
+def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale, rotations, split, bytes_each):
     tile = np.pad(np.full((24, 24), 200, np.uint8), ((8, 0), (8, 0)))
     image = np.broadcast_to(np.tile(tile, (24, 24)), (channels, 768, 768))
     model = replace(bundled, header=replace(bundled.header, scale=scale, object_size=300.0, least_score=0.3))
@@ -408,18 +408,16 @@ def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale,
     monkeypatch.setattr(predict, "crew_for", lone_tiles)
     monkeypatch.setattr(predict, "batch_scores", found)
     monkeypatch.setattr(bands, "_PIXELS", 2**16)  # as small beside this image as they are beside a large one
-    settings, normalization = (
-        PredictSettings(rotations=rotations),
-        Normalization((0.0,) * channels, (200.0,) * channels),
-    )
+    settings, objects = PredictSettings(rotations=rotations), ObjectSettings(split=split)
+    normalization = Normalization((0.0,) * channels, (200.0,) * channels)
     tracemalloc.start()
     try:
-        seen, _ = end_of(segment_plane(image, normalization, model, settings=settings))
+        seen, _ = end_of(segment_plane(image, normalization, model, settings=settings, objects=objects))
         peak = tracemalloc.get_traced_memory()[1] / image[0].size
     finally:
         tracemalloc.stop()
     assert seen[-1].labels.max() == 24 * 24
-    assert peak < bytes_each <= predict._bytes_per_pixel(channels, model.header, settings, ObjectSettings()), peak
+    assert peak < bytes_each <= predict._bytes_per_pixel(channels, model.header, settings, objects), peak
 
 
 def test_a_large_plane_that_would_fill_the_memory_is_refused(bundled, monkeypatch):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from napari_upaint.core.bands import bands, replaced, sizes
 from napari_upaint.core.boxes import neighbours
+from napari_upaint.core.splitting import split
 from napari_upaint.core.usual_object import (
     UNKNOWN,
     Usual,
@@ -161,7 +161,7 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.n
         inside[band] = _objects_of(scores, border)[:, band].sum(0, dtype=np.float32) >= settings.threshold
     labels = ndimage.label(inside)[0].astype(np.int32, copy=False)
     if settings.split:
-        labels = _split(labels)
+        labels = split(labels)
     if border:
         # Objects take back the border pixels beside them, but not what is background.
         for band, grown, _ in _grown(labels, scores[0], 1 - settings.threshold, _BORDER):
@@ -203,20 +203,6 @@ def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:
         for ahead, behind in neighbours(labels.ndim):
             for to, of in ((ahead, behind), (behind, ahead)):
                 np.maximum(labels[to], before[of], out=labels[to], where=free[to])
-
-
-def _split(labels: np.ndarray) -> np.ndarray:
-    """Cut objects at their necks: watershed on the distance to the edge."""
-    distance = ndimage.distance_transform_edt(np.pad(labels > 0, 1))[(slice(1, -1),) * labels.ndim]
-    smooth = ndimage.gaussian_filter(distance, 1.0)
-    inside = labels > 0
-    peaks = (smooth == ndimage.maximum_filter(smooth, 7)) & inside
-    # Neighbouring peaks are one; grown inside only, or the seed of one object would cut its neighbour.
-    seeds = ndimage.label(ndimage.binary_dilation(peaks, iterations=2, mask=inside))[0]
-    # A small object in the shade of a large one has no peak of its own; it stays as it is.
-    seedless = inside & ~np.isin(labels, labels[seeds > 0])
-    seeds[seedless] = seeds.max(initial=0) + labels[seedless]
-    return np.asarray(watershed(-smooth, seeds, mask=inside), np.int32)
 
 
 def _fill(labels: np.ndarray) -> None:

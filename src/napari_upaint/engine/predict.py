@@ -134,7 +134,7 @@ def _bytes_per_pixel(channels: int, header: ModelHeader, settings: PredictSettin
     # Gray values and scores at the scale of the network, with several rotations also their mean and spread; then scores
     # at the scale of the image, and the labels.
     numbers = channels + outputs * (2 if settings.rotations == 1 else 4)
-    return 4 * max(1.0, header.scale**2) * numbers + (50 if objects.split else 8)
+    return 4 * max(1.0, header.scale**2) * numbers + (24 if objects.split else 8)
 
 
 def _check_room(pixels: int, each: float) -> None:
