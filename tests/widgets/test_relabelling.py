@@ -7,6 +7,7 @@ import pytest
 
 from napari_upaint.core.objects import label_scores
 from napari_upaint.settings import ObjectSettings
+from napari_upaint.widgets import _memory
 
 
 def blobs(shape=(3, 60, 80)):
@@ -49,6 +50,19 @@ def test_labels_follow_every_setting_in_every_plane(viewer, segmented, settle):
     control(segmented, "split").setChecked(True)
     settle(segmented)
     assert set(cache.planes.values()) == {segmented.sections.settings.objects.value()}
+
+
+def test_what_would_fill_the_memory_is_refused(viewer, segmented, settle, monkeypatch):
+    before = viewer.layers["cells labels"].data.copy()
+    monkeypatch.setattr(_memory, "available", lambda: 20 * 60 * 80)
+    control(segmented, "split").setChecked(True)
+    settle(segmented)
+    assert "clear 'Split touching' or close other programs" in segmented.sections.message.text()
+    np.testing.assert_array_equal(viewer.layers["cells labels"].data, before)
+    control(segmented, "split").setChecked(False)
+    control(segmented, "smallest").setValue(0)  # takes less
+    settle(segmented)
+    assert viewer.layers["cells labels"].data.max() == 2
 
 
 def test_the_plane_in_view_comes_first(viewer, segmented):

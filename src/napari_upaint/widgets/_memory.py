@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_upaint.engine.memory import available
 from napari_upaint.errors import ImageError, UserError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _BYTES_PER_PIXEL = 4 + 3 * 2
 # While they are computed they are float32, beside the image and its normalised gray values; then they are copied from
 # one process to the other. Measured in both: 39 for 150 million pixels in colours, with the programs and their tiles.
 _BYTES_AT_ONCE = 40
+# Labels that are made again of scores, and with touching objects split, as measured.
+_LABELS_AGAIN, _SPLIT_AGAIN = 10, 34
 _MOST = 0.7  # of the memory of this computer
 _POPULATE_WRITE = 23  # advice of Linux' madvise: give memory now
 
@@ -63,6 +66,17 @@ def fit_at_once(name: str, sides: tuple[int, ...]) -> None:
 def too_large(sides: tuple[int, ...]) -> str:
     """Return "20 GB of the 16 GB of memory", what so many pixels and what is computed of them need; "" if it fits."""
     return _too_much(float(np.prod(sides, dtype=float)) * _BYTES_AT_ONCE)
+
+
+def labels_fit(pixels: int, split: bool) -> None:
+    """Raise a UserError if labels of so many pixels cannot be made again in the memory that is free."""
+    needed, free = pixels * (_SPLIT_AGAIN if split else _LABELS_AGAIN), available()
+    if free is not None and needed > free:
+        less = "clear 'Split touching' or close" if split else "close"
+        raise UserError(
+            f"{needed / 2**30:.1f} GB of memory are needed at once, and {free / 2**30:.1f} GB are free; {less} other"
+            " programs."
+        )
 
 
 def _too_much(needed: float, memory: int | None = None) -> str:

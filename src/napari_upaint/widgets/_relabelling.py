@@ -12,6 +12,7 @@ from napari_upaint.errors import ImageError, UserError
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._memory import labels_fit
 from napari_upaint.widgets._result_layers import SegmentedPlane
 from napari_upaint.widgets._sections import Sections
 
@@ -74,10 +75,9 @@ def _label(
     plane: SegmentedPlane, settings: ObjectSettings, before: np.ndarray | None
 ) -> tuple[SegmentedPlane, np.ndarray, ObjectSettings]:
     cache = plane.cache
-    usual = cache.usual.get(plane.index, UNKNOWN)
-    labels = label_scores(
-        cache.plane(plane.index), kind=cache.kind, border=cache.border, settings=settings, usual=usual
-    )
+    usual, scores = cache.usual.get(plane.index, UNKNOWN), cache.plane(plane.index)
+    labels_fit(scores[0].size, settings.split and cache.kind == "objects")
+    labels = label_scores(scores, kind=cache.kind, border=cache.border, settings=settings, usual=usual)
     if before is not None and cache.kind == "objects":
         labels = adopt(labels, before)
     return plane, labels, settings
