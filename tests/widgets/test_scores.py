@@ -42,6 +42,22 @@ def test_they_are_written_beside_the_window(viewer, segment, monkeypatch):
     assert set(layer.metadata[CACHE].planes) == {(0,), (1,), (2,)}
 
 
+def test_what_a_plane_was_made_of_is_forgotten_with_its_scores_and_others_are_not_looked_through():
+    class Unread(dict):
+        def __iter__(self):
+            raise AssertionError("thousands of planes for each of thousands")
+
+    def left(index, scores):
+        made = Unread.fromkeys([(0,), (1,), (1, 0), (1, 3), (2, 0)], "known")
+        cache = ScoreCache(np.zeros((2, 3, 4, 5, 6), np.float16), ("background", "object"), "objects", made=made)
+        cache.write(index, scores)
+        return set(made.keys())
+
+    assert left((2, 0), np.ones((2, 5, 6))) == {(0,), (1,), (1, 0), (1, 3)}
+    assert left((0, 1), np.ones((2, 5, 6))) == {(1,), (1, 0), (1, 3), (2, 0)}  # a slice of a volume
+    assert left((1,), np.ones((2, 4, 5, 6))) == {(0,), (2, 0)}
+
+
 def test_a_layer_that_was_closed_comes_again_with_all_planes(viewer, segment):
     viewer.add_image(two_squares((3, 60, 80)), name="cells")
     before = segment().data.copy()

@@ -84,9 +84,10 @@ class ScoreCache:
 
     def write(self, index: tuple[int, ...], scores: np.ndarray) -> None:
         """Keep the scores of a plane or volume. Fit for a thread: the first time takes a fifth of a second for 4k."""
-        for other in list(self.made):  # a thread and a window may both be here
-            if all(a == b for a, b in zip(index, other, strict=False)):
-                self.made.pop(other, None)
+        # Of a volume all slices, of a slice its volume. A thread and a window may both be here.
+        others = [(*index, z) for z in range(scores.shape[1])] if scores.ndim == 4 else [index[:-1]]
+        for one in (index, *others):
+            self.made.pop(one, None)
         self.plane(index)[...] = scores
 
     def note(
