@@ -9,6 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from upaint_sources import annotation, noise, placement, source
@@ -79,6 +80,17 @@ def test_what_cannot_be_read_is_told_in_words():
     lazy = da.from_delayed(dask.delayed(fail)(), (9, 9), np.uint8)
     with pytest.raises(ImageError, match=r"^cells cannot be read \(the network is down\); check where it lies\.$"):
         source(lazy).plane(())
+
+
+def test_a_zarr_folder_that_is_gone_is_no_image_of_zeros(tmp_path):
+    folder = tmp_path / "cells.zarr"
+    stored = zarr.create_array(folder / "0", data=noise((3, 9, 9)), chunks=(1, 9, 9))
+    image = replace(source(da.from_zarr(stored)), file=str(folder))
+    assert image.plane((1,)).any()
+    folder.rename(tmp_path / "moved.zarr")
+    with pytest.raises(ImageError, match=r"^cells cannot be read \(there is no .*cells\.zarr any more\); check"):
+        image.plane((2,))
+    assert replace(image, file="https://somewhere/cells.zarr").plane((2,)).shape == (1, 9, 9)
 
 
 def test_of_a_large_plane_only_what_is_measured_is_in_memory():

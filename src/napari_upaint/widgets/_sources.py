@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ class ImageSource:
         Raises
         ------
         ImageError
-            If it has complex numbers, cannot be read, or does not fit into memory with what is computed of it.
+            If it has complex numbers, cannot be read, is gone, or does not fit into memory with what is computed of it.
         """
         within = self.shape[len(index) :]
         fit_at_once(self.name, tuple(len(range(*side.indices(n))) for side, n in zip(region, within, strict=True)))
@@ -121,11 +122,20 @@ class ImageSource:
             read = np.asarray(self.data[(*index, *region)])
         except OSError as error:  # of a lazy image, for instance far away
             raise ImageError(f"{self.name} cannot be read ({error.strerror or error}); check where it lies.") from error
+        if _is_gone(self.file):
+            raise ImageError(f"{self.name} cannot be read (there is no {self.file} any more); check where it lies.")
         if np.iscomplexobj(read):
             raise ImageError(f"{self.name} has complex numbers ({read.dtype}); use its magnitude or phase.")
         read = read.astype(np.uint8) if read.dtype == bool else read
         # A fourth channel is transparency; there is nothing to be learnt from it.
         return np.moveaxis(read, -1, 0)[:3] if self.rgb else read[None]
+
+
+def _is_gone(file: str) -> bool:
+    """Return whether a Zarr folder is not there any more: what it lacks reads as if it held zeros."""
+    path = Path(file)
+    addressed = "://" in file  # on a server, which answers by itself
+    return any(part.endswith(".zarr") for part in path.parts) and not addressed and not path.exists()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
