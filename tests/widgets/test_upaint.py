@@ -61,6 +61,25 @@ def test_new_labels_lie_on_the_image_with_brush_in_hand(viewer, dock):
     assert dock.sections.labels.combo.currentText() == "cells annotation"
 
 
+def test_the_dock_says_where_the_brush_is_and_gives_it_back(viewer, dock):
+    section = dock.sections.labels
+    image = viewer.add_image(picture(), name="cells")
+    assert section.away.isHidden()
+    section.new_button.click()
+    labels = viewer.layers["cells annotation"]
+    labels.selected_label = 5
+    for selection in ({image}, {image, labels}):
+        assert section.away.isHidden()
+        viewer.layers.selection = selection
+        assert not section.away.isHidden()
+        labels.mode = "pan_zoom"
+        section.paint_on_button.click()
+        assert viewer.layers.selection.active is labels
+        assert (labels.mode, labels.selected_label) == ("paint", 5)
+    viewer.layers.remove(labels)
+    assert section.away.isHidden()
+
+
 def test_labels_of_a_colour_image_have_no_colour_axis(viewer, dock):
     viewer.add_image(np.zeros((5, 20, 30, 3), np.uint8), name="movie", rgb=True)
     dock.sections.labels.new_button.click()

@@ -44,6 +44,7 @@ class Choosing(QObject):
         layers.label_taken.connect(self._show_painted)
         layers.covered.connect(self._show_cover)
         layers.taken.connect(self._selected)
+        layers.taken.connect(self.changed)
         sections.image.show_wanted.connect(self.show_image)
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
@@ -51,6 +52,7 @@ class Choosing(QObject):
         sections.labels.new_button.clicked.connect(self.new_labels)
         sections.labels.background_button.clicked.connect(self.take_background)
         sections.labels.next_button.clicked.connect(self.take_next)
+        sections.labels.paint_on_button.clicked.connect(self.paint_on)
         sections.labels.kind_changed.connect(self._show_painted)
         self._list_layers()
         active = layers.active()
@@ -87,6 +89,7 @@ class Choosing(QObject):
             corrected=annotation is not None and self._layers.is_corrected_result(annotation.key),
             no_brush=self._layers.shown.why_no_brush(annotation.key, image.key) if image and annotation else "",
             painted_on=self.ownership.stranger(image.key, annotation.key) if image and annotation and fits else "",
+            in_hand=annotation is not None and self._layers.active() == annotation.key,
             pixels=self._pixels,
             counted=self._counted,
             kind=self.kind(),
@@ -137,6 +140,12 @@ class Choosing(QObject):
             )
         else:
             self._take(label)
+
+    def paint_on(self) -> None:
+        """Take the brush with the label that it had: another layer was selected meanwhile."""
+        key = self._labels_combo.key()
+        if key is not None:
+            self._take(self._layers.selected_label(key))
 
     def _following(self) -> int:
         """Return the label of the next object or class."""

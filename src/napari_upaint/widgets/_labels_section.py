@@ -39,6 +39,8 @@ _MASKS = (
     "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
     "make labels of it that can be learnt from. The layer itself stays as it is."
 )
+_AWAY = "No brush: these labels are not selected in napari's list of layers."
+_PAINT_ON = "Select the labels again, and take the brush with the number that it had."
 
 
 class LabelsSection(QWidget):
@@ -62,6 +64,7 @@ class LabelsSection(QWidget):
         # napari's style puts icon and text side by side without a gap.
         self.background_button = QPushButton(" Background")
         self.next_button = QPushButton(" Next object")
+        self.paint_on_button = QPushButton("Paint on", toolTip=_PAINT_ON)
         self._meaning = WrappedLabel()
         self.offer = RestoreOffer()
         self.painted = PaintedList()
@@ -83,6 +86,11 @@ class LabelsSection(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.combo, 1)
         top.addWidget(self.new_button)
+        self.away = QWidget()
+        row = QHBoxLayout(self.away)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(WrappedLabel(_AWAY), 1)
+        row.addWidget(self.paint_on_button)
         group = QButtonGroup(self)
         paint = QWidget()
         kinds = QHBoxLayout(paint)
@@ -98,6 +106,7 @@ class LabelsSection(QWidget):
         column.addLayout(WrappingRow(paint, self.masks_button))
         column.addLayout(wrapping_buttons(self.background_button, self.next_button))
         column.addWidget(self.regions)
+        column.addWidget(self.away)  # below the buttons that make it come and go
         column.addWidget(self._meaning)
         column.addWidget(self.painted)
 
@@ -136,8 +145,9 @@ class LabelsSection(QWidget):
         self.background_button.setIcon(swatch(colours.get(1, label_colour(1))))
         self.next_button.setIcon(swatch(colours.get(following, label_colour(following))))
 
-    def allow(self, new_why: str, masks_why: str, brush_why: str) -> None:
-        """Enable the buttons, or say why they are not (empty: enabled)."""
+    def allow(self, new_why: str, masks_why: str, brush_why: str, in_hand: bool) -> None:
+        """Enable the buttons, or say why they are not (empty: enabled), and where the brush is if not `in_hand`."""
+        self.away.setVisible(not in_hand and not brush_why)
         self.new_button.setEnabled(not new_why)
         self.new_button.setToolTip(new_why or "Add an empty labels layer on the image, with the brush in hand.")
         self.masks_button.setEnabled(not masks_why)

@@ -54,7 +54,7 @@ class Layers(QObject):
     scored = Signal()  # a plane was segmented
     kept = Signal(str)  # labels that were made here are their user's now, who corrected them: what they are called
     untabled = Signal()  # labels changed, and what was measured of them is no table of them any more
-    taken = Signal(object)  # the key of a layer that somebody selected in napari's list
+    taken = Signal(object)  # the key of a layer that somebody selected in napari's list; None: of none, or of several
     covered = Signal()  # another image may be on top in the view
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -141,9 +141,8 @@ class Layers(QObject):
             self.covered.emit()
 
     def _selected(self, *_: Any) -> None:
-        key = self.active()
-        if key is not None and not self._results.adding:  # napari selects what comes, and the brush is given back
-            self.taken.emit(key)
+        if not self._results.adding:  # napari selects what comes, and the brush is given back
+            self.taken.emit(self.active())
 
     def _moved(self, *_: Any) -> None:
         self.tables.show_planes()

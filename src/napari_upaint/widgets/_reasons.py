@@ -18,6 +18,7 @@ class Situation:
     painted_on: str = ""  # another image that the labels lie on
     corrected: bool = False  # the labels are a result that was corrected by hand
     no_brush: str = ""  # why napari's brush does not paint on the labels
+    in_hand: bool = True  # the labels are selected in napari's list of layers: else there is no brush
     pixels: Mapping[int, int] = field(default_factory=dict)
     others: frozenset[int] = frozenset()  # labels on other images that are learnt, too
     counted: bool = True

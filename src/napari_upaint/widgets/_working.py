@@ -99,6 +99,7 @@ class Working(QObject):
             reasons.why_not_new_labels(situation),
             reasons.why_not_take_masks(situation),
             reasons.why_not_paint(situation),
+            situation.in_hand,
         )
         self._sections.train.allow(reasons.why_not_train(situation))
         segment = self._sections.segment
