@@ -9,7 +9,7 @@ import pytest
 from napari.layers._layer_actions import _convert_to_image, _convert_to_labels, _duplicate_layer
 
 from napari_upaint.engine.progress import PlaneResult
-from napari_upaint.widgets._measuring import measure_planes
+from napari_upaint.widgets._measured_objects import measure_planes
 from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._words import after_keeping
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_upaint.widgets._measuring import leading_names
+from napari_upaint.widgets._measured_objects import leading_names
 
 
 def blobs(shape=(60, 80), second=45):

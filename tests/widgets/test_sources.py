@@ -16,7 +16,7 @@ from upaint_sources import annotation, noise, placement, source
 
 from napari_upaint.errors import ImageError, UserError
 from napari_upaint.session.batch import measure_source
-from napari_upaint.widgets._measuring import MeasurePlan, measure_planes
+from napari_upaint.widgets._measured_objects import MeasurePlan, measure_planes
 from napari_upaint.widgets._memory import holding, physical_memory, results_fit
 from napari_upaint.widgets._new_layers import new_annotation
 from napari_upaint.widgets._sources import batch_source, count_painted, measure_image

@@ -95,7 +95,9 @@ class Gallery(QObject):
         if before is None or (before.image.key, before.start) != (plan.image.key, plan.start):
             self._scale = 0.0
         window.show_drawing(searching=plan.start is not None and not (plan.settings.scale or self._scale))
-        self._gathering.start(gather_for, plan.start, plan.settings, plan.painted, plan.kind, self._working.measured.of)
+        self._gathering.start(
+            gather_for, plan.start, plan.settings, plan.painted, plan.kind, self._working.gray_values.of
+        )
 
     def _ask_engine(self, samples: list[Sample]) -> None:
         plan = self._plan

@@ -33,7 +33,7 @@ class LearningOn(QObject):
         super().__init__(parent)
         self._layers, self._choosing = layers, choosing
         self._box, self._message = sections.train.learn, sections.message
-        self._training, self._measured = working.training, working.measured
+        self._training, self._gray_values = working.training, working.gray_values
         self._unsent = False  # whether something was painted since the samples were cut
         self._unanswered = False  # whether the training has not said that it learns it
         self._refused = ""  # what is said of it
@@ -83,7 +83,7 @@ class LearningOn(QObject):
             return
         painted = tuple(self._now(one) for one in plan.painted)
         self._unsent = False
-        self._gathering.start(gather_for, plan.start, plan.settings, painted, plan.kind, self._measured.of)
+        self._gathering.start(gather_for, plan.start, plan.settings, painted, plan.kind, self._gray_values.of)
 
     def _now(self, one: PaintedImage) -> PaintedImage:
         """Return what is painted by now: the array may be another one, and regions may have come."""

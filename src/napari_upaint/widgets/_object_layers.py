@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.widgets._drawn import axes_in_view, seen_at
 from napari_upaint.widgets._guide_layers import GuideLayers
-from napari_upaint.widgets._measuring import Measured
+from napari_upaint.widgets._measured_objects import Measured
 from napari_upaint.widgets._open_layers import find, index_in_view, is_open
 
 _RING = "object"

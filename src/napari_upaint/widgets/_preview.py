@@ -61,7 +61,7 @@ class Preview(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
         self._box = sections.train.preview
-        self._training, self._measured, self._bridge = working.training, working.measured, bridge
+        self._training, self._gray_values, self._bridge = working.training, working.gray_values, bridge
         self._numbers = count(1)
         self._look: _Look | None = None  # the newest
         self._sent: PreviewView | None = None  # its pixels
@@ -145,7 +145,9 @@ class Preview(QObject):
         if look is None or look.same_as(self._look):
             return
         self._look, self._sent = replace(look, number=next(self._numbers)), None
-        self._cutting.start(cut, look.viewed, look.box, look.shrunk, self._look.number, look.objects, self._measured.of)
+        self._cutting.start(
+            cut, look.viewed, look.box, look.shrunk, self._look.number, look.objects, self._gray_values.of
+        )
 
     def _wanted(self) -> _Look | None:
         """Return what should be shown now; None if it cannot be: the layer of an image that was closed goes."""

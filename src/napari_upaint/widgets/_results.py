@@ -15,9 +15,9 @@ from napari_upaint.errors import UserError
 from napari_upaint.session.run import Run
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._comparing import ComparePlan, Comparing
+from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._memory import results_fit
 from napari_upaint.widgets._relabelling import Relabelling
 from napari_upaint.widgets._sections import Sections
@@ -47,7 +47,7 @@ class Results(QObject):
         choosing: Choosing,
         sections: Sections,
         bridge: JobBridge,
-        measured: MeasuredImages,
+        gray_values: GrayValues,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -56,8 +56,8 @@ class Results(QObject):
         self._adding: Callable[[Segmented], str] = lambda _: ""  # what else is to be said at the end
         self._kept: list[str] = []  # layers with corrections that their user is to be told of
         self._turns = Turns(self)
-        self.segmenting = Segmenting(bridge, measured, self)
-        self.comparing = Comparing(layers, bridge, measured, self)
+        self.segmenting = Segmenting(bridge, gray_values, self)
+        self.comparing = Comparing(layers, bridge, gray_values, self)
         self.relabelling = Relabelling(layers, sections, self)
         self.relabelling.failed.connect(self._fail)
         self.relabelling.relabelled.connect(self.changed)

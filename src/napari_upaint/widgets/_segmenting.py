@@ -17,8 +17,8 @@ from napari_upaint.session.job import EngineProcess
 from napari_upaint.session.protocol import Event, JobMessage
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
+from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
-from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sources import ImageSource, batch_source
@@ -91,9 +91,9 @@ class Segmenting(QObject):
     # From the thread: _Round, and a BatchEvent, a fraction, an error, or None for the end.
     _happened = Signal(object, object)
 
-    def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
+    def __init__(self, bridge: JobBridge, gray_values: GrayValues, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge, self._measured = bridge, measured
+        self._bridge, self._gray_values = bridge, gray_values
         self._round: _Round | None = None
         self._done, self._kept, self._words, self._finished = 0, 0, "", 0.0
         self._failures: dict[int, tuple[str, str]] = {}
@@ -159,7 +159,7 @@ class Segmenting(QObject):
 
     def _whole_source(self, this: _Round, target: Target) -> Source:
         try:
-            normalization = self._measured.of(target.image)
+            normalization = self._gray_values.of(target.image)
         except Exception:  # the batch will meet it again, and report it for this source alone
             normalization = None
         if this.plan.takes_volumes(target):

@@ -10,7 +10,7 @@ from napari.viewer import Viewer
 
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import axes_in_view
-from napari_upaint.widgets._measuring import Measured, MeasurePlan
+from napari_upaint.widgets._measured_objects import Measured, MeasurePlan
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
 
 if TYPE_CHECKING:

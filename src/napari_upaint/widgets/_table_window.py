@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QWidget
 from napari_upaint.errors import UserError
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._measuring import Measured
+from napari_upaint.widgets._measured_objects import Measured
 from napari_upaint.widgets._object_table import ObjectTable
 from napari_upaint.widgets._screen import screen_of
 from napari_upaint.widgets._tables import Tables

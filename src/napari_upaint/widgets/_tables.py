@@ -10,7 +10,7 @@ from napari_upaint.errors import UserError
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._measuring import Measured, measure_planes, write_table
+from napari_upaint.widgets._measured_objects import Measured, measure_planes, write_table
 from napari_upaint.widgets._sections import Sections
 
 

@@ -25,8 +25,8 @@ from napari_upaint.session.run import Run, record, save_run
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._gathering import PaintedImage, gather_for
+from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
-from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 # Seconds of training that are lost at most when the engine or the window is ended by whatever it is.
@@ -78,10 +78,10 @@ class Training(QObject):
 
     _all: ClassVar[WeakSet[Training]] = WeakSet()  # a program may show several viewers, each with a dock
 
-    def __init__(self, bridge: JobBridge, measured: MeasuredImages, parent: QObject | None = None) -> None:
+    def __init__(self, bridge: JobBridge, gray_values: GrayValues, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._all.add(self)
-        self._bridge, self._measured = bridge, measured
+        self._bridge, self._gray_values = bridge, gray_values
         self.plan: TrainPlan | None = None  # what is being trained
         self.checkpoint: Path | None = None  # where the running training writes its weights now and then
         self._job: GuiJob | None = None
@@ -140,7 +140,7 @@ class Training(QObject):
         self._rest()
 
     def _gather(self, plan: TrainPlan) -> tuple[list[Sample], Path | None]:
-        return gather_for(plan.start, plan.settings, plan.painted, plan.kind, self._measured.of), _begin(plan)
+        return gather_for(plan.start, plan.settings, plan.painted, plan.kind, self._gray_values.of), _begin(plan)
 
     def _train(self, gathered: tuple[list[Sample], Path | None]) -> None:
         plan = self.plan

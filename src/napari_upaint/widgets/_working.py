@@ -12,9 +12,9 @@ from napari_upaint.session.history import find_start
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets import _reasons as reasons
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._measured import MeasuredImages
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._other_paint import OtherPaint
 from napari_upaint.widgets._results import Results
@@ -35,9 +35,9 @@ class Working(QObject):
     ) -> None:
         super().__init__(parent)
         self._choosing, self._sections, self._bridge = choosing, sections, bridge
-        self.measured = measured = MeasuredImages()
-        self.training = Training(bridge, measured, self)
-        self.results = Results(layers, choosing, sections, bridge, measured, self)
+        self.gray_values = gray_values = GrayValues()
+        self.training = Training(bridge, gray_values, self)
+        self.results = Results(layers, choosing, sections, bridge, gray_values, self)
         self.results.failed.connect(self.fail)
         self.results.changed.connect(self._allow)
         self.others = OtherPaint(layers, choosing, sections, self)

@@ -13,7 +13,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.widgets._sources import ImageSource, measure_image
 
 
-class MeasuredImages:
+class GrayValues:
     """Remembers the normalisation of each image for as long as its pixels are the same; fit for threads."""
 
     def __init__(self) -> None:
