@@ -18,6 +18,9 @@ HAS_NAPARI = find_spec("napari") is not None
 # Without Qt and napari the tests of the window cannot even be imported; the environment "headless" lives with that.
 collect_ignore = [] if HAS_NAPARI else ["widgets"]
 
+# Or the tests would put the developer's own settings of napari back to its defaults, and write them with every dock.
+os.environ["NAPARI_CONFIG"] = ""
+
 # The same examples in every run, and no deadline: machines that run tests are slow at times.
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30, print_blob=False)
 settings.load_profile("steady")
