@@ -6,17 +6,24 @@ import gc
 import os
 import sys
 import threading
+import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from napari._qt.widgets.qt_welcome import QtWelcomeWidget
+from npe2 import PluginManager
 
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
+from napari_upaint.session.job import EngineProcess
+from napari_upaint.widgets import _choosing, _job_bridge, _learning_on, _linking, _other_paint, _preview
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets.upaint import UPaintDock
 
+discover_once = cache(PluginManager.discover)
 sys.path.insert(0, str(Path(__file__).parent))  # for upaint_dock_tasks, also in the engine process
 
 
@@ -33,13 +40,68 @@ def little_garbage():
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def quick_viewers(monkeypatch):
+    """Leave out a third of what it takes to open a viewer, for what is no different from one viewer to the next."""
+    monkeypatch.setattr(PluginManager, "discover", discover_once)  # reads the manifests of all plug-ins
+    monkeypatch.setattr(QtWelcomeWidget, "refresh", lambda *_: None)  # with each of eighty keys, and nobody sees it
+
+
+@pytest.fixture(autouse=True)
+def quick_pauses(request, monkeypatch):
+    """Let the dock wait no longer after a stroke, a number or a plane than tests take to make the next one."""
+    if "usual_pauses" not in request.fixturenames:
+        for module in (_choosing, _learning_on, _linking, _other_paint, _preview):
+            monkeypatch.setattr(module, "_PAUSE", 20)
+
+
+@pytest.fixture
+def usual_pauses():
+    """Let the dock wait as long as it does for users."""
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """Idle engines, by their tasks: the next dock goes on with one instead of waiting for a process of its own."""
+    engines = {}
+    yield engines
+    for engine in engines.values():
+        engine.close()
+
+
+@pytest.fixture(autouse=True)
+def warm_engines(warm, monkeypatch):
+    monkeypatch.setattr(_job_bridge, "EngineProcess", lambda tasks: warm.pop(tasks, None) or EngineProcess(tasks=tasks))
+
+
+@pytest.fixture
+def put_away(warm):
+    """Return what takes the engine from a dock and ends what that does with it; kept is one that has soon done so."""
+
+    def put(dock):
+        engine = dock.bridge.let_go()
+        if engine is None:
+            return
+        for part in (dock.preview, dock.gallery, dock.working):
+            part.close()
+        supervisor, end = engine._supervisor, time.perf_counter() + 5  # no test stops this clock
+        while (supervisor._running or supervisor._waiting) and time.perf_counter() < end:
+            time.sleep(0.01)
+        if supervisor._running or supervisor._waiting or supervisor.closed or supervisor._tasks in warm:
+            engine.close()
+        else:
+            warm[supervisor._tasks] = engine
+
+    return put
+
+
 @pytest.fixture
 def viewer(make_napari_viewer):
     return make_napari_viewer()
 
 
 @pytest.fixture
-def open_dock(viewer, qtbot):
+def open_dock(viewer, qtbot, put_away):
     """Return what opens a dock in the viewer, with the fake engine unless told otherwise."""
     opened = []
 
@@ -51,7 +113,7 @@ def open_dock(viewer, qtbot):
 
     yield open_one
     for dock in opened:
-        dock.bridge.close()
+        put_away(dock)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from napari_upaint.widgets.upaint import UPaintDock
 
 
 @pytest.fixture
-def opened(qtbot):
+def opened(qtbot, put_away):
     """Return what opens the demo; its viewer is closed at the end."""
     viewers = []
 
@@ -22,25 +22,22 @@ def opened(qtbot):
     yield open_one
     for viewer in viewers:
         for dock in viewer.window._qt_window.findChildren(UPaintDock):
-            dock.working.close()
+            put_away(dock)
         viewer.close()
 
 
 def test_train_can_be_pressed_at_once(opened, qtbot):
     viewer = opened("nuclei_fluorescence")
     assert [layer.name for layer in viewer.layers] == ["nuclei_fluorescence", "nuclei_fluorescence strokes"]
+    colour = viewer.layers[1].get_color(1)[:3]
+    assert tuple((colour * 255).round().astype(int)) == (86, 180, 233)  # as the dock shows it
     dock = viewer.window._qt_window.findChild(UPaintDock)
     qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=10000)
     assert "background" in dock.sections.labels.painted.rows()[0][0].lower()
 
 
-def test_strokes_have_the_colours_that_the_dock_shows(opened):
-    layer = opened("nuclei_fluorescence").layers[1]
-    assert tuple((layer.get_color(1)[:3] * 255).round().astype(int)) == (86, 180, 233)
-
-
-@pytest.mark.parametrize("sample", SAMPLES)
-def test_every_sample_opens(sample, opened):
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one != "nuclei_fluorescence"])
+def test_every_other_sample_opens(sample, opened):
     assert opened(sample).layers[0].name == sample
 
 

@@ -93,7 +93,7 @@ def test_strokes_on_another_image_that_is_learnt_are_taken_up(viewer, dock, trai
     np.testing.assert_array_equal(others.annotation, first.data)
 
 
-def test_strokes_in_a_row_are_sent_once(viewer, dock, training, qtbot):
+def test_strokes_in_a_row_are_sent_once(usual_pauses, viewer, dock, training, qtbot):
     layer, answers = training()
     for column in range(15, 70, 5):
         stroke(layer, 1, 45, column)

@@ -198,7 +198,7 @@ class Clock:
         return "\n".join(lines)
 
 
-def test_painting_on_a_large_image_stays_quick(viewer, dock, qtbot, monkeypatch):
+def test_painting_on_a_large_image_stays_quick(usual_pauses, viewer, dock, qtbot, monkeypatch):
     viewer.window.show()  # napari draws all of the labels with every stroke until it was seen once
     viewer.add_image(np.random.default_rng(0).random((2048, 2048), np.float32), name="cells")
     dock.sections.labels.new_button.click()

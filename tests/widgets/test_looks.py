@@ -29,7 +29,7 @@ UNITS = {"px": "pixel", "s": "second", "%": "%"}
 
 
 @pytest.fixture
-def shown(make_napari_viewer, qtbot):
+def shown(make_napari_viewer, qtbot, put_away):
     """A dock in a window that is on the screen, with an image and paint."""
     from napari_upaint.widgets.upaint import UPaintDock
 
@@ -46,7 +46,7 @@ def shown(make_napari_viewer, qtbot):
         section.expand(animate=False)
     QApplication.processEvents()
     yield dock
-    dock.bridge.close()
+    put_away(dock)
 
 
 def controls(dock):
@@ -65,21 +65,16 @@ def described(widget):
     return f"{type(widget).__name__} {text!r} {widget.accessibleName()!r} in {type(widget.parentWidget()).__name__}"
 
 
-def test_every_control_has_a_tooltip(shown):
+def test_every_control_says_what_it_is(shown):
+    """By a tooltip, which names the unit of a number; by a name for those who listen, where it has no words."""
     every = list(controls(shown))
     assert len(every) > 50
     assert [described(widget) for widget in every if not widget.toolTip().strip()] == []
-
-
-def test_tooltips_of_numbers_name_their_unit(shown):
-    boxes = [box for box in controls(shown) if isinstance(box, QAbstractSpinBox) and box.suffix().strip()]
+    boxes = [box for box in every if isinstance(box, QAbstractSpinBox) and box.suffix().strip()]
     assert len(boxes) >= 4
     assert [described(box) for box in boxes if UNITS[box.suffix().strip()] not in box.toolTip()] == []
-
-
-def test_a_control_without_words_has_a_name_for_those_who_listen(shown):
     wordless = []
-    for widget in controls(shown):
+    for widget in every:
         words = widget.text() if isinstance(widget, QAbstractButton) else ""
         if not any(letter.isalpha() for letter in words) and not isinstance(widget, QPlainTextEdit):
             wordless.append(widget)

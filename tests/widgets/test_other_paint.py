@@ -42,7 +42,7 @@ def choose(viewer, dock, name):
 
 def offered(dock, qtbot):
     """Return the text of the box, once it is known what is painted; empty: it is hidden."""
-    qtbot.wait(200)  # the count begins after a pause
+    qtbot.wait(100)  # the count begins after a pause
     qtbot.waitUntil(lambda: not dock.working.others.busy, timeout=20000)
     box = dock.sections.train.others
     return "" if box.isHidden() else box.text()

@@ -59,22 +59,24 @@ def painting(viewer):
         timer.stop()
 
 
-def test_the_window_lives_while_the_engine_works(viewer, open_dock, loop, settle, nuclei, qtbot, record_property):
+def test_the_window_lives_while_the_engine_works(
+    usual_pauses, viewer, open_dock, loop, settle, nuclei, qtbot, record_property
+):
     """Beyond what the same viewer shows when idle: software OpenGL draws slowly, and adding a layer is napari's own."""
     viewer.window._qt_window.show()
     dock = open_dock(TASKS)
     qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
-    qtbot.wait(1000)
+    qtbot.wait(500)
     timer = Lateness()
     qtbot.wait(1500)
     idle = timer.take()
-    for _ in range(2):  # at the first time napari compiles its shaders
+    for pause in (500, 1500):  # at the first time napari compiles its shaders
         layers = [viewer.add_image(nuclei.image.data), viewer.add_labels(nuclei.strokes)]
-        qtbot.wait(1500)
+        qtbot.wait(pause)
         alone = timer.take()  # what two more layers take napari, without anything of ours
         for layer in layers:
             viewer.layers.remove(layer)
-        qtbot.wait(500)
+        qtbot.wait(200)
         timer.take()
     loop(nuclei.image.data, nuclei.strokes, seconds=2, dock=dock)
     qtbot.wait(100)

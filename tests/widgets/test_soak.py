@@ -60,7 +60,7 @@ def look(viewer, dock):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory from /proc")
 @pytest.mark.timeout(3600)
-def test_nothing_piles_up_in_a_day(viewer, open_dock, settle, qtbot, nuclei):
+def test_nothing_piles_up_in_a_day(usual_pauses, viewer, open_dock, settle, qtbot, nuclei):
     dock = open_dock(TASKS)
     image, strokes = np.asarray(nuclei.image.data)[:EDGE, :EDGE], nuclei.strokes[:EDGE, :EDGE]
     rng = np.random.default_rng(0)

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 
-from napari_upaint.core.objects import label_scores
 from napari_upaint.engine.progress import (
     DeviceLine,
     PlaneResult,
@@ -17,24 +16,25 @@ from napari_upaint.engine.progress import (
 )
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model
 
-STEP = 0.01
+STEP = 0.01  # seconds
+PER_SECOND = 20  # steps
 
 
 def train(samples, kind, start, settings, name, **_):
-    """Trains for settings.seconds; with a seed of 13 or 14 nothing gets better, with 14 the scale is found.
+    """Does twenty steps for each second that is asked for, whatever they take.
 
-    With 15 it looks at what is painted for so long that it does not come to a step.
+    With a seed of 13 or 14 nothing gets better, with 14 the scale is found. With 15 it looks at what is painted for so
+    long that it does not come to a step.
     """
-    begin = time.monotonic()
     yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)
-    step = 0
-    while (seconds := time.monotonic() - begin) < settings.seconds:
-        step += settings.seed != 15
+    step, looks = 0, settings.seed == 15
+    for number in range(1, round(PER_SECOND * settings.seconds) + 1):
+        step += not looks
         time.sleep(STEP)
+        seconds = number / PER_SECOND
         validation = 1 / step if step and step % 10 == 0 else None
-        fraction = seconds / settings.seconds
         told = yield TrainProgress(
-            "training", step, seconds, settings.seconds, fraction, 1.2 / max(1, step), validation
+            "training", step, seconds, settings.seconds, seconds / settings.seconds, 1.2 / max(1, step), validation
         )
         if isinstance(told, Stop):
             break
@@ -57,6 +57,8 @@ def train(samples, kind, start, settings, name, **_):
 
 def segment(image, normalization, model, objects, **_):
     """Bright pixels are objects."""
+    from napari_upaint.core.objects import label_scores  # takes longer than all other imports, and few docks segment
+
     header = load_model(model).header
     for done in range(3):
         time.sleep(STEP)

@@ -8,8 +8,6 @@ from dataclasses import replace
 from upaint_dock_tasks import STEP, TASKS
 from upaint_dock_tasks import train as plain_train
 
-from napari_upaint.core.labels import check_samples
-from napari_upaint.core.outlines import outlined
 from napari_upaint.engine.budget import Budget
 from napari_upaint.engine.progress import (
     NewSamples,
@@ -27,6 +25,8 @@ from napari_upaint.settings import TrainSettings
 
 def picture(view, kind="objects", scale=1.0, step=0):
     """Bright pixels are objects; with classes, very bright ones are the second class."""
+    from napari_upaint.core.outlines import outlined
+
     bright = view.normalization.apply(view.image).mean(axis=0)
     labels = (bright > 0.5).astype(int) + ((bright > 0.95) if kind == "classes" else 0)
     names = ("object",) if kind == "objects" else ("class 1", "class 2")
@@ -66,6 +66,8 @@ def _result(samples, kind, name):
 
 
 def _problem(samples, kind):
+    from napari_upaint.core.labels import check_samples
+
     try:
         check_samples(samples, kind)
     except UserError as error:
