@@ -70,7 +70,8 @@ def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], l
     last = next(entry for entry in reversed(entries) if "validation" in entry)
     sets = [f"| {name} | {what} | {terms} |" for name, (what, terms) in SETS.items() if name in config["sets"]]
     if config["simulated"]:
-        sets.append(f"| invented | {config['simulated']:.0%} of the tiles, see `pretraining/simulate.py` | none |")
+        source = "simulate.py" if config["ndim"] == 2 else "simulate_volumes.py"
+        sets.append(f"| invented | {config['simulated']:.0%} of the tiles, see `pretraining/{source}` | none |")
     scores = [f"| {name} | {one['object']:.2f} | {one['border']:.2f} |" for name, one in last["validation"].items()]
     path.write_text(
         CARD.format(

@@ -31,7 +31,7 @@ def shapes(rng: np.random.Generator, size: int, low: float, high: float) -> np.n
 
 def _tissue(rng: np.random.Generator, size: int, diameter: float) -> np.ndarray:
     """Cells between membranes: the nearest of random points, bent; gaps and missing cells now and then."""
-    wave = _noise(rng, size, diameter * rng.uniform(0.5, 2), 2) * diameter * rng.uniform(0, 0.6)
+    wave = noise(rng, size, diameter * rng.uniform(0.5, 2), 2) * diameter * rng.uniform(0, 0.6)
     grid = np.indices((size, size)).reshape(2, -1).T + wave.reshape(2, -1).T
     count = max(3, int((size + 2 * diameter) ** 2 / diameter**2))
     points = rng.uniform(-diameter, size + diameter, (count, 2))
@@ -93,17 +93,24 @@ def _placed(rng: np.random.Generator, size: int, diameter: float, *, rods: bool)
     return labels
 
 
-def picture(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """Draw labels (Y, X) as some microscope might show them; float32, about 0..1."""
-    size = labels.shape[0]
+def picture(rng: np.random.Generator, labels: np.ndarray, apart: float = 1.0) -> np.ndarray:
+    """Draw labels ([Z,] Y, X) as some microscope might show them; float32, about 0..1.
+
+    Parameters
+    ----------
+    apart : float
+        How many pixels the slices of a volume lie apart.
+    """
+    size, ndim = labels.shape[0], labels.ndim
     known = np.maximum(labels, 0)
-    inside = ndimage.distance_transform_edt(_apart(known)).astype(np.float32)
-    outside = np.minimum(ndimage.distance_transform_edt(known == 0), 4 * _MARGIN).astype(np.float32)
+    spacing = (apart, 1, 1)[-ndim:]
+    inside = ndimage.distance_transform_edt(_apart(known), spacing).astype(np.float32)
+    outside = np.minimum(ndimage.distance_transform_edt(known == 0, spacing), 4 * _MARGIN).astype(np.float32)
     objects = inside > 0
     deepest = max(2.0, float(np.percentile(inside[objects], 95))) if objects.any() else 2.0
     signs = rng.choice((-1.0, 1.0), 8)
-    plane = _noise(rng, size, rng.uniform(20, 120))[0] * rng.uniform(0, 0.3)
-    plane += _noise(rng, size, rng.uniform(1.5, 8))[0] * rng.uniform(0, 0.25)
+    plane = noise(rng, size, rng.uniform(20, 120), ndim=ndim)[0] * rng.uniform(0, 0.3)
+    plane += noise(rng, size, rng.uniform(1.5, 8), ndim=ndim)[0] * rng.uniform(0, 0.25)
     told = 0.0  # how well one can tell objects: at least one cue must be there
     while told < 0.5:
         if rng.random() < 0.5:  # another level, by object; flat, or round as in fluorescence
@@ -122,46 +129,59 @@ def picture(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
             told += strength
         if rng.random() < 0.35:  # another texture
             strength = rng.uniform(0.2, 0.8)
-            plane += strength * _noise(rng, size, rng.uniform(1.5, 10))[0] * objects
+            plane += strength * noise(rng, size, rng.uniform(1.5, 10), ndim=ndim)[0] * objects
             told += strength / 2
-        if rng.random() < 0.25:  # a shadow on one side, as in differential interference contrast
-            height = ndimage.gaussian_filter(np.minimum(inside, deepest * rng.uniform(0.1, 1)), rng.uniform(0.7, 2))
-            height += _noise(rng, size, rng.uniform(3, 20))[0] * rng.uniform(0, 0.5)
-            slope, angle = np.gradient(height), rng.uniform(0, 2 * np.pi)
-            strength = rng.uniform(0.4, 1.5)
-            plane += strength * (np.cos(angle) * slope[0] + np.sin(angle) * slope[1])
+        if ndim == 2 and rng.random() < 0.25:  # a shadow on one side, as in differential interference contrast
+            strength, shadow = _shadow(rng, inside, deepest)
+            plane += shadow
             told += strength
     if rng.random() < 0.3:  # grains inside: nucleoli, vacuoles, mitochondria between membranes
-        plane += signs[3] * rng.uniform(0.2, 1) * _grains(rng, size, deepest) * objects
+        plane += signs[3] * rng.uniform(0.2, 1) * _grains(rng, labels.shape, deepest) * objects
     if rng.random() < 0.3:  # dirt anywhere
-        plane += signs[4] * rng.uniform(0.2, 1) * _grains(rng, size, rng.uniform(3, 8))
-    if rng.random() < 0.6:
-        plane = ndimage.gaussian_filter(plane, rng.uniform(0.3, 1.5))
+        plane += signs[4] * rng.uniform(0.2, 1) * _grains(rng, labels.shape, rng.uniform(3, 8))
+    plane = _out_of_focus(rng, plane, apart)
     low, high = np.percentile(plane, (rng.uniform(0, 2), rng.uniform(98, 99.9)))
     return ((plane - low) / max(float(high - low), 1e-3)).astype(np.float32)
+
+
+def _out_of_focus(rng: np.random.Generator, image: np.ndarray, apart: float) -> np.ndarray:
+    if rng.random() < 0.6:
+        image = ndimage.gaussian_filter(image, rng.uniform(0.3, 1.5))
+    if image.ndim == 3 and rng.random() < 0.6:  # a microscope blurs most along its axis
+        image = ndimage.gaussian_filter1d(image, rng.uniform(0.5, 3) / apart, 0)
+    return image
+
+
+def _shadow(rng: np.random.Generator, inside: np.ndarray, deepest: float) -> tuple[float, np.ndarray]:
+    """Return how strong a shadow on one side of objects is, and the shadow, (Y, X)."""
+    height = ndimage.gaussian_filter(np.minimum(inside, deepest * rng.uniform(0.1, 1)), rng.uniform(0.7, 2))
+    height += noise(rng, len(inside), rng.uniform(3, 20))[0] * rng.uniform(0, 0.5)
+    slope, angle = np.gradient(height), rng.uniform(0, 2 * np.pi)
+    strength = float(rng.uniform(0.4, 1.5))
+    return strength, strength * (np.cos(angle) * slope[0] + np.sin(angle) * slope[1])
 
 
 def _apart(labels: np.ndarray) -> np.ndarray:
     """Return where objects are, without the pixels that touch another object."""
     objects = labels > 0
-    for axis in (0, 1):
-        ahead, behind = [slice(None)] * 2, [slice(None)] * 2
+    for axis in range(labels.ndim):
+        ahead, behind = ([slice(None)] * labels.ndim for _ in range(2))
         ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
         differ = labels[tuple(ahead)] != labels[tuple(behind)]
         objects[tuple(ahead)] &= ~differ
     return objects
 
 
-def _noise(rng: np.random.Generator, size: int, grain: float, count: int = 1) -> np.ndarray:
-    """Return `count` smooth random fields (count, size, size), standard deviation about 1, grains of so many px."""
+def noise(rng: np.random.Generator, size: int, grain: float, count: int = 1, *, ndim: int = 2) -> np.ndarray:
+    """Return `count` smooth random fields (count, size, ...), standard deviation about 1, grains of so many px."""
     coarse = min(size, max(3, int(size / grain) + 2))
-    fields = rng.standard_normal((count, coarse, coarse), np.float32)
+    fields = rng.standard_normal((count, *(coarse,) * ndim), np.float32)
     return np.stack([ndimage.zoom(field, size / coarse, order=1, mode="nearest", grid_mode=True) for field in fields])
 
 
-def _grains(rng: np.random.Generator, size: int, deepest: float) -> np.ndarray:
-    """Return a plane of spots, 0..1."""
-    spots = (rng.random((size, size)) < 10 ** rng.uniform(-3.5, -2)).astype(np.float32)
+def _grains(rng: np.random.Generator, shape: tuple[int, ...], deepest: float) -> np.ndarray:
+    """Return spots anywhere in an image of this shape, 0..1."""
+    spots = (rng.random(shape) < 10 ** rng.uniform(-3.5, -2)).astype(np.float32)
     sigma = rng.uniform(0.7, max(1.0, deepest / 5))
-    spots = ndimage.gaussian_filter(spots, sigma) * (2 * np.pi * sigma**2)
+    spots = ndimage.gaussian_filter(spots, sigma) * (2 * np.pi * sigma**2) ** (len(shape) / 2)
     return np.minimum(spots, 1)

@@ -19,6 +19,7 @@ from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import border_term
 from pretraining.data import Record
 from pretraining.simulate import picture, shapes
+from pretraining.simulate_volumes import volume_shapes
 
 BACKGROUND, OBJECT, BORDER, IGNORED = 0, 1, 2, -1
 
@@ -35,16 +36,17 @@ class TrainingTile:
 def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> TrainingTile:
     """Draw one tile of a record, or of an invented image in its place: of new shapes, or of its own."""
     size = input_size(int(config["output"]), int(config["depth"]), padded=config["padding"] == "same")
-    invented = rng.random() if config["simulated"] else 1.0
+    invented, volume = rng.random() if config["simulated"] else 1.0, record.labels.ndim == 3
     if invented < config["simulated"] / 2:
-        labels = shapes(rng, size, config["diameter"]["low"], config["diameter"]["high"])
-        return _tile(_vary(picture(rng, labels)[None], rng), labels, config)
+        low, high = config["diameter"]["low"], config["diameter"]["high"]
+        labels, apart = volume_shapes(rng, size, low, high) if volume else (shapes(rng, size, low, high), 1.0)
+        return _tile(_vary(picture(rng, labels, apart)[None], rng), labels, config)
     zoom = _zoom(record, rng, config["diameter"])
     image, labels = _region(record, rng, size / zoom)
     image = _mix_channels(image, rng)
     if zoom < 0.7:  # as a real microscope of lower resolution: blur before sampling
         image = ndimage.gaussian_filter(image, (0, *(0.45 / zoom,) * labels.ndim))
-    warp = (_warp if labels.ndim == 2 else _warp_volume)(labels.shape, rng, size, zoom)
+    warp = (_warp_volume if volume else _warp)(labels.shape, rng, size, zoom)
     labels, pixels = warp_labels(labels, warp), warp_image(image, warp, order=1)
     if invented < config["simulated"] and (labels > 0).any():
         pixels = picture(rng, labels)[None]
