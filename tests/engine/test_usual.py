@@ -27,6 +27,20 @@ def test_the_usual_object_of_no_image_is_a_speck(monkeypatch, sizes, expected):
     assert smallest_object(ObjectSettings(), known) <= 4 * min(sizes) / 2
 
 
+def test_of_a_large_volume_a_part_is_looked_at(monkeypatch):
+    seen = []
+    monkeypatch.setattr(usual, "find_usual", lambda scores, painted, **more: seen.append(painted) or Usual(7.0, 0.5))
+    monkeypatch.setattr(usual, "whole", lambda network, image: image)
+    monkeypatch.setattr(usual, "_MOST_PIXELS", 10_000)
+    monkeypatch.setattr(usual, "_PART", {3: 20})
+    large = prepared((30, 40, 60))
+    large.target[:] = -1
+    large.target[25, 30, 50] = 1
+    known = usual.usual_object(SimpleNamespace(ndim=3), [large], kind="objects", border=True, scale=0.5)
+    assert seen[0].shape == (10, 20, 20) and seen[0].max() == 1
+    assert known == Usual(28.0, 0.5)  # of volumes Y and X alone are resized
+
+
 def test_of_a_large_image_the_parts_with_most_paint_are_looked_at(monkeypatch):
     seen = []
 
@@ -37,7 +51,7 @@ def test_of_a_large_image_the_parts_with_most_paint_are_looked_at(monkeypatch):
     monkeypatch.setattr(usual, "find_usual", find)
     monkeypatch.setattr(usual, "whole", lambda network, image: image)
     monkeypatch.setattr(usual, "_MOST_PIXELS", 10_000)
-    monkeypatch.setattr(usual, "_PART", 50)
+    monkeypatch.setattr(usual, "_PART", {2: 50})
     large = prepared((130, 500))
     large.target[:] = -1
     for number, x in enumerate((20, 70, 320, 480, 490), start=1):

@@ -11,6 +11,7 @@ from napari_upaint.core.augment import draw_warp
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
+from napari_upaint.core.usual_object import smallest_object
 from napari_upaint.engine import device, predict, preparing, tile_size, trainer
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.device import choose
@@ -27,7 +28,7 @@ from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import EngineError, ImageError, ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample
-from napari_upaint.settings import AugmentSettings, PredictSettings, TrainSettings, WeightSettings
+from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
 QUICK = TrainSettings(steps=3, width=4, depth=2, ndim=3, scale=1.0)
 ZYX = np.mgrid[:30, :60, :64]
@@ -113,6 +114,9 @@ def test_balls_painted_on_two_slices_are_found_in_all(sample, truth, tmp_path):
     assert found.labels.shape == truth.shape
     assert iou(found.labels, truth) > 0.7
     assert iou(found.labels[19:22], truth[19:22]) > 0.6  # far from what was painted
+    volume = np.bincount(truth.ravel())[1:].mean()
+    assert volume / 2 < result.model.header.object_size < 2 * volume
+    assert smallest_object(ObjectSettings(), found.usual) == round(result.model.header.object_size / 10**1.5)
 
 
 def test_a_3d_model_is_taken_further(sample, start):

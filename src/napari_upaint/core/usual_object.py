@@ -42,18 +42,23 @@ class Usual:
 UNKNOWN = Usual()
 
 
-def of_volumes(usual: Usual, apart: float) -> Usual:
-    """Return what is usual of objects of which planes were painted, in voxels.
+def in_volumes(usual: Usual) -> Usual:
+    """Return what is usual of objects measured in voxels, such that `smallest_object` leaves out a thirtieth of it.
 
-    The rule of `smallest_object` stays the same: a tenth of an area is a third of a diameter, or a thirtieth of a
-    volume.
+    In planes it is a tenth: a third of the diameter either way.
+    """
+    return replace(usual, size=usual.size * _SMALLEST_SHARE**0.5)
+
+
+def of_volumes(usual: Usual, apart: float) -> Usual:
+    """Return what is usual of objects of which planes were painted, in voxels, see `in_volumes`.
 
     Parameters
     ----------
     apart : float
         How many pixels the slices lie apart.
     """
-    return replace(usual, size=usual.size**1.5 * _SMALLEST_SHARE**0.5 / apart)
+    return in_volumes(replace(usual, size=usual.size**1.5 / apart))
 
 
 def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:

@@ -21,7 +21,7 @@ from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
-from napari_upaint.core.usual_object import Usual, of_volumes
+from napari_upaint.core.usual_object import Usual, in_volumes, of_volumes
 from napari_upaint.engine.along_axes import predict_along_axes, slices_apart
 from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
@@ -93,6 +93,7 @@ def segment_plane(
         predict = partial(_predict_mean, network, settings)
         found = yield from predict_along_axes(normalization.apply(image), header.scale, apart, predict)
     else:
+        usual = in_volumes(usual) if ndim == 3 else usual
         shape = scaled_shape(image.shape[1:], header.scale)
         found = yield from _predict_averaged(network, normalization.apply(image), shape, settings)
     if found is None:

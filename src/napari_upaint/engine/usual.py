@@ -17,14 +17,14 @@ from napari_upaint.settings import Kind
 
 # Pixels that are looked at: somebody waits for the end of the training. The images with most paint tell enough.
 _MOST_PIXELS = 2_000_000
-_PART = 700  # px, edge of a part of a large image: ten times as long as the largest objects that are known
+_PART = {2: 700, 3: 120}  # px, edge of a part of a large image: several times as long as the objects that are known
 # What is left out is below a tenth of the usual size: so it is no more than half of that in the image whose objects are
 # smallest, where images of very different things were painted.
 _TIMES_SMALLEST = 5
 
 
 def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, border: bool, scale: float) -> Usual:
-    """Return the usual painted object, sizes in pixels of the images; `UNKNOWN` of volumes, or where none was found.
+    """Return the usual painted object, sizes in pixels of the images; `UNKNOWN` where none was found.
 
     Of several images it is such that the usual object of none of them is left out.
 
@@ -40,8 +40,6 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
     scale : float
         Of the images for the network.
     """
-    if network.ndim == 3:
-        return UNKNOWN
     found: dict[int, list[Usual]] = {}  # of each image
     for one in _most_painted(prepared):
         usual = find_usual(whole(network, one.image), one.painted, kind=kind, border=border, shrunk=1 / scale)
@@ -56,7 +54,10 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """A part of an image, (C, Y, X), and what is painted there, (Y, X): above 0 objects or classes; `paint` pixels."""
+    """A part of an image, (C, [Z,] Y, X), and what is painted there, ([Z,] Y, X): above 0 objects or classes.
+
+    `paint` is how many pixels that are.
+    """
 
     number: int
     image: np.ndarray
@@ -77,7 +78,7 @@ def _most_painted(prepared: Sequence[Prepared]) -> list[_View]:
 def _views(number: int, one: Prepared) -> Iterator[_View]:
     """Yield a sample, in parts if it is large: the surroundings of strokes far apart may be all of an image."""
     painted = one.target if one.objects is None else one.objects
-    side = _PART if one.target.size > _MOST_PIXELS else max(one.target.shape)
-    for y, x in product(*(range(0, n, side) for n in one.target.shape)):
-        part = slice(y, y + side), slice(x, x + side)
+    side = _PART[one.target.ndim] if one.target.size > _MOST_PIXELS else max(one.target.shape)
+    for starts in product(*(range(0, n, side) for n in one.target.shape)):
+        part = tuple(slice(start, start + side) for start in starts)
         yield _View(number, one.image[:, *part], painted[part], int((one.target[part] >= 0).sum()))
