@@ -70,8 +70,9 @@ def main() -> int:
         print(f"== {name}", flush=True)
         section = _measure(name, asked.data)
         if not asked.print:  # at once: what comes later may fail
-            found = sections(PAGE.read_text()) | {name: section}
-            PAGE.write_text(compose(INTRODUCTION.format(machine=machine(PACKAGES)), found, SPEED + ACCURACY))
+            page = PAGE.read_text()
+            found = sections(page) | {name: section}
+            PAGE.write_text(compose(INTRODUCTION.format(machine=machine(PACKAGES, page)), found, SPEED + ACCURACY))
     return 0
 
 

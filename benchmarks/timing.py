@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import re
 import statistics
 import time
 import warnings
@@ -84,8 +85,11 @@ def ratio(value: float) -> str:
     return f"{value:,.0f}x" if value >= 10 else f"{value:.1f}x"
 
 
-def machine(packages: Sequence[str]) -> str:
-    """Describe processor, system and versions in Markdown."""
+def machine(packages: Sequence[str], before: str = "") -> str:
+    """Describe processor, system and versions in Markdown.
+
+    `before` is the page that this goes to: peers whose part is not measured again keep the version that it tells.
+    """
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
@@ -96,7 +100,8 @@ def machine(packages: Sequence[str]) -> str:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            found.append(f"{package} not installed")
+            told = re.search(rf"\b{re.escape(package)} \d[\w.+]*\w", before)
+            found.append(told[0] if told else f"{package} not installed")
     return (
         f"{model}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}.\n\n"
         f"{', '.join(found)}."

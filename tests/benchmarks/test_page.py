@@ -1,6 +1,9 @@
 """Laws of the page of benchmarks: what is not measured again stays."""
 
+from importlib.metadata import version
+
 from benchmarks.page import compose, sections
+from benchmarks.timing import machine
 
 
 def test_sections_survive_a_round():
@@ -11,3 +14,8 @@ def test_sections_survive_a_round():
     assert page.startswith("# Benchmarks\n\nOne machine.\n\n<!-- part: network -->\n## The network")
     again = sections(page) | {"tiles": "## Tiles\n\nfaster"}
     assert sections(compose("# Benchmarks", again, ["network", "tiles"]))["network"] == found["network"]
+
+
+def test_peers_that_are_not_measured_again_keep_their_versions():
+    page = machine(["numpy", "no-such-peer", "neither"], "numpy 1.0, no-such-peer 2.3.1+cpu, no 4.")
+    assert f"numpy {version('numpy')}, no-such-peer 2.3.1+cpu, neither not installed." in page
