@@ -24,7 +24,7 @@ def painted(viewer, dock, qtbot):
     layer.paint((50, 60), 1)
     layer.paint((20, 20), 2)
     qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
-    dock.sections.train.seconds.setValue(1)
+    dock.sections.train.seconds.setValue(5)  # over a second: runs are told apart by when they began
     return dock
 
 

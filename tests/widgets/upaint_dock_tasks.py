@@ -17,11 +17,11 @@ from napari_upaint.engine.progress import (
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model
 
 STEP = 0.01  # seconds
-PER_SECOND = 100  # steps: two trainings never begin in the same second, by which they are told apart
+PER_SECOND = 20  # steps
 
 
 def train(samples, kind, start, settings, name, **_):
-    """Does a hundred steps for each second that is asked for, whatever they take.
+    """Does twenty steps for each second that is asked for, whatever they take.
 
     With a seed of 13 or 14 nothing gets better, with 14 the scale is found. With 15 it looks at what is painted for so
     long that it does not come to a step.
