@@ -51,7 +51,8 @@ def train(samples, kind, start, settings, name, **_):
         scale=0.5 if settings.seed == 14 else 1.0,
         summary=f"Learned {name} in {step} steps.",
     )
-    model = ModelFile(header, {"bias": np.zeros(2, np.float32)})
+    # As of a real training: what another one made is another model, however alike both were.
+    model = ModelFile(header, {"bias": np.random.default_rng().random(2, np.float32)})
     yield TrainResult(model, lucky, 0.8, 0.2 if lucky else 0.9, step, seconds, settings.seed == 14)
 
 
