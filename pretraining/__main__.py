@@ -17,10 +17,13 @@ CONFIG = Path(__file__).with_name("config.toml")
 
 
 def read_config(path: Path, model: str) -> dict[str, Any]:
-    """Return everything that the pretraining of a model depends on: what all share, and its own."""
+    """Return everything that the pretraining of a model depends on: its own, and what it shares with others."""
     config = tomllib.loads(path.read_text())
-    own = config.pop("models")[model]
-    return {**config, **own, "name": model}
+    models = config.pop("models")
+    chain = [models[model]]
+    while chain[0]["begin"]:
+        chain.insert(0, models[chain[0]["begin"]])
+    return {**config, **{key: value for own in chain for key, value in own.items()}, "name": model}
 
 
 def main() -> None:

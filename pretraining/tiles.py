@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_upaint.core.deformation import Warp, warp_image, warp_labels
 from napari_upaint.core.labels import borders
+from napari_upaint.core.resize import resize_image
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import border_term
 from pretraining.data import Record
@@ -22,6 +23,7 @@ from pretraining.simulate import picture, shapes
 from pretraining.simulate_volumes import volume_shapes
 
 BACKGROUND, OBJECT, BORDER, IGNORED = 0, 1, 2, -1
+_MOST_APART = 5.0  # px between slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +42,7 @@ def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> Tr
     if invented < config["simulated"] / 2:
         low, high = config["diameter"]["low"], config["diameter"]["high"]
         labels, apart = volume_shapes(rng, size, low, high) if volume else (shapes(rng, size, low, high), 1.0)
-        return _tile(_vary(picture(rng, labels, apart)[None], rng), labels, config)
+        return _tile(_seen(picture(rng, labels, apart)[None], rng, config), labels, config)
     zoom = _zoom(record, rng, config["diameter"])
     image, labels = _region(record, rng, size / zoom)
     image = _mix_channels(image, rng)
@@ -50,7 +52,7 @@ def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> Tr
     labels, pixels = warp_labels(labels, warp), warp_image(image, warp, order=1)
     if invented < config["simulated"] and (labels > 0).any():
         pixels = picture(rng, labels)[None]
-    return _tile(_vary(pixels, rng), labels, config)
+    return _tile(_seen(pixels, rng, config), labels, config)
 
 
 def _tile(image: np.ndarray, labels: np.ndarray, config: dict[str, Any]) -> TrainingTile:
@@ -121,6 +123,17 @@ def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return image.mean(0, keepdims=True)
     shares = rng.dirichlet(np.full(len(image), 0.7))
     return np.tensordot(shares.astype(np.float32), image, 1)[None]
+
+
+def _seen(image: np.ndarray, rng: np.random.Generator, config: dict[str, Any]) -> np.ndarray:
+    """Vary gray values; some volumes are seen in slices that lie apart, and drawn out as the program draws them out."""
+    if image.ndim == 3 or not config["axial"] or rng.random() >= config["axial"]:
+        return _vary(image, rng)
+    shape = image.shape[1:]
+    slices = max(4, round(shape[0] / float(np.exp(rng.uniform(0, np.log(_MOST_APART))))))
+    thick = ndimage.gaussian_filter1d(image, rng.uniform(0, 1.5), 1)
+    middles = ((np.arange(slices) + 0.5) * shape[0] / slices - 0.5).round().astype(int)
+    return resize_image(_vary(thick[:, middles], rng), shape)
 
 
 def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

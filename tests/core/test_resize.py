@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from skimage import transform
 
-from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
+from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape, slices_apart
 from napari_upaint.io.samples import open_sample
 
 SHAPES = st.one_of(array_shapes(min_dims=2, max_dims=2, max_side=30), array_shapes(min_dims=3, max_dims=3, max_side=9))
@@ -22,7 +22,27 @@ def test_shapes_follow_the_scale_and_never_vanish(shape, scale):
     found = scaled_shape(shape, scale)
     plane = zip(found[-2:], shape[-2:], strict=True)
     assert all(m >= 1 and (abs(m - n * scale) <= 0.5 or m == 1) for m, n in plane)
-    assert found[:-2] == shape[:-2]  # slices are few and far between
+    assert found[:-2] == shape[:-2]  # it is not known how far slices lie apart
+
+
+@pytest.mark.parametrize(
+    ("spacing", "scale", "slices"),
+    [
+        ((1.0, 1.0, 1.0), 0.5, 10),
+        ((3.0, 1.0, 1.0), 1.0, 60),
+        ((1.2, 0.4, 0.4), 0.5, 30),
+        ((50.0, 1.0, 1.0), 1.0, 120),  # there is nothing between them
+        ((1e-6, 1.0, 1.0), 1.0, 10),  # some programs write nonsense
+        (None, 0.5, 20),
+    ],
+)
+def test_slices_are_drawn_out_until_voxels_are_cubes(spacing, scale, slices):
+    assert scaled_shape((20, 40, 30), scale, spacing) == (slices, round(40 * scale), round(30 * scale))
+    assert scaled_shape((40, 30), scale, spacing and spacing[1:]) == (round(40 * scale), round(30 * scale))
+
+
+def test_how_far_slices_lie_apart_is_told_in_pixels():
+    assert slices_apart((1.0, 0.5, 0.5)) == 2 and slices_apart((3.0, 4.0, 1.0)) == 1.5 and slices_apart(None) == 1
 
 
 @given(SHAPES, st.data())

@@ -8,7 +8,7 @@ import pytest
 from napari_upaint.core.linking import new_ids
 from napari_upaint.core.metrics import object_scores
 from napari_upaint.core.normalize import measure
-from napari_upaint.engine.along_axes import predict_along_axes, slices_apart
+from napari_upaint.engine.along_axes import predict_along_axes
 from napari_upaint.engine.predict import cached_network, segment_plane, whole
 from napari_upaint.engine.progress import PredictProgress, Stop
 from napari_upaint.errors import ImageError
@@ -72,16 +72,14 @@ def test_it_is_the_mean_over_the_planes_of_three_axes(nuclei, monkeypatch):
 
 def test_planes_across_slices_are_drawn_out_until_voxels_are_cubes():
     volume, shapes = np.random.default_rng(0).random((1, 4, 10, 12), np.float32), []
-    apart = slices_apart((1.0, 0.5, 0.5))
-    _, (scores, spread) = end_of(predict_along_axes(volume, 0.5, apart, recorded(shapes)))
+    _, (scores, spread) = end_of(predict_along_axes(volume, 0.5, (1.0, 0.5, 0.5), recorded(shapes)))
     assert shapes == [((10, 12), (5, 6))] * 4 + [((4, 12), (4, 6))] * 10 + [((4, 10), (4, 5))] * 12
     np.testing.assert_allclose(scores[0], volume[0], atol=1e-6)
     assert not spread.any() and spread.shape == volume.shape[1:]
-    assert slices_apart(None) == 1
 
 
 def test_progress_goes_from_the_first_plane_to_the_last():
-    seen, _ = end_of(predict_along_axes(np.zeros((1, 3, 4, 5), np.float32), 1.0, 1.0, recorded([])))
+    seen, _ = end_of(predict_along_axes(np.zeros((1, 3, 4, 5), np.float32), 1.0, None, recorded([])))
     far = [one.done / one.total for one in seen]
     assert len(far) == 2 * 12 and far == sorted(set(far)) and far[-1] == 1
 

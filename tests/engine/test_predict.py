@@ -417,7 +417,7 @@ def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale,
     finally:
         tracemalloc.stop()
     assert seen[-1].labels.max() == 24 * 24
-    assert peak < bytes_each <= predict._bytes_per_pixel(channels, model.header, settings, objects), peak
+    assert peak < bytes_each <= predict._bytes_per_pixel(channels, model.header, settings, objects, scale**2), peak
 
 
 def test_a_large_plane_that_would_fill_the_memory_is_refused(bundled, monkeypatch):

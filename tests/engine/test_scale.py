@@ -13,6 +13,7 @@ from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import plane_fit as plane_fits
 from napari_upaint.engine import scale as scales
+from napari_upaint.engine import volume_fit as volume_fits
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.family import build
 from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, look_at_scales, may_be_best, painted_regions
@@ -57,7 +58,7 @@ def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei
     image, strokes = nuclei
     network = torch.nn.Identity()
     network.ndim = 3
-    monkeypatch.setattr(scales, "whole", lambda _, small: seen(small, wanted, strokes))
+    monkeypatch.setattr(volume_fits, "whole", lambda _, small: seen(small, wanted, strokes))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
     painted = sample_of(image, painted_over(image, strokes))
     found = list(look_at_scales(network, [painted], kind="objects", border=False))
@@ -140,24 +141,24 @@ def test_a_network_that_has_learnt_at_a_scale_stays_there_unless_the_paint_speak
 
 
 def test_scales_at_which_painted_objects_are_larger_than_any_that_was_learnt_are_out_of_the_question():
-    fits = [(1.0, 0.03), (0.5, 0.3, 100.0), (0.7, 0.3)]
-    assert best_of(*fits) == 0.7  # 70 px
-    assert best_of((1.0, 0.03), (0.5, 0.3, 70.0)) == 1.0
-    assert best_of((1.0, 0.03), (0.5, 0.3, 500.0)) == 0.5  # too large at any: the smallest
+    fits = [(1.0, 0.03), (0.5, 0.3, 1.4), (0.7, 0.3)]
+    assert best_of(*fits) == 0.7
+    assert best_of((1.0, 0.03), (0.5, 0.3, 1.0)) == 1.0
+    assert best_of((1.0, 0.03), (0.5, 0.3, 7.0)) == 0.5  # too large at any: the smallest
     learnt = replace(load_model(DEFAULT_MODEL).header, scale=1.0, provenance={"start": "generalist-fast"})
     assert best_of(*fits, start=learnt) == 1.0  # it has learnt them at this size
 
 
 @given(
     st.lists(st.floats(0.001, 3), min_size=len(SCALES), max_size=len(SCALES)),
-    st.sampled_from([0.0, 10.0, 60.0, 150.0, 400.0]),
+    st.sampled_from([0.0, 0.1, 0.9, 2.0, 6.0]),
     st.sampled_from([None, 0.25, 0.7, 1.0, 2.0]),
 )
-def test_scales_that_nobody_looked_at_could_not_have_been_best(disagreements, diameter, learnt):
+def test_scales_that_nobody_looked_at_could_not_have_been_best(disagreements, size, learnt):
     start = None
     if learnt is not None:
         start = replace(load_model(DEFAULT_MODEL).header, scale=learnt, provenance={"start": "generalist-fast"})
-    every = [Fit(scale, one, diameter * (scale == 0.5)) for scale, one in zip(SCALES, disagreements, strict=True)]
+    every = [Fit(scale, one, size * (scale == 0.5)) for scale, one in zip(SCALES, disagreements, strict=True)]
     found = []
     for fit in every:
         if may_be_best(fit.scale, found, start):
@@ -208,7 +209,7 @@ def test_what_judges_says_nothing_of_the_scale(network, nuclei, monkeypatch):
 def test_the_whole_painted_box_is_looked_at_where_it_is_small():
     annotation = np.zeros((600, 900), np.uint8)
     annotation[200, 300], annotation[250, 500] = 1, 2
-    [(number, box)] = painted_regions([annotation])
+    [(number, box)] = painted_regions([sample_of(annotation, annotation)])
     assert number == 0 and box == (slice(152, 299), slice(252, 549))
 
 
@@ -218,7 +219,7 @@ def test_strokes_all_over_a_large_image_are_looked_at_in_windows(monkeypatch, ne
     annotation = np.zeros((3000, 3000), np.uint8)
     for y, x in rng.integers(0, 2960, (60, 2)):
         annotation[y : y + 3, x : x + 40] = rng.integers(1, 3)
-    regions = painted_regions([annotation])
+    regions = painted_regions([sample_of(annotation, annotation)])
     parts = [annotation[box] for _, box in regions]
     assert sum(part.size for part in parts) <= 700_000
     assert any((part == 1).any() for part in parts) and any((part == 2).any() for part in parts)
@@ -230,6 +231,7 @@ def test_paint_far_apart_and_on_several_images_gives_both_answers():
     background[10, 10:60] = 1
     background[1900, 1900:1960] = 1
     objects[1000, 1000:1004] = 5
-    regions = painted_regions([background, np.zeros((4, 4), np.uint8), objects])
+    nothing = sample_of(np.eye(4), np.zeros((4, 4), np.uint8))
+    regions = painted_regions([sample_of(background, background), nothing, sample_of(objects, objects)])
     assert {number for number, _ in regions} == {0, 2}
-    assert painted_regions([np.zeros((4, 4), np.uint8)]) == []
+    assert painted_regions([nothing]) == []

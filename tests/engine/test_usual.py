@@ -11,7 +11,7 @@ from napari_upaint.settings import ObjectSettings
 
 
 def prepared(shape):
-    return SimpleNamespace(image=np.zeros((1, *shape)), target=np.zeros(shape, np.int16), objects=None)
+    return SimpleNamespace(spacing=None, image=np.zeros((1, *shape)), target=np.zeros(shape, np.int16), objects=None)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,10 @@ def test_of_a_large_volume_a_part_is_looked_at(monkeypatch):
     large.target[25, 30, 50] = 1
     known = usual.usual_object(SimpleNamespace(ndim=3), [large], kind="objects", border=True, scale=0.5)
     assert seen[0].shape == (10, 20, 20) and seen[0].max() == 1
-    assert known == Usual(28.0, 0.5)  # of volumes Y and X alone are resized
+    assert known == Usual(28.0, 0.5)  # slices stay where it is not known how far they lie apart
+    large.spacing = (2.0, 2.0, 2.0)
+    known = usual.usual_object(SimpleNamespace(ndim=3), [large], kind="objects", border=True, scale=0.5)
+    assert known == Usual(56.0, 0.5)
 
 
 def test_of_a_large_image_the_parts_with_most_paint_are_looked_at(monkeypatch):

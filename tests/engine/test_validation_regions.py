@@ -74,7 +74,7 @@ def test_the_weight_map_is_that_of_what_is_learnt():
     annotation = strokes(3)
     validation = some_boxes(3, annotation.shape)
     [one] = prepared_of(annotation, validation)
-    [kept] = pieces(sample_of(annotation, validation), 400)
+    [kept] = pieces(sample_of(annotation, validation), (400, 400))
     np.testing.assert_array_equal(one.weights, weight_map(learnt(kept.annotation, kept.validation), "objects"))
 
 
@@ -119,7 +119,7 @@ def test_a_judge_that_sees_one_question_alone_judges_everything():
 def test_the_region_is_cut_with_its_sample(margin):
     annotation = strokes(5)
     validation = some_boxes(5, annotation.shape)
-    parts = pieces(sample_of(annotation, validation), margin)
+    parts = pieces(sample_of(annotation, validation), (margin, margin))
     assert sum(int(part.validation[part.annotation > 0].sum()) for part in parts) == validation[annotation > 0].sum()
     assert all(part.validation.shape == part.annotation.shape for part in parts)
 

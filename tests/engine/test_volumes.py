@@ -9,11 +9,12 @@ import torch
 from napari_upaint.core import tiling
 from napari_upaint.core.augment import draw_warp
 from napari_upaint.core.metrics import iou
-from napari_upaint.core.normalize import measure
+from napari_upaint.core.normalize import Normalization, measure
+from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import smallest_object
 from napari_upaint.engine import device, predict, preparing, tile_size, trainer
-from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import segment_plane
@@ -188,12 +189,14 @@ def test_the_scale_of_thin_stacks_is_found_too(sample, start):
     assert len(looks) > 1 and found in SCALES
 
 
-def test_what_is_looked_at_is_small_however_wide_paint_spreads():
+@pytest.mark.parametrize(("spacing", "apart"), [(None, 1), ((4.0, 1.0, 1.0), 4)])
+def test_what_is_looked_at_is_small_however_wide_paint_spreads(spacing, apart):
     annotation = np.zeros((40, 400, 400), np.uint8)
     annotation[20, ::40] = 1
     annotation[20, 20::40] = 2
-    boxes = painted_regions([annotation])
-    assert boxes and sum(annotation[box].size for _, box in boxes) < 2_000_000
+    wide = Sample(annotation[None], annotation, measure(annotation[None]), spacing)
+    boxes = painted_regions([wide])
+    assert boxes and sum(apart * annotation[box].size for _, box in boxes) < 2_000_000
 
 
 def test_new_paint_and_planes_that_come_by_mistake(sample, start):
@@ -202,6 +205,45 @@ def test_new_paint_and_planes_that_come_by_mistake(sample, start):
     plane = replace(sample, image=sample.image[:, z], annotation=sample.annotation[z])
     _, result = run([sample], start, commands={3: NewSamples((more,)), 4: NewSamples((plane,))}, steps=5)
     assert result.steps == 5
+
+
+def test_slices_that_lie_apart_are_drawn_out_for_the_network_and_found_in_their_places(monkeypatch):
+    nuclei = open_sample("nuclei_3d")
+    volume, truth = (np.asarray(one)[1::3, :64, :64] for one in (nuclei.image.data, nuclei.truth))
+    seen, real, model = [], predict.crew_for, load_model("generalist-3d")
+    monkeypatch.setattr(
+        predict, "crew_for", lambda net, shape, *args, **kw: seen.append(shape) or real(net, shape, *args, **kw)
+    )
+
+    def score(spacing, header=model.header):
+        given = replace(model, header=header)
+        *_, found = segment_plane(volume[None], measure(volume[None]), given, device="cpu", spacing=spacing)
+        assert found.scores.shape[1:] == volume.shape
+        return iou(found.labels, truth)
+
+    stay, drawn = score(None), score((3.0, 1.0, 1.0))
+    assert seen == [(11, 64, 64), (33, 64, 64)] and drawn > stay + 0.05
+    learnt = replace(model.header, spacing=(3.0, 1.0, 1.0))
+    assert score(None, learnt) == drawn and score((1.0, 1.0, 1.0), learnt) == stay
+
+
+def test_slices_that_lie_apart_are_learnt_drawn_out(sample):
+    apart = replace(thin(sample, 10, (3.0, 1.0, 1.0)), name="apart")
+    [found] = returned(
+        preparing.preparing([apart], "objects", scale=0.5, border=None, weights=WeightSettings(), seed=0)
+    )
+    assert found.image.shape == (1, 15, 30, 32) and found.spacing == (2.0, 2.0, 2.0) and found.apart == 3
+    assert set(np.unique(found.target)) == {-1, 0, 1}
+
+
+def test_scales_at_which_painted_objects_of_volumes_are_too_large_are_out_of_the_question():
+    """Balls of 60 voxels; the network has learnt from 40 at the most."""
+    ball = sum((axis - c) ** 2 for axis, c in zip(np.mgrid[:40, :90, :90], (20, 45, 45), strict=True)) <= 30**2
+    painted = np.zeros(ball.shape, np.uint8)
+    painted[20, 40:50, 30:60], painted[20, 5:8] = 2, 1
+    given = Sample(100.0 * ball[None], painted, Normalization((0.0,), (100.0,)), spacing=(1.0, 1.0, 1.0))
+    network = to_network(load_model("generalist-3d"))
+    assert max(find_scale(network, [given], kind="objects", border=True)) < 1
 
 
 @pytest.mark.parametrize("most", [0, 10**9])
@@ -282,8 +324,8 @@ def test_tiles_are_valid_and_as_thick_as_the_volume_needs(sample, depth, padding
     outputs = [n - 2 * network.halo for n in tile]
     assert tile == tuple(tiling.input_size(n, depth, padded=padding == "same") for n in outputs)
     wanted = 48 if padding == "same" else 28  # a padded network sees what is around inside its tile
-    for output, edge, n in zip(outputs, spacing or (1, 1, 1), given.annotation.shape, strict=True):
-        assert min(n, wanted // edge) <= output < min(n, wanted // edge) + 2 ** (depth - 1) + 4
+    for output, n in zip(outputs, scaled_shape(given.annotation.shape, 1.0, spacing), strict=True):
+        assert min(n, wanted) <= output < min(n, wanted) + 2 ** (depth - 1) + 4
 
 
 @pytest.mark.parametrize("half", [False, True])  # whether the processor computes in bfloat16

@@ -386,6 +386,9 @@ def test_a_slice_at_the_edge_has_neighbours_on_one_side(tmp_path):
         pixels = part.read_plane(())
         assert pixels.shape == (1, size, 50, 60) and wanted == at
         np.testing.assert_array_equal(pixels[0, wanted], image.data[z])
+    far = source(volume(), (2.0, 1.0, 1.0))
+    part, wanted = volume_source(far, (20,), model, None)
+    assert part.read_plane(()).shape == (1, 9, 50, 60) and wanted == 4 and part.spacing == (2.0, 1.0, 1.0)
 
 
 # -- the real engine -------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ class Painted(NamedTuple):
     Attributes
     ----------
     found : numpy.ndarray
-        bool, (Y, X): where some object is.
+        bool, ([Z,] Y, X): where some object is.
     ids : numpy.ndarray
         int, (N,): which object a painted pixel belongs to.
     places : tuple of numpy.ndarray
-        Where these pixels are, two arrays (N,).
+        Where these pixels are, an array (N,) for each axis.
     """
 
     found: np.ndarray
@@ -30,10 +30,12 @@ class Painted(NamedTuple):
 def painted_diameter(images: Iterable[Painted]) -> float:
     """Return the median diameter of painted objects, the square root of an area, in px; 0 where it is not known.
 
+    Of volumes it is the cube root of a volume.
+
     Of what was found, only parts count that hold paint of one object: others have run together. An object in several
     pieces is as large as the largest of them. Where fewer than half of the objects stand alone nothing is known.
     """
-    areas, objects = list[float](), 0
+    diameters, objects = list[float](), 0
     for image in images:
         parts, count = ndimage.label(image.found)
         sizes = np.bincount(parts.ravel(), minlength=count + 1)
@@ -42,5 +44,6 @@ def painted_diameter(images: Iterable[Painted]) -> float:
         pairs = np.unique(np.stack([at[at > 0], image.ids[at > 0]]), axis=1)
         painted_by = np.bincount(pairs[0], minlength=count + 1)
         part, owner = pairs[:, painted_by[pairs[0]] == 1]
-        areas += [float(sizes[part[owner == one]].max()) for one in np.unique(owner)]
-    return float(np.sqrt(np.median(areas))) if areas and 2 * len(areas) >= objects else 0.0
+        largest = [float(sizes[part[owner == one]].max()) for one in np.unique(owner)]
+        diameters += [size ** (1 / image.found.ndim) for size in largest]
+    return float(np.median(diameters)) if diameters and 2 * len(diameters) >= objects else 0.0

@@ -7,14 +7,36 @@ from scipy import ndimage
 
 from napari_upaint.core.bands import bands
 
+# How far apart slices are taken to be at the least and at the most, in pixels: there is nothing between them that could
+# be drawn out further.
+_APART = 0.5, 6.0
 
-def scaled_shape(shape: tuple[int, ...], scale: float) -> tuple[int, ...]:
-    """Return the shape of an image, ([Z,] Y, X), resized by `scale`, at least one pixel along each axis.
 
-    Volumes keep their slices: there are few of them in most stacks, and their distance is seldom that of the pixels.
+def slices_apart(spacing: tuple[float, ...] | None) -> float:
+    """Return how many pixels the slices of a volume lie apart, by the size of its voxels, (Z, Y, X); unknown: 1."""
+    return 1.0 if spacing is None else spacing[0] / float(np.sqrt(spacing[1] * spacing[2]))
+
+
+def drawn_out(spacing: tuple[float, ...] | None) -> float:
+    """Return how many times as many slices a volume gets, so that its voxels are cubes as far as that makes sense."""
+    return float(np.clip(slices_apart(spacing), *_APART))
+
+
+def scaled_shape(shape: tuple[int, ...], scale: float, spacing: tuple[float, ...] | None = None) -> tuple[int, ...]:
+    """Return the shape of an image, ([Z,] Y, X), as a network sees it, at least one pixel along each axis.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    scale : float
+        Of Y and X; along Z it is as much as makes voxels cubes.
+    spacing : tuple of float or None
+        Size of a voxel, (Z, Y, X). None: it is not known how far slices lie apart, and all of them stay as they are.
     """
-    slices, plane = shape[:-2], shape[-2:]
-    return (*slices, *(max(1, round(n * scale)) for n in plane))
+    factors: tuple[float, ...] = (scale, scale)
+    if len(shape) == 3:
+        factors = (1.0 if spacing is None else scale * drawn_out(spacing), *factors)
+    return tuple(max(1, round(n * factor)) for n, factor in zip(shape, factors, strict=True))
 
 
 def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

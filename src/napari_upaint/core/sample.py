@@ -39,7 +39,7 @@ class Sample:
     validation: np.ndarray | None = None
 
 
-def pieces(sample: Sample, margin: int) -> list[Sample]:
+def pieces(sample: Sample, margins: tuple[int, ...]) -> list[Sample]:
     """Cut a sample into pieces around its paint, wherever the paint lies so far apart that their contexts do not meet.
 
     Together they hold all of the paint, each stroke once; a volume painted in two corners costs two corners.
@@ -48,10 +48,9 @@ def pieces(sample: Sample, margin: int) -> list[Sample]:
     ----------
     sample : Sample
         Painted somewhere.
-    margin : int
-        Context on each side, px.
+    margins : tuple of int
+        Context on each side along each axis, px.
     """
-    margins = (margin,) * sample.annotation.ndim
     return [_part(sample, region) for region in painted_boxes(sample.annotation > 0, margins)]
 
 

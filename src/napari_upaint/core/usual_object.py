@@ -42,23 +42,24 @@ class Usual:
 UNKNOWN = Usual()
 
 
-def in_volumes(usual: Usual) -> Usual:
-    """Return what is usual of objects measured in voxels, such that `smallest_object` leaves out a thirtieth of it.
+def in_volumes(usual: Usual, apart: float) -> Usual:
+    """Return what is usual in voxels of a volume, such that `smallest_object` leaves out a thirtieth of it.
 
     In planes it is a tenth: a third of the diameter either way.
-    """
-    return replace(usual, size=usual.size * _SMALLEST_SHARE**0.5)
-
-
-def of_volumes(usual: Usual, apart: float) -> Usual:
-    """Return what is usual of objects of which planes were painted, in voxels, see `in_volumes`.
 
     Parameters
     ----------
+    usual : Usual
+        Of which the size is a volume in cubes of a pixel.
     apart : float
         How many pixels the slices lie apart.
     """
-    return in_volumes(replace(usual, size=usual.size**1.5 / apart))
+    return replace(usual, size=usual.size * _SMALLEST_SHARE**0.5 / apart)
+
+
+def of_volumes(usual: Usual, apart: float) -> Usual:
+    """Return what is usual in voxels of a volume of objects of which planes were painted, see `in_volumes`."""
+    return in_volumes(replace(usual, size=usual.size**1.5), apart)
 
 
 def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:

@@ -11,22 +11,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.uncertainty import Spread
 from napari_upaint.engine.progress import PredictProgress, Stop
-
-# Slices further apart than so many pixels are drawn out no longer: there is nothing between them.
-_MOST_APART = 6.0
 
 PredictPlane = Callable[[np.ndarray, tuple[int, ...]], Generator[PredictProgress, Stop | None, np.ndarray | None]]
 
 
-def slices_apart(spacing: tuple[float, ...] | None) -> float:
-    """Return how many pixels the slices of a volume lie apart, by the size of its voxels, (Z, Y, X); unknown: 1."""
-    return 1.0 if spacing is None else spacing[0] / float(np.sqrt(spacing[1] * spacing[2]))
-
-
 def predict_along_axes(
-    image: np.ndarray, scale: float, apart: float, predict: PredictPlane
+    image: np.ndarray, scale: float, spacing: tuple[float, ...] | None, predict: PredictPlane
 ) -> Generator[PredictProgress, Stop | None, tuple[np.ndarray, np.ndarray] | None]:
     """Predict a volume plane by plane along each axis; None where stopped.
 
@@ -36,8 +29,8 @@ def predict_along_axes(
         Normalised, (C, Z, Y, X).
     scale : float
         Of Y and X; along Z it is as much as makes voxels cubes.
-    apart : float
-        See `slices_apart`.
+    spacing : tuple of float or None
+        Size of a voxel, (Z, Y, X); None: taken for a cube.
     predict : callable
         Given a plane, (C, n, m), and its shape at the network's scale, predicts its scores, (K, n, m).
 
@@ -47,8 +40,7 @@ def predict_along_axes(
         The mean scores, float32, (K, Z, Y, X), and how far the three are apart, float16, (Z, Y, X).
     """
     shape = image.shape[1:]
-    factors = scale * min(apart, _MOST_APART), scale, scale
-    small = [max(1, round(n * factor)) for n, factor in zip(shape, factors, strict=True)]
+    small = scaled_shape(shape, scale, spacing or (1.0, 1.0, 1.0))
     spread: Spread | None = None
     done, total = 0, sum(shape)
     for axis in range(3):

@@ -62,17 +62,11 @@ def first_guess(
 
     Parameters
     ----------
-    prepared : sequence of Prepared
-        Planes or volumes, at the network's scale.
-    network : UNet
-        The start.
-    starts : sequence of numpy.ndarray
-        Its scores, (K, [Z,] Y, X), one for each sample.
+    prepared, network, starts, known
+        See `engine.looked_at.parts`.
     border : bool
-        Whether its last output is the border between objects.
+        Whether the network's last output is the border between objects.
     seed : int
-    known : Remembered or None
-        What was computed of the images before.
     """
     count, known = network.n_classes - border, known or Remembered()
     looked, strokes = (yield from parts(prepared, network, starts, known)), _strokes(prepared, count)

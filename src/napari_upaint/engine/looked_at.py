@@ -70,7 +70,7 @@ def parts(
         What was computed of the images before.
     """
     found, names = list[Part](), [fingerprint(one.image) for one in prepared]
-    for place in (_tiles if network.ndim == 2 else _slices)(prepared, network):
+    for place in _tiles(prepared, network) if network.ndim == 2 else _slices(prepared):
         number, region, name = place.number, place.region, names[place.number]
         said = known.get(("says", *name))
         if said is None:
@@ -121,7 +121,7 @@ def _tile_filters(image: np.ndarray, plan: tiling.Tiling, tile: tiling.Tile) -> 
     return filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
 
 
-def _slices(prepared: Sequence[Prepared], _: UNet) -> Iterator[_Place]:
+def _slices(prepared: Sequence[Prepared]) -> Iterator[_Place]:
     """Yield slices of volumes, those nearest to the paint first."""
     order = []
     for number, one in enumerate(prepared):
@@ -134,8 +134,7 @@ def _slices(prepared: Sequence[Prepared], _: UNet) -> Iterator[_Place]:
         voxels += image[0, z].size
         if distance and voxels > _MOST_VOXELS:
             return
-        region = (z, slice(0, image.shape[2]), slice(0, image.shape[3]))
-        yield _Place(number, region, partial(_slice_filters, image, z))
+        yield _Place(number, (z, slice(None), slice(None)), partial(_slice_filters, image, z))
 
 
 def _slice_filters(image: np.ndarray, z: int) -> np.ndarray:

@@ -6,6 +6,7 @@ are blended.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,11 +19,11 @@ import torch
 from napari_upaint.core import tiling
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.objects import label_scores
-from napari_upaint.core.resize import resize_image, scaled_shape
+from napari_upaint.core.resize import drawn_out, resize_image, scaled_shape, slices_apart
 from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
 from napari_upaint.core.usual_object import Usual, in_volumes, of_volumes
-from napari_upaint.engine.along_axes import predict_along_axes, slices_apart
+from napari_upaint.engine.along_axes import predict_along_axes
 from napari_upaint.engine.blocks import layout_on, moved_to
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.crew import Crew, crew_for
@@ -54,7 +55,7 @@ def segment_plane(
 ) -> Generator[PredictProgress | PlaneResult, _Commands, None]:
     """Segment a plane, or a volume; yields the `PlaneResult` last, unless it was stopped.
 
-    A 3D model sees a volume as it is, a 2D model along its three axes, if the settings say so.
+    A 3D model sees a volume in space, a 2D model along its three axes, if the settings say so.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def segment_plane(
     device : str
         "auto", "cpu", "cuda", ...
     spacing : tuple of float or None
-        Size of a voxel, (Z, Y, X), for a 2D model; None: a cube.
+        Size of a voxel, (Z, Y, X). None: a 2D model takes it for a cube, a 3D model for one of those that it has
+        learnt from; if these were not known either, it sees the slices as they are.
 
     Raises
     ------
@@ -83,18 +85,20 @@ def segment_plane(
     ndim, usual = header.architecture.ndim, header.usual_object
     along_axes = ndim == 2 and image.ndim == 4 and settings.volumes
     _check(image, header, 3 if along_axes else ndim)
+    if ndim == 3:
+        spacing = spacing or header.spacing
+    shape = scaled_shape(image.shape[1:], header.scale, spacing)  # that the network sees, but along axes
     if image.ndim == 4 or image[0].size >= _LARGE:
-        _check_room(image[0].size, _bytes_per_pixel(len(image), header, settings, objects))
+        larger = header.scale**2 if along_axes else math.prod(shape) / image[0].size
+        _check_room(image[0].size, _bytes_per_pixel(len(image), header, settings, objects, larger))
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
     found: _Averaged | None
     if along_axes:
-        apart = slices_apart(spacing)
-        usual = of_volumes(usual, apart)
+        usual = of_volumes(usual, slices_apart(spacing))
         predict = partial(_predict_mean, network, settings)
-        found = yield from predict_along_axes(normalization.apply(image), header.scale, apart, predict)
+        found = yield from predict_along_axes(normalization.apply(image), header.scale, spacing, predict)
     else:
-        usual = in_volumes(usual) if ndim == 3 else usual
-        shape = scaled_shape(image.shape[1:], header.scale)
+        usual = in_volumes(usual, drawn_out(spacing)) if ndim == 3 else usual
         found = yield from _predict_averaged(network, normalization.apply(image), shape, settings)
     if found is None:
         return
@@ -129,13 +133,18 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
         raise ImageError("The image has pixels that are NaN or infinite; export it again, or replace them.")
 
 
-def _bytes_per_pixel(channels: int, header: ModelHeader, settings: PredictSettings, objects: ObjectSettings) -> float:
-    """Return what a pixel (voxel) takes beside its gray values, as measured: tiles come on top."""
+def _bytes_per_pixel(
+    channels: int, header: ModelHeader, settings: PredictSettings, objects: ObjectSettings, larger: float
+) -> float:
+    """Return what a pixel (voxel) takes beside its gray values, as measured: tiles come on top.
+
+    `larger` is how many pixels the network sees for one of the image.
+    """
     outputs = header.architecture.n_outputs
     # Gray values and scores at the scale of the network, with several rotations also their mean and spread; then scores
     # at the scale of the image, and the labels.
     numbers = channels + outputs * (2 if settings.rotations == 1 else 4)
-    return 4 * max(1.0, header.scale**2) * numbers + (24 if objects.split else 8)
+    return 4 * max(1.0, larger) * numbers + (24 if objects.split else 8)
 
 
 def _check_room(pixels: int, each: float) -> None:

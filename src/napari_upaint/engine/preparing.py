@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from scipy import ndimage
 from napari_upaint.core.deformation import prefilter
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
 from napari_upaint.core.regions import learnt
-from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape
+from napari_upaint.core.resize import drawn_out, resize_image, resize_labels, scaled_shape, slices_apart
 from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.memory import available
@@ -48,6 +49,8 @@ class Prepared:
         Size of a voxel at this scale, ([Z,] Y, X).
     objects : numpy.ndarray or None
         int32, ([Z,] Y, X): ids of painted objects, -1 painted background, 0 unlabelled; None where classes are painted.
+    apart : float
+        How many pixels the slices of a volume lay apart before they were drawn out.
     """
 
     image: np.ndarray
@@ -57,6 +60,7 @@ class Prepared:
     held_out: np.ndarray
     spacing: tuple[float, ...] | None = None
     objects: np.ndarray | None = None
+    apart: float = 1.0
 
 
 def preparing(
@@ -64,8 +68,8 @@ def preparing(
 ) -> Generator[str, None, list[Prepared]]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
 
-    Of volumes only X and Y are resized. Paint that lies far apart becomes samples of its own. Yields in words what it
-    does, before each and now and then on the way, since a large one takes seconds, and returns them all.
+    Paint that lies far apart becomes samples of its own. Yields in words what it does, before each and now and then on
+    the way, since a large one takes seconds, and returns them all.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def preparing(
         If what is painted and its surroundings do not fit into memory.
     """
     samples, prepared = _around_paint(samples, scale), list[Prepared]()
-    _check_room(samples)
+    _check_room(samples, scale)
     yield "preparing image 1"
     held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
     for number, (sample, held) in enumerate(zip(samples, held_out, strict=True), start=1):
@@ -86,24 +90,36 @@ def preparing(
 
 def check_room(samples: Sequence[Sample], scale: float) -> None:
     """Raise the EngineError that `preparing` would raise."""
-    _check_room(_around_paint(samples, scale))
+    _check_room(_around_paint(samples, scale), scale)
 
 
 def _around_paint(samples: Sequence[Sample], scale: float) -> list[Sample]:
-    contexts = {2: CONTEXT, 3: round(CONTEXT_3D / min(1.0, max(0.25, scale)))}
     painted = [sample for sample in samples if sample.annotation.any()]
-    return [piece for sample in painted for piece in pieces(sample, contexts[sample.annotation.ndim])]
+    return [piece for sample in painted for piece in pieces(sample, _margins(sample, scale))]
 
 
-def _check_room(samples: Sequence[Sample]) -> None:
+def _margins(sample: Sample, scale: float) -> tuple[int, ...]:
+    if sample.annotation.ndim == 2:
+        return CONTEXT, CONTEXT
+    context = round(CONTEXT_3D / min(1.0, max(0.25, scale)))
+    return round(context / drawn_out(sample.spacing)), context, context
+
+
+def _check_room(samples: Sequence[Sample], scale: float) -> None:
     pixels = sum(sample.annotation.size for sample in samples)
-    needed = sum(sample.annotation.size * (len(sample.image) * _PER_CHANNEL + _BESIDES) for sample in samples)
+    needed = sum(_size(sample, scale) * (len(sample.image) * _PER_CHANNEL + _BESIDES) for sample in samples)
     free = available()
     if free is not None and needed > _MOST_MEMORY * free:
         raise EngineError(
             f"What is painted and its surroundings are {pixels / 1e6:.0f} million pixels. They need"
             f" {needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are free; paint in a smaller part."
         )
+
+
+def _size(sample: Sample, scale: float) -> int:
+    """Return how many pixels of a sample are held at once: those of volumes that are drawn out are more."""
+    shape = sample.annotation.shape
+    return max(math.prod(shape), math.prod(scaled_shape(shape, scale, sample.spacing)) if len(shape) == 3 else 0)
 
 
 def _prepare(
@@ -115,7 +131,7 @@ def _prepare(
     border: int | None,
     weights: WeightSettings,
 ) -> Generator[str, None, Prepared]:
-    shape = scaled_shape(sample.annotation.shape, scale)
+    shape = scaled_shape(sample.annotation.shape, scale, sample.spacing)
     image = resize_image(sample.normalization.apply(sample.image), shape)
     yield words
     # At the image's own resolution: it is the map that the user sees.
@@ -127,7 +143,8 @@ def _prepare(
         target, weight, held_out = (part.ravel()[source] for part in (target, weight, held_out))
         objects = None if objects is None else objects.ravel()[source]
     yield words
-    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects)
+    apart = slices_apart(sample.spacing) if len(shape) == 3 else 1.0
+    return Prepared(image, prefilter(image), target, weight, held_out, _scaled_spacing(sample, shape), objects, apart)
 
 
 def _object_ids(annotation: np.ndarray) -> np.ndarray:

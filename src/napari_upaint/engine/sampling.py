@@ -19,8 +19,8 @@ from napari_upaint.settings import AugmentSettings
 _MOST_JUDGED = {2: 8, 3: 4}
 # Displacements of volumes are limited to this share of a tile: 4 voxels on a grid of 32 (Cicek et al. 2016, sec. 3).
 _MOST_DISPLACEMENT = 1 / 16
-# Voxels longer than this are not turned into the plane: it would be blurred as no plane is.
-_MOST_ANISOTROPY = 2.0
+# Slices further apart than so many pixels are not turned into the plane: it would be blurred as no plane is.
+_MOST_APART = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +144,7 @@ class Sampler:
         if len(self.tile) == 2:
             return False
         thin = one.target.shape[0] < max(n - 2 * self.halo for n in self.tile)
-        return thin or (one.spacing is not None and max(one.spacing) > _MOST_ANISOTROPY * min(one.spacing))
+        return thin or one.apart > _MOST_APART
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 A network knows objects of some tens of pixels. Whether an image should be shrunk or enlarged for it is the strongest
 lever there is on images from other microscopes, and a few strokes suffice to tell: by how well the network agrees with
-them, and by how large the painted objects are. Of volumes X and Y are resized alone, see `core.resize.scaled_shape`.
+them, and by how large the painted objects are.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.plane_fit import View, plane_fit
-from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import UNet
+from napari_upaint.engine.volume_fit import volume_fit
 from napari_upaint.io.models import ModelHeader
 from napari_upaint.settings import Kind
 
@@ -52,8 +52,9 @@ _LOOKS = {2: _Looks(700_000, 416, 48), 3: _Looks(1_100_000, 80, 16)}
 _LEAST = 0.02
 # At which painted objects are measured: a quarter of the pixels, and about the same answer as at others.
 _MEASURED = 0.5
-# px: the largest objects that the bundled networks have learnt from, see pretraining/config.toml.
-_LARGEST = 70.0
+# px: the largest objects that the bundled networks of planes and of volumes have learnt from, see
+# pretraining/config.toml.
+_LARGEST = {2: 70.0, 3: 40.0}
 # Some images are best left as they are, some are enlarged more than a network needs: what is right lies between 0.7 and
 # 1 more often than anywhere else.
 USUAL = math.sqrt(0.7)
@@ -67,13 +68,14 @@ class Fit(NamedTuple):
     scale : float
     disagreement : float
         Of the network, and of planes a classifier of pixels, with the paint: a loss.
-    diameter : float
-        Of painted objects, the square root of an area, px of the image as it is; 0 where this scale does not tell.
+    size : float
+        Diameter of painted objects in the image as it is, the largest ones that the network has learnt from being 1; 0
+        where this scale does not tell.
     """
 
     scale: float
     disagreement: float
-    diameter: float = 0.0
+    size: float = 0.0
 
 
 def find_scale(
@@ -108,7 +110,7 @@ def look_at_scales(
     network.eval()
     # What judges is not learnt from, not even how large it is.
     samples = [replace(one, annotation=learnt(one.annotation, one.validation)) for one in samples]
-    regions = painted_regions([sample.annotation for sample in samples])
+    regions = painted_regions(samples)
     found: list[Fit] = []
     for scale in SCALES:
         fit = _fit(network, samples, regions, scale, kind, border) if may_be_best(scale, found, start) else None
@@ -121,7 +123,10 @@ def _fit(
     network: UNet, samples: Sequence[Sample], regions: Sequence[_Place], scale: float, kind: Kind, border: bool
 ) -> Fit | None:
     """Return how a scale suits; None where it cannot be looked at, or where only one question is asked."""
-    shapes = [scaled_shape(samples[number].annotation[region].shape, scale) for number, region in regions]
+    shapes = [
+        scaled_shape(samples[number].annotation[region].shape, scale, samples[number].spacing)
+        for number, region in regions
+    ]
     most = _LOOKS[samples[0].annotation.ndim].pixels
     # Scales are compared on the same paint, so that one region too large or too small for it rules a scale out.
     if any(np.prod(shape) > most or min(shape[-2:]) < 8 for shape in shapes):
@@ -130,29 +135,16 @@ def _fit(
         View(_scaled(samples[number], region, shape), samples[number].annotation[region])
         for (number, region), shape in zip(regions, shapes, strict=True)
     ]
+    measured = scale == _MEASURED
     if network.ndim == 3:
-        disagreement = _disagreement(network, views, border)
-        return None if disagreement is None else Fit(scale, disagreement)
-    measured = plane_fit(network, views, kind=kind, border=border, measured=scale == _MEASURED)
-    return None if measured is None else Fit(scale, measured[0], measured[1] / scale)
+        found = volume_fit(network, views, border=border, measured=measured)
+    else:
+        found = plane_fit(network, views, kind=kind, border=border, measured=measured)
+    return None if found is None else Fit(scale, found[0], found[1] / scale / _LARGEST[network.ndim])
 
 
 def _scaled(sample: Sample, region: Region, shape: tuple[int, ...]) -> np.ndarray:
     return resize_image(sample.normalization.apply(sample.image[(slice(None), *region)]), shape)
-
-
-def _disagreement(network: UNet, views: Sequence[View], border: bool) -> float | None:
-    """Return how badly the network's scores fit the paint; None where it asks one question alone."""
-    losses, counts = np.zeros(2), np.zeros(2)
-    for image, annotation in views:
-        scores = resize_image(whole(network, image), annotation.shape)
-        background = scores[0] + scores[-1] if border else scores[0]
-        for index, (mask, p) in enumerate(
-            ((annotation == BACKGROUND, background), (annotation >= FIRST, 1 - background))
-        ):
-            losses[index] -= np.log(np.clip(p[mask], 1e-3, 1)).sum()
-            counts[index] += mask.sum()
-    return float((losses / counts).mean()) if counts.all() else None
 
 
 def best_scale(found: Sequence[Fit], start: ModelHeader | None = None) -> float:
@@ -189,43 +181,52 @@ def may_be_best(scale: float, found: Sequence[Fit], start: ModelHeader | None = 
 
 
 def _not_too_fine(found: Sequence[Fit]) -> Sequence[Fit]:
-    diameter = max((fit.diameter for fit in found), default=0.0)
-    return [fit for fit in found if fit.scale * diameter <= _LARGEST] or sorted(found)[:1]
+    size = max((fit.size for fit in found), default=0.0)
+    return [fit for fit in found if fit.scale * size <= 1] or sorted(found)[:1]
 
 
-def painted_regions(annotations: Sequence[np.ndarray]) -> list[_Place]:
-    """Choose where to look: boxes around the paint, as (number of the annotation, box).
+def painted_regions(samples: Sequence[Sample]) -> list[_Place]:
+    """Choose where to look: boxes around the paint, as (number of the sample, box).
 
     Together they hold paint of both questions, background and not, and at most about `_Looks.pixels` pixels.
     """
-    boxes = [(number, box) for number, one in enumerate(annotations) for box in _boxes(one)]
-    parts = [annotations[number][box] for number, box in boxes]
+    boxes = [(number, box) for number, one in enumerate(samples) for box in _boxes(one)]
+    parts = [samples[number].annotation[box] for number, box in boxes]
     counts = np.array([[(part == BACKGROUND).sum(), (part >= FIRST).sum()] for part in parts]).reshape(-1, 2)
     shares = (counts / np.maximum(counts.sum(0), 1)).sum(1)
     chosen: list[int] = []
     # The most telling one of each question whatever it costs, then as many as the limit admits.
     for rank, index in enumerate([*counts.argmax(0), *np.argsort(-shares, kind="stable")] if boxes else []):
-        pixels = sum(parts[i].size for i in chosen) + parts[index].size
+        pixels = sum(_seen(samples[boxes[i][0]], parts[i].shape) for i in (*chosen, index))
         if index not in chosen and (rank < 2 or pixels <= _LOOKS[parts[index].ndim].pixels):
             chosen.append(int(index))
     return [boxes[index] for index in chosen]
 
 
-def _boxes(annotation: np.ndarray) -> list[Region]:
+def _seen(sample: Sample, shape: tuple[int, ...]) -> int:
+    """Return how many pixels of a part of a sample are looked at in its own size."""
+    return math.prod(scaled_shape(shape, 1.0, sample.spacing))
+
+
+def _boxes(sample: Sample) -> list[Region]:
     """Return the box around the paint with some context, or several where it is too large to look at."""
+    annotation = sample.annotation
     places = np.argwhere(annotation > 0)
     if not len(places):
         return []
     looks = _LOOKS[annotation.ndim]
-    margin, step = looks.margin, looks.window - 2 * looks.margin
+    edges = np.divide(scaled_shape(annotation.shape, 1.0, sample.spacing), annotation.shape)
+    window, margin = ((size / edges).astype(int) for size in (looks.window, looks.margin))
+    step = window - 2 * margin
     low, high = np.maximum(places.min(0) - margin, 0), np.minimum(places.max(0) + margin + 1, annotation.shape)
-    if np.prod(high - low) <= looks.pixels:
+    if _seen(sample, tuple((high - low).tolist())) <= looks.pixels:
         return [tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
     squares = np.unique((places - places.min(0)) // step, axis=0)
     starts = squares * step + places.min(0) - margin
     return [
         tuple(
-            slice(max(0, int(a)), min(n, int(a) + looks.window)) for a, n in zip(start, annotation.shape, strict=True)
+            slice(max(0, int(a)), min(n, int(a + edge)))
+            for a, edge, n in zip(start, window, annotation.shape, strict=True)
         )
         for start in starts
     ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from napari_upaint.core import tiling
+from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.device import has_bfloat16, room_for_tiles
 from napari_upaint.engine.step import MOST_TILES, share_out
@@ -22,20 +23,20 @@ _SHRINK = 0.75
 # Voxels along each axis that a padded network learns from, although those near the edges see zeros. Of confocal nuclei
 # ten times as many such tiles as ones that held the context of 28 voxels taught more in a minute, see docs/choices.md.
 _PADDED = 48
-_LEAST = 4  # slices of output, however long the voxels are
+_LEAST = 4  # voxels of output along each axis
 
 
 def training_tile(network: UNet, output: int, samples: Sequence[Sample], device: torch.device) -> tuple[int, ...]:
     """Return the network's input for one training tile, ([Z,] Y, X).
 
-    Planes: square, with at least `output` pixels that are learnt from. Volumes: a cube in space rather than in voxels,
-    so fewer slices where voxels are long; no larger than the largest sample, and as large as memory allows.
+    Planes: square, with at least `output` pixels that are learnt from. Volumes: a cube, no larger than the largest
+    sample as the network sees it, and as large as memory allows.
 
     Parameters
     ----------
     network : UNet
     output : int
-        Pixels (voxels, along the finest axis) that are learnt from.
+        Pixels (voxels, along each axis) that are learnt from.
     samples : sequence of Sample
     device : torch.device
 
@@ -47,11 +48,11 @@ def training_tile(network: UNet, output: int, samples: Sequence[Sample], device:
     padded = network.padding == "same"
     if network.ndim == 2:
         return (tiling.input_size(output, network.depth, padded=padded),) * 2
-    largest = [max(sample.annotation.shape[axis] for sample in samples) for axis in range(3)]
-    edges = _edges(samples)
+    shapes = [scaled_shape(sample.annotation.shape, 1.0, sample.spacing) for sample in samples]
+    largest = [max(shape[axis] for shape in shapes) for axis in range(3)]
     most, wanted = _voxels(network, device), float(max(output, _PADDED) if padded else output)
     while True:
-        outputs = [min(n, max(_LEAST, round(wanted / edge))) for n, edge in zip(largest, edges, strict=True)]
+        outputs = [min(n, round(wanted)) for n in largest]
         tile = tuple(tiling.input_size(n, network.depth, padded=padded) for n in outputs)
         if math.prod(tile) <= most:
             return tile
@@ -61,12 +62,6 @@ def training_tile(network: UNet, output: int, samples: Sequence[Sample], device:
                 " more, which do not fit into memory; choose a smaller depth or width."
             )
         wanted *= _SHRINK
-
-
-def _edges(samples: Sequence[Sample]) -> tuple[float, ...]:
-    """Return the edges of a voxel of the samples, the shortest being 1."""
-    spacing = next((sample.spacing for sample in samples if sample.spacing is not None), None)
-    return (1.0,) * 3 if spacing is None else tuple(edge / min(spacing) for edge in spacing)
 
 
 def _voxels(network: UNet, device: torch.device) -> int:

@@ -24,7 +24,9 @@ _TIMES_SMALLEST = 5
 
 
 def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, border: bool, scale: float) -> Usual:
-    """Return the usual painted object, sizes in pixels of the images; `UNKNOWN` where none was found.
+    """Return the usual painted object, sizes in pixels of the images (of volumes in cubes of a pixel).
+
+    It is `UNKNOWN` where none was found.
 
     Of several images it is such that the usual object of none of them is left out.
 
@@ -48,7 +50,9 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
     if not found:
         return UNKNOWN
     sizes = [float(np.median([usual.size for usual in parts])) for parts in found.values()]
-    size = min(float(np.median(sizes)), _TIMES_SMALLEST * min(sizes)) / scale**2
+    # Slices stay as they are where it is not known how far they lie apart.
+    cubes = network.ndim == 3 and prepared[0].spacing is not None
+    size = min(float(np.median(sizes)), _TIMES_SMALLEST * min(sizes)) / scale ** (3 if cubes else 2)
     return Usual(size, min(usual.least_score for parts in found.values() for usual in parts))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.resize import drawn_out
 from napari_upaint.core.tiling import halo
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError, UserError
@@ -93,7 +95,7 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> 
     """
     for image in images:
         slices, height, width = image.shape[-3:]
-        seen = slices if slice_by is None else min(slices, 2 * _reach(slice_by) + 1)
+        seen = slices if slice_by is None else min(slices, 2 * _reach(image, slice_by) + 1)
         if share := too_large((seen, height, width)):
             raise UserError(
                 f"A volume of {image.name} would need {share} at once; press 'This view' for single slices, or cut the"
@@ -109,12 +111,14 @@ def index_to_segment(image: ImageSource, index: Index, model: Path) -> Index:
 
     Objects of a volume have one number in all slices, those of a slice that was segmented by itself numbers of its own.
     """
-    return index[:-1] if is_volume(image) and image.shape[-3] <= 2 * _reach(model) + 1 else index
+    return index[:-1] if is_volume(image) and image.shape[-3] <= 2 * _reach(image, model) + 1 else index
 
 
-def _reach(model: Path) -> int:
+def _reach(image: ImageSource, model: Path) -> int:
     """Return how many slices on either side of one a model sees."""
-    return halo(read_header(model).architecture.depth)
+    header, voxel = read_header(model), spacing(image)
+    drawn = 1.0 if voxel is None else header.scale * drawn_out(voxel)
+    return math.ceil(halo(header.architecture.depth) / drawn)
 
 
 def volume_source(
@@ -137,9 +141,9 @@ def volume_source(
         return Source(image.name, leading, read, normalization, voxel), None
     if len(index) == len(image.shape) - 3:
         return Source(image.name, (), lambda _: image.plane(index, (everything,) * 3), normalization, voxel), None
-    reach, z = _reach(model), index[-1]
+    reach, z = _reach(image, model), index[-1]
     part = (slice(max(0, z - reach), z + reach + 1), everything, everything)
-    return Source(image.name, (), lambda _: image.plane(index[:-1], part), normalization), min(z, reach)
+    return Source(image.name, (), lambda _: image.plane(index[:-1], part), normalization, voxel), min(z, reach)
 
 
 def _refuse(problem: str) -> np.ndarray:

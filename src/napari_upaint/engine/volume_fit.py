@@ -1,0 +1,54 @@
+"""How well a network of volumes fits the paint, and how large painted objects are for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_upaint.core.labels import BACKGROUND, FIRST
+from napari_upaint.core.painted_diameter import Painted, painted_diameter
+from napari_upaint.core.resize import resize_image
+from napari_upaint.engine.plane_fit import View
+from napari_upaint.engine.predict import whole
+from napari_upaint.engine.unet import UNet
+
+
+def volume_fit(network: UNet, views: Sequence[View], *, border: bool, measured: bool) -> tuple[float, float] | None:
+    """Compare what the network makes of painted regions with what was painted.
+
+    Parameters
+    ----------
+    network : UNet
+    views : sequence of View
+        Of volumes: image at the network's scale, (C, Z, Y, X), and annotation at its own size, (Z, Y, X).
+    border : bool
+        Whether the network's last output is the border between objects.
+    measured : bool
+        Whether to measure the painted objects, too.
+
+    Returns
+    -------
+    tuple of float or None
+        The disagreement, and the diameter of painted objects, voxels of the views' images, 0 where it is not known;
+        None where only one question is asked.
+    """
+    losses, counts, painted = np.zeros(2), np.zeros(2), list[Painted]()
+    for image, annotation in views:
+        at_scale = whole(network, image)
+        scores = resize_image(at_scale, annotation.shape)
+        background = scores[0] + scores[-1] if border else scores[0]
+        objects = annotation >= FIRST
+        for index, (mask, p) in enumerate(((annotation == BACKGROUND, background), (objects, 1 - background))):
+            losses[index] -= np.log(np.clip(p[mask], 1e-3, 1)).sum()
+            counts[index] += mask.sum()
+        if measured:
+            painted.append(_painted(at_scale, annotation, border))
+    return (float((losses / counts).mean()), painted_diameter(painted)) if counts.all() else None
+
+
+def _painted(scores: np.ndarray, annotation: np.ndarray, border: bool) -> Painted:
+    on, shape = np.nonzero(annotation >= FIRST), scores.shape[1:]
+    places = tuple(p * new // old for p, new, old in zip(on, shape, annotation.shape, strict=True))
+    found = scores[0] + scores[-1] < 0.5 if border else scores[0] < 0.5
+    return Painted(found, annotation[on], places)
