@@ -228,3 +228,24 @@ def test_the_picture_shows_images_and_what_was_found(finished, tmp_path, monkeyp
     monkeypatch.setattr("pretraining.picture.SAMPLES", {2: ("nuclei_he", "membranes_em")})
     draw_picture(tmp_path / "tiny.png", load_model(finished / "tiny.safetensors"))
     assert skimage_io.imread(tmp_path / "tiny.png").shape[:2] == (512, 512)
+
+
+def test_what_a_model_does_not_say_is_as_in_the_one_that_it_begins_with(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "width = 4\nsteps = 1\n"
+        '[models.first]\nbegin = ""\nsteps = 2\nseed = 3\nhints."Good at" = "cells"\n'
+        '[models.second]\nbegin = "first"\nseed = 4\n'
+        '[models.third]\nbegin = "second"\nwidth = 8\n'
+    )
+    assert read_config(path, "first") == {
+        "width": 4, "steps": 2, "begin": "", "seed": 3, "hints": {"Good at": "cells"}, "name": "first",
+    }  # fmt: skip
+    third = read_config(path, "third")
+    assert (third["width"], third["steps"], third["seed"], third["begin"], third["name"]) == (
+        8,
+        2,
+        4,
+        "second",
+        "third",
+    )

@@ -70,3 +70,35 @@ def test_image_and_question_lie_on_each_other():
             spread = image[inside].std() + image[outside].std()
             apart.append(abs(image[inside].mean() - image[outside].mean()) / spread)
     assert len(apart) > 8 and np.median(apart) > 1
+
+
+def volume_tile(seed, axial):
+    labels = np.zeros((40, 60, 60), np.int32)
+    labels[8:30, 10:32, 12:34], labels[8:30, 34:56, 12:34] = 1, 2
+    record = Record("some", "one", (labels > 0)[None].astype(np.float16), labels, 22.0)
+    config = RECIPE | {"output": 32, "depth": 3, "padding": "same", "simulated": 0.0, "axial": axial}
+    return draw(record, np.random.default_rng(seed), config)
+
+
+def test_volumes_seen_in_slices_apart_are_drawn_out_in_their_places():
+    """Objects are bright or, inverted, dark; between two slices gray values run straight."""
+    apart = []
+    for seed in range(12):
+        tile = volume_tile(seed, 1.0)
+        assert tile.image.shape == (1, 32, 32, 32) and np.isfinite(tile.image).all()
+        inside, outside = (tile.image[0][tile.target == answer] for answer in (OBJECT, BACKGROUND))
+        if min(inside.size, outside.size) > 500:
+            apart.append(abs(inside.mean() - outside.mean()) / (inside.std() + outside.std()))
+    assert len(apart) > 5 and np.median(apart) > 1
+    straight = [
+        (np.abs(np.diff(volume_tile(seed, 1.0).image[0], 2, axis=0)).mean((1, 2)) < 1e-5).any() for seed in range(12)
+    ]
+    never = [
+        (np.abs(np.diff(volume_tile(seed, 0.0).image[0], 2, axis=0)).mean((1, 2)) < 1e-5).any() for seed in range(12)
+    ]
+    assert np.mean(straight) > 0.4 and not any(never)
+
+
+def test_planes_have_no_slices_that_could_lie_apart():
+    one, other = (draw(record_of(), np.random.default_rng(1), CONFIG | {"axial": axial}) for axial in (0.0, 1.0))
+    np.testing.assert_array_equal(one.image, other.image)
