@@ -10,7 +10,7 @@ import torch
 from napari_upaint.core import bands, tiling
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import resize_image, scaled_shape
-from napari_upaint.engine import predict
+from napari_upaint.engine import predict, tiled
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.crew import Crew
 from napari_upaint.engine.family import build
@@ -110,7 +110,7 @@ def mirror(monkeypatch):
         h = network.halo
         return tiles[..., h : tiles.shape[2] - h, h : tiles.shape[3] - h].astype(np.float32)
 
-    monkeypatch.setattr(predict, "batch_scores", show)
+    monkeypatch.setattr(tiled, "batch_scores", show)
 
 
 @pytest.mark.parametrize("rotations", range(1, 9))
@@ -191,7 +191,7 @@ def _unit(channels=1):
 
 def limited(monkeypatch, edge, error=None):
     """Let tiles above an edge fail; return the sizes that were asked for."""
-    real, asked = predict.batch_scores, []
+    real, asked = tiled.batch_scores, []
 
     def batch_scores(network, tiles):
         asked.append(max(tiles.shape[2:]))
@@ -199,7 +199,7 @@ def limited(monkeypatch, edge, error=None):
             raise error or RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
         return real(network, tiles)
 
-    monkeypatch.setattr(predict, "batch_scores", batch_scores)
+    monkeypatch.setattr(tiled, "batch_scores", batch_scores)
     return asked
 
 
@@ -368,14 +368,14 @@ def test_turns_of_a_volume_are_in_its_planes_and_undone_exactly(monkeypatch, rot
         inner = (..., *(slice(network.halo, n - network.halo) for n in tiles.shape[2:]))
         return tiles[inner].astype(np.float32)
 
-    monkeypatch.setattr(predict, "batch_scores", show)
+    monkeypatch.setattr(tiled, "batch_scores", show)
     network, image = network_of(2, ndim=3), image_of((5, 20, 31), channels=3)
     np.testing.assert_allclose(scores(network, image, tile=24, rotations=rotations), image, atol=1e-6)
 
 
 def test_rotations_tell_how_far_they_are_apart():
     network, image = network_of(3), image_of((37, 53))
-    turns = [end_of(predict._predict_turned(network, predict._turn(image, t), 0, (0, 1)))[1] for t in range(5)]
+    turns = [end_of(tiled.predict_tiled(network, predict._turn(image, t), 0, (0, 1)))[1] for t in range(5)]
     turns = [predict._turn_back(scores, t) for t, scores in enumerate(turns)]
     one, several = (
         end_of(predict._predict_averaged(network, image, (37, 53), PredictSettings(rotations=n)))[1] for n in (1, 5)
@@ -405,8 +405,8 @@ def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale,
         inside = tiles[0, 0, 44:-44, 44:-44] * np.float32(0.9)
         return np.stack([1 - inside, 0.9 * inside, 0.1 * inside])[None]
 
-    monkeypatch.setattr(predict, "crew_for", lone_tiles)
-    monkeypatch.setattr(predict, "batch_scores", found)
+    monkeypatch.setattr(tiled, "crew_for", lone_tiles)
+    monkeypatch.setattr(tiled, "batch_scores", found)
     monkeypatch.setattr(bands, "_PIXELS", 2**16)  # as small beside this image as they are beside a large one
     settings, objects = PredictSettings(rotations=rotations), ObjectSettings(split=split)
     normalization = Normalization((0.0,) * channels, (200.0,) * channels)

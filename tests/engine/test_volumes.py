@@ -13,7 +13,7 @@ from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import smallest_object
-from napari_upaint.engine import device, predict, preparing, tile_size, trainer
+from napari_upaint.engine import device, predict, preparing, tile_size, tiled, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.family import build
@@ -210,9 +210,9 @@ def test_new_paint_and_planes_that_come_by_mistake(sample, start):
 def test_slices_that_lie_apart_are_drawn_out_for_the_network_and_found_in_their_places(monkeypatch):
     nuclei = open_sample("nuclei_3d")
     volume, truth = (np.asarray(one)[1::3, :64, :64] for one in (nuclei.image.data, nuclei.truth))
-    seen, real, model = [], predict.crew_for, load_model("generalist-3d")
+    seen, real, model = [], tiled.crew_for, load_model("generalist-3d")
     monkeypatch.setattr(
-        predict, "crew_for", lambda net, shape, *args, **kw: seen.append(shape) or real(net, shape, *args, **kw)
+        tiled, "crew_for", lambda net, shape, *args, **kw: seen.append(shape) or real(net, shape, *args, **kw)
     )
 
     def score(spacing, header=model.header):

@@ -1,38 +1,29 @@
-"""Prediction of planes and volumes: overlap tiles, rotations averaged, memory minded (paper, sec. 2, fig. 2).
-
-Unpadded networks predict tile by tile exactly what they would predict at once. Tiles of padded ones overlap by half and
-are blended.
-"""
+"""Prediction of planes and volumes: resized for the network, rotations averaged, memory minded (paper, sec. 4)."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
 from functools import lru_cache, partial
 
 import numpy as np
 import torch
 
-from napari_upaint.core import tiling
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import drawn_out, resize_image, scaled_shape, slices_apart
-from napari_upaint.core.stitching import Stitching
 from napari_upaint.core.uncertainty import Spread
 from napari_upaint.core.usual_object import Usual, in_volumes, of_volumes
 from napari_upaint.engine.along_axes import predict_along_axes
-from napari_upaint.engine.blocks import layout_on, moved_to
+from napari_upaint.engine.blocks import moved_to
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.crew import Crew, crew_for
-from napari_upaint.engine.device import autocast, choose, is_out_of_memory
+from napari_upaint.engine.device import choose
 from napari_upaint.engine.memory import available, give_back
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
 from napari_upaint.engine.telling import returned
+from napari_upaint.engine.tiled import predict_tiled
 from napari_upaint.engine.unet import UNet
-from napari_upaint.errors import EngineError, ImageError, ModelError
+from napari_upaint.errors import ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
@@ -198,7 +189,7 @@ def _predict_averaged(
     del image  # the last reference to it, unless the caller keeps one
     apart: Spread | None = None
     for turn in range(settings.rotations):
-        scores = yield from _predict_turned(network, _turn(small, turn), settings.tile, (turn, settings.rotations))
+        scores = yield from predict_tiled(network, _turn(small, turn), settings.tile, (turn, settings.rotations))
         if scores is None:
             return None
         if settings.rotations == 1:
@@ -221,92 +212,6 @@ def _turn(image: np.ndarray, turn: int) -> np.ndarray:
 def _turn_back(image: np.ndarray, turn: int) -> np.ndarray:
     back = np.rot90(image, -(turn % 4), axes=(-2, -1))
     return back[..., ::-1] if turn >= 4 else back
-
-
-def _predict_turned(
-    network: UNet, image: np.ndarray, tile: int, turn: tuple[int, int]
-) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
-    """Predict with the largest tile that memory allows: out of memory halves it and starts again."""
-    crew = crew_for(network, image.shape[1:], tile, exact=exact_arithmetic())
-    while True:
-        try:
-            return (yield from _predict_tiled(network, image, crew, turn))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            smaller = crew.smaller(network)
-            if smaller is None:
-                raise EngineError("Memory ran out even for the smallest tile; close other programs.") from error
-            crew = smaller
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-
-
-def _predict_tiled(
-    network: UNet, image: np.ndarray, crew: Crew, turn: tuple[int, int]
-) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
-    stitching = Stitching(crew.plan, network.n_classes)
-
-    def predict(tiles: Sequence[tiling.Tile], batch: np.ndarray) -> int:
-        began = crew.begin()
-        for tile, part in zip(tiles, batch_scores(network, batch), strict=True):
-            stitching.put(tile, part)
-        crew.end(began, batch.size // batch.shape[1])
-        return len(tiles)
-
-    number, count = turn
-    done, total = number * len(crew.plan), count * len(crew.plan)
-    for finished in _pipeline(image, crew, predict):
-        for _ in range(finished):
-            done += 1
-            if isinstance((yield PredictProgress(done, total)), Stop):
-                return None
-    return stitching.scores
-
-
-def _pipeline(
-    image: np.ndarray, crew: Crew, predict: Callable[[Sequence[tiling.Tile], np.ndarray], int]
-) -> Iterator[int]:
-    """Predict all tiles, the next ones being cut while the network computes; yield what every batch returns."""
-    tiles = list(crew.plan)
-    waiting: deque[Future[int]] = deque()
-    pool = ThreadPoolExecutor(crew.workers, "tiles")
-    try:
-        for first in range(0, len(tiles), crew.batch):
-            some = tiles[first : first + crew.batch]
-            waiting.append(pool.submit(predict, some, _cut(image, crew.plan, some)))
-            if len(waiting) > crew.workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _cut(image: np.ndarray, plan: tiling.Tiling, tiles: Sequence[tiling.Tile]) -> np.ndarray:
-    if len(tiles) == 1:
-        return tiling.cut(image, plan, tiles[0])[None]
-    return np.stack([tiling.cut(image, plan, tile) for tile in tiles])
-
-
-def batch_scores(network: UNet, tiles: np.ndarray) -> np.ndarray:
-    """Run the network on normalised tiles (B, C, [Z,] Y, X); return their scores (B, K, [z,] y, x), float32."""
-    device = next(network.parameters()).device
-    layout = layout_on(device, tiles.ndim - 2)
-    batch = torch.from_numpy(np.ascontiguousarray(tiles, np.float32)).to(device).contiguous(memory_format=layout)
-    with torch.inference_mode(), autocast(device, exact=exact_arithmetic()):
-        logits = network(batch)
-        return np.asarray(torch.softmax(logits.float(), 1).cpu().numpy())
-
-
-def tile_scores(network: UNet, tile: np.ndarray) -> np.ndarray:
-    """Run the network on one normalised tile (C, [Z,] Y, X); return its scores (K, [z,] y, x), float32."""
-    return np.asarray(batch_scores(network, tile[None])[0])
-
-
-def exact_arithmetic() -> bool:
-    """Return whether float32 is asked for by the environment: UPAINT_EXACT=1, to compare results across machines."""
-    return os.environ.get("UPAINT_EXACT") == "1"
 
 
 def whole(network: UNet, image: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from napari_upaint.engine.first_guess import first_guess
 from napari_upaint.engine.judging import Judgement, judge
 from napari_upaint.engine.keeping import Kept
 from napari_upaint.engine.losses import hold_weight
-from napari_upaint.engine.predict import predict_scores, tile_scores
+from napari_upaint.engine.predict import predict_scores
 from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
@@ -32,6 +32,7 @@ from napari_upaint.engine.start import known_loss, start_header, start_network, 
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
 from napari_upaint.engine.telling import telling
 from napari_upaint.engine.tile_size import training_tile
+from napari_upaint.engine.tiled import tile_scores
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
