@@ -7,6 +7,7 @@ painted, trains, and writes docs/images/NAME.png.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import tempfile
 import time
@@ -29,13 +30,18 @@ class Session:
 
     def __init__(self, sample: str) -> None:
         from napari_upaint.commands.demo import open_window
+        from napari_upaint.widgets import _notifying
         from napari_upaint.widgets.upaint import UPaintDock
 
+        # No window of a display without a screen is the active one, but nobody looks at another one meanwhile.
+        _notifying.LONG = math.inf
         self.viewer: Viewer = open_window(sample)
         self._window = self.viewer.window._qt_window  # noqa: SLF001 (napari has no public way to it)
         self._window.resize(*SIZE)
         self.dock: UPaintDock = self._window.findChild(UPaintDock)
-        self.wait(self.dock.sections.train.button.isEnabled)
+        train = self.dock.sections.train
+        self.wait(lambda: train.button.isEnabled() and train.device.text().startswith("Computes on"))
+        self.rest(1)  # the canvas gets its size
         self.viewer.reset_view()
         self.rest(1)
 

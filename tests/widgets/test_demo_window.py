@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import napari
 import pytest
 
+from napari_upaint.commands import demo
 from napari_upaint.commands.demo import open_window
 from napari_upaint.errors import FileError
 from napari_upaint.io.samples import SAMPLES
@@ -15,8 +19,8 @@ def opened(qtbot, put_away):
     """Return what opens the demo; its viewer is closed at the end."""
     viewers = []
 
-    def open_one(sample):
-        viewers.append(open_window(sample, show=False))
+    def open_one(sample, *, show=False):
+        viewers.append(open_window(sample, show=show))
         return viewers[-1]
 
     yield open_one
@@ -26,8 +30,13 @@ def opened(qtbot, put_away):
         viewer.close()
 
 
-def test_train_can_be_pressed_at_once(opened, qtbot):
-    viewer = opened("nuclei_fluorescence")
+def test_train_can_be_pressed_at_once_and_the_whole_image_is_seen(opened, qtbot, monkeypatch):
+    monkeypatch.setattr(demo, "open_window", partial(opened, show=True))
+    monkeypatch.setattr(napari, "run", lambda: napari.qt.get_qapp().processEvents())
+    assert demo._show("nuclei_fluorescence") == 0
+    viewer = napari.current_viewer()
+    room, zoom = viewer.window._qt_viewer.canvas.native, viewer.scene.camera.zoom
+    assert 512 * zoom <= min(room.width(), room.height())
     assert [layer.name for layer in viewer.layers] == ["nuclei_fluorescence", "nuclei_fluorescence strokes"]
     colour = viewer.layers[1].get_color(1)[:3]
     assert tuple((colour * 255).round().astype(int)) == (86, 180, 233)  # as the dock shows it

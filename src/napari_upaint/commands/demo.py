@@ -75,7 +75,9 @@ def _show(sample: str) -> int:
         raise UserError('napari has no Qt here; type: pip install "napari-upaint[all]"') from error
     import napari
 
-    open_window(sample)
+    viewer = open_window(sample)
+    napari.qt.get_qapp().processEvents()
+    viewer.reset_view()  # the image was fitted into a canvas that the dock has made narrower meanwhile
     napari.run()
     return 0
 
