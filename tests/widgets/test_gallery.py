@@ -31,7 +31,7 @@ def test_tiles_are_shown_and_others_and_with_other_settings(painted, qtbot):
     assert window.isVisible()
     assert window.words.text() == "Finding the scale, as a training does, and drawing tiles…"
     first = drawn(painted, qtbot)
-    assert window.words.text() == "Tiles 1 to 9 of a training, the image at 0.5 times its size."
+    assert window.words.text() == "Tiles 1 to 9 of a training, the image at 50% of its size."
     assert first.shape[2] == 3
     assert len(np.unique(first)) > 20
     window.button.click()

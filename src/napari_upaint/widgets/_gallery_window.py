@@ -80,7 +80,7 @@ class GalleryWindow(QDialog):
     def show_tiles(self, result: TilesResult, pixels: np.ndarray) -> None:
         """Show tiles and say which."""
         first, last = result.first + 1, result.first + len(result.tiles)
-        self.words.setText(f"Tiles {first} to {last} of a training, the image at {result.scale:.2g} times its size.")
+        self.words.setText(f"Tiles {first} to {last} of a training, the image at {result.scale:.0%} of its size.")
         self.button.setEnabled(True)
         self.picture.show_pixels(pixels)
 
