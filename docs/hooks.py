@@ -8,6 +8,15 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+# What the dock calls the sections of its settings.
+TITLES = {
+    "WeightSettings": "Weight map",
+    "AugmentSettings": "Augmentation",
+    "TrainSettings": "Training",
+    "PredictSettings": "Prediction",
+    "ObjectSettings": "Objects",
+}
+
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what is generated; called by mkdocs for every page."""
@@ -27,7 +36,9 @@ def settings_tables() -> str:
     for declared in vars(settings).values():
         if not (isinstance(declared, type) and is_dataclass(declared)):
             continue
-        parts += [f"## {declared.__name__}", declared.__doc__ or "", _table(declared)]
+        name = declared.__name__
+        title = f"{TITLES[name]} (`{name}`)" if name in TITLES else name
+        parts += [f"## {title}", declared.__doc__ or "", _table(declared)]
     return "\n\n".join(parts)
 
 
