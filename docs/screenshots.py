@@ -26,9 +26,9 @@ PATIENCE = 600.0
 
 
 class Session:
-    """A viewer of the demo on a sample, driven through what a user presses."""
+    """A viewer of the demo on a sample, `extra` pixels higher than usual, driven through what a user presses."""
 
-    def __init__(self, sample: str) -> None:
+    def __init__(self, sample: str, extra: int = 0) -> None:
         from napari_upaint.commands.demo import open_window
         from napari_upaint.widgets import _notifying
         from napari_upaint.widgets.upaint import UPaintDock
@@ -37,7 +37,7 @@ class Session:
         _notifying.LONG = math.inf
         self.viewer: Viewer = open_window(sample)
         self._window = self.viewer.window._qt_window  # noqa: SLF001 (napari has no public way to it)
-        self._window.resize(*SIZE)
+        self._window.resize(SIZE[0], SIZE[1] + extra)
         self.dock: UPaintDock = self._window.findChild(UPaintDock)
         train = self.dock.sections.train
         self.wait(lambda: train.button.isEnabled() and train.device.text().startswith("Computes on"))
@@ -129,7 +129,7 @@ def table(seconds: int) -> None:
     """Write table.png: what was measured after a training, and the dock scrolled down to Segment."""
     from qtpy.QtWidgets import QScrollArea
 
-    session = Session("cells_phase")
+    session = Session("cells_phase", extra=60)  # the table leaves less room for the list of layers
     session.train(seconds)
     session.settle()
     section = session.dock.sections.segment
@@ -138,6 +138,7 @@ def table(seconds: int) -> None:
     session.dock.sections.message.clear()
     section.show_button.click()
     session.rest(1)
+    session.viewer.reset_view()
     scroll = session.dock.findChild(QScrollArea)
     assert scroll is not None
     scroll.verticalScrollBar().setValue(section.mapTo(scroll.widget(), section.rect().topLeft()).y() - 40)
