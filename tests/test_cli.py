@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shlex
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_upaint import __main__ as program
 from napari_upaint import __version__, cli
@@ -113,7 +115,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(UserError("No such cell."), 2), (KeyboardInterrupt(), 130), (ZeroDivisionError("oh"), 1)]
+    ("error", "code"),
+    [
+        (UserError("No such cell."), 2),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("oh"), 1),
+        (OSError(errno.ENOSPC, "No space left on device"), 1),  # as where the output is sent to a file
+    ],
 )
 def test_exit_codes(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -128,7 +136,7 @@ def test_exit_codes(
     assert cli.main(["fail"]) == code
     said = capsys.readouterr().err
     assert said.splitlines()[-1].startswith("upaint fail: ")
-    assert ("Traceback" in said) == (code == 1)
+    assert ("Traceback" in said) == isinstance(error, ZeroDivisionError)
 
 
 def _played(monkeypatch: pytest.MonkeyPatch, say: Callable[[], None]) -> None:
@@ -198,17 +206,17 @@ def test_output_that_is_no_file_or_none_at_all_is_left_alone(monkeypatch: pytest
     assert cli.main(["say"]) == 0
 
 
-def _seconds(*code: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", *code], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
 def test_help_is_instant_and_light() -> None:
     heavy = "{'numpy', 'scipy', 'torch', 'skimage', 'tqdm', 'napari', 'qtpy', 'tifffile', 'PIL'}"
-    run = f"import sys; from napari_upaint.cli import main; main(['--help']); assert not {heavy} & set(sys.modules)"
-    # The best of five, less the start of Python itself: the machine may be busy.
-    assert min(_seconds(run) for _ in range(5)) - min(_seconds("pass") for _ in range(5)) < 0.3
+    run = f"""if True:
+        import sys, time
+        from napari_upaint.cli import main
+        main(['--help'])
+        assert not {heavy} & set(sys.modules)
+        print(time.process_time())"""
+    # Time of the processor, since the machine may be busy; the best of three, since files may still be compiled.
+    ended = [subprocess.run([sys.executable, "-c", run], check=True, capture_output=True, text=True) for _ in range(3)]
+    assert min(float(one.stdout.splitlines()[-1]) for one in ended) < 0.3
 
 
 def test_the_device_is_the_preferred_one() -> None:
@@ -231,6 +239,15 @@ def test_a_warning_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert warnings.formatwarning(UserWarning("cells.tif holds 3 images."), UserWarning, "tiff.py", 1) == (
         "upaint: cells.tif holds 3 images.\n"
     )
+
+
+def test_a_damaged_file_is_one_sentence_whatever_tifffile_has_to_say(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.tif", tmp_path / "cut.tif"
+    tifffile.imwrite(whole, np.ones((4, 64, 64), np.uint8), imagej=True)
+    cut.write_bytes(whole.read_bytes()[:3000])
+    command = [sys.executable, "-m", "napari_upaint", "weights", str(cut), "-o", str(tmp_path / "w")]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
 
 
 def test_a_file_after_the_options_is_told_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,13 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _hush_tifffile() -> None:
+    """Keep what tifffile logs about strange files off the terminal: what matters of it is said in our own sentences."""
+    import logging
+
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
 def _expanded(given: Sequence[str]) -> list[str]:
     """Return arguments with files for ``*`` and ``?``: Windows leaves to programs what other systems' shells do."""
     if os.name != "nt":
@@ -110,6 +117,8 @@ def _run(argv: Sequence[str] | None) -> int:
         args.typed = ["upaint", *given]
     except SystemExit as end:  # of --help, --version and wrong arguments
         return int(end.code or 0)
+    if argv is None:
+        _hush_tifffile()
     try:
         return int(args.run(args))
     except BrokenPipeError:
@@ -121,8 +130,8 @@ def _run(argv: Sequence[str] | None) -> int:
         print(f"upaint {args.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        from napari_upaint.session.faults import describe
+        from napari_upaint.session.faults import describe_in_shell
 
-        sentence, details = describe(error)
-        print(f"{details}upaint {args.command}: {sentence.replace('see the details', 'report it')}", file=sys.stderr)
+        sentence, details = describe_in_shell(error)
+        print(f"{details}upaint {args.command}: {sentence}", file=sys.stderr)
         return UNEXPECTED

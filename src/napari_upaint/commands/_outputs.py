@@ -44,6 +44,8 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
     place = path if folder else path.parent
     if not folder and os.path.isdir(path):
         raise FileError(f"{path} is a folder; give the name of a file.")
+    if folder and os.path.isfile(path):
+        raise FileError(f"{path} is a file; give the name of a folder.")
     try:
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=place):

@@ -132,9 +132,9 @@ def load_checked(name_or_path: str) -> ModelFile:
     ModelError
         If there is no such model, or it is damaged.
     """
-    from napari_upaint.engine.checkpoint import to_network
-
     model = load_model(name_or_path)
+    from napari_upaint.engine.checkpoint import to_network  # brings torch, which takes a while
+
     to_network(model)
     return model
 

@@ -66,8 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment all images; exit code 2 (or 1) if one or more could not be."""
     predict, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
-    images, folder = expand(args.images), check_output(args.output, folder=True)
+    images, folder = expand(args.images), args.output.expanduser()
     _check_results(images, folder, args)
+
+    from napari_upaint.io.models import read_header
+
+    read_header(args.model)  # before a folder is made: of a mistyped name nothing is left
+    check_output(folder, folder=True)
 
     from napari_upaint.commands._running import Interrupt
     from napari_upaint.commands._segmenting import How, load_checked, segment_image
@@ -104,12 +109,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _report(path: Path, error: Exception) -> int:
     """Say at once what is wrong with a file, of what nobody expected also where it happened; return the exit code."""
-    from napari_upaint.session.faults import describe
+    from napari_upaint.session.faults import describe_in_shell
 
-    sentence, details = describe(error)
-    if not isinstance(error, UserError):
-        print(details, file=sys.stderr)
-    print(f"upaint segment: {sentence if path.name in sentence else f'{path.name}: {sentence}'}", file=sys.stderr)
+    sentence, details = describe_in_shell(error)
+    named = sentence if path.name in sentence else f"{path.name}: {sentence}"
+    print(f"{details}upaint segment: {named}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1
 
 

@@ -34,6 +34,13 @@ def describe(error: BaseException) -> tuple[str, str]:
     return f"Something unexpected happened ({type(error).__name__}: {first}); see the details.", details
 
 
+def describe_in_shell(error: BaseException) -> tuple[str, str]:
+    """Return the sentence for a shell, and details only of what nobody expected: a full disk explains itself."""
+    sentence, details = describe(error)
+    plain = sentence.replace("see the details", "report it")
+    return plain, "" if plain == sentence else details
+
+
 def describe_exit(code: int | None) -> str:
     """Return the sentence for an engine process that ended by itself, from its exit code (negative: a signal)."""
     if code is not None and code > 128 and code - 128 in (signal.SIGABRT, 9, signal.SIGSEGV):
