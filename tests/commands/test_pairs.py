@@ -67,6 +67,11 @@ def test_the_same_name_wins_over_a_longer_one(named: Named) -> None:
     assert [path.name for path in pairs.labels] == ["a_old.tif"]
 
 
+def test_what_is_missing_is_said_before_names_that_do_not_fit(named: Named) -> None:
+    with pytest.raises(FileError, match="no file or folder nowhere"):
+        pair([Path("nowhere")], named("l/a.tif"))
+
+
 def test_one_folder_for_both(named: Named) -> None:
     (both,) = named(
         *(f"b/{name}.tif" for name in ("a", "a_paint", "a_2", "a_2_paint", "c", "c_labels", "c_scores", "d"))

@@ -187,6 +187,15 @@ def test_names_of_nothing(tmp_path):
     assert "folder" in _refused(tmp_path)
 
 
+def test_a_model_that_may_not_be_read_is_not_called_missing(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "mine.safetensors").touch()
+    monkeypatch.setattr(Path, "open", refuse)  # root may read anything
+    assert "(Permission denied)" in _refused(tmp_path / "mine.safetensors")
+
+
 # ---- writing ----
 
 

@@ -54,6 +54,9 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
         parts = [_by_name(images, labels)]
     found = tuple(pair for part in parts for pair in part.found)
     if not found:
+        from napari_upaint.io.images import list_images
+
+        list_images((*images, *labels))  # says so if one of them is missing
         raise FileError(
             f"No labels in {labels[0]} go with the images by name;"
             " those of cells.tif are called cells.tif or cells_NAME.tif."

@@ -128,8 +128,8 @@ def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: b
             progress.update(1)
     painted = {what for one in samples for what in (1, 2) if (np.minimum(one.annotation, 2) == what).any()}
     if len(painted) == 1 and not masks:
-        found = "only background (1)" if painted == {1} else "objects but no background (1)"
-        raise AnnotationError(f"There is {found} in the labels; paint both, or add --masks if 0 is background in them.")
+        found = "is only background (1)" if painted == {1} else "are objects but no background (1)"
+        raise AnnotationError(f"There {found} in the labels; paint both, or add --masks if 0 is background in them.")
     return samples
 
 

@@ -132,6 +132,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
     from safetensors import safe_open
 
     try:
+        path.open("rb").close()  # `safe_open` takes a file that it may not read for one that is missing
         with safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
             written = str(metadata.get("format"))
@@ -149,7 +150,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
         raise
     # Whatever is wrong inside: SafetensorError, KeyError, RecursionError of nested JSON, MemoryError of a mad size.
     except Exception as error:
-        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise ModelError(f"{path} is no U-Paint model ({reason}); choose another file.") from error
 
 
