@@ -10,12 +10,13 @@ from napari_upaint.commands._outputs import ENDINGS, STOPPED
 from napari_upaint.io.file_names import plain_name
 
 _LISTED = 5  # names in a message
+_PAINTED = "_annotation"  # as the tutorial calls it
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
     """Return the image files that files and folders stand for; a folder without images is a `FileError`.
 
-    This program's own results are no images where a folder holds both.
+    Where a folder holds both, this program's own results are no images, and what was painted on one is none either.
     """
     from napari_upaint.io.images import list_images
 
@@ -35,4 +36,5 @@ def listed(files: Sequence[Path]) -> str:
 
 def _without_results(files: Sequence[Path]) -> list[Path]:
     own = {plain_name(file) + part + ending for file in files for part in ("", STOPPED) for ending in ENDINGS}
+    own |= {plain_name(file) + _PAINTED for file in files}
     return [file for file in files if plain_name(file) not in own]
