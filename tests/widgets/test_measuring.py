@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_upaint.io.image import Image
+from napari_upaint.io.images import write_image
 from napari_upaint.widgets._measured_objects import leading_names
 
 
@@ -138,6 +140,22 @@ def test_colour_channels_have_names(viewer, dock, settle, segment):
     measure(dock, settle)
     assert list(labels.features["red_mean"][1:]) == [90, 80]
     assert list(labels.features["green_max"][1:]) == [45, 40]
+
+
+def test_other_channels_of_the_file_are_measured_inside_the_objects(viewer, dock, settle, tmp_path):
+    other = np.full((60, 80), 7, np.float32)
+    path = tmp_path / "cells.v2.tif"
+    write_image(path, Image(np.stack([blobs(), other]), "CYX", channel_names=("DAPI", "anti GFP")))
+    viewer.add_image(blobs(), name="another file")
+    chosen, _ = viewer.open(str(path), plugin="napari-upaint")
+    dock.sections.image.combo.set_key(chosen.unique_id)
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    measure(dock, settle)
+    features = viewer.layers["cells.v2 DAPI labels"].features
+    assert list(features["intensity_mean"][1:]) == [90, 80]
+    assert list(features["anti_GFP_mean"][1:]) == [7, 7]
+    assert [name for name in features if name.endswith("_mean")] == ["intensity_mean", "anti_GFP_mean"]
 
 
 def test_nothing_found_gives_an_empty_table(viewer, dock, settle, segment, tmp_path):

@@ -304,6 +304,25 @@ def test_after_the_training_the_new_model_is_seen(viewer, dock, live, qtbot, set
     assert names == ["cells", "cells scores", "cells labels", "cells preview", "cells annotation"]
 
 
+def test_labels_from_before_do_not_shine_through_what_is_learnt(viewer, dock, live, qtbot, settle):
+    viewer.add_image(picture(), name="cells")
+    dock.sections.segment.buttons["view"].click()
+    settle(dock)
+    live()
+    labels = viewer.layers["cells labels"]
+    assert labels.visible
+    start_training(dock, viewer, qtbot)
+    live(lambda: None, pictures=2)
+    assert not labels.visible
+    labels.visible = True  # by its eye
+    live(lambda: None, pictures=2)
+    assert labels.visible
+    labels.visible = False
+    dock.sections.train.button.click()
+    settle(dock)
+    assert labels.visible
+
+
 def test_a_training_from_scratch_can_be_watched(viewer, dock, live, qtbot):
     viewer.add_image(picture(), name="cells")
     dock.sections.model.choose(None)

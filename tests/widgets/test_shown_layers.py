@@ -53,6 +53,11 @@ def test_channels_of_one_file_do_not_follow_a_look(viewer, dock, tmp_path):
     assert section.cover.isHidden()  # they are seen together
     combo.activated.emit(combo.currentIndex())
     assert seen(viewer) == {first.name, last.name}
+    words = "80 × 60 pixels."
+    assert section._facts.text() == f"{words} One of 2 channels: the network sees only this one."
+    viewer.add_image(picture(SHAPE), name="another")
+    viewer.layers.remove(last)
+    assert section._facts.text() == words
 
 
 def test_channels_of_another_file_do_not_shine_through(viewer, dock, tmp_path, pick, segment):

@@ -466,7 +466,8 @@ def test_how_a_training_ended_stays_to_be_read_where_the_plane_in_view_is_too_la
 def test_labels_of_another_shape_are_refused(viewer, dock, qtbot):
     viewer.add_image(picture(), name="cells")
     viewer.add_labels(np.ones((30, 30), int), name="other")
-    assert "another size" in dock.sections.train.button.toolTip()
+    for button in (dock.sections.train.button, dock.sections.labels.background_button):
+        assert not button.isEnabled() and "another size" in button.toolTip()
     viewer.add_labels(np.ones((60, 80), int), name="fits")
     dock.sections.labels.combo.setCurrentText("fits")
     qtbot.waitUntil(lambda: "Only background" in dock.sections.train.button.toolTip(), timeout=20000)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari.viewer import Viewer
 
-from napari_upaint.widgets._open_layers import find
+from napari_upaint.widgets._open_layers import find, other_channels
 
 # Annotations have the file that they are saved to while they are painted in their metadata: whichever dock is open.
 _AUTOSAVE = "napari-upaint autosave"
@@ -48,6 +48,10 @@ class FileLayers:
         """Return where a layer came from."""
         source = find(self._viewer, key).source
         return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
+
+    def other_channels(self, key: Hashable) -> int:
+        """Return how many other channels of the file of an image are open."""
+        return len(other_channels(self._viewer, key))
 
     def autosaves(self) -> dict[Hashable, Path]:
         """Return the files that open annotations are saved to while they are painted, by layer."""

@@ -45,10 +45,11 @@ class ImageSection(QWidget):
         self.show_facts(None)
         self.show_cover("", "")
 
-    def show_facts(self, image: ImageSource | None) -> None:
-        """Say what is known of the chosen image."""
+    def show_facts(self, image: ImageSource | None, other_channels: int = 0) -> None:
+        """Say what is known of the chosen image, and that its file has others that are seen with it, but not learnt."""
         nothing = "Open an image first: drop its file on napari, or take File > Open Sample > U-Paint."
-        self._facts.setText(describe_image(image) if image else nothing)
+        alone = f" One of {other_channels + 1} channels: the network sees only this one."
+        self._facts.setText(describe_image(image) + alone * bool(other_channels) if image else nothing)
 
     def show_cover(self, image: str, seen: str) -> None:
         """Say that another image is seen instead of the chosen one, or (its own name) that it is hidden."""

@@ -78,9 +78,9 @@ class Layers(QObject):
         self._results = results
         self.guide = GuideLayers(viewer, results)
         self.objects = ObjectLayers(viewer, self.guide, self)
-        self.preview = PreviewLayer(viewer, results)
-        self.links = LinkLayers(viewer, results)
         self.shown = ShownLayers(viewer)
+        self.preview = PreviewLayer(viewer, results, self.shown)
+        self.links = LinkLayers(viewer, results)
 
     def open(self) -> None:
         """Listen to the viewer."""

@@ -20,7 +20,8 @@ from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 class MeasurePlan:
     """Labels and the image that they were made of; `version` says which labels those are.
 
-    `ndim`: 2 for planes, 3 for volumes. `kind`: what the labels are, of objects or of classes.
+    `ndim`: 2 for planes, 3 for volumes. `kind`: what the labels are, of objects or of classes. `others`: the other
+    channels of the file, whose gray values inside are measured, too.
     """
 
     image: ImageSource
@@ -28,6 +29,7 @@ class MeasurePlan:
     version: int
     ndim: int
     kind: Kind
+    others: tuple[ImageSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,8 @@ class Measured:
 def measure_planes(plan: MeasurePlan) -> Measured:
     """Measure all planes (or volumes) of a layer; those without labels are not read."""
     image, names, edges = plan.image, leading_names(plan.image, plan.ndim), plan.image.edges(plan.ndim)
-    channels = ("red", "green", "blue") if image.rgb else ()
+    channels = ("red", "green", "blue") if image.rgb else ("intensity", *map(_channel, plan.others))
+    whole = (slice(None),) * plan.ndim
     tables: list[Table] = []
     for index in product(*(range(n) for n in image.shape[: -plan.ndim])):
         labels = np.array(plan.labels.data[index])
@@ -100,7 +103,7 @@ def measure_planes(plan: MeasurePlan) -> Measured:
         if not tables or labels.any():
             found = measure(
                 labels,
-                image.plane(index, (slice(None),) * plan.ndim),
+                np.concatenate([one.plane(index, whole) for one in (image, *plan.others)]),
                 spacing=edges,
                 unit="pixel" if edges is None else image.unit,  # without a unit, pixels are counted
                 channels=channels,
@@ -108,6 +111,13 @@ def measure_planes(plan: MeasurePlan) -> Measured:
             rows = len(found["label"])
             tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
+
+
+def _channel(image: ImageSource) -> str:
+    """Return the name of a channel for its columns: without that of the file, which the reader puts in front."""
+    name, file = image.name, Path(image.file).name
+    ends = [at for at, letter in enumerate(name) if letter == " " and file.startswith(name[:at])]
+    return name[max(ends, default=-1) + 1 :].replace(" ", "_")
 
 
 def leading_names(image: ImageSource, ndim: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
+from napari.layers import Image
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
@@ -50,6 +51,14 @@ def image_source(layer: Any) -> ImageSource:
     """Return an image layer as a frozen value."""
     file = str(layer.source.path or "")
     return ImageSource(layer.unique_id, layer.name, level_0(layer), bool(layer.rgb), placement(layer), file)
+
+
+def other_channels(viewer: Viewer, image: Hashable) -> tuple[ImageSource, ...]:
+    """Return the other gray images of the same file and size: channels of one thing, which the network does not see."""
+    mine = image_source(find(viewer, image))
+    layers = (one for one in viewer.layers if isinstance(one, Image) and MARK not in one.metadata and not one.rgb)
+    sources = [image_source(one) for one in layers if one.unique_id != image]
+    return tuple(one for one in sources if mine.file == one.file != "" and mine.shape == one.shape)
 
 
 def annotation_source(layer: Any) -> AnnotationSource:

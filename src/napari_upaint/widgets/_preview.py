@@ -83,6 +83,7 @@ class Preview(QObject):
         self._sections.model.chosen.connect(self.ask)
         self._sections.settings.objects.valueChanged.connect(self.ask)
         for ended in (self._training.ended, self._training.failed, self._training.stopped):
+            ended.connect(self._layers.preview.bring_back)
             ended.connect(self.ask)
         self._training.begun.connect(self.ask)
         self._training.previewed.connect(self._show)
@@ -127,6 +128,7 @@ class Preview(QObject):
             self._training.send(PreviewView(next(self._numbers), None))
         self._stop()
         self._layers.preview.remove()
+        self._layers.preview.bring_back()
 
     def _look_after_layer(self) -> None:
         """Take notice of layers that were closed: the preview's own means that nobody wants it."""
@@ -209,6 +211,8 @@ class Preview(QObject):
             self._fail(result.problem, "")
             return
         try:
+            if look.model is None:
+                self._layers.preview.put_aside(look.viewed.image.key)
             self._layers.preview.put(look.viewed, look.box, look.shrunk, result)
         except UserError:  # the image was closed meanwhile
             self._layers.preview.remove()

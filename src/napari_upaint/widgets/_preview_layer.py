@@ -15,10 +15,12 @@ from napari.viewer import Viewer
 from napari_upaint.core.colours import PREVIEW_COLOUR, label_colour, rgb
 from napari_upaint.engine.progress import PreviewResult
 from napari_upaint.errors import ImageError
+from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import seen_at, shows_planes
 from napari_upaint.widgets._new_layers import mark
-from napari_upaint.widgets._open_layers import find, image_source, index_in_view
+from napari_upaint.widgets._open_layers import find, image_source, index_in_view, is_open
 from napari_upaint.widgets._result_layers import ResultLayers
+from napari_upaint.widgets._shown_layers import ShownLayers
 from napari_upaint.widgets._sources import Placement
 from napari_upaint.widgets._viewed import Box, Viewed
 
@@ -28,10 +30,11 @@ _INSIDE = 0.25  # opacity; outlines are opaque
 class PreviewLayer:
     """One for all images: of the image that is looked at."""
 
-    def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
-        self._viewer, self._results = viewer, results
+    def __init__(self, viewer: Viewer, results: ResultLayers, shown: ShownLayers) -> None:
+        self._viewer, self._results, self._shown = viewer, results, shown
         self._layer: Layer | None = None
         self._looks: tuple[Any, ...] = ()
+        self._aside: dict[Hashable, list[Layer]] = {}  # labels that were hidden, by image
 
     def in_view(self, image: Hashable) -> Viewed | None:
         """Return what of an image the canvas shows, None if nothing.
@@ -77,6 +80,24 @@ class PreviewLayer:
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+
+    def put_aside(self, image: Hashable) -> None:
+        """Hide the labels that were made of an image, once: what was found before shines through what is found now."""
+        kinds: tuple[Kind, ...] = ("objects", "classes")
+        found = (self._results.labels_of(image, kind) for kind in kinds if image not in self._aside)
+        labels = [layer for layer in found if layer is not None and layer.visible]
+        self._aside.setdefault(image, labels)
+        for layer in labels:
+            layer.visible = False
+
+    def bring_back(self, *_: object) -> None:
+        """Show the labels again that were hidden, as far as their image is seen."""
+        aside, self._aside = self._aside, {}
+        for image, labels in aside.items():
+            for layer in labels:
+                if is_open(self._viewer, image) and layer in self._viewer.layers:
+                    layer.visible = True
+                    self._shown.tuck(layer.unique_id, image)
 
     def closed(self) -> bool:
         """Return whether somebody took the layer away."""

@@ -62,7 +62,7 @@ def why_not_paint(situation: Situation) -> str:
     """Return why there is nothing to paint on."""
     if not situation.annotation:
         return why_not_new_labels(situation) or "Press 'New labels' first."
-    return _why_no_paint(situation) or situation.no_brush
+    return (_why_not_fitting(situation) if situation.image else _why_no_paint(situation)) or situation.no_brush
 
 
 def why_not_weigh(situation: Situation) -> str:

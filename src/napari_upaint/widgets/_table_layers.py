@@ -11,7 +11,14 @@ from napari.viewer import Viewer
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import axes_in_view
 from napari_upaint.widgets._measured_objects import Measured, MeasurePlan
-from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, is_open
+from napari_upaint.widgets._open_layers import (
+    annotation_source,
+    find,
+    image_source,
+    index_in_view,
+    is_open,
+    other_channels,
+)
 
 if TYPE_CHECKING:
     from napari_upaint.widgets._result_layers import ResultLayers
@@ -35,7 +42,8 @@ class TableLayers:
             return None
         ndim = 3 if any(of == image and cache.deep for of, cache in self._results.caches()) else 2
         source = image_source(find(self._viewer, image))
-        return MeasurePlan(source, annotation_source(layer), changes(layer), ndim, kind)
+        others = other_channels(self._viewer, image)
+        return MeasurePlan(source, annotation_source(layer), changes(layer), ndim, kind, () if source.rgb else others)
 
     def table(self, image: Hashable) -> Measured | None:
         """Return the measurements of an image's labels, None if they changed since or were not measured."""
