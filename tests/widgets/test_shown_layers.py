@@ -99,6 +99,20 @@ def test_an_image_below_another_one_is_said_not_to_be_seen_and_shown_on_request(
     assert section.cover.isHidden()
 
 
+def test_who_goes_to_an_image_sees_it_however_large_it_is_drawn(viewer, dock, pick):
+    for name, scale, corner in (("large", 1, 0), ("small", 0.01, 0), ("beside", 1, 500)):
+        viewer.add_image(picture(SHAPE), name=name, scale=(scale, scale), translate=(corner, corner))
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (0, 30, 40), 5
+    for name, center, zoomed_in in (("large", (30, 40), 1), ("small", (0.3, 0.4), 100), ("beside", (530, 540), 1)):
+        pick(name)
+        np.testing.assert_allclose(camera.center[-2:], center, atol=0.6 / zoomed_in)
+        assert 100 < max(SHAPE) * camera.zoom / zoomed_in < 2 * max(viewer.canvas.size)
+    camera.center, camera.zoom = (0, 530, 520), 20  # a part of it, on purpose
+    pick("beside")
+    assert (*camera.center[-2:], camera.zoom) == (530, 520, 20)
+
+
 def test_who_goes_to_another_image_sees_it_and_what_is_painted_on_it(viewer, dock, fields, pick, qtbot):
     pick("field 1")
     dock.sections.labels.new_button.click()

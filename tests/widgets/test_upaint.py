@@ -58,6 +58,8 @@ def test_new_labels_lie_on_the_image_with_brush_in_hand(viewer, dock):
     assert (made.mode, made.selected_label) == ("paint", 1)
     assert viewer.layers.selection.active is made
     assert list(made.features["label"][:3]) == ["unlabelled", "background", "object 2"]
+    dock.sections.labels.classes.click()
+    assert list(made.features["label"][:3]) == ["unlabelled", "background", "class 2"]
     assert dock.sections.labels.combo.currentText() == "cells annotation"
 
 

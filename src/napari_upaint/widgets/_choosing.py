@@ -45,7 +45,7 @@ class Choosing(QObject):
         layers.covered.connect(self._show_cover)
         layers.taken.connect(self._selected)
         layers.taken.connect(self.changed)
-        sections.image.show_wanted.connect(self.show_image)
+        sections.image.show_wanted.connect(self._go_to_image)
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
         sections.labels.picked.connect(self._picked)
@@ -53,7 +53,7 @@ class Choosing(QObject):
         sections.labels.background_button.clicked.connect(self.take_background)
         sections.labels.next_button.clicked.connect(self.take_next)
         sections.labels.paint_on_button.clicked.connect(self.paint_on)
-        sections.labels.kind_changed.connect(self._show_painted)
+        sections.labels.kind_changed.connect(self._kind_changed)
         self._list_layers()
         active = layers.active()
         taken = next((one for one in layers.annotations() if one.key == active), None)
@@ -105,6 +105,12 @@ class Choosing(QObject):
             owners[labels] = key
         self._layers.shown.show(key, owners)
         self._show_cover()
+
+    def _go_to_image(self) -> None:
+        self.show_image()
+        key = self._image_combo.key()
+        if key is not None:
+            self._layers.shown.bring_near(key)
 
     # -- the brush -----------------------------------------------------------------------------------------------
 
@@ -221,6 +227,12 @@ class Choosing(QObject):
             self.ownership.choose(image, key)
         self._counted, self._pixels, self._uncounted = False, {}, set()
         self._count.ask()
+        self._show_painted()
+
+    def _kind_changed(self) -> None:
+        key = self._labels_combo.key()
+        if key is not None:
+            self._layers.name_labels(key, self.kind())
         self._show_painted()
 
     def _edited(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -22,7 +22,7 @@ from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._layer_corrections import disown_copy, is_kept, mark_kept
 from napari_upaint.widgets._link_layers import LinkLayers
-from napari_upaint.widgets._new_layers import MARK, new_annotation, old_result
+from napari_upaint.widgets._new_layers import MARK, label_names, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
 from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0, undo_steps
 from napari_upaint.widgets._preview_layer import PreviewLayer
@@ -241,6 +241,12 @@ class Layers(QObject):
         layer.visible = True  # napari has no brush for what is hidden
         layer.selected_label = label
         layer.mode = "paint"
+
+    def name_labels(self, key: Hashable, kind: Kind) -> None:
+        """Call the labels of an annotation that was made here what they are."""
+        layer = self._find(key)
+        if [*layer.features.get("label", [])] in [label_names(one)["label"] for one in get_args(Kind)]:
+            layer.features = label_names(kind)
 
     def hide(self, key: Hashable) -> None:
         """Make a layer invisible; its eye in napari's list shows it again."""

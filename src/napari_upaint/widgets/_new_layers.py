@@ -30,13 +30,18 @@ def annotation_name(image: str) -> str:
     return f"{image} annotation"
 
 
-def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = None) -> NewLayer:
-    """Return an annotation on an image, empty unless something is painted already."""
+def label_names(kind: Kind) -> dict[str, Any]:
+    """Return the features of an annotation: what the status bar calls its labels."""
     what = "object" if kind == "objects" else "class"
     names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
+    return {"index": np.arange(len(names)), "label": names}
+
+
+def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = None) -> NewLayer:
+    """Return an annotation on an image, empty unless something is painted already."""
     options = {
         "name": annotation_name(image.name),
-        "features": {"index": np.arange(len(names)), "label": names},
+        "features": label_names(kind),
         "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
         "opacity": 0.6,
     }

@@ -12,13 +12,14 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
-from napari_upaint.widgets._drawn import lie_on_each_other, unit_factors
+from napari_upaint.widgets._drawn import lie_on_each_other, shows_planes, unit_factors
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._open_layers import find, image_source, level_0
 
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
 # Of the area of an image, and of opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
 _LEAST_HIDDEN, _LEAST_OPACITY = 0.1, 0.9
+_LEAST_ON_SCREEN = 60  # pixels of the canvas
 
 
 class ShownLayers:
@@ -78,6 +79,18 @@ class ShownLayers:
                     one.visible = visible
         finally:
             self.showing = False
+
+    def bring_near(self, image: Hashable) -> None:
+        """Fit an image into the canvas that is out of it, or too small there: its pixels may have another unit."""
+        canvas, camera = self._viewer.canvas, self._viewer.scene.camera
+        if canvas.grid.enabled or not shows_planes(self._viewer):
+            return
+        start, stop = self._box(find(self._viewer, image))
+        room, center = np.array(canvas.size, float), np.array(camera.center[-2:])
+        away = np.maximum(start - center, center - stop) * camera.zoom
+        if np.any(away > room / 2) or np.max(stop - start) * camera.zoom < _LEAST_ON_SCREEN:
+            camera.center = (0.0, *map(float, (start + stop) / 2))
+            camera.zoom = 0.95 * float(np.min(room / (stop - start)))
 
     def tuck(self, layer: Hashable, image: Hashable) -> None:
         """Hide what was made of an image that is not seen, until `show` shows that one."""
