@@ -161,6 +161,8 @@ def test_other_channels_of_the_file_are_measured_inside_the_objects(viewer, dock
 def test_nothing_found_gives_an_empty_table(viewer, dock, settle, segment, tmp_path):
     dock.sections.settings.objects.control("smallest").setValue(100_000)
     labels = segment(blobs((3, 60, 80)))
+    nothing = "Nothing was found: paint what you look for and train, or choose another model."
+    assert dock.sections.message.text() == f"Segmented 3 planes. {nothing}"
     measure(dock, settle)
     assert dock.sections.message.text().startswith("Measured 0 objects")
     assert len(labels.features) == 1

@@ -20,7 +20,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import AnnotationSource
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 # Seconds: after the first stroke, and between two savings.
 _SOON, _BETWEEN = 1.0, 5.0
@@ -39,6 +39,7 @@ class Painted:
     kind: Kind
     image: str  # its file, where napari knows it
     corrected: bool  # it is a result that is corrected by hand
+    channel: str  # the name of the image: of those of its file it was painted on this one
 
 
 class Autosaving(QObject):
@@ -53,7 +54,8 @@ class Autosaving(QObject):
         self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
         self._unsaved: dict[Hashable, Painted] = {}
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
-        self._asked: tuple[str, tuple[int, ...]] | None = None
+        self._image_combo = sections.image.combo
+        self._asked: tuple[frozenset[str], tuple[int, ...]] | None = None
         self._closed: set[Path] = set()  # of layers that were closed
         self._open: set[Hashable] = set()  # labels layers
         self._last = -_BETWEEN
@@ -88,7 +90,8 @@ class Autosaving(QObject):
         if annotation.key not in self._paths:
             name = _plain(image.name, file) if image is not None else annotation.name
             self._save_to(annotation.key, new_autosave(name, annotation.shape))
-        how = self._choosing.kind(), file, self._layers.is_corrected_result(annotation.key)
+        channel = image.name if image is not None else ""
+        how = self._choosing.kind(), file, self._layers.is_corrected_result(annotation.key), channel
         self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)
         if not self._timer.isActive():
             self._timer.start(round(1000 * max(_SOON, self._last + _BETWEEN - time.monotonic())))
@@ -116,7 +119,8 @@ class Autosaving(QObject):
                 replaced = self._replaced.get(one.path)
                 regions = as_notes(one.annotation.regions)
                 notes = {"kind": one.kind, "layer": one.annotation.name, "image": one.image, "regions": regions}
-                saved = autosave(one.annotation.data, one.path, notes | {"corrected": one.corrected})
+                more = {"corrected": one.corrected, "channel": one.channel}
+                saved = autosave(one.annotation.data, one.path, notes | more)
                 if saved and replaced is not None:
                     discard(replaced)
 
@@ -134,7 +138,7 @@ class Autosaving(QObject):
     def _look(self) -> None:
         """Look for saved annotations when another image is chosen, or an annotation is closed."""
         image = self._choosing.image()
-        asked = None if image is None else (image.name, image.shape)
+        asked = None if image is None else self._asking(image)
         self._paths |= self._layers.files.autosaves()  # also of what was painted before this dock was opened
         still_open = {choice.key for choice in self._layers.annotations()}
         closed = {path for key, path in self._paths.items() if key not in still_open}
@@ -148,6 +152,10 @@ class Autosaving(QObject):
         else:
             self._again()
 
+    def _asking(self, image: ImageSource) -> tuple[frozenset[str], tuple[int, ...]]:
+        """Return names and shape of what may have been painted on: channels of one file share their labels."""
+        return frozenset(one.name for one in (image, *self._layers.files.other_channels(image.key))), image.shape
+
     def _found(self, found: list[Autosaved]) -> None:
         own = {*self._paths.values()} - self._closed | {one.path for one in self._replaced.values()}
         self._offer.show_offer(next((one for one in found if one.path not in own), None))
@@ -160,8 +168,11 @@ class Autosaving(QObject):
         saved, painted = read
         self._offer.setEnabled(True)
         image = self._choosing.image()
-        if image is None or (image.name, image.shape) != self._asked or image.shape != painted.shape:
+        if image is None or self._asking(image) != self._asked or image.shape != painted.shape:
             return  # another image was chosen meanwhile; it is offered again with its own
+        others = self._layers.files.other_channels(image.key)
+        image = next((one for one in others if one.name == saved.notes.get("channel")), image)
+        self._image_combo.set_key(image.key)
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
         self._set_kind(kind)
         key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
@@ -192,9 +203,11 @@ class Autosaving(QObject):
             self._looking.start(_of_image, *self._asked, image.file, here)
 
 
-def _of_image(name: str, shape: tuple[int, ...], file: str, here: tuple[AnnotationSource, ...]) -> list[Autosaved]:
+def _of_image(
+    names: frozenset[str], shape: tuple[int, ...], file: str, here: tuple[AnnotationSource, ...]
+) -> list[Autosaved]:
     """Return what was saved of an image and is not `here`, but for what was painted on another file of that name."""
-    found = [one for each in {name, _plain(name, file)} for one in autosaved(each, shape)]
+    found = [one for each in names | {_plain(name, file) for name in names} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     found = [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
     return [one for one in found if not any(_is_here(one, annotation) for annotation in here)]

@@ -185,8 +185,8 @@ class Choosing(QObject):
 
     def _show_facts(self) -> None:
         image = self.image()
-        others = self._layers.files.other_channels(image.key) if image is not None else 0
-        self._sections.image.show_facts(image, others)
+        others = self._layers.files.other_channels(image.key) if image is not None else ()
+        self._sections.image.show_facts(image, len(others))
         self._sections.weights.show_image(image)
         self._show_cover()
 

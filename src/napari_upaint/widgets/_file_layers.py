@@ -11,6 +11,7 @@ from pathlib import Path
 from napari.viewer import Viewer
 
 from napari_upaint.widgets._open_layers import find, other_channels
+from napari_upaint.widgets._sources import ImageSource
 
 # Annotations have the file that they are saved to while they are painted in their metadata: whichever dock is open.
 _AUTOSAVE = "napari-upaint autosave"
@@ -49,9 +50,9 @@ class FileLayers:
         source = find(self._viewer, key).source
         return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
 
-    def other_channels(self, key: Hashable) -> int:
-        """Return how many other channels of the file of an image are open."""
-        return len(other_channels(self._viewer, key))
+    def other_channels(self, key: Hashable) -> tuple[ImageSource, ...]:
+        """Return the other channels of the file of an image, as far as they are open."""
+        return other_channels(self._viewer, key)
 
     def autosaves(self) -> dict[Hashable, Path]:
         """Return the files that open annotations are saved to while they are painted, by layer."""

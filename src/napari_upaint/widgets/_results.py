@@ -30,6 +30,7 @@ from napari_upaint.widgets._words import (
     after_another_model,
     after_crossing,
     after_keeping,
+    after_nothing,
     after_one_slice,
     after_segmenting,
 )
@@ -179,12 +180,14 @@ class Results(QObject):
         self._kept.clear()
         text, kind, details = after_segmenting(summary)
         if not self._quiet:
-            words = " ".join(filter(None, (text, self._adding(summary), kept)))
+            words = " ".join(filter(None, (text, after_nothing(summary), self._adding(summary), kept)))
             self._sections.message.show_message(words, kind, details)
         elif summary.failures:  # how the training ended stays to be read
             self._sections.message.warn(f"{text} {kept}".strip(), details)
-        elif words := f"{kept} {after_another_model(self._layers.of_others(summary.model))}".strip():
-            self._sections.message.add(words)
+        else:
+            others = after_another_model(self._layers.of_others(summary.model))
+            if words := " ".join(filter(None, (after_nothing(summary), kept, others))):
+                self._sections.message.add(words)
 
     def _keep(self, layer: str) -> None:
         """Tell that corrections were kept; while something is segmented at its end, with the rest."""

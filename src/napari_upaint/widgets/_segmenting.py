@@ -60,7 +60,7 @@ class SegmentPlan:
 class Segmented:
     """The end: planes done, one sentence for each layer that failed with its details, whether it was stopped.
 
-    `kept` planes were there already; `several`: whether more than one was wanted.
+    `kept` planes were there already; `several`: whether more than one was wanted. On `empty` planes nothing was found.
     """
 
     done: int
@@ -70,6 +70,7 @@ class Segmented:
     model: Path | None = None
     kept: int = 0
     several: bool = False
+    empty: int = 0
 
 
 class _Round:
@@ -80,6 +81,7 @@ class _Round:
         self.stop = threading.Event()
         self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
         self.left: set[Hashable] = set()  # images of which no more is wanted
+        self.empty = 0
 
 
 class Segmenting(QObject):
@@ -215,7 +217,16 @@ class Segmenting(QObject):
             failures.append(describe(error))
         what, several = _what(this.plan), self._total > 1
         self.ended.emit(
-            Segmented(self._done, tuple(failures), this.stop.is_set(), what, this.plan.model, self._kept, several)
+            Segmented(
+                self._done,
+                tuple(failures),
+                this.stop.is_set(),
+                what,
+                this.plan.model,
+                self._kept,
+                several,
+                this.empty,
+            )
         )
 
 
@@ -236,6 +247,7 @@ def _ready(this: _Round, event: BatchEvent) -> BatchEvent:
         return event
     if target in this.slices:
         result = one_slice(result, this.slices[target])
+    this.empty += not result.labels.any()
     plan.made.setdefault(target.image.key, {})[index] = event.made
     if plan.scores is not None:
         image, cache = target.image, plan.scores.get(target.image.key)

@@ -38,6 +38,12 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
     return first, "error", details
 
 
+def after_nothing(summary: Segmented) -> str:
+    """Say that nothing was found, which looks as if nothing had been done; '' where there is something."""
+    nothing = summary.done > 0 and summary.empty == summary.done and not summary.kept
+    return "Nothing was found: paint what you look for and train, or choose another model." if nothing else ""
+
+
 def after_crossing(summary: Segmented) -> str:
     """Say that a plane was segmented of which hardly more than a line is seen; '' where nothing was."""
     return "The view crosses that plane; press 'Whole layer' for all of them." if summary.done else ""
