@@ -15,6 +15,7 @@ from qtpy.QtCore import QEvent, QObject
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError, ImageError
+from napari_upaint.io import models
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.settings import WeightSettings
 from napari_upaint.widgets._background import Work
@@ -22,6 +23,7 @@ from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._labels_section import LabelsSection
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._message import MessageLine
+from napari_upaint.widgets._model_list import model_choices
 from napari_upaint.widgets._model_section import ModelSection
 from napari_upaint.widgets._painted_list import painted_lines
 from napari_upaint.widgets._progress_line import ProgressLine, duration
@@ -210,6 +212,18 @@ def test_own_models_say_where_they_come_from(qtbot, own_home):
     qtbot.addWidget(section)
     section.combo.setCurrentText("cells 1")
     assert section._summary.text() == "Learned objects of cells, starting from generalist-fast."
+
+
+def test_the_list_of_models_waits_for_no_more_files_than_it_shows(own_home, monkeypatch):
+    first = save_model(model(), own_home / "models" / "cells 0.safetensors")
+    for number in range(1, 25):
+        shutil.copyfile(first, first.with_name(f"cells {number}.safetensors"))
+    read, listed = [], []
+    monkeypatch.setattr(models, "_read", lambda *a, real=models._read, **k: read.append(a) or real(*a, **k))
+    monkeypatch.setattr(models, "_own_models", lambda real=models._own_models: listed.append(real()) or listed[-1])
+    bundled, own = model_choices()
+    assert [choice.path for choice in own] == listed[0][:20]
+    assert len(read) == len(bundled) + len(own) and len(listed) == 1
 
 
 def test_a_slider_can_be_dragged_where_the_dock_is_narrow(qtbot):

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.models:
         print("\n\n".join(describe(find_model(name), read_header(name)) for name in args.models))
-    elif cards := describe_models():
+    elif cards := list(describe_models()):
         print(table(overview(cards), numbers=False))
     else:
         print("No model is bundled; upaint train --model none starts from scratch.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -195,12 +196,10 @@ def _own_models() -> list[Path]:
     return [path for _, path in sorted(dated)]
 
 
-def describe_models() -> list[ModelCard]:
-    """Return a card for each of `list_models()`; files that are no models are left out."""
-    bundled, cards = set(bundled_models()), []
+def describe_models() -> Iterator[ModelCard]:
+    """Yield a card for each of `list_models()`, read one by one; files that are no models are left out."""
+    bundled = set(bundled_models())
     for path in list_models():
-        try:
-            cards.append(ModelCard(path, read_header(path), path in bundled))
-        except ModelError:  # somebody else's file in the user's folder: not worth a message
-            continue
-    return cards
+        # Somebody else's file in the user's folder is not worth a message.
+        with contextlib.suppress(ModelError):
+            yield ModelCard(path, _read(path, with_weights=False)[0], path in bundled)

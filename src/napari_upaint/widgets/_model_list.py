@@ -31,10 +31,13 @@ SCRATCH = ModelChoice(
 
 def model_choices() -> tuple[list[ModelChoice], list[ModelChoice]]:
     """List the models of the package, the default first, and the user's own, the newest first."""
-    cards = describe_models()
-    bundled = [_choice(c.name, c.path, c.header, c.header.summary) for c in cards if c.bundled]
-    own = [_choice(c.name, c.path, c.header, own_summary(c.header)) for c in cards if not c.bundled]
-    return bundled, own[:_MOST_RUNS]
+    bundled, own = list[ModelChoice](), list[ModelChoice]()
+    for card in describe_models():
+        summary = card.header.summary if card.bundled else own_summary(card.header)
+        (bundled if card.bundled else own).append(_choice(card.name, card.path, card.header, summary))
+        if len(own) == _MOST_RUNS:  # each is a file to be read while the window waits
+            break
+    return bundled, own
 
 
 def read_choice(path: Path) -> ModelChoice:
