@@ -102,6 +102,14 @@ def test_work_tells_its_outcome_on_the_main_thread(qtbot):
     assert not work.busy
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_python_ends_when_all_is_written(qtbot, writes):
+    work = Work(writes=writes)
+    with qtbot.waitSignal(work.done) as left_alone:
+        work.start(lambda: threading.current_thread().daemon)
+    assert left_alone.args == [not writes]
+
+
 def test_work_tells_what_went_wrong(qtbot):
     def broken(error):
         raise error

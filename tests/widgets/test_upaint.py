@@ -600,6 +600,12 @@ def test_closing_the_dock_ends_the_engine(viewer, dock, qtbot, alive):
     viewer.add_image(picture(), name="later")  # nobody is left who could mind
 
 
+def test_what_is_being_written_is_written_to_its_end_when_napari_closes(dock):
+    kept = (dock.keeping.projects._saving, dock.keeping.projects._leaving, dock.keeping.history._changing)
+    for work in (*kept, dock.autosaving._saving, dock.working.training._saving, dock.working.tables._writing):
+        assert work.writes
+
+
 def test_closing_the_dock_does_not_wait_for_the_engine(viewer, dock, qtbot):
     qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
     ended, go_on, engine = threading.Event(), threading.Event(), dock.bridge.engine()

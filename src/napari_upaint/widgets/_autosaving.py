@@ -61,7 +61,7 @@ class Autosaving(QObject):
         self._last = -_BETWEEN
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.save_now)
-        self._saving, self._looking, self._reading = Work(self), Work(self), Work(self)
+        self._saving, self._looking, self._reading = Work(self, writes=True), Work(self), Work(self)
         self._saving.done.connect(self._saved)
         self._saving.failed.connect(self._not_saved)
         self._looking.done.connect(self._found)

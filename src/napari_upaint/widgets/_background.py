@@ -16,14 +16,20 @@ class Work(QObject):
     """Runs one function at a time; a newer start makes the older outcome unheard.
 
     The function gets frozen values only: a layer touched from a thread crashes napari.
+
+    Parameters
+    ----------
+    writes : bool
+        Whether it writes what the user wants to keep: Python, and so napari, ends only when that is done.
     """
 
     done = Signal(object)
     failed = Signal(str, str)  # sentence for the user, details
     _returned = Signal(int, object, object)  # turn, value, error: crosses from the thread
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, writes: bool = False) -> None:
         super().__init__(parent)
+        self.writes = writes
         self._turn = 0
         self.busy = False
         self._returned.connect(self._hear, Qt.ConnectionType.QueuedConnection)
@@ -32,10 +38,8 @@ class Work(QObject):
         """Call ``function(*arguments)`` in a thread."""
         self._turn += 1
         self.busy = True
-        thread = threading.Thread(
-            target=self._run, args=(self._turn, function, arguments), name=f"upaint-{function.__name__}", daemon=True
-        )
-        thread.start()
+        name, run = f"upaint-{function.__name__}", (self._turn, function, arguments)
+        threading.Thread(target=self._run, args=run, name=name, daemon=not self.writes).start()
 
     def forget(self) -> None:
         """Do not report what is running; threads cannot be killed, but nobody has to listen."""

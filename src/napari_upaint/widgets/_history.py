@@ -29,7 +29,7 @@ class History(QObject):
         self._section, self._model, self._train = sections.history, sections.model, sections.train
         self._runs: list[Run] = []
         self._situation = Situation()
-        self._listing, self._changing = Work(self), Work(self)
+        self._listing, self._changing = Work(self), Work(self, writes=True)
         self._listing.done.connect(self._listed)
         self._listing.failed.connect(self.failed)
         self._changing.done.connect(self._changed)

@@ -68,7 +68,8 @@ class Projects(QObject):
         # Of the open project: images that were not found, and what could not be read. Saved again as they are.
         self._kept: list[SavedImage] = []
         self._turns = Turns(self)
-        self._saving, self._reading, self._leaving = Work(self), Work(self), Work(self)
+        self._saving, self._reading = Work(self, writes=True), Work(self)
+        self._leaving = Work(self, writes=True)
         self._saving.done.connect(self._saved)
         self._saving.failed.connect(self.failed)
         self._reading.done.connect(self._read)

@@ -22,7 +22,7 @@ class Tables(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._message = layers, choosing, sections.message
-        self._measuring, self._writing = Work(self), Work(self)
+        self._measuring, self._writing = Work(self), Work(self, writes=True)
         layers.untabled.connect(self.changed)
         sections.segment.measure_button.clicked.connect(self.measure)
         sections.segment.table_wanted.connect(self.save)

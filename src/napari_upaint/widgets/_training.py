@@ -89,7 +89,7 @@ class Training(QObject):
         self._heard: list[TrainProgress] = []
         self._result: TrainResult | None = None
         self._sent: NewSamples | None = None  # samples that it was not asked for at first
-        self._gathering, self._saving = Work(self), Work(self)
+        self._gathering, self._saving = Work(self), Work(self, writes=True)
         self._gathering.done.connect(self._train)
         self._gathering.failed.connect(self._fail)
         self._saving.done.connect(self._saved)
