@@ -7,7 +7,9 @@ import os
 import numpy as np
 from upaint_pictures import paint, picture
 
+from napari_upaint.session.protocol import DeviceRequest
 from napari_upaint.widgets._engine_row import held_by, size
+from napari_upaint.widgets._job_bridge import GuiJob
 
 
 def test_sizes_in_words():
@@ -54,3 +56,11 @@ def test_not_while_something_runs(viewer, dock, settle, qtbot):
     assert "training is running" in button.toolTip()
     settle(dock)
     assert button.isEnabled()
+
+
+def test_an_abandoned_job_is_not_heard_and_leaves_nothing(dock, qtbot):
+    """Whoever switches the preview on and off all day would keep a picture of each time."""
+    heard = []
+    dock.bridge.begin(DeviceRequest(), heard.append).abandon()
+    qtbot.waitUntil(lambda: not dock.bridge.findChildren(GuiJob), timeout=20000)
+    assert not heard

@@ -58,16 +58,16 @@ class GuiJob(QObject):
             return
 
     def _hear(self, message: JobMessage) -> None:
-        if self._quiet:
-            return
         if isinstance(message, Event):
-            self.payload.emit(message.payload)
+            if not self._quiet:
+                self.payload.emit(message.payload)
             return
-        if isinstance(message, Failed):
-            self.failed.emit(message.sentence, message.details)
-        else:
-            self.finished.emit()
-        self._job = None
+        if not self._quiet:
+            if isinstance(message, Failed):
+                self.failed.emit(message.sentence, message.details)
+            else:
+                self.finished.emit()
+        self._job = None  # it holds what it yielded last
         self.deleteLater()
 
 
