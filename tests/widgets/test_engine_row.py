@@ -28,7 +28,7 @@ def test_memory_of_this_process():
 def test_free_memory_ends_the_engine_and_the_next_job_starts_one(viewer, dock, settle, qtbot, alive):
     row = dock.sections.train.engine
     qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=20000)
-    dock.keeping.memory.look()
+    dock.keeping.engine.look()
     assert row.words.text().endswith(" MB")
     assert row.button.isEnabled()
     first = dock.bridge.pid

@@ -82,12 +82,12 @@ def test_preferences_and_the_memory_of_the_engine_are_followed_again(
     general = get_plugin_settings("napari-upaint").general
 
     def between():
-        assert not dock.keeping.memory._timer.isActive()
+        assert not dock.keeping.engine._timer.isActive()
         general.seconds = 44  # heard when the dock is shown
 
     close_and_show["cross"](between)
     assert dock.sections.train.seconds.value() == 44
-    assert dock.keeping.memory._timer.isActive()
+    assert dock.keeping.engine._timer.isActive()
     general.seconds = 45
     assert dock.sections.train.seconds.value() == 45
     assert load_preferences().seconds == 45

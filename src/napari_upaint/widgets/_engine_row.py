@@ -41,35 +41,14 @@ class EngineRow(QWidget):
         self.button.setToolTip(why or _TIP)
 
 
-class DeviceWords(QObject):
-    """Asks the engine process what it computes on, which starts it, and shows the answer."""
+class EngineWatch(QObject):
+    """Says what the engine process computes on and how much memory it holds; ends it when its user wants that."""
 
     failed = Signal(str, str)
 
-    def __init__(self, bridge: JobBridge, line: QLabel, parent: QObject) -> None:
+    def __init__(self, bridge: JobBridge, device: QLabel, row: EngineRow, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge, self._line = bridge, line
-
-    def ask(self) -> None:
-        """Warm the engine up, and learn what it computes on."""
-        try:
-            self._bridge.begin(DeviceRequest(), self._show)
-        except Exception as error:
-            self.failed.emit(*describe(error))
-
-    def _show(self, payload: object) -> None:
-        if isinstance(payload, DeviceLine):
-            self._line.setText(f"Computes on: {payload.text}")
-
-
-class EngineMemory(QObject):
-    """Watches the engine process, and ends it when its user wants the memory."""
-
-    failed = Signal(str, str)
-
-    def __init__(self, bridge: JobBridge, row: EngineRow, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._bridge, self._row = bridge, row
+        self._bridge, self._device, self._row = bridge, device, row
         self._situation = Situation()
         self._ending = Work(self)
         self._ending.done.connect(self.look)
@@ -79,9 +58,10 @@ class EngineMemory(QObject):
         self._timer.timeout.connect(self.look)
 
     def open(self) -> None:
-        """Watch."""
+        """Watch, and warm the engine up."""
         self._timer.start()
         self.look()
+        self.ask_device()
 
     def close(self) -> None:
         """Watch no more."""
@@ -92,6 +72,17 @@ class EngineMemory(QObject):
         """Follow what runs."""
         self._situation = situation
         self.look()
+
+    def ask_device(self) -> None:
+        """Ask the engine process what it computes on, which starts it."""
+        try:
+            self._bridge.begin(DeviceRequest(), self._show_device)
+        except Exception as error:
+            self.failed.emit(*describe(error))
+
+    def _show_device(self, payload: object) -> None:
+        if isinstance(payload, DeviceLine):
+            self._device.setText(f"Computes on: {payload.text}")
 
     def look(self, *_: object) -> None:
         """Show the memory of now."""

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QWidget
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._copying import Copying
-from napari_upaint.widgets._engine_row import DeviceWords, EngineMemory
+from napari_upaint.widgets._engine_row import EngineWatch
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
@@ -46,11 +46,9 @@ class Keeping(QObject):
         working.situation_changed.connect(self.history.allow)
         sections.history.compare_wanted.connect(working.results.compare)
         working.training.ended.connect(self.history.refresh)
-        self.device_words = DeviceWords(bridge, sections.train.device, self)
-        self.device_words.failed.connect(working.fail)
-        self.memory = EngineMemory(bridge, sections.train.engine, self)
-        self.memory.failed.connect(working.fail)
-        working.situation_changed.connect(self.memory.allow)
+        self.engine = EngineWatch(bridge, sections.train.device, sections.train.engine, self)
+        self.engine.failed.connect(working.fail)
+        working.situation_changed.connect(self.engine.allow)
         self.notifying = Notifying(dock, sections.message)
         working.situation_changed.connect(self.notifying.follow)
         self.projects = Projects(layers, choosing, sections, self)
@@ -74,7 +72,7 @@ class Keeping(QObject):
         """Follow changed preferences at once; a folder is read again."""
         if now.device != before.device:
             self._bridge.device = now.device
-            self.device_words.ask()
+            self.engine.ask_device()
         if now.seconds != before.seconds:
             self._sections.train.seconds.setValue(now.seconds)
         if now.folder != before.folder:
@@ -84,8 +82,7 @@ class Keeping(QObject):
     def open(self) -> None:
         """Follow what was left alone since `close`, and warm the engine up."""
         self.preferences.open()
-        self.memory.open()
-        self.device_words.ask()
+        self.engine.open()
 
     def close(self) -> None:
         """Report no more."""
@@ -94,5 +91,5 @@ class Keeping(QObject):
         self.history.close()
         self.resuming.close()
         self.copying.close()
-        self.memory.close()
+        self.engine.close()
         self.projects.close()
