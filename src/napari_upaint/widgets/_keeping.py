@@ -35,33 +35,30 @@ class Keeping(QObject):
         super().__init__(dock)
         self._sections, self._bridge = sections, bridge
         self.preferences = PreferenceWatch(self)
-        self.preferences.failed.connect(working.fail)
-        self.preferences.changed.connect(self._prefer)
+        self.history = History(sections, self)
+        self.engine = EngineWatch(bridge, sections.train.device, sections.train.engine, self)
+        self.notifying = Notifying(dock, sections.message)
+        self.projects = Projects(layers, choosing, sections, self)
+        self.copying = Copying(layers, choosing, working.others, sections, bridge, self)
+        self.resuming = Resuming(choosing, working.training, sections.train.offer, self)
+        self._connect(working)
         bridge.device = self.preferences.now.device
         sections.train.seconds.setValue(self.preferences.now.seconds)
-        self.history = History(sections, self)
-        self.history.failed.connect(working.fail)
-        self.history.said.connect(sections.message.show_message)
-        self.history.model_changed.connect(working.results.show_view)
-        working.situation_changed.connect(self.history.allow)
-        sections.history.compare_wanted.connect(working.results.compare)
-        working.training.ended.connect(self.history.refresh)
-        self.engine = EngineWatch(bridge, sections.train.device, sections.train.engine, self)
-        self.engine.failed.connect(working.fail)
-        working.situation_changed.connect(self.engine.allow)
-        self.notifying = Notifying(dock, sections.message)
-        working.situation_changed.connect(self.notifying.follow)
-        self.projects = Projects(layers, choosing, sections, self)
-        self.projects.failed.connect(working.fail)
-        self.projects.said.connect(sections.message.show_message)
-        self.projects.opened.connect(self.history.refresh)
-        working.situation_changed.connect(self.projects.allow)
-        self.copying = Copying(layers, choosing, working.others, sections, bridge, self)
-        self.copying.failed.connect(working.fail)
-        self.copying.said.connect(sections.message.show_message)
-        self.resuming = Resuming(choosing, working.training, sections.train.offer, self)
+
+    def _connect(self, working: Working) -> None:
+        history, engine, projects, copying = self.history, self.engine, self.projects, self.copying
+        for failed in (self.preferences.failed, history.failed, engine.failed, projects.failed, copying.failed):
+            failed.connect(working.fail)
+        for said in (history.said, projects.said, copying.said):
+            said.connect(self._sections.message.show_message)
+        for follow in (history.allow, engine.allow, self.notifying.follow, projects.allow, self.resuming.allow):
+            working.situation_changed.connect(follow)
+        self.preferences.changed.connect(self._prefer)
+        history.model_changed.connect(working.results.show_view)
+        self._sections.history.compare_wanted.connect(working.results.compare)
+        working.training.ended.connect(history.refresh)
+        projects.opened.connect(history.refresh)
         self.resuming.wanted.connect(working.continue_training)
-        working.situation_changed.connect(self.resuming.allow)
 
     @property
     def busy(self) -> bool:

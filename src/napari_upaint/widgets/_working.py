@@ -34,7 +34,7 @@ class Working(QObject):
         self, layers: Layers, choosing: Choosing, sections: Sections, bridge: JobBridge, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._choosing, self._sections, self._bridge = choosing, sections, bridge
+        self._choosing, self._sections = choosing, sections
         self.gray_values = gray_values = GrayValues()
         self.training = Training(bridge, gray_values, self)
         self.results = Results(layers, choosing, sections, bridge, gray_values, self)
@@ -68,12 +68,11 @@ class Working(QObject):
         return running or self.results.relabelling.busy or self.tables.running
 
     def close(self) -> None:
-        """Stop everything and end the engine process."""
+        """Stop everything."""
         self.results.close()
         self.others.close()
         self.training.abandon()
         self.tables.abandon()
-        self._bridge.close_meanwhile()
         # The dock may be shown again, as it is.
         self._sections.train.show_running(False)
         self._sections.segment.show_running(False)

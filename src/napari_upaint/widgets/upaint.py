@@ -61,9 +61,7 @@ class UPaintDock(QWidget):
         self.choosing = Choosing(self.layers, self.sections, self)
         self.working = Working(self.layers, self.choosing, self.sections, self.bridge, self)
         self.autosaving = Autosaving(self.layers, self.choosing, self.sections, self)
-        self.autosaving.failed.connect(self.working.fail)
         self.masks = Masks(self.layers, self.choosing, self.sections, self)
-        self.masks.failed.connect(self.working.fail)
         self.sections.train.train_wanted.connect(self.autosaving.save_now)
         self.keeping = Keeping(self.layers, self.choosing, self.working, self.sections, self.bridge, self)
         self._guide()
@@ -74,7 +72,8 @@ class UPaintDock(QWidget):
         self.regions = Regions(self.layers, self.choosing, self.sections, self)
         self.regions.failed.connect(partial(self.working.fail, kind="warning"))
         self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
-        self.live_weights.failed.connect(self.working.fail)
+        for part in (self.autosaving, self.masks, self.live_weights, self.uncertainty, self.where_next, self.linking):
+            part.failed.connect(self.working.fail)
         self.gallery = Gallery(self.sections, self.working, self.bridge, self)
         self.keys = Keys(viewer, self._actions(), self.layers.regions)
         self._compose()
@@ -90,16 +89,13 @@ class UPaintDock(QWidget):
     def _guide(self) -> None:
         """Make what leads from the results back to the paint, and to single objects."""
         self.uncertainty = Uncertainty(self.layers, self.sections.segment.guide, self)
-        self.uncertainty.failed.connect(self.working.fail)
         self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
-        self.where_next.failed.connect(self.working.fail)
         self.table_window = TableWindow(self._viewer, self.layers, self.choosing, self.working.tables, self)
         self.sections.segment.show_button.toggled.connect(self.table_window.toggle)
         self.table_window.opened.connect(self.sections.segment.show_button.setChecked)
         results = self.working.results
         results.relabelling.relabelled.connect(self.table_window.follow)
         self.linking = Linking(self.layers, self.choosing, self.sections.segment.link_box, results.labelling, self)
-        self.linking.failed.connect(self.working.fail)
         self.linking.linked.connect(self.working.tables.changed)
         results.relabelling.relabelled.connect(self.linking.ask)
 
@@ -195,6 +191,7 @@ class UPaintDock(QWidget):
             self.masks.close,
             self.keeping.close,
             self.working.close,
+            self.bridge.close_meanwhile,
             self.layers.close,
         ]
         if self.help is not None:
