@@ -43,7 +43,8 @@ class Choosing(QObject):
         layers.brushed.connect(self._brushed)
         layers.label_taken.connect(self._show_painted)
         layers.covered.connect(self._show_cover)
-        layers.taken.connect(self._selected)
+        layers.taken.connect(self._image_selected)
+        layers.taken.connect(self._labels_selected)
         layers.taken.connect(self.changed)
         sections.image.show_wanted.connect(self._go_to_image)
         sections.image.chosen.connect(self._image_chosen)
@@ -195,7 +196,7 @@ class Choosing(QObject):
         seen = self._layers.shown.covering(image.key) if image is not None else ""
         self._sections.image.show_cover(image.name if image is not None else "", seen)
 
-    def _selected(self, key: Hashable) -> None:
+    def _image_selected(self, key: Hashable) -> None:
         """Go with who opens or selects an image as long as there are no labels: later it would be a mere look.
 
         Not from one channel of a file to another: the first is as good as the last.
@@ -206,6 +207,18 @@ class Choosing(QObject):
         path = self._layers.files.origin(key).path
         if image is None or not path or path != self._layers.files.origin(image).path:
             self._image_combo.set_key(key)
+
+    def _labels_selected(self, key: Hashable) -> None:
+        """Go with who takes other labels to paint on them; a segmentation may be looked at only."""
+        taken = next((one for one in self._layers.annotations() if one.key == key), None)
+        image = self.ownership.painted_on(taken) if taken is not None else None
+        if image is None:
+            return
+        elsewhere = image != self._image_combo.key()
+        self._image_combo.set_key(image)
+        self._labels_combo.set_key(key)
+        if elsewhere:
+            self.show_image()
 
     def _choose_annotation_of(self, image: Hashable) -> None:
         """Choose the labels that go with an image: two images of one size must not share theirs by accident."""
@@ -236,9 +249,11 @@ class Choosing(QObject):
         self._show_painted()
 
     def _edited(self) -> None:
-        key = self._labels_combo.key()
+        image, key = self._image_combo.key(), self._labels_combo.key()
         if key is not None:
             self._uncounted.add(self._layers.selected_label(key))
+            if image is not None and not self.ownership.stranger(image, key):
+                self.ownership.paint(image, key)
         self._count.ask()
 
     def _brushed(self, labels: Hashable) -> None:

@@ -36,8 +36,6 @@ class OtherPaint(QObject):
         self._fit: list[Hashable] = []  # labels of the images that the chosen one can be learnt together with
         self._looking = AfterPause(_PAUSE, self._job, self)
         self._looking.done.connect(self._looked)
-        layers.edited.connect(self._edited)
-        layers.taken.connect(self._taken)
         choosing.changed.connect(self._follow)
         sections.model.chosen.connect(self._follow)
         sections.settings.train.valueChanged.connect(self._follow)
@@ -95,23 +93,6 @@ class OtherPaint(QObject):
             if one.image.shape == one.annotation.shape:
                 taken.add(painted)
                 yield one
-
-    def _edited(self) -> None:
-        image, annotation = self._image_combo.key(), self._labels_combo.key()
-        if annotation is not None and image is not None and not self._ownership.stranger(image, annotation):
-            self._ownership.paint(image, annotation)
-
-    def _taken(self, layer: Hashable) -> None:
-        """Go with who takes other labels to paint on them; a segmentation may be looked at only."""
-        taken = next((one for one in self._layers.annotations() if one.key == layer), None)
-        image = self._ownership.painted_on(taken) if taken is not None else None
-        if image is None:
-            return
-        elsewhere = image != self._image_combo.key()
-        self._image_combo.set_key(image)
-        self._labels_combo.set_key(layer)
-        if elsewhere:
-            self._choosing.show_image()
 
     def _follow(self) -> None:
         self._known.pop(self._labels_combo.key(), None)  # it may be painted on: looked at when left
