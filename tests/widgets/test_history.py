@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from upaint_pictures import picture
 
 from napari_upaint.io.models import load_model
 from napari_upaint.session.run import list_runs
+from napari_upaint.widgets import _model_list
 from napari_upaint.widgets._history_words import run_lines
 
 
@@ -126,6 +128,8 @@ def test_a_training_that_did_not_help_has_no_model_to_use(painted, train):
 
 def test_rename(painted, train, settled, monkeypatch, own_home):
     run, section = train(), painted.sections.history
+    shutil.copyfile(run.model, run.model.with_name("later.safetensors"))
+    monkeypatch.setattr(_model_list, "_MOST_RUNS", 1)  # it is older than what the list of models shows
     section.select(run.id)
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("dividing", True))
     section.buttons["rename"].click()

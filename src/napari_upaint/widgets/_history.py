@@ -102,10 +102,7 @@ class History(QObject):
         self.said.emit(f"Using the model of '{run.name}'.")
 
     def _choose(self, path: Path | None) -> None:
-        if path is not None and not self._model.offers(path):
-            self._model.open_file(path)  # older than what the list of models shows
-        else:
-            self._model.choose(path)
+        self._model.choose(path)
         self.model_changed.emit()
 
     # -- other names, the trash ----------------------------------------------------------------------------------

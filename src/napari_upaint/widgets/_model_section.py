@@ -50,17 +50,17 @@ class ModelSection(QWidget):
         return data if isinstance(data, ModelChoice) else SCRATCH
 
     def choose(self, path: Path | None) -> None:
-        """Choose a model of the list by its file, None: from scratch."""
-        for at in self._places(path):
-            self.combo.setCurrentIndex(at)
+        """Choose a model by its file, also one that is older than what the list shows; None: from scratch."""
+        if not self._choose_listed(path) and path is not None:
+            self.open_file(path)
 
-    def offers(self, path: Path) -> bool:
-        """Return whether a model is in the list."""
-        return bool(self._places(path))
-
-    def _places(self, path: Path | None) -> list[int]:
+    def _choose_listed(self, path: Path | None) -> bool:
+        """Choose a model of the list, and return whether it is in there."""
         listed = ((at, self.combo.itemData(at)) for at in range(self.combo.count()))
-        return [at for at, choice in listed if isinstance(choice, ModelChoice) and choice.path == path]
+        found = [at for at, choice in listed if isinstance(choice, ModelChoice) and choice.path == path]
+        if found:
+            self.combo.setCurrentIndex(found[0])
+        return bool(found)
 
     def refresh(self) -> None:
         """Read the folders again; the chosen model stays chosen."""
@@ -79,7 +79,7 @@ class ModelSection(QWidget):
         self.combo.addItem(_OPEN, None)
         self.combo.setCurrentIndex(0)
         if isinstance(before, ModelChoice):
-            self.choose(before.path)
+            self._choose_listed(before.path)
         self.combo.blockSignals(False)
         self._show()
 
@@ -94,7 +94,7 @@ class ModelSection(QWidget):
         if all(other.path != path for other in self._opened):
             self._opened.insert(0, choice)
         self.refresh()
-        self.choose(path)
+        self._choose_listed(path)
 
     def save_to(self, path: Path) -> Path:
         """Copy the chosen model to a file.

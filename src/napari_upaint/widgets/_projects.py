@@ -200,9 +200,7 @@ class Projects(QObject):
             s.image.combo.set_key(key)
             self._choosing.show_image()
         s.model.refresh()
-        if project.model is not None and not s.model.offers(project.model):
-            s.model.open_file(project.model)
-        elif not project.missing:
+        if not project.missing:
             s.model.choose(project.model)
         self._row.show_folder(folder)
         self.opened.emit()
