@@ -14,7 +14,7 @@ from qtpy.QtCore import QEvent, QObject
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
-from napari_upaint.errors import FileError, ImageError
+from napari_upaint.errors import ImageError
 from napari_upaint.io import models
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.settings import WeightSettings
@@ -190,9 +190,10 @@ def test_models_of_files(qtbot, tmp_path, own_home):
         section.open_file(tmp_path / "none.safetensors")
     assert "is no U-Paint model" in refused.args[0]
     assert section.choice().path == path
-    copied = section.save_to(tmp_path / "copy")
-    assert copied == tmp_path / "copy.safetensors"
-    assert copied.read_bytes() == path.read_bytes()
+    with qtbot.waitSignal(section.said) as said:
+        section.save_to(tmp_path / "copy")
+    assert said.args == [f"Saved the model as {tmp_path / 'copy.safetensors'}."]
+    assert (tmp_path / "copy.safetensors").read_bytes() == path.read_bytes()
     section.choose(None)
     assert not section.save_button.isEnabled()
     assert section.combo.currentText() == "From scratch"
@@ -200,16 +201,18 @@ def test_models_of_files(qtbot, tmp_path, own_home):
 
 def test_a_model_that_cannot_be_copied_leaves_the_one_of_that_name(qtbot, tmp_path, own_home, monkeypatch):
     def full(source, target):
+        threads.append(threading.current_thread())
         Path(target).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    section = ModelSection()
+    section, threads = ModelSection(), []
     qtbot.addWidget(section)
     older = tmp_path / "mine.safetensors"
     older.write_bytes(b"older")
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(FileError, match="No space left"):
+    with qtbot.waitSignal(section.refused) as refused:
         section.save_to(older)
+    assert "No space left" in refused.args[0] and threading.main_thread() not in threads
     assert older.read_bytes() == b"older" and list(tmp_path.glob("*.safetensors")) == [older]
 
 

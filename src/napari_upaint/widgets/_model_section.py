@@ -9,9 +9,10 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 
-from napari_upaint.errors import FileError, ModelError
+from napari_upaint.errors import ModelError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
 from napari_upaint.widgets._wrapped_label import WrappedLabel
@@ -24,11 +25,15 @@ class ModelSection(QWidget):
     """Bundled models, the user's own runs, from scratch, or a file."""
 
     chosen = Signal()
-    refused = Signal(str)  # sentence: the file that was picked is no model
+    refused = Signal(str, str)  # sentence, details: the file that was picked is no model, or cannot be written
+    said = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self._opened: list[ModelChoice] = []
+        self._saving = Work(self, writes=True)
+        self._saving.done.connect(lambda path: self.said.emit(f"Saved the model as {path}."))
+        self._saving.failed.connect(self.refused)
         self.combo = ElidingCombo()
         self.combo.setAccessibleName("Model")
         self.save_button = QPushButton("Save as…")
@@ -88,7 +93,7 @@ class ModelSection(QWidget):
         try:
             choice = read_choice(path)
         except ModelError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(str(error), "")
             self.refresh()
             return
         if all(other.path != path for other in self._opened):
@@ -96,20 +101,11 @@ class ModelSection(QWidget):
         self.refresh()
         self._choose_listed(path)
 
-    def save_to(self, path: Path) -> Path:
-        """Copy the chosen model to a file.
-
-        Raises
-        ------
-        FileError
-            If it cannot be written.
-        """
+    def save_to(self, path: Path) -> None:
+        """Copy the chosen model to a file, in a thread: that may be far away."""
         source = self.choice().path
-        path = path if path.suffix == MODEL_ENDING else path.with_name(path.name + MODEL_ENDING)
         if source is not None:
-            with replacing(path) as new:
-                shutil.copyfile(source, new)
-        return path
+            self._saving.start(_copy, source, path)
 
     def _activated(self, _: int) -> None:
         if self.combo.currentText() == _OPEN:
@@ -124,10 +120,7 @@ class ModelSection(QWidget):
             self, "Save the model as", f"{self.choice().name}{MODEL_ENDING}", _FILTER
         )
         if path:
-            try:
-                self.save_to(Path(path))
-            except FileError as error:
-                self.refused.emit(str(error))
+            self.save_to(Path(path))
 
     def _show(self, *_: object) -> None:
         choice = self.choice()
@@ -140,3 +133,10 @@ class ModelSection(QWidget):
             else "A network from scratch is no model yet; train it first."
         )
         self.chosen.emit()
+
+
+def _copy(model: Path, path: Path) -> Path:
+    path = path if path.suffix == MODEL_ENDING else path.with_name(path.name + MODEL_ENDING)
+    with replacing(path) as new:
+        shutil.copyfile(model, new)
+    return path

@@ -48,6 +48,7 @@ class Working(QObject):
         choosing.failed.connect(self.fail)
         sections.model.chosen.connect(self._allow)
         sections.model.refused.connect(self.fail)
+        sections.model.said.connect(sections.message.show_message)
         sections.settings.train.valueChanged.connect(self._allow)
         self._connect_training()
         self._allow()
