@@ -80,10 +80,10 @@ def test_labels_that_come_too_late_are_not_written(viewer, dock, segment):
     image = viewer.add_image(two_squares(), name="cells")
     segment()
     wanted = ObjectSettings(threshold=0.4)
-    plane = dock.layers.stale_plane(wanted)
+    plane = dock.layers.results.stale_plane(wanted)
     image.data = two_squares((100, 120))
     before = viewer.layers["cells labels"].data.copy()
-    dock.layers.relabel(plane, np.full((60, 80), 7, np.int32), wanted)
+    dock.layers.results.relabel(plane, np.full((60, 80), 7, np.int32), wanted)
     np.testing.assert_array_equal(viewer.layers["cells labels"].data, before)
 
 

@@ -317,7 +317,7 @@ def test_what_was_replaced_while_it_was_measured_has_no_table(viewer, dock, cell
     cells.fill((15, 15), 0)
     plan = dock.layers.tables.measurable(viewer.layers["cells"].unique_id)
     result = PlaneResult(np.zeros((60, 80), np.int32), np.zeros((2, 60, 80), np.float16), ("background", "object"))
-    dock.layers.put_labels(plan.image, (), result, "objects")
+    dock.layers.results.put_labels(plan.image, (), result, "objects")
     dock.working.tables._measuring.start(measure_planes, plan)
     settle(dock)
     assert text(dock).startswith("The labels changed")

@@ -114,8 +114,8 @@ def test_volumes_are_linked_through_time_and_whole(viewer, dock, qtbot):
     for t in range(2):
         scores = np.stack([labels[t] == 0, labels[t] > 0]).astype(np.float16)
         result = PlaneResult(labels[t], scores, ("background", "object"))
-        dock.layers.put_labels(source, (t,), result, "objects")
-        dock.layers.put_scores(source, (t,), result, "objects", dock.sections.settings.objects.value())
+        dock.layers.results.put_labels(source, (t,), result, "objects")
+        dock.layers.results.put_scores(source, (t,), result, "objects", dock.sections.settings.objects.value())
     dock.sections.segment.link_box.click()
     qtbot.waitUntil(lambda: not dock.working.busy and not dock.linking.busy, timeout=10000)
     linked = viewer.layers["movie labels"].data

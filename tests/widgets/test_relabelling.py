@@ -67,7 +67,7 @@ def test_what_would_fill_the_memory_is_refused(viewer, segmented, settle, monkey
 
 def test_the_plane_in_view_comes_first(viewer, segmented):
     viewer.dims.set_current_step(0, 2)
-    stale = segmented.layers.stale_plane(ObjectSettings(threshold=0.1))
+    stale = segmented.layers.results.stale_plane(ObjectSettings(threshold=0.1))
     assert stale.index == (2,)
 
 
@@ -93,11 +93,11 @@ def test_layers_that_were_closed_stay_closed(viewer, segmented, settle):
 
 def test_what_was_segmented_again_meanwhile_is_not_overwritten(viewer, segmented, settle):
     wanted = ObjectSettings(threshold=0.1)
-    stale = segmented.layers.stale_plane(wanted)
+    stale = segmented.layers.results.stale_plane(wanted)
     segmented.sections.segment.buttons["view"].click()
     settle(segmented)
     before = viewer.layers["cells labels"].data.copy()
-    segmented.layers.relabel(stale, np.full((60, 80), 7, np.int32), wanted)
+    segmented.layers.results.relabel(stale, np.full((60, 80), 7, np.int32), wanted)
     np.testing.assert_array_equal(viewer.layers["cells labels"].data, before)
 
 

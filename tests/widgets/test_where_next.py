@@ -66,7 +66,7 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     (layer,) = results(viewer, "uncertainty")
     assert isinstance(layer, Image)
     assert layer.name == "cells uncertainty (margin)"
-    cache = dock.layers.guide.cache(image.unique_id)
+    cache = dock.layers.results.cache(image.unique_id)
     np.testing.assert_allclose(layer.data, margin(cache.plane(())), atol=1e-3)
     np.testing.assert_allclose(layer.data_to_world((7, 9)), image.data_to_world((7, 9)))
     assert layer.units == image.units
@@ -242,13 +242,13 @@ def test_scores_of_what_was_closed_or_is_predicted_anew_are_let_go(viewer, dock,
     settle(dock)
     dock.sections.segment.show_button.click()
     dock.sections.segment.show_button.click()
-    kept = [weakref.ref(dock.layers.guide.cache(image.unique_id).scores)]
+    kept = [weakref.ref(dock.layers.results.cache(image.unique_id).scores)]
     image.data = doubtful((210, 240))
     segment()
     press()
     gc.collect()
     assert kept[0]() is None
-    kept = [weakref.ref(dock.layers.guide.cache(image.unique_id).scores), weakref.ref(image.data)]
+    kept = [weakref.ref(dock.layers.results.cache(image.unique_id).scores), weakref.ref(image.data)]
     viewer.layers.clear()
     del image
     gc.collect()

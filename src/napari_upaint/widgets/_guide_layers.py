@@ -10,9 +10,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_upaint.core.uncertainty import Method
-from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import axes_in_view, drawn_at, unit_factors
-from napari_upaint.widgets._layer_corrections import holds
 from napari_upaint.widgets._new_layers import MARK, mark, new_ring, new_uncertainty
 from napari_upaint.widgets._open_layers import find, find_marked, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -45,17 +43,6 @@ class GuideLayers:
         self._viewer, self._results = viewer, results
 
     # -- uncertainty ---------------------------------------------------------------------------------------------
-
-    def cache(self, image: Hashable) -> ScoreCache | None:
-        """Return the scores of an image, None if it was not segmented as it is now."""
-        return next((cache for of, cache in self._results.caches() if of == image), None)
-
-    def made(self, image: Hashable, kind: Kind) -> dict[tuple[int, ...], str]:
-        """Return what the planes (or volumes) were made of whose scores and labels are there."""
-        cache, labels = self.cache(image), self._results.labels_of(image, kind)
-        if cache is None or labels is None or cache.kind != kind:
-            return {}
-        return {index: made for index, made in cache.made.items() if holds(labels, index)}
 
     def unshown_plane(self, method: Method) -> ScoredPlane | None:
         """Return a plane whose uncertainty is not shown as it is now, one in view first; None if there is none."""

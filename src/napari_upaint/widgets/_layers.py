@@ -51,8 +51,6 @@ class Layers(QObject):
     label_taken = Signal()  # its brush has another label
     moved = Signal()  # another slice is in view
     panned = Signal()  # another part of it, or as another kind of view
-    scored = Signal()  # a plane was segmented
-    kept = Signal(str)  # labels that were made here are their user's now, who corrected them: what they are called
     untabled = Signal()  # labels changed, and what was measured of them is no table of them any more
     taken = Signal(object)  # the key of a layer that somebody selected in napari's list; None: of none, or of several
     covered = Signal()  # another image may be on top in the view
@@ -64,18 +62,13 @@ class Layers(QObject):
         self._steps = (0, 0)  # of the watched annotation, that can be undone and done again
         # By layer; None: the viewer.
         self._connected: dict[Hashable, list[tuple[Any, Callable[..., None]]]] = {}
-        results = ResultLayers(viewer, self)
-        results.kept.connect(self.kept)
-        results.scored.connect(self.scored)
-        self.put_labels, self.put_scores, self.labels_room = results.put_labels, results.put_scores, results.labels_room
-        self.stale_plane, self.relabel, self.of_others = results.stale_plane, results.relabel, results.of_others
+        self.results = results = ResultLayers(viewer, self)
         self.tables = TableLayers(viewer, results)
         self.weights = WeightLayers(viewer, results)
         self.regions = RegionLayers(viewer, results, self)
         self.regions.changed.connect(self.edited)  # they are part of what is annotated
         self.files = FileLayers(viewer)
         self.compared = ComparedLayers(viewer, results)
-        self._results = results
         self.guide = GuideLayers(viewer, results)
         self.objects = ObjectLayers(viewer, self.guide, self)
         self.shown = ShownLayers(viewer)
@@ -141,7 +134,7 @@ class Layers(QObject):
             self.covered.emit()
 
     def _selected(self, *_: Any) -> None:
-        if not self._results.adding:  # napari selects what comes, and the brush is given back
+        if not self.results.adding:  # napari selects what comes, and the brush is given back
             self.taken.emit(self.active())
 
     def _moved(self, *_: Any) -> None:

@@ -63,7 +63,7 @@ class Linking(QObject):
         box.toggled.connect(self.ask)
         for signal in (choosing.changed, layers.changed):
             signal.connect(self._allow)
-        layers.scored.connect(self.ask)
+        layers.results.scored.connect(self.ask)
         self._allow()
 
     @property

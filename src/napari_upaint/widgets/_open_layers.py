@@ -1,4 +1,4 @@
-"""How an open layer is found and read as a frozen value; no pixel is read, and nothing is changed. Main thread only."""
+"""How an open layer is found, read as a frozen value, and laid; no pixel is read or changed. Main thread only."""
 
 from __future__ import annotations
 
@@ -103,3 +103,11 @@ def placement(layer: Any) -> Placement:
         tuple(str(unit) for unit in layer.units),
         tuple(layer.axis_labels),
     )
+
+
+def lay(layer: Any, place: Placement) -> None:
+    """Put a layer where its image lies: it may have got the size of its pixels since."""
+    now = placement(layer)
+    for name in Placement.__dataclass_fields__:
+        if not np.array_equal(getattr(now, name), getattr(place, name)):
+            setattr(layer, name, getattr(place, name))

@@ -49,7 +49,7 @@ class Relabelling(QObject):
     def _job(self) -> Job | None:
         # A form makes settings anew: whether a plane was segmented again meanwhile is told by which ones it has.
         wanted: ObjectSettings = self._settings.value()
-        plane = self._layers.stale_plane(wanted)
+        plane = self._layers.results.stale_plane(wanted)
         if plane is None:
             return None
         # Linked objects keep their numbers: one that changes is another colour.
@@ -58,7 +58,7 @@ class Relabelling(QObject):
 
     def _labelled(self, made: tuple[SegmentedPlane, np.ndarray, ObjectSettings]) -> None:
         try:
-            self._layers.relabel(*made)
+            self._layers.results.relabel(*made)
         except ImageError:  # the image was closed meanwhile: there is nothing to label any more
             return
         except UserError as error:  # memory is short

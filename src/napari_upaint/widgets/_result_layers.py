@@ -19,10 +19,10 @@ from napari_upaint.widgets import _layer_corrections as corrections
 from napari_upaint.widgets import _table_layers as tables
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_labels, new_scores, scores_mark
-from napari_upaint.widgets._open_layers import find, image_source, index_in_view, is_open, place_above, placement
+from napari_upaint.widgets._open_layers import find, find_marked, image_source, index_in_view, is_open, lay, place_above
 from napari_upaint.widgets._redrawn_layers import RedrawnLayers
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
-from napari_upaint.widgets._sources import ImageSource, Placement
+from napari_upaint.widgets._sources import ImageSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +135,17 @@ class ResultLayers(QObject):
             if cache is not None and cache.fits(self._shape(layer.metadata[MARK]["of"])):
                 yield layer.metadata[MARK]["of"], cache
 
+    def cache(self, image: Hashable) -> ScoreCache | None:
+        """Return the scores of an image, None if it was not segmented as it is now."""
+        return next((cache for of, cache in self.caches() if of == image), None)
+
+    def made(self, image: Hashable, kind: Kind) -> dict[tuple[int, ...], str]:
+        """Return what the planes (or volumes) were made of whose scores and labels are there."""
+        cache, labels = self.cache(image), self.labels_of(image, kind)
+        if cache is None or labels is None or cache.kind != kind:
+            return {}
+        return {index: made for index, made in cache.made.items() if corrections.holds(labels, index)}
+
     def of_others(self, model: Path | None) -> int:
         """Return how many planes show what another model found."""
         return sum(cache.of_others(model) for _, cache in self.caches())
@@ -172,9 +183,8 @@ class ResultLayers(QObject):
 
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made of an image that is open, as it is now, or None."""
-        about, shape = {"of": image, "what": "labels", "kind": kind}, self._shape(image)
-        mine = (one for one in self._viewer.layers if one.metadata.get(MARK) == about)
-        return next((layer for layer in mine if layer.data.shape == shape), None)
+        layer = find_marked(self._viewer, image, "labels", kind)
+        return layer if layer is not None and layer.data.shape == self._shape(image) else None
 
     def labels_room(self, image: Hashable, kind: Kind) -> np.ndarray | None:
         """Return the array of the labels that were made of an image, None if there are none."""
@@ -189,7 +199,7 @@ class ResultLayers(QObject):
         layer.data[plane.index] = plane.labels
         corrections.note_plane(layer, plane.index)
         tables.labels_changed(layer)
-        _lay(layer, plane.image.placement)
+        lay(layer, plane.image.placement)
         self.refresh(layer, plane.image, plane.index)
         return None
 
@@ -243,7 +253,7 @@ class ResultLayers(QObject):
                 self._viewer.layers.remove(layer)
         if found is not None:
             cache: ScoreCache | None = found.metadata.get(CACHE)
-            _lay(found, image.placement if cache is None else cache.place(image.placement))
+            lay(found, image.placement if cache is None else cache.place(image.placement))
         return found
 
     def add_below_labels(self, image: ImageSource, layer: Layer) -> None:
@@ -279,11 +289,3 @@ def _fits(layer: Any, shape: tuple[int, ...]) -> bool:
     if CACHE in layer.metadata:
         return bool(layer.metadata[CACHE].fits(shape))
     return bool(layer.ndim == len(shape) if isinstance(layer, Points) else layer.data.shape == shape)
-
-
-def _lay(layer: Any, place: Placement) -> None:
-    """Put a layer where its image lies: it may have got the size of its pixels since."""
-    now = placement(layer)
-    for name in Placement.__dataclass_fields__:
-        if not np.array_equal(getattr(now, name), getattr(place, name)):
-            setattr(layer, name, getattr(place, name))

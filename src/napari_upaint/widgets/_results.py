@@ -62,7 +62,7 @@ class Results(QObject):
         self.relabelling = Relabelling(layers, sections, self)
         self.relabelling.failed.connect(self._fail)
         self.relabelling.relabelled.connect(self.changed)
-        layers.kept.connect(self._keep)
+        layers.results.kept.connect(self._keep)
         section = sections.segment
         section.wanted.connect(self.segment)
         for work in (self.segmenting, self.comparing):
@@ -125,11 +125,11 @@ class Results(QObject):
             self._adding = after_crossing
         elif extent == "view" and choice.ndim == 2 and settings.volumes and any(map(is_volume, images)):
             self._adding = after_one_slice
-        caches = {target.image.key: self._layers.guide.cache(target.image.key) for target in targets}
+        caches = {target.image.key: self._layers.results.cache(target.image.key) for target in targets}
         scores = {image: cache for image, cache in caches.items() if cache is not None}
-        rooms = {image: self._layers.labels_room(image, choice.kind) for image in caches}
+        rooms = {image: self._layers.results.labels_room(image, choice.kind) for image in caches}
         labels = {image: room for image, room in rooms.items() if room is not None}
-        made = {image: self._layers.guide.made(image, choice.kind) for image in caches}
+        made = {image: self._layers.results.made(image, choice.kind) for image in caches}
         how = settings, self._sections.settings.objects.value(), choice.ndim, scores, labels, made
         self.segmenting.start(SegmentPlan(targets, choice.path, choice.kind, *how))
         self._show_running(True)
@@ -156,12 +156,12 @@ class Results(QObject):
         made = plan.made.get(target.image.key, {}).get(index, "")
         self._turns.add(
             partial(put, partial(self._put_labels, *of, plan.labels.get(target.image.key))),
-            partial(put, partial(self._layers.put_scores, *of, plan.objects, written, plan.model, made)),
+            partial(put, partial(self._layers.results.put_scores, *of, plan.objects, written, plan.model, made)),
         )
 
     def _put_labels(self, image: ImageSource, *plane: Any) -> None:
         """Show labels; those of images that are not seen would lie in a heap on the one that is."""
-        made, chosen = self._layers.put_labels(image, *plane), self._choosing.image()
+        made, chosen = self._layers.results.put_labels(image, *plane), self._choosing.image()
         if made is not None and chosen is not None and chosen.key != image.key:
             self._layers.shown.tuck(made, image.key)
 
@@ -185,7 +185,7 @@ class Results(QObject):
         elif summary.failures:  # how the training ended stays to be read
             self._sections.message.warn(f"{text} {kept}".strip(), details)
         else:
-            others = after_another_model(self._layers.of_others(summary.model))
+            others = after_another_model(self._layers.results.of_others(summary.model))
             if words := " ".join(filter(None, (after_nothing(summary), kept, others))):
                 self._sections.message.add(words)
 

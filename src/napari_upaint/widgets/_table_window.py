@@ -34,7 +34,7 @@ class TableWindow(QObject):
         self.table: ObjectTable | None = None
         self._dock: QWidget | None = None
         self._shown: Measured | None = None
-        for signal in (tables.changed, choosing.changed, layers.scored):
+        for signal in (tables.changed, choosing.changed, layers.results.scored):
             signal.connect(self.follow)
         layers.objects.picked.connect(self._picked)
 

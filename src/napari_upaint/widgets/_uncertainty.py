@@ -30,7 +30,7 @@ class Uncertainty(QObject):
         self._making.failed.connect(self.failed)
         row.show_box.toggled.connect(self._show)
         row.methods.currentIndexChanged.connect(self._change)
-        for signal in (layers.scored, layers.moved):
+        for signal in (layers.results.scored, layers.moved):
             signal.connect(self._ask)
 
     @property

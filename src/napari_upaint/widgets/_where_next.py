@@ -74,7 +74,7 @@ class WhereNext(QObject):
         self._work.failed.connect(self._fail)
         row.next_button.clicked.connect(self.search)
         layers.edited.connect(self._edited)
-        for signal in (choosing.changed, layers.scored):
+        for signal in (choosing.changed, layers.results.scored):
             signal.connect(self._allow)
         self._allow()
 
@@ -92,7 +92,7 @@ class WhereNext(QObject):
     def search(self) -> None:
         """Look for the next place; says so if there cannot be one."""
         image, method = self._choosing.image(), self._row.method()
-        cache = self._layers.guide.cache(image.key) if image is not None else None
+        cache = self._layers.results.cache(image.key) if image is not None else None
         if self.busy:
             return
         if image is None or cache is None:
@@ -106,13 +106,13 @@ class WhereNext(QObject):
         image = self._choosing.image()
         if image is None:
             return "Open an image first."
-        return _NOTHING_SEGMENTED if self._layers.guide.cache(image.key) is None else ""
+        return _NOTHING_SEGMENTED if self._layers.results.cache(image.key) is None else ""
 
     def _allow(self) -> None:
         if self._ring is not None and all(choice.key != self._ring[0].key for choice in self._layers.images()):
             self._take_ring()  # its image was closed
         # Scores are as large as all results together: those of closed images and of other predictions are let go.
-        caches = {image: self._layers.guide.cache(image) for image in self._memories}
+        caches = {image: self._layers.results.cache(image) for image in self._memories}
         self._memories = {image: one for image, one in self._memories.items() if one.cache is caches[image]}
         self._row.allow(self._why_not())
 
