@@ -49,7 +49,7 @@ def test_labels_follow_every_setting_in_every_plane(viewer, segmented, settle):
     assert labels.data[0, 17, 17] == 0
     control(segmented, "split").setChecked(True)
     settle(segmented)
-    assert set(cache.planes.values()) == {segmented.sections.settings.objects.value()}
+    assert {one.labelled for one in cache.planes.values()} == {segmented.sections.settings.objects.value()}
 
 
 def test_what_would_fill_the_memory_is_refused(viewer, segmented, settle, monkeypatch):

@@ -101,7 +101,7 @@ def test_every_prediction_has_a_number_of_its_own(viewer, dock, segment, settle,
     settle(dock)
     second = viewer.layers["cells scores"].metadata[CACHE]
     assert second is not first
-    assert second.turns[()] > first.turns[()]
+    assert second.planes[()].turn > first.planes[()].turn
     qtbot.waitUntil(lambda: not dock.uncertainty.busy, timeout=20000)
     assert viewer.layers["cells uncertainty (margin)"].data[45, 50] < before - 0.1
-    assert _score_cache.empty_cache(dock.choosing.image(), ("a", "b"), "objects").turns == {}
+    assert _score_cache.empty_cache(dock.choosing.image(), ("a", "b"), "objects").planes == {}

@@ -368,7 +368,7 @@ def test_scores_of_volumes_and_planes_are_kept_apart():
     nothing = np.zeros((3, 4, 5), np.int32)
     ones, spread, usual = np.ones((2, 3, 4, 5), np.float16), nothing.astype(np.float16), Usual(70.0, 0.7)
     cache.note((1,), PlaneResult(nothing, ones, cache.names, spread, usual), a)
-    assert set(cache.planes) == set(cache.spreads) == {(1, 0), (1, 1), (1, 2)}
+    assert {plane: one.spread.shape for plane, one in cache.planes.items()} == {(1, z): (4, 5) for z in range(3)}
     assert cache.stale(b) == [(1,)] and cache.stale(a) == [] and cache.made_with((1,)) is a
     cache.remade((1,), b)
     assert cache.stale(b) == []

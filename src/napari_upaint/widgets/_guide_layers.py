@@ -53,12 +53,12 @@ class GuideLayers:
             layer = find_marked(self._viewer, of, "uncertainty", method)
             shown = layer.metadata[_SHOWN] if layer is not None else {}
             wanted = [index for index in cache.planes if has(cache, index, method)]
-            missing = [index for index in wanted if shown.get(index) != cache.turns.get(index)]
+            missing = [index for index in wanted if shown.get(index) != cache.planes[index].turn]
             if missing:
                 in_view = index_in_view(self._viewer, source)
                 index = in_view if in_view in missing else missing[0]
                 room = layer.data if layer is not None else None
-                plane = ScoredPlane(image, index, cache, method, cache.turns[index], room)
+                plane = ScoredPlane(image, index, cache, method, cache.planes[index].turn, room)
                 if index == in_view:
                     return plane
                 found = found or plane
@@ -117,4 +117,4 @@ class GuideLayers:
 
 def has(cache: ScoreCache, index: tuple[int, ...], method: Method) -> bool:
     """Return whether a method can say something of a predicted plane: rotations need more than one of them."""
-    return method != "rotations" or index in cache.spreads
+    return method != "rotations" or cache.planes[index].spread is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,28 @@ _predictions = count(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What is known of the last prediction of a plane, besides its scores.
+
+    Attributes
+    ----------
+    labelled : ObjectSettings or None
+        The settings that its labels were made with; None: they are to be made.
+    model : pathlib.Path or None
+        The file of the model.
+    turn : int
+        Which prediction this is: a number that is given once only, also where others are thrown away.
+    spread : numpy.ndarray or None
+        How far averaged rotations are apart, float16, (Y, X); None where there was only one.
+    """
+
+    labelled: ObjectSettings | None
+    model: Path | None
+    turn: int
+    spread: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoreCache:
     """All outputs of the network for an image.
 
@@ -29,13 +51,7 @@ class ScoreCache:
     kind : {"objects", "classes"}
         The model's.
     planes : dict
-        Index of each predicted plane, with the settings that its labels were made with; None: they are to be made.
-    spreads : dict
-        How far averaged rotations are apart, float16, (Y, X); only of planes where there was more than one.
-    turns : dict
-        Which prediction of each plane this is: a number that is given once only, also where others are thrown away.
-    models : dict
-        The file of the model that each plane was predicted with.
+        The prediction of each plane, by its index.
     usual : dict
         What the model that predicted a plane or volume knew of the objects that it was painted with.
     volumes : set
@@ -47,10 +63,7 @@ class ScoreCache:
     scores: np.ndarray
     names: tuple[str, ...]
     kind: Kind
-    planes: dict[tuple[int, ...], ObjectSettings | None] = field(default_factory=dict)
-    spreads: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
-    turns: dict[tuple[int, ...], int] = field(default_factory=dict)
-    models: dict[tuple[int, ...], Path | None] = field(default_factory=dict)
+    planes: dict[tuple[int, ...], Prediction] = field(default_factory=dict)
     usual: dict[tuple[int, ...], Usual] = field(default_factory=dict)
     volumes: set[tuple[int, ...]] = field(default_factory=set)
     made: dict[tuple[int, ...], str] = field(default_factory=dict)
@@ -99,25 +112,15 @@ class ScoreCache:
         made: str = "",
     ) -> None:
         """Note what was predicted of a plane or volume, by which model, of what, and the settings of its labels."""
-        scores, spread = result.scores, result.spread
-        self.made[index] = made
-        self.usual[index] = result.usual
-        if scores.ndim == 4:
+        spread, planes = result.spread, [(index, result.spread)]
+        if result.scores.ndim == 4:
             self.volumes.add(index)
-            for z in range(scores.shape[1]):
-                self._note_plane((*index, z), objects, model, None if spread is None else spread[z])
+            planes = [((*index, z), None if spread is None else spread[z]) for z in range(result.scores.shape[1])]
         else:
             self.volumes.discard(index[:-1])  # its slices go their own ways from now on
-            self._note_plane(index, objects, model, spread)
-
-    def _note_plane(
-        self, index: tuple[int, ...], objects: ObjectSettings, model: Path | None, spread: np.ndarray | None
-    ) -> None:
-        self.planes[index], self.models[index] = objects, model
-        self.turns[index] = next(_predictions)
-        self.spreads.pop(index, None)
-        if spread is not None:
-            self.spreads[index] = spread
+        for plane, apart in planes:
+            self.planes[plane] = Prediction(objects, model, next(_predictions), apart)
+        self.made[index], self.usual[index] = made, result.usual
 
     def plane(self, index: tuple[int, ...]) -> np.ndarray:
         """Return the scores of a plane or volume, axes (C, [Z,] Y, X)."""
@@ -126,27 +129,28 @@ class ScoreCache:
 
     def of_others(self, model: Path | None) -> int:
         """Return how many planes another model has predicted."""
-        return sum(other != model for other in self.models.values())
+        return sum(prediction.model != model for prediction in self.planes.values())
 
     def stale(self, objects: ObjectSettings) -> list[tuple[int, ...]]:
         """Return the planes whose labels were made with other settings; of volumes segmented at once the volumes."""
-        stale = (index for index, made_with in self.planes.items() if made_with != objects)
+        stale = (index for index, prediction in self.planes.items() if prediction.labelled != objects)
         return list(dict.fromkeys(index[:-1] if index[:-1] in self.volumes else index for index in stale))
 
     def made_with(self, index: tuple[int, ...]) -> ObjectSettings | None:
         """Return the settings that the labels of a plane or volume were made with, None if it was not segmented."""
-        return self.planes.get((*index, 0) if index in self.volumes else index)
+        prediction = self.planes.get((*index, 0) if index in self.volumes else index)
+        return prediction.labelled if prediction is not None else None
 
     def remade(self, index: tuple[int, ...], objects: ObjectSettings) -> None:
         """Note that the labels of a plane or volume were made again."""
-        for plane in self.planes:
+        for plane, prediction in self.planes.items():
             if plane == index or (index in self.volumes and plane[:-1] == index):
-                self.planes[plane] = objects
+                self.planes[plane] = replace(prediction, labelled=objects)
 
     def remake(self) -> None:
         """Note that all labels are to be made again: their layer is not there any more."""
-        for plane in self.planes:
-            self.planes[plane] = None
+        for plane, prediction in self.planes.items():
+            self.planes[plane] = replace(prediction, labelled=None)
 
 
 def empty_cache(image: ImageSource, names: tuple[str, ...], kind: Kind) -> ScoreCache:

@@ -80,7 +80,9 @@ class Uncertainty(QObject):
 def uncertainty_of(cache: ScoreCache, index: tuple[int, ...], method: Method) -> np.ndarray:
     """Return the uncertainty of a predicted plane, axes (Y, X)."""
     if method == "rotations":
-        return cache.spreads[index]
+        spread = cache.planes[index].spread
+        assert spread is not None
+        return spread
     return (margin if method == "margin" else entropy)(cache.plane(index))
 
 

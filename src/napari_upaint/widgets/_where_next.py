@@ -121,7 +121,7 @@ class WhereNext(QObject):
         if memory is None or memory.cache is not cache:
             memory = self._memories[image.key] = _Memory(cache)
         # A plane that was predicted again may be uncertain at the same place again.
-        memory.visited = [one for one in memory.visited if one[2] == cache.turns.get(one[0])]
+        memory.visited = [one for one in memory.visited if one[2] == cache.planes[one[0]].turn]
         annotation, plan = self._choosing.annotation(), self._layers.tables.measurable(image.key)
         fits = annotation is not None and annotation.shape == image.shape
         labels = plan.labels if plan is not None and cache.kind == "objects" else None
@@ -146,7 +146,7 @@ class WhereNext(QObject):
         except UserError as error:  # the image was closed meanwhile
             self._say(str(error), "warning")
             return
-        memory.visited.append((found.index, place.at, search.cache.turns.get(found.index, 0)))
+        memory.visited.append((found.index, place.at, search.cache.planes[found.index].turn))
         self._ring = search.image, at, found.radius
         self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}: paint here. U: next")
 
@@ -178,8 +178,8 @@ def _find(search: _Search) -> _Found:
     """Look at the planes in the order of what they can have at most."""
     cache, method = search.cache, search.method
     radius = _radius(search)
-    for index in list(cache.planes):
-        key = (cache.turns.get(index, 0), method, radius)
+    for index, prediction in list(cache.planes.items()):
+        key = (prediction.turn, method, radius)
         if has(cache, index, method) and search.bounds.get(index, (0,))[:3] != key:
             search.bounds[index] = (*key, float(smoothed(uncertainty_of(cache, index, method), radius).max(initial=0)))
     bounds = {
