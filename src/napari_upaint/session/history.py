@@ -98,32 +98,36 @@ def rename_run(run: Run, name: str) -> Run:
     where = user_models_folder()
     renamed = replace(run, name=name, former=(*run.former, run.id))
     renamed = replace(renamed, id=new_id(renamed, where))
-    old_model, old_record = run.model, where / f"{run.id}{ENDING}"
-    if old_model is not None:
-        model = load_model(old_model)
-        new_model = save_model(
-            replace(model, header=replace(model.header, name=name)), where / f"{renamed.id}{MODEL_ENDING}"
-        )
-        # The list of models is sorted by time: another name does not make it newer.
-        with contextlib.suppress(OSError):
-            os.utime(new_model, ns=(old_model.stat().st_atime_ns, old_model.stat().st_mtime_ns))
-        renamed = replace(renamed, model=new_model)
-    model_name = renamed.model.name if renamed.model else None
+    old, new = (where / f"{one.id}{ENDING}" for one in (run, renamed))
+    if run.model is not None:
+        renamed = replace(renamed, model=_named_anew(run.model, name, where / f"{renamed.id}{MODEL_ENDING}"))
+    model = renamed.model.name if renamed.model else None
     try:
-        _rewrite(old_record, where / f"{renamed.id}{ENDING}", name=name, model=model_name, former=renamed.former)
+        _rewrite(old, new, name=name, model=model, former=renamed.former)
     except FileError:
-        if renamed.model is not None:  # or there were two models
-            with contextlib.suppress(OSError):
-                renamed.model.unlink()
+        _remove(renamed.model)  # or there were two models
         raise
-    if old_model is not None and renamed.model is not None:
-        _follow(old_model, renamed.model)
+    if run.model is not None and renamed.model is not None:
+        _follow(run.model, renamed.model)
     # Last of all: whatever fails before, the old name is still there.
-    for old in (old_record, old_model):
-        if old is not None:
-            with contextlib.suppress(OSError):
-                old.unlink()
+    _remove(old, run.model)
     return renamed
+
+
+def _named_anew(source: Path, name: str, target: Path) -> Path:
+    """Copy a model under another name, with its time: lists of models are sorted by that."""
+    model = load_model(source)
+    save_model(replace(model, header=replace(model.header, name=name)), target)
+    with contextlib.suppress(OSError):
+        os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+    return target
+
+
+def _remove(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _follow(old: Path, new: Path) -> None:
