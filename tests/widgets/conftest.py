@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
 import threading
-import time
 from functools import cache
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
 from npe2 import PluginManager
 
+from napari_upaint.errors import EngineError
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.job import EngineProcess
@@ -60,6 +62,31 @@ def usual_pauses():
     """Let the dock wait as long as it does for users."""
 
 
+class WarmEngine(EngineProcess):
+    """An engine that knows whether it is idle, and fit to be used again."""
+
+    def __init__(self, tasks):
+        super().__init__(tasks=tasks)
+        self.tasks, self._closed = tasks, False
+        self._jobs = WeakSet()  # those that are done hold images by who listened
+
+    def submit(self, request, listener=None):
+        job = super().submit(request, listener)
+        self._jobs.add(job)
+        return job
+
+    def close(self):
+        self._closed = True
+        super().close()
+
+    def done_within(self, seconds):
+        jobs = list(self._jobs)
+        for job in jobs:
+            with contextlib.suppress(EngineError, TimeoutError):
+                job.wait(seconds)
+        return not self._closed and all(job.outcome for job in jobs)
+
+
 @pytest.fixture(scope="session")
 def warm():
     """Idle engines, by their tasks: the next dock goes on with one instead of waiting for a process of its own."""
@@ -71,7 +98,7 @@ def warm():
 
 @pytest.fixture(autouse=True)
 def warm_engines(warm, monkeypatch):
-    monkeypatch.setattr(_job_bridge, "EngineProcess", lambda tasks: warm.pop(tasks, None) or EngineProcess(tasks=tasks))
+    monkeypatch.setattr(_job_bridge, "EngineProcess", lambda tasks: warm.pop(tasks, None) or WarmEngine(tasks))
 
 
 @pytest.fixture
@@ -84,13 +111,10 @@ def put_away(warm):
             return
         for part in (dock.preview, dock.gallery, dock.working):
             part.close()
-        supervisor, end = engine._supervisor, time.perf_counter() + 5  # no test stops this clock
-        while (supervisor._running or supervisor._waiting) and time.perf_counter() < end:
-            time.sleep(0.01)
-        if supervisor._running or supervisor._waiting or supervisor.closed or supervisor._tasks in warm:
-            engine.close()
+        if engine.done_within(5) and engine.tasks not in warm:
+            warm[engine.tasks] = engine
         else:
-            warm[supervisor._tasks] = engine
+            engine.close()
 
     return put
 

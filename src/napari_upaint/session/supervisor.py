@@ -89,9 +89,9 @@ class Supervisor:
         if thread is threading.current_thread():
             return  # called by a listener: the loop ends after it
         thread.join(patience)
-        if thread.is_alive():  # it hangs in a pipe that the process does not read
-            if self._child is not None:
-                self._child.kill()
+        child = self._child  # the thread may be about to let it go
+        if thread.is_alive() and child is not None:  # it hangs in a pipe that the process does not read
+            child.kill()
             thread.join(patience)
 
     def _post(self, action: Callable[[], None]) -> bool:
