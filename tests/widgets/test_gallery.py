@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
+import qtpy
 from test_upaint import paint, picture
 
 from napari_upaint.engine.progress import ShownTile
@@ -25,7 +29,7 @@ def drawn(dock, qtbot):
     return dock.gallery.window.picture.pixels()
 
 
-def test_tiles_are_shown_and_others_and_with_other_settings(painted, qtbot):
+def test_tiles_are_shown_and_others_and_with_other_settings(viewer, painted, qtbot):
     painted.sections.weights.gallery_button.click()
     window = painted.gallery.window
     assert window.isVisible()
@@ -48,6 +52,11 @@ def test_tiles_are_shown_and_others_and_with_other_settings(painted, qtbot):
     assert not painted.gallery.busy  # nobody looks
     painted.sections.weights.gallery_button.click()
     np.testing.assert_array_equal(drawn(painted, qtbot), first)
+    window.close()
+    image = weakref.ref(viewer.layers["cells"].data)
+    viewer.layers.clear()
+    if qtpy.API_NAME != "PySide6":  # with it napari itself keeps layers that were closed
+        qtbot.waitUntil(lambda: gc.collect() >= 0 and image() is None, timeout=5000)
 
 
 def test_training_goes_before_and_buttons_say_why(viewer, painted, settle, qtbot):

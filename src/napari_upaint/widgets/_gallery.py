@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
@@ -13,7 +15,7 @@ from napari_upaint.engine.progress import TilesResult
 from napari_upaint.session.protocol import TilesRequest
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._gallery_window import GalleryWindow
-from napari_upaint.widgets._gathering import gather_for
+from napari_upaint.widgets._gathering import Measure, gather_for
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._tile_pictures import mosaic
@@ -33,8 +35,8 @@ class Gallery(QObject):
         self._sections, self._working, self._bridge, self._dock = sections, working, bridge, dock
         self.window: GalleryWindow | None = None
         self._first = 0
-        self._plan: TrainPlan | None = None
-        self._scale = 0.0  # that was found for the start and the image; found again for others
+        self._scale = 0.0  # that was found for an image and a start; found again for others
+        self._scale_of: tuple[Hashable, Path | None] | None = None
         self._result: TilesResult | None = None
         self._job: GuiJob | None = None
         self._gathering, self._drawing = Work(self), Work(self)
@@ -91,17 +93,13 @@ class Gallery(QObject):
             window.show_problem(why or "Open an image first.")
             return
         self._give_up()
-        before, self._plan = self._plan, plan
-        if before is None or (before.image.key, before.start) != (plan.image.key, plan.start):
-            self._scale = 0.0
+        if self._scale_of != (plan.image.key, plan.start):
+            self._scale_of, self._scale = (plan.image.key, plan.start), 0.0
         window.show_drawing(searching=plan.start is not None and not (plan.settings.scale or self._scale))
-        self._gathering.start(
-            gather_for, plan.start, plan.settings, plan.painted, plan.kind, self._working.gray_values.of
-        )
+        self._gathering.start(_gather, plan, self._working.gray_values.of)
 
-    def _ask_engine(self, samples: list[Sample]) -> None:
-        plan = self._plan
-        assert plan is not None
+    def _ask_engine(self, gathered: tuple[TrainPlan, list[Sample]]) -> None:
+        plan, samples = gathered
         settings = replace(plan.settings, scale=plan.settings.scale or self._scale)
         request = TilesRequest(
             tuple(samples), plan.kind, plan.start, settings, plan.weights, plan.augment, first=self._first, count=COUNT
@@ -145,3 +143,7 @@ class Gallery(QObject):
         job, self._job = self._job, None
         if job is not None:
             job.abandon()
+
+
+def _gather(plan: TrainPlan, measure_it: Measure) -> tuple[TrainPlan, list[Sample]]:
+    return plan, gather_for(plan.start, plan.settings, plan.painted, plan.kind, measure_it)
