@@ -307,6 +307,9 @@ def test_a_folder_that_cannot_be_written_costs_a_sentence(viewer, dock, image, q
     dock.sections.labels.new_button.click()
     viewer.layers["cells annotation"].paint((50, 60), 1)
     qtbot.waitUntil(lambda: "could not be saved automatically" in dock.sections.message.text(), timeout=20000)
+    (own_home / "annotations").unlink()
+    viewer.window.remove_dock_widget(dock)  # nothing was painted since: it is tried again all the same
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=20000)
 
 
 def test_a_corrected_result_that_was_saved_comes_back_as_one(viewer, dock, image, quick, qtbot):

@@ -53,6 +53,7 @@ class Autosaving(QObject):
         self._set_kind = sections.labels.set_kind
         self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
         self._unsaved: dict[Hashable, Painted] = {}
+        self._taken: dict[Hashable, Painted] = {}  # what is being saved
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
         self._image_combo = sections.image.combo
         self._asked: tuple[frozenset[str], tuple[int, ...]] | None = None
@@ -109,9 +110,8 @@ class Autosaving(QObject):
             self._saving.start(self._write, self._take())
 
     def _take(self) -> list[Painted]:
-        painted = list(self._unsaved.values())
-        self._unsaved.clear()
-        return painted
+        self._taken, self._unsaved = self._unsaved, {}
+        return list(self._taken.values())
 
     def _write(self, painted: list[Painted]) -> None:
         with _ONE_AT_A_TIME:
@@ -125,12 +125,13 @@ class Autosaving(QObject):
                     discard(replaced)
 
     def _saved(self, _: object) -> None:
-        self._last = time.monotonic()
+        self._last, self._taken = time.monotonic(), {}
         if self._closed:
             self._again()
 
     def _not_saved(self, sentence: str, details: str) -> None:
-        self._last = time.monotonic()
+        # Tried again with the next stroke, or when the dock closes.
+        self._last, self._unsaved = time.monotonic(), self._taken | self._unsaved
         self.failed.emit(f"What you paint could not be saved automatically: {sentence}", details)
 
     # -- bringing back -------------------------------------------------------------------------------------------
