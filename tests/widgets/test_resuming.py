@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_upaint.io.models import load_model
 from napari_upaint.session.drive import TASKS
-from napari_upaint.session.interrupted import interrupted_trainings
+from napari_upaint.session.interrupted import Asked, Interrupted, interrupted_trainings
 from napari_upaint.session.run import list_runs
-from napari_upaint.widgets import _training
+from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
+from napari_upaint.widgets import _resuming, _training
 
 PATIENCE = 120
 
@@ -117,6 +120,20 @@ def test_offered_at_the_next_start(viewer, open_dock, open_image, paint, qtbot):
     qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=20000)
     assert offer.words() == ""
     assert not path.exists()
+
+
+def test_nothing_is_offered_for_an_image_that_was_closed_meanwhile(viewer, dock, open_image, qtbot, monkeypatch):
+    image, found = open_image(), threading.Event()
+    asked = Asked("cells", image.data.shape, "objects", "", TrainSettings(), WeightSettings(), AugmentSettings())
+    one = Interrupted(Path("weights"), asked, 0.0, 1, 1.0)
+    monkeypatch.setattr(_resuming, "interrupted_trainings", lambda *_: found.wait(20) and [one])
+    dock.keeping.resuming.look()
+    looking = next(thread for thread in threading.enumerate() if thread.name == "upaint-<lambda>")
+    viewer.layers.clear()
+    found.set()
+    looking.join(20)
+    qtbot.wait(20)
+    assert dock.sections.train.offer.offered is None
 
 
 def test_an_ordinary_training_leaves_nothing(viewer, dock, open_and_paint, settle, own_home):

@@ -54,6 +54,7 @@ class Resuming(QObject):
 
     def look(self, *_: object) -> None:
         """Look for interrupted trainings on the chosen image."""
+        self._looking.forget()
         if self._asked is not None:
             name, shape, file = self._asked
             self._looking.start(interrupted_trainings, name, shape, Training.checkpoints(), file)
