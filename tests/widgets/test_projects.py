@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
@@ -9,7 +12,9 @@ from upaint_pictures import picture
 
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
-from napari_upaint.session.saved_project import is_project
+from napari_upaint.session.autosaves import autosave, autosaved
+from napari_upaint.session.saved_project import SavedAnnotation, SavedImage, is_project
+from napari_upaint.widgets._projects import _leave_to_be_offered
 
 
 @pytest.fixture
@@ -158,6 +163,22 @@ def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settle
     offer.accept_button.click()
     qtbot.waitUntil(lambda: "others annotation" in viewer.layers, timeout=20000)
     np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
+
+
+def test_paint_of_a_missing_image_is_left_whole_or_not_at_all(tmp_path, own_home, monkeypatch):
+    def full(_, target):
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    autosave(np.eye(4, dtype=np.uint8), tmp_path / "a.npz")
+    missing = SavedImage("cells", (4, 4), {}, (SavedAnnotation({}, path=tmp_path / "a.npz"),))
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", full)
+        _leave_to_be_offered((missing,))
+    assert not list((own_home / "annotations").iterdir())
+    for _ in range(2):
+        _leave_to_be_offered((missing,))
+    assert len(autosaved("cells", (4, 4))) == 1
 
 
 def test_what_is_painted_on_a_missing_image_outlives_saving(viewer, dock, saved, settled, files):

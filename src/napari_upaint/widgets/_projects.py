@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.regions import as_notes, from_notes
 from napari_upaint.errors import FileError, UserError
+from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import is_another_file
 from napari_upaint.session.autosaves import autosaved, new_autosave
 from napari_upaint.session.run import read_settings
@@ -246,17 +247,13 @@ def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
     """Put what is painted on images that were not found where it is offered when they are opened."""
     for image in images:
         for one in image.annotations:
-            with contextlib.suppress(OSError):
+            if one.path is None or one.damage:
+                continue
+            with contextlib.suppress(OSError, FileError):
                 known = autosaved(image.name, image.shape)
-                if (
-                    one.path is None
-                    or one.damage
-                    or any(filecmp.cmp(one.path, old.path, shallow=False) for old in known)
-                ):
-                    continue  # it was opened before
-                target = new_autosave(image.name, image.shape)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(one.path, target)
+                if not any(filecmp.cmp(one.path, old.path, shallow=False) for old in known):  # it was opened before
+                    with replacing(new_autosave(image.name, image.shape)) as new:
+                        shutil.copyfile(one.path, new)
 
 
 def _settings(declared: type[Any], raw: Any) -> Any:
