@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import mmap
 import os
 import sys
@@ -45,9 +46,9 @@ def _windows_memory() -> int | None:
     return 1024 * kilobytes.value if found else None
 
 
-def results_fit(images: Iterable[ImageSource], memory: int | None = None) -> None:
+def results_fit(images: Iterable[ImageSource]) -> None:
     """Raise a UserError if the results of all planes of these images would not fit into memory."""
-    if share := _too_much(sum(float(np.prod(image.shape, dtype=float)) for image in images) * _BYTES_PER_PIXEL, memory):
+    if share := _too_much(sum(math.prod(image.shape) for image in images) * _BYTES_PER_PIXEL):
         raise UserError(
             f"The results would need {share}; segment single views here, and all of it with the command 'upaint"
             " segment'."
@@ -65,7 +66,7 @@ def fit_at_once(name: str, sides: tuple[int, ...]) -> None:
 
 def too_large(sides: tuple[int, ...]) -> str:
     """Return "20 GB of the 16 GB of memory", what so many pixels and what is computed of them need; "" if it fits."""
-    return _too_much(float(np.prod(sides, dtype=float)) * _BYTES_AT_ONCE)
+    return _too_much(math.prod(sides) * _BYTES_AT_ONCE)
 
 
 def labels_fit(pixels: int, split: bool) -> None:
@@ -79,8 +80,8 @@ def labels_fit(pixels: int, split: bool) -> None:
         )
 
 
-def _too_much(needed: float, memory: int | None = None) -> str:
-    memory = physical_memory() if memory is None else memory
+def _too_much(needed: int) -> str:
+    memory = physical_memory()
     if memory is None or needed <= _MOST * memory:
         return ""
     return f"{needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
