@@ -15,12 +15,11 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.settings import Kind
-from napari_upaint.widgets import _table_layers as tables
 from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
-from napari_upaint.widgets._layer_corrections import disown_copy, is_kept, mark_kept
+from napari_upaint.widgets._layer_notes import disown_copy, is_kept, mark_kept, table
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, label_names, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
@@ -282,7 +281,7 @@ class Layers(QObject):
     def _featured(self, event: Any) -> None:
         # Of results only: the preview is one, too, and napari says the same of each of its pictures.
         made = event.source.metadata.get(MARK, {}).get("what") == "labels"
-        if made and tables.table(event.source) is None:
+        if made and table(event.source) is None:
             self.untabled.emit()
 
     def _take_label(self, *_: Any) -> None:

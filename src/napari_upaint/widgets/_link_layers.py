@@ -11,8 +11,7 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.core.linking import NewIds
-from napari_upaint.widgets import _table_layers as tables
-from napari_upaint.widgets._layer_corrections import is_corrected, note_correction, note_plane
+from napari_upaint.widgets._layer_notes import changes, is_corrected, labels_changed, note_correction, note_plane
 from napari_upaint.widgets._open_layers import find, image_source, is_open
 from napari_upaint.widgets._result_layers import LabelledPlane, ResultLayers
 from napari_upaint.widgets._sources import ImageSource
@@ -54,7 +53,7 @@ class LinkLayers:
                 indices = set(product(*(range(n) for n in layer.data.shape[: -3 if cache.deep else -2])))
             planes = {index: layer.data[index] for index in indices}
             source = image_source(find(self._viewer, image))
-            found.append(LabelledPlanes(source, layer.unique_id, planes, tables.changes(layer), corrected))
+            found.append(LabelledPlanes(source, layer.unique_id, planes, changes(layer), corrected))
         return found
 
     def before(self, image: Hashable, index: Index) -> np.ndarray | None:
@@ -65,7 +64,7 @@ class LinkLayers:
     def is_as_it_was(self, labels: LabelledPlanes) -> bool:
         """Return whether nothing was segmented or labelled anew since."""
         layer = self._layer(labels)
-        return layer is not None and tables.changes(layer) == labels.version
+        return layer is not None and changes(layer) == labels.version
 
     def changed(self, labels: LabelledPlanes) -> LabelledPlanes:
         """Note that the ids change; what was measured goes. Return the labels that are to be renumbered."""
@@ -75,8 +74,8 @@ class LinkLayers:
             index, plane = next(iter(labels.planes.items()))
             layer = self._results.add_labels(LabelledPlane(labels.image, index, plane, (), "objects"))
             note_correction(layer)
-        tables.labels_changed(layer)
-        return replace(labels, key=layer.unique_id, version=tables.changes(layer))
+        labels_changed(layer)
+        return replace(labels, key=layer.unique_id, version=changes(layer))
 
     def renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> None:
         """Give the objects of a plane new ids."""

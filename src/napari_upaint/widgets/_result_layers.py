@@ -15,8 +15,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind, ObjectSettings
-from napari_upaint.widgets import _layer_corrections as corrections
-from napari_upaint.widgets import _table_layers as tables
+from napari_upaint.widgets import _layer_notes as notes
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_labels, new_scores, scores_mark
 from napari_upaint.widgets._open_layers import find, find_marked, image_source, index_in_view, is_open, lay, place_above
@@ -81,7 +80,7 @@ class ResultLayers(QObject):
         """
         image = self._now(image)
         layer = self.result(mark(image, "labels", kind), image)
-        if layer is not None and not corrections.may_write(layer, index):
+        if layer is not None and not notes.may_write(layer, index):
             self._replace(layer)
             layer = None
         return self._put(layer, LabelledPlane(image, index, result.labels, result.names, kind, room))
@@ -144,7 +143,7 @@ class ResultLayers(QObject):
         cache, labels = self.cache(image), self.labels_of(image, kind)
         if cache is None or labels is None or cache.kind != kind:
             return {}
-        return {index: made for index, made in cache.made.items() if corrections.holds(labels, index)}
+        return {index: made for index, made in cache.made.items() if notes.holds(labels, index)}
 
     def of_others(self, model: Path | None) -> int:
         """Return how many planes show what another model found."""
@@ -175,7 +174,7 @@ class ResultLayers(QObject):
         cache, layer = plane.cache, self.labels_of(plane.image.key, plane.cache.kind)
         if layer is None or cache.made_with(plane.index) is not plane.made_with or not cache.fits(layer.data.shape):
             return
-        if corrections.is_corrected(layer):  # all of its planes are made again, also those that were corrected
+        if notes.is_corrected(layer):  # all of its planes are made again, also those that were corrected
             self._replace(layer)
             layer = None
         cache.remade(plane.index, objects)
@@ -197,8 +196,8 @@ class ResultLayers(QObject):
             made: Hashable = self.add_labels(plane).unique_id
             return made
         layer.data[plane.index] = plane.labels
-        corrections.note_plane(layer, plane.index)
-        tables.labels_changed(layer)
+        notes.note_plane(layer, plane.index)
+        notes.labels_changed(layer)
         lay(layer, plane.image.placement)
         self.refresh(layer, plane.image, plane.index)
         return None
@@ -211,8 +210,8 @@ class ResultLayers(QObject):
         elif data is not plane.labels:  # it may be that of a layer that was closed meanwhile
             data[plane.index] = plane.labels
         layer = Layer.create(*new_labels(plane.image, plane.names, plane.kind, data))
-        corrections.notice(layer)
-        corrections.note_plane(layer, plane.index)
+        notes.notice(layer)
+        notes.note_plane(layer, plane.index)
         self.add_below_labels(plane.image, layer)
         return layer
 
@@ -227,7 +226,7 @@ class ResultLayers(QObject):
     def keep(self, layer: Any) -> None:
         """Leave labels that were corrected to their user."""
         del layer.metadata[MARK]
-        self.kept.emit(corrections.keep(layer))
+        self.kept.emit(notes.keep(layer))
 
     # -- coming and going ----------------------------------------------------------------------------------------
 
@@ -247,7 +246,7 @@ class ResultLayers(QObject):
                 continue
             if found is None and marked == about and _fits(layer, image.shape):
                 found = layer
-            elif corrections.is_corrected(layer):
+            elif notes.is_corrected(layer):
                 self.keep(layer)
             else:
                 self._viewer.layers.remove(layer)
@@ -268,7 +267,7 @@ class ResultLayers(QObject):
         """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
         active, camera = self._viewer.layers.selection.active, self._viewer.scene.camera
         center, zoom, step = camera.center, camera.zoom, self._viewer.dims.current_step
-        corrections.note_made(layer)
+        notes.note_made(layer)
         self.adding = True
         try:
             self._viewer.layers.insert(place, layer)

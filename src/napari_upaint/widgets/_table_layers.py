@@ -1,15 +1,16 @@
-"""What is measured of labels that were made here: kept with them, and shown as their features. Main thread only."""
+"""What is measured of labels that were made here: shown as their features. Main thread only."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.viewer import Viewer
 
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import axes_in_view
+from napari_upaint.widgets._layer_notes import changes, features_before, note_table, table
 from napari_upaint.widgets._measured_objects import Measured, MeasurePlan
 from napari_upaint.widgets._open_layers import (
     annotation_source,
@@ -19,12 +20,8 @@ from napari_upaint.widgets._open_layers import (
     is_open,
     other_channels,
 )
+from napari_upaint.widgets._result_layers import ResultLayers
 
-if TYPE_CHECKING:
-    from napari_upaint.widgets._result_layers import ResultLayers
-
-# In the metadata of a labels layer: its table, the features it had before, and how often its labels changed.
-_TABLE, _BEFORE, _CHANGES = (f"napari-upaint {what}" for what in ("table", "features before", "changes"))
 _MOST_ROWS = 1_000_000
 
 
@@ -55,9 +52,7 @@ class TableLayers:
         layer, index = find(self._viewer, measured.labels), self._index(measured.plan)
         if measured.plan.version != changes(layer):
             return False
-        if table(layer) is None:
-            layer.metadata[_BEFORE] = layer.features.copy()
-        layer.metadata[_TABLE] = measured
+        note_table(layer, measured)
         _show_plane(layer, measured, index)
         return True
 
@@ -75,31 +70,13 @@ class TableLayers:
         return None if crossed else index_in_view(self._viewer, image)
 
 
-def changes(layer: Any) -> int:
-    """Return how often the labels of a layer were made anew."""
-    return int(layer.metadata.get(_CHANGES, 0))
-
-
-def table(layer: Any) -> Measured | None:
-    """Return the measurements of a layer, None where it was not measured or its labels changed since."""
-    found: Measured | None = layer.metadata.get(_TABLE)
-    return found
-
-
-def labels_changed(layer: Any) -> None:
-    """Take a table away that is not true any more."""
-    layer.metadata[_CHANGES] = changes(layer) + 1
-    if layer.metadata.pop(_TABLE, None) is not None:
-        layer.features = layer.metadata.pop(_BEFORE)
-
-
 def _show_plane(layer: Any, measured: Measured, index: tuple[int, ...] | None) -> None:
     """Show the rows of a plane as the layer's features: in another plane the same number is another object.
 
     None where many planes are in view: no row then.
     """
     if index is None:
-        layer.features = layer.metadata[_BEFORE]
+        layer.features = features_before(layer)
         return
     rows = measured.plane(index)
     labels = rows.pop("label")
@@ -112,7 +89,7 @@ def _show_plane(layer: Any, measured: Measured, index: tuple[int, ...] | None) -
     for name, values in rows.items():
         features[name] = np.full(length, np.nan)
         features[name][labels] = values
-    before = layer.metadata[_BEFORE]
+    before = features_before(layer)
     if {"index", "label"} <= set(before):  # classes have names
         names = dict(zip(before["index"], before["label"], strict=True))
         features["label"] = np.array([names.get(label, "") for label in range(length)])

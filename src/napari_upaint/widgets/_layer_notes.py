@@ -1,4 +1,7 @@
-"""What somebody corrected by hand on labels that were made here: noticed, and not written over. Main thread only."""
+"""What is noted with labels that were made here, in their metadata: planes, corrections by hand, measurements.
+
+What somebody corrected is noticed, and not written over. Main thread only.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,17 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_upaint.widgets import _table_layers as tables
+from napari_upaint.widgets._measured_objects import Measured
 from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._open_layers import undo_steps
 
-# In the metadata of labels that were made here: which layer they were made as, the planes that are in it, whether it
-# was corrected, and how much of that can be undone; of labels that were kept for their corrections: that they were.
+# Which layer they were made as, the planes that are in it, whether it was corrected, how much of that can be undone; of
+# labels that were kept for their corrections: that they were.
 _MADE_AS, _PLANES, _CORRECTED, _STEPS, _KEPT = (
     f"napari-upaint {what}" for what in ("made as", "planes", "corrected", "steps", "kept")
 )
+# Their table, the features they had before, and how often they changed.
+_TABLE, _BEFORE, _CHANGES = (f"napari-upaint {what}" for what in ("table", "features before", "changes"))
 # A stroke that is still under way is told by `labels_update` only; napari has no event for what is undone.
 _EDITS = ("paint", "labels_update", "data")
 
@@ -78,8 +83,8 @@ def may_write(layer: Any, index: Index) -> bool:
 def keep(layer: Any) -> str:
     """Make labels that were corrected their user's own, and return what they are called now."""
     mark_kept(layer)
-    if tables.table(layer) is None:
-        tables.labels_changed(layer)  # what is being measured is no table of what is shown from now on
+    if table(layer) is None:
+        labels_changed(layer)  # what is being measured is no table of what is shown from now on
     layer.name = f"{layer.name} (corrected)"
     return str(layer.name)
 
@@ -98,9 +103,39 @@ def is_kept(layer: Any) -> bool:
     return _KEPT in layer.metadata
 
 
+def changes(layer: Any) -> int:
+    """Return how often the labels of a layer were made anew."""
+    return int(layer.metadata.get(_CHANGES, 0))
+
+
+def table(layer: Any) -> Measured | None:
+    """Return the measurements of a layer, None where it was not measured or its labels changed since."""
+    found: Measured | None = layer.metadata.get(_TABLE)
+    return found
+
+
+def note_table(layer: Any, measured: Measured) -> None:
+    """Keep measurements with a layer, and the features that it had before."""
+    if table(layer) is None:
+        layer.metadata[_BEFORE] = layer.features.copy()
+    layer.metadata[_TABLE] = measured
+
+
+def features_before(layer: Any) -> Any:
+    """Return the features that a layer had before it was measured, a table."""
+    return layer.metadata[_BEFORE]
+
+
+def labels_changed(layer: Any) -> None:
+    """Take a table away that is not true any more."""
+    layer.metadata[_CHANGES] = changes(layer) + 1
+    if layer.metadata.pop(_TABLE, None) is not None:
+        layer.features = layer.metadata.pop(_BEFORE)
+
+
 def _edited(event: Any) -> None:
     note_correction(event.source)
-    tables.labels_changed(event.source)
+    labels_changed(event.source)
 
 
 def _replaced(event: Any) -> None:
