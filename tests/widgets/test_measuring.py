@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
+import weakref
 
 import numpy as np
 import pytest
+import qtpy
 from qtpy.QtWidgets import QFileDialog
 
 from napari_upaint.io.image import Image
@@ -120,6 +123,15 @@ def test_classes_keep_their_names(viewer, dock, settle, qtbot):
     dock.sections.settings.objects.control("threshold").setValue(0.3)
     settle(dock)
     assert viewer.layers["cells labels"].features.equals(before)
+
+
+@pytest.mark.skipif(qtpy.API_NAME == "PySide6", reason="napari itself keeps layers that were closed")
+def test_the_table_of_an_image_that_was_closed_does_not_keep_its_pixels(viewer, dock, settle, segment, qtbot):
+    segment(blobs())
+    measure(dock, settle)
+    image = weakref.ref(viewer.layers["cells"].data)
+    viewer.layers.remove("cells")
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and image() is None, timeout=2000)
 
 
 def test_a_table_goes_when_the_labels_change(viewer, dock, settle, segment):

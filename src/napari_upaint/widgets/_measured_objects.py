@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -110,6 +110,8 @@ def measure_planes(plan: MeasurePlan) -> Measured:
             )
             rows = len(found["label"])
             tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
+    # The table stays with its labels, and must not keep the pixels of an image that is closed by then.
+    plan = replace(plan, image=replace(image, data=np.broadcast_to(np.uint8(0), image.data.shape)))
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
