@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_upaint.widgets._background import Work
 
@@ -22,20 +22,26 @@ class AfterPause(QObject):
         How long it waits before it looks what there is to do.
     take : callable
         Called on the main thread; returns the job as a function and its arguments, or None if nothing is to be done.
+    done, failed : callable
+        As those of `Work`.
     """
 
-    done = Signal(object)
-    failed = Signal(str, str)
-
-    def __init__(self, milliseconds: int, take: Callable[[], Job | None], parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        milliseconds: int,
+        take: Callable[[], Job | None],
+        parent: QObject,
+        done: Callable[[Any], object],
+        failed: Callable[[str, str], object] | None = None,
+    ) -> None:
         super().__init__(parent)
         self._take = take
         self._again = False
         self._pause = QTimer(self, singleShot=True, interval=milliseconds)
         self._pause.timeout.connect(self.go)
-        self._work = Work(self)
-        self._work.done.connect(self._tell)
-        self._work.failed.connect(self._fail)
+        self._work = Work(self, done, failed)
+        for ended in (self._work.done, self._work.failed):
+            ended.connect(self._once_more)
 
     @property
     def busy(self) -> bool:
@@ -61,15 +67,7 @@ class AfterPause(QObject):
         self._pause.stop()
         self._work.forget()
 
-    def _tell(self, outcome: object) -> None:
-        self.done.emit(outcome)
-        self._once_more()
-
-    def _fail(self, sentence: str, details: str) -> None:
-        self.failed.emit(sentence, details)
-        self._once_more()
-
-    def _once_more(self) -> None:
+    def _once_more(self, *_: object) -> None:
         if self._again:
             self._again = False
             self.ask()

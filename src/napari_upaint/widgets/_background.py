@@ -19,6 +19,8 @@ class Work(QObject):
 
     Parameters
     ----------
+    done, failed : callable or None
+        Called on the main thread with the outcome; with a sentence for the user and details. Signals do as well.
     writes : bool
         Whether it writes what the user wants to keep: Python, and so napari, ends only when that is done.
     """
@@ -27,8 +29,18 @@ class Work(QObject):
     failed = Signal(str, str)  # sentence for the user, details
     _returned = Signal(int, object, object)  # turn, value, error: crosses from the thread
 
-    def __init__(self, parent: QObject | None = None, *, writes: bool = False) -> None:
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        done: Callable[[Any], object] | None = None,
+        failed: Callable[[str, str], object] | None = None,
+        *,
+        writes: bool = False,
+    ) -> None:
         super().__init__(parent)
+        for signal, slot in ((self.done, done), (self.failed, failed)):
+            if slot is not None:
+                signal.connect(slot)
         self.writes = writes
         self._turn = 0
         self.busy = False

@@ -35,9 +35,7 @@ class Choosing(QObject):
         self._counted = False
         self._uncounted: set[int] = set()  # labels that were painted with since the last count
         self.ownership = Ownership(layers)
-        self._count = AfterPause(_PAUSE, self._count_job, self)
-        self._count.done.connect(self._painted)
-        self._count.failed.connect(self.failed)
+        self._count = AfterPause(_PAUSE, self._count_job, self, self._painted, self.failed)
         layers.changed.connect(self._list_layers)
         layers.edited.connect(self._edited)
         layers.brushed.connect(self._brushed)

@@ -59,9 +59,7 @@ class Copying(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._others, self._bridge = layers, choosing, others, bridge
-        self._writing = Work(self)
-        self._writing.done.connect(self._written)
-        self._writing.failed.connect(self.failed)
+        self._writing = Work(self, self._written, self.failed)
         sections.history.copy_wanted.connect(self.copy)
 
     @property

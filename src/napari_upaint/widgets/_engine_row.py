@@ -50,9 +50,7 @@ class EngineWatch(QObject):
         super().__init__(parent)
         self._bridge, self._device, self._row = bridge, device, row
         self._situation = Situation()
-        self._ending = Work(self)
-        self._ending.done.connect(self.look)
-        self._ending.failed.connect(self.failed)
+        self._ending = Work(self, self.look, self.failed)
         row.button.clicked.connect(self.free)
         self._timer = QTimer(self, interval=_EVERY)
         self._timer.timeout.connect(self.look)

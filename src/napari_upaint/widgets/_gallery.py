@@ -39,11 +39,8 @@ class Gallery(QObject):
         self._scale_of: tuple[Hashable, Path | None] | None = None
         self._result: TilesResult | None = None
         self._job: GuiJob | None = None
-        self._gathering, self._drawing = Work(self), Work(self)
-        self._gathering.done.connect(self._ask_engine)
-        self._drawing.done.connect(self._show)
-        for work in (self._gathering, self._drawing):
-            work.failed.connect(self._fail)
+        self._gathering = Work(self, self._ask_engine, self._fail)
+        self._drawing = Work(self, self._show, self._fail)
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._draw)
         sections.weights.gallery_button.clicked.connect(self.open)

@@ -29,11 +29,8 @@ class History(QObject):
         self._section, self._model, self._train = sections.history, sections.model, sections.train
         self._runs: list[Run] = []
         self._situation = Situation()
-        self._listing, self._changing = Work(self), Work(self, writes=True)
-        self._listing.done.connect(self._listed)
-        self._listing.failed.connect(self.failed)
-        self._changing.done.connect(self._changed)
-        self._changing.failed.connect(self._not_changed)
+        self._listing = Work(self, self._listed, self.failed)
+        self._changing = Work(self, self._changed, self._not_changed, writes=True)
         self._section.use_wanted.connect(self._use)
         self._section.rename_wanted.connect(lambda run, name: self._changing.start(_rename, run, name, self._chosen()))
         self._section.delete_wanted.connect(lambda runs: self._changing.start(_delete, runs, self._chosen()))

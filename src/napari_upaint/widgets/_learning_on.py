@@ -39,9 +39,7 @@ class LearningOn(QObject):
         self._refused = ""  # what is said of it
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
-        self._gathering = Work(self)
-        self._gathering.done.connect(self._send)
-        self._gathering.failed.connect(self._refuse)
+        self._gathering = Work(self, self._send, self._refuse)
         layers.edited.connect(self._edited)
         self._box.toggled.connect(self._toggled)
         self._training.samples_heard.connect(self._heard)

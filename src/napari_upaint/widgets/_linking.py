@@ -57,9 +57,7 @@ class Linking(QObject):
         self._layers, self._choosing, self._box, self._others_busy = layers, choosing, box, busy
         self._done: dict[Hashable, tuple[int, bool]] = {}  # labels that are as they should be: version, linked or not
         self._turns = Turns(self)
-        self._work = AfterPause(_PAUSE, self._job, self)
-        self._work.done.connect(self._found)
-        self._work.failed.connect(self.failed)
+        self._work = AfterPause(_PAUSE, self._job, self, self._found, self.failed)
         box.toggled.connect(self.ask)
         for signal in (choosing.changed, layers.changed):
             signal.connect(self._allow)

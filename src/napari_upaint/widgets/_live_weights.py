@@ -55,9 +55,7 @@ class LiveWeights(QObject):
         self._settings = sections.settings.weights
         self._follower = Follower()
         self._shown_of: Hashable | None = None
-        self._work = AfterPause(_PAUSE, self._job, self)
-        self._work.done.connect(self._show)
-        self._work.failed.connect(self.failed)
+        self._work = AfterPause(_PAUSE, self._job, self, self._show, self.failed)
         self._section.live.toggled.connect(self._toggled)
         self._settings.valueChanged.connect(self.ask)
         layers.edited.connect(self.ask)

@@ -25,9 +25,7 @@ class Masks(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing = layers, choosing
-        self._converting = Work(self)
-        self._converting.done.connect(self._add)
-        self._converting.failed.connect(self.failed)
+        self._converting = Work(self, self._add, self.failed)
         sections.labels.masks_button.clicked.connect(self.take)
 
     def close(self) -> None:

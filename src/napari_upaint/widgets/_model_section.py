@@ -31,9 +31,7 @@ class ModelSection(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._opened: list[ModelChoice] = []
-        self._saving = Work(self, writes=True)
-        self._saving.done.connect(lambda path: self.said.emit(f"Saved the model as {path}."))
-        self._saving.failed.connect(self.refused)
+        self._saving = Work(self, self._saved, self.refused, writes=True)
         self.combo = ElidingCombo()
         self.combo.setAccessibleName("Model")
         self.save_button = QPushButton("Save as…")
@@ -106,6 +104,9 @@ class ModelSection(QWidget):
         source = self.choice().path
         if source is not None:
             self._saving.start(_copy, source, path)
+
+    def _saved(self, path: Path) -> None:
+        self.said.emit(f"Saved the model as {path}.")
 
     def _activated(self, _: int) -> None:
         if self.combo.currentText() == _OPEN:

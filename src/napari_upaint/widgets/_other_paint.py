@@ -34,8 +34,7 @@ class OtherPaint(QObject):
         self._ownership, self._box = choosing.ownership, sections.train.others
         self._known: dict[Hashable, Labels] = {}
         self._fit: list[Hashable] = []  # labels of the images that the chosen one can be learnt together with
-        self._looking = AfterPause(_PAUSE, self._job, self)
-        self._looking.done.connect(self._looked)
+        self._looking = AfterPause(_PAUSE, self._job, self, self._looked)
         choosing.changed.connect(self._follow)
         sections.model.chosen.connect(self._follow)
         sections.settings.train.valueChanged.connect(self._follow)

@@ -70,9 +70,7 @@ class Preview(QObject):
         self._said = ""  # a problem is told once
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
-        self._cutting = Work(self)
-        self._cutting.done.connect(self._was_cut)
-        self._cutting.failed.connect(self._fail)
+        self._cutting = Work(self, self._was_cut, self._fail)
         self._connect()
 
     def _connect(self) -> None:

@@ -69,12 +69,9 @@ class Projects(QObject):
         # Of the open project: images that were not found, and what could not be read. Saved again as they are.
         self._kept: list[SavedImage] = []
         self._turns = Turns(self)
-        self._saving, self._reading = Work(self, writes=True), Work(self)
+        self._saving = Work(self, self._saved, self.failed, writes=True)
+        self._reading = Work(self, self._read, self.failed)
         self._leaving = Work(self, writes=True)
-        self._saving.done.connect(self._saved)
-        self._saving.failed.connect(self.failed)
-        self._reading.done.connect(self._read)
-        self._reading.failed.connect(self.failed)
         self._row.save_wanted.connect(self.save)
         self._row.open_wanted.connect(self.open)
 

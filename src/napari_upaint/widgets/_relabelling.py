@@ -28,9 +28,7 @@ class Relabelling(QObject):
     def __init__(self, layers: Layers, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._settings, self._link_box = layers, sections.settings.objects, sections.segment.link_box
-        self._labelling = AfterPause(_PAUSE, self._job, self)
-        self._labelling.done.connect(self._labelled)
-        self._labelling.failed.connect(self._fail)
+        self._labelling = AfterPause(_PAUSE, self._job, self, self._labelled, self._fail)
         self._settings.valueChanged.connect(self.ask)
 
     @property

@@ -23,8 +23,7 @@ class Resuming(QObject):
         super().__init__(parent)
         self._choosing, self._training, self._offer = choosing, training, offer
         self._asked: tuple[str, tuple[int, ...], str] | None = None
-        self._looking = Work(self)
-        self._looking.done.connect(self._found)
+        self._looking = Work(self, self._found)
         choosing.changed.connect(self._follow)
         training.failed.connect(self.look)
         training.ended.connect(self.look)

@@ -22,14 +22,11 @@ class Tables(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._message = layers, choosing, sections.message
-        self._measuring, self._writing = Work(self), Work(self, writes=True)
+        self._measuring = Work(self, self._measured, self._failed)
+        self._writing = Work(self, self._written, self._failed, writes=True)
         layers.untabled.connect(self.changed)
         sections.segment.measure_button.clicked.connect(self.measure)
         sections.segment.table_wanted.connect(self.save)
-        self._measuring.done.connect(self._measured)
-        self._writing.done.connect(self._written)
-        for work in (self._measuring, self._writing):
-            work.failed.connect(self._failed)
 
     @property
     def running(self) -> bool:

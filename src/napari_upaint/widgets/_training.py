@@ -89,11 +89,8 @@ class Training(QObject):
         self._heard: list[TrainProgress] = []
         self._result: TrainResult | None = None
         self._sent: NewSamples | None = None  # samples that it was not asked for at first
-        self._gathering, self._saving = Work(self), Work(self, writes=True)
-        self._gathering.done.connect(self._train)
-        self._gathering.failed.connect(self._fail)
-        self._saving.done.connect(self._saved)
-        self._saving.failed.connect(self._fail)
+        self._gathering = Work(self, self._train, self._fail)
+        self._saving = Work(self, self._saved, self._fail, writes=True)
 
     @property
     def running(self) -> bool:

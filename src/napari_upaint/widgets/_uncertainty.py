@@ -25,9 +25,7 @@ class Uncertainty(QObject):
     def __init__(self, layers: Layers, row: GuideRow, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._row = layers, row
-        self._making = AfterPause(_PAUSE, self._job, self)
-        self._making.done.connect(self._made)
-        self._making.failed.connect(self.failed)
+        self._making = AfterPause(_PAUSE, self._job, self, self._made, self.failed)
         row.show_box.toggled.connect(self._show)
         row.methods.currentIndexChanged.connect(self._change)
         for signal in (layers.results.scored, layers.moved):

@@ -69,9 +69,7 @@ class WhereNext(QObject):
         self._layers, self._choosing, self._row = layers, choosing, row
         self._memories: dict[Hashable, _Memory] = {}
         self._ring: tuple[ImageSource, Index, int] | None = None
-        self._work = Work(self)
-        self._work.done.connect(self._go)
-        self._work.failed.connect(self._fail)
+        self._work = Work(self, self._go, self._fail)
         row.next_button.clicked.connect(self.search)
         layers.edited.connect(self._edited)
         for signal in (choosing.changed, layers.results.scored):
