@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._after_pause import AfterPause, Job
+from napari_upaint.widgets._gathering import PaintedImage
 from napari_upaint.widgets._labels_section import next_label
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._ownership import Ownership
@@ -72,6 +73,11 @@ class Choosing(QObject):
         """Return the chosen labels, with the regions of the chosen image."""
         key, image = self._labels_combo.key(), self._image_combo.key()
         return self._layers.annotation(key, image) if key is not None else None
+
+    def painted(self) -> PaintedImage | None:
+        """Return the chosen image with the chosen labels, None unless there are both."""
+        image, annotation = self.image(), self.annotation()
+        return PaintedImage(image, annotation) if image is not None and annotation is not None else None
 
     def kind(self) -> Kind:
         """Return whether objects or classes are painted."""

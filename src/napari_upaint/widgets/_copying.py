@@ -80,12 +80,12 @@ class Copying(QObject):
 
     def _painted(self, run: Run) -> tuple[PaintedImage, ...]:
         """Return what a training of several images learnt from, of a single one what is chosen; empty: it cannot be."""
-        image, annotation = self._choosing.image(), self._choosing.annotation()
-        if image is None or annotation is None:
+        chosen = self._choosing.painted()
+        if chosen is None:
             self.failed.emit("Open the image and the labels of this training first: the text names their files.", "")
             return ()
         if len(run.images) < 2:
-            return (PaintedImage(image, annotation),)
+            return (chosen,)
         found = {name: self._others.named(name) for name in run.images}
         missing = [f"'{name}'" for name, one in found.items() if one is None]
         if missing:

@@ -62,9 +62,9 @@ class OtherPaint(QObject):
 
     def named(self, image: str) -> PaintedImage | None:
         """Return an open image by its name, with what is painted on it: the chosen one or another."""
-        chosen, annotation = self._choosing.image(), self._choosing.annotation()
-        if chosen is not None and annotation is not None and chosen.name == image:
-            return PaintedImage(chosen, annotation)
+        chosen = self._choosing.painted()
+        if chosen is not None and chosen.image.name == image:
+            return chosen
         return next((one for one in self._others() if one.image.name == image), None)
 
     def _labels(self, annotation: Hashable) -> Labels:

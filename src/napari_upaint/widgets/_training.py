@@ -27,7 +27,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._gathering import PaintedImage, gather_for
 from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+from napari_upaint.widgets._sources import ImageSource
 
 # Seconds of training that are lost at most when the engine or the window is ended by whatever it is.
 CHECKPOINT = 10.0
@@ -37,24 +37,21 @@ CHECKPOINT = 10.0
 class TrainPlan:
     """What to train on, from where, and how.
 
-    `start` None: from scratch; `others`: images that are learnt together with the chosen one; `resume`: an interrupted
-    training to go on with.
+    `painted`: the chosen image first; `start` None: from scratch; `resume`: an interrupted training to go on with.
     """
 
-    image: ImageSource
-    annotation: AnnotationSource
+    painted: tuple[PaintedImage, ...]
     kind: Kind
     start: Path | None
     settings: TrainSettings
     weights: WeightSettings
     augment: AugmentSettings
-    others: tuple[PaintedImage, ...] = ()
     resume: Interrupted | None = None
 
     @property
-    def painted(self) -> tuple[PaintedImage, ...]:
-        """What is learnt, the chosen image first."""
-        return PaintedImage(self.image, self.annotation), *self.others
+    def image(self) -> ImageSource:
+        """The chosen image."""
+        return self.painted[0].image
 
 
 @dataclass(frozen=True, slots=True, eq=False)

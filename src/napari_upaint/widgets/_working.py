@@ -138,17 +138,17 @@ class Working(QObject):
 
     def plan(self) -> TrainPlan | None:
         """Return what a training would learn now, and how; None without image or labels."""
-        image, annotation, s = self._choosing.image(), self._choosing.annotation(), self._sections
-        if image is None or annotation is None:
+        chosen, s = self._choosing.painted(), self._sections
+        if chosen is None:
             return None
         start, weights, augment = s.model.choice().path, s.settings.weights.value(), s.settings.augment.value()
-        how = s.train_settings(), weights, augment, self.others.learnt()
-        return TrainPlan(image, annotation, self._choosing.kind(), start, *how)
+        painted = (chosen, *self.others.learnt())
+        return TrainPlan(painted, self._choosing.kind(), start, s.train_settings(), weights, augment)
 
     def continue_training(self, interrupted: Interrupted) -> None:
         """Go on with a training that was interrupted, for the time that was left."""
-        image, annotation, asked = self._choosing.image(), self._choosing.annotation(), interrupted.asked
-        if image is None or annotation is None or self.training.running:
+        chosen, asked = self._choosing.painted(), interrupted.asked
+        if chosen is None or self.training.running:
             return
         try:
             start = find_start(asked.start)
@@ -156,8 +156,8 @@ class Working(QObject):
             self.fail(str(error))
             return
         self._sections.labels.set_kind(asked.kind)
-        how = interrupted.remaining(), asked.weights, asked.augment, self.others.learnt()
-        self._begin(TrainPlan(image, annotation, asked.kind, start, *how, resume=interrupted))
+        painted, how = (chosen, *self.others.learnt()), (interrupted.remaining(), asked.weights, asked.augment)
+        self._begin(TrainPlan(painted, asked.kind, start, *how, interrupted))
 
     def _begin(self, plan: TrainPlan) -> None:
         self._sections.message.clear()
