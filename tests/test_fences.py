@@ -79,7 +79,7 @@ def test_floors_import_only_floors_below() -> None:
 
 # Only these touch layers: the one place and its parts.
 TOUCH_LAYERS = re.compile(r"from napari\.layers|import napari\.layers|viewer\.layers|Layer\.create")
-MAY_TOUCH_LAYERS = {f"_{part}.py" for part in ("layers", "layer_corrections", "layer_tables", "preview_layer")} | {
+MAY_TOUCH_LAYERS = {f"_{part}.py" for part in ("layers", "layer_notes", "preview_layer")} | {
     f"_{part}_layers.py"
     for part in (
         "compared",

@@ -35,8 +35,9 @@ def painted_diameter(images: Iterable[Painted]) -> float:
     Of what was found, only parts count that hold paint of one object: others have run together. An object in several
     pieces is as large as the largest of them. Where fewer than half of the objects stand alone nothing is known.
     """
-    diameters, objects = list[float](), 0
+    areas, objects, ndim = list[float](), 0, 2
     for image in images:
+        ndim = image.found.ndim
         parts, count = ndimage.label(image.found)
         sizes = np.bincount(parts.ravel(), minlength=count + 1)
         objects += len(np.unique(image.ids))
@@ -44,6 +45,5 @@ def painted_diameter(images: Iterable[Painted]) -> float:
         pairs = np.unique(np.stack([at[at > 0], image.ids[at > 0]]), axis=1)
         painted_by = np.bincount(pairs[0], minlength=count + 1)
         part, owner = pairs[:, painted_by[pairs[0]] == 1]
-        largest = [float(sizes[part[owner == one]].max()) for one in np.unique(owner)]
-        diameters += [size ** (1 / image.found.ndim) for size in largest]
-    return float(np.median(diameters)) if diameters and 2 * len(diameters) >= objects else 0.0
+        areas += [float(sizes[part[owner == one]].max()) for one in np.unique(owner)]
+    return float(np.median(areas)) ** (1 / ndim) if areas and 2 * len(areas) >= objects else 0.0
