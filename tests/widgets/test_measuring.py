@@ -168,6 +168,7 @@ def test_other_channels_of_the_file_are_measured_inside_the_objects(viewer, dock
     assert list(features["intensity_mean"][1:]) == [90, 80]
     assert list(features["anti_GFP_mean"][1:]) == [7, 7]
     assert [name for name in features if name.endswith("_mean")] == ["intensity_mean", "anti_GFP_mean"]
+    assert not dock.layers.tables.table(chosen.unique_id).plan.others  # it would keep the pixels of a closed one
 
 
 def test_nothing_found_gives_an_empty_table(viewer, dock, settle, segment, tmp_path):

@@ -110,8 +110,8 @@ def measure_planes(plan: MeasurePlan) -> Measured:
             )
             rows = len(found["label"])
             tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
-    # The table stays with its labels, and must not keep the pixels of an image that is closed by then.
-    plan = replace(plan, image=replace(image, data=np.broadcast_to(np.uint8(0), image.data.shape)))
+    # The table stays with its labels, and must not keep the pixels of images that are closed by then.
+    plan = replace(plan, image=replace(image, data=np.broadcast_to(np.uint8(0), image.data.shape)), others=())
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
