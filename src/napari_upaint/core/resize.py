@@ -61,6 +61,13 @@ def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return result
 
 
+def resized_places(
+    places: tuple[np.ndarray, ...], shape: tuple[int, ...], new: tuple[int, ...]
+) -> tuple[np.ndarray, ...]:
+    """Return where pixels of an image of a shape lie once it is resized to another: indices, (N,) for each axis."""
+    return tuple(place * size // old for place, old, size in zip(places, shape, new, strict=True))
+
+
 def resize_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Resize ([Z,] Y, X) to the nearest pixel: dtype and set of values stay."""
     if labels.shape == shape:

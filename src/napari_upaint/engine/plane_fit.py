@@ -16,6 +16,7 @@ from napari_upaint.core.ids import to_int32
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.objects import class_parts
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
+from napari_upaint.core.resize import resized_places
 from napari_upaint.engine.evidence import Evidence, known_scores, saying
 from napari_upaint.engine.first_guess import answer, false_border
 from napari_upaint.engine.pixel_classifier import QUICK, PixelClassifier
@@ -101,11 +102,12 @@ def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
     image, count = view.image, network.n_classes - border
     annotation = to_int32(view.annotation)  # ids of objects may be huge
     strokes = class_parts(np.minimum(annotation, FIRST) if count == 2 else annotation)
-    painted, shape = np.nonzero(annotation), image.shape[1:]
-    places = tuple(p * new // old for p, new, old in zip(painted, shape, annotation.shape, strict=True))
+    painted = np.nonzero(annotation)
+    places = resized_places(painted, annotation.shape, image.shape[1:])
     scores = whole(network, image)
     features = pixel_features(image, torch.get_num_threads()), returned(saying(network, image, scores))
-    at, paint = (slice(None), *places), annotation[painted].astype(np.int64)
+    at: tuple[slice | np.ndarray, ...] = (slice(None), *places)
+    paint = annotation[painted].astype(np.int64)
     evidence = Evidence(
         np.concatenate([part[at] for part in features]).T.astype(np.float32),
         np.minimum(paint - BACKGROUND, count - 1),

@@ -73,7 +73,7 @@ def segment_plane(
         If memory runs out even for the smallest tile.
     """
     header = model.header
-    ndim, usual = header.architecture.ndim, header.usual_object
+    ndim = header.architecture.ndim
     along_axes = ndim == 2 and image.ndim == 4 and settings.volumes
     _check(image, header, 3 if along_axes else ndim)
     if ndim == 3:
@@ -85,15 +85,13 @@ def segment_plane(
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
     found: _Averaged | None
     if along_axes:
-        usual = of_volumes(usual, slices_apart(spacing))
         predict = partial(_predict_mean, network, settings)
         found = yield from predict_along_axes(normalization.apply(image), header.scale, spacing, predict)
     else:
-        usual = in_volumes(usual, drawn_out(spacing)) if ndim == 3 else usual
         found = yield from _predict_averaged(network, normalization.apply(image), shape, settings)
     if found is None:
         return
-    result = _labelled(*found, header, objects, usual)
+    result = _labelled(*found, header, objects, _usual(header, spacing, along_axes))
     del found
     large = image[0].size >= _LARGE
     if large:  # a result is sent as a copy, which needs room
@@ -102,6 +100,13 @@ def segment_plane(
     del result
     if large:  # and is copied once more where it arrives
         give_back()
+
+
+def _usual(header: ModelHeader, spacing: tuple[float, ...] | None, along_axes: bool) -> Usual:
+    """Return an object as usual, its size in pixels (voxels) of the image."""
+    if along_axes:
+        return of_volumes(header.usual_object, slices_apart(spacing))
+    return in_volumes(header.usual_object, drawn_out(spacing)) if header.architecture.ndim == 3 else header.usual_object
 
 
 def _labelled(

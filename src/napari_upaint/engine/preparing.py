@@ -12,7 +12,14 @@ from scipy import ndimage
 from napari_upaint.core.deformation import prefilter
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
 from napari_upaint.core.regions import learnt
-from napari_upaint.core.resize import drawn_out, resize_image, resize_labels, scaled_shape, slices_apart
+from napari_upaint.core.resize import (
+    drawn_out,
+    resize_image,
+    resize_labels,
+    resized_places,
+    scaled_shape,
+    slices_apart,
+)
 from napari_upaint.core.sample import Sample, pieces
 from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.memory import available
@@ -174,7 +181,7 @@ def _sources(painted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     flat = np.flatnonzero(painted)
     places = np.unravel_index(flat, painted.shape)
     shown = np.full(shape, -1)
-    shown[tuple(p * new // old for p, new, old in zip(places, shape, painted.shape, strict=True))] = flat
+    shown[resized_places(places, painted.shape, shape)] = flat
     return np.where((shown >= 0) & ~painted.ravel()[source], shown, source)
 
 

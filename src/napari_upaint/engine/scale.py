@@ -192,20 +192,18 @@ def painted_regions(samples: Sequence[Sample]) -> list[_Place]:
     """
     boxes = [(number, box) for number, one in enumerate(samples) for box in _boxes(one)]
     parts = [samples[number].annotation[box] for number, box in boxes]
+    sizes = [
+        math.prod(scaled_shape(part.shape, 1.0, samples[i].spacing)) for (i, _), part in zip(boxes, parts, strict=True)
+    ]
     counts = np.array([[(part == BACKGROUND).sum(), (part >= FIRST).sum()] for part in parts]).reshape(-1, 2)
     shares = (counts / np.maximum(counts.sum(0), 1)).sum(1)
     chosen: list[int] = []
     # The most telling one of each question whatever it costs, then as many as the limit admits.
     for rank, index in enumerate([*counts.argmax(0), *np.argsort(-shares, kind="stable")] if boxes else []):
-        pixels = sum(_seen(samples[boxes[i][0]], parts[i].shape) for i in (*chosen, index))
+        pixels = sum(sizes[i] for i in (*chosen, index))
         if index not in chosen and (rank < 2 or pixels <= _LOOKS[parts[index].ndim].pixels):
             chosen.append(int(index))
     return [boxes[index] for index in chosen]
-
-
-def _seen(sample: Sample, shape: tuple[int, ...]) -> int:
-    """Return how many pixels of a part of a sample are looked at in its own size."""
-    return math.prod(scaled_shape(shape, 1.0, sample.spacing))
 
 
 def _boxes(sample: Sample) -> list[Region]:
@@ -219,7 +217,7 @@ def _boxes(sample: Sample) -> list[Region]:
     window, margin = ((size / edges).astype(int) for size in (looks.window, looks.margin))
     step = window - 2 * margin
     low, high = np.maximum(places.min(0) - margin, 0), np.minimum(places.max(0) + margin + 1, annotation.shape)
-    if _seen(sample, tuple((high - low).tolist())) <= looks.pixels:
+    if math.prod(scaled_shape(tuple((high - low).tolist()), 1.0, sample.spacing)) <= looks.pixels:
         return [tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
     squares = np.unique((places - places.min(0)) // step, axis=0)
     starts = squares * step + places.min(0) - margin

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
-from napari_upaint.core.resize import resize_image
+from napari_upaint.core.resize import resize_image, resized_places
 from napari_upaint.engine.plane_fit import View
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.unet import UNet
@@ -19,19 +19,10 @@ def volume_fit(network: UNet, views: Sequence[View], *, border: bool, measured: 
 
     Parameters
     ----------
-    network : UNet
     views : sequence of View
         Of volumes: image at the network's scale, (C, Z, Y, X), and annotation at its own size, (Z, Y, X).
-    border : bool
-        Whether the network's last output is the border between objects.
-    measured : bool
-        Whether to measure the painted objects, too.
-
-    Returns
-    -------
-    tuple of float or None
-        The disagreement, and the diameter of painted objects, voxels of the views' images, 0 where it is not known;
-        None where only one question is asked.
+    network, border, measured
+        As for `plane_fit`; so is what is returned.
     """
     losses, counts, painted = np.zeros(2), np.zeros(2), list[Painted]()
     for image, annotation in views:
@@ -48,7 +39,6 @@ def volume_fit(network: UNet, views: Sequence[View], *, border: bool, measured: 
 
 
 def _painted(scores: np.ndarray, annotation: np.ndarray, border: bool) -> Painted:
-    on, shape = np.nonzero(annotation >= FIRST), scores.shape[1:]
-    places = tuple(p * new // old for p, new, old in zip(on, shape, annotation.shape, strict=True))
+    on = np.nonzero(annotation >= FIRST)
     found = scores[0] + scores[-1] < 0.5 if border else scores[0] < 0.5
-    return Painted(found, annotation[on], places)
+    return Painted(found, annotation[on], resized_places(on, annotation.shape, found.shape))
