@@ -130,7 +130,7 @@ def train_variant(variant: Variant, data: Path, output: Path, settings: TrainSet
 
 def predict_variant(variant: Variant, data: Path, output: Path, rotations: int) -> None:
     """Write the scores of the cells' insides in the test slices, (N, Y, X), unless they are there."""
-    from napari_upaint.engine.predict import segment_plane
+    from napari_upaint.engine.segment import segment_plane
 
     path = _scores(variant, output, rotations)
     if path.exists():

@@ -56,7 +56,7 @@ def _train(sample: Sample, start: ModelFile | None, settings: TrainSettings) -> 
 
 
 def _scores(sample: Sample, truth: np.ndarray, model: ModelFile) -> tuple[str, str]:
-    from napari_upaint.engine.predict import segment_plane
+    from napari_upaint.engine.segment import segment_plane
 
     *_, result = segment_plane(sample.image, sample.normalization, model, device="cpu")
     return f"{iou(result.labels, truth):.3f}", f"{object_scores(result.labels, truth).f1:.3f}"

@@ -134,7 +134,7 @@ def _learnt(halves: Halves, name: str, trained: bool) -> ModelFile:
 
 
 def _segmented(halves: Halves, pixels: np.ndarray, model: ModelFile) -> np.ndarray:
-    from napari_upaint.engine.predict import segment_plane
+    from napari_upaint.engine.segment import segment_plane
 
     settings = PredictSettings(volumes=True)
     *_, result = segment_plane(

@@ -1,8 +1,7 @@
-"""Draws what a model finds without any training, on samples of the package: none of them was learnt from."""
+"""Draws what a model finds without any paint, on samples of the package: none of them was learnt from."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,7 @@ from PIL import Image
 from skimage.color import label2rgb
 
 from napari_upaint.core.normalize import measure
-from napari_upaint.core.sample import Sample
-from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.predict import segment_plane
-from napari_upaint.engine.scale import find_scale
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.io.models import ModelFile
 from napari_upaint.io.samples import open_sample
 
@@ -34,11 +30,8 @@ def _columns(name: str, model: ModelFile) -> list[np.ndarray]:
     found = open_sample(name)
     pixels, colour = np.asarray(found.image.data), found.image.axes.find("S")
     image = pixels[None] if colour < 0 else np.moveaxis(pixels, colour, 0)
-    scale, normalization = 1.0, measure(image)
-    if found.strokes is not None:
-        sample = Sample(image, np.asarray(found.strokes), normalization)
-        *_, scale = find_scale(to_network(model, len(image)), [sample], kind="objects", border=True)
-    *_, result = segment_plane(image, normalization, replace(model, header=replace(model.header, scale=scale)))
+    normalization = measure(image)
+    *_, result = segment_plane(image, normalization, model)
     gray = np.clip(normalization.apply(image).mean(0), 0, 1)
     if gray.ndim == 2:
         return [_column(gray, result.labels)]

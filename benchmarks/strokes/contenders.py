@@ -16,6 +16,7 @@ from napari_upaint.core.labels import BACKGROUND, as_classes
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.objects import find_usual, label_scores
 from napari_upaint.core.usual_object import UNKNOWN
+from napari_upaint.engine.progress import Sight
 from napari_upaint.settings import Kind, ObjectSettings, TrainSettings
 
 THREADS = 2
@@ -43,6 +44,8 @@ class UPaint:
         A bundled model; None: from scratch, as wide as the fast one.
     seconds : float
         Budget from pressing Train on, finding the scale included; 0: only the scale is found.
+    painted : bool
+        Whether it sees the paint; else each image is looked at as one that nobody has painted.
     steps : int
         Instead of seconds, if not 0.
     ruled : bool
@@ -50,7 +53,14 @@ class UPaint:
     """
 
     def __init__(
-        self, model: str | None, seconds: float, steps: int = 0, *, ruled: bool = True, **settings: Any
+        self,
+        model: str | None,
+        seconds: float,
+        steps: int = 0,
+        *,
+        ruled: bool = True,
+        painted: bool = True,
+        **settings: Any,
     ) -> None:
         from napari_upaint.io.models import load_model
 
@@ -58,16 +68,19 @@ class UPaint:
         self.start = load_model(model) if model else None
         self.model = self.start
         self.settings = TrainSettings(seconds=max(1.0, seconds), steps=steps, **settings)
-        self.zero_shot = seconds == 0
+        self.zero_shot, self.painted = seconds == 0, painted
+        self.sight: Sight | None = None  # as the model knows, or each image by itself
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
         from napari_upaint.core.sample import Sample
         from napari_upaint.engine.train import train
 
+        if not self.painted:
+            return {"steps": 0}
         sample = Sample(image, annotation, measure(image))
         if self.zero_shot:
-            scale = self._find_scale(sample, kind)
-            return {"scale": scale, "steps": 0}
+            self.sight = Sight(self._find_scale(sample, kind))
+            return {"scale": self.sight.scale, "steps": 0}
         *_, result = train([sample], kind=kind, start=self.start, settings=self.settings, device="cpu")
         self.model = result.model
         if result.improved or result.knows_more:  # the next round goes on from here, as the window does
@@ -89,7 +102,7 @@ class UPaint:
         header = start_header([sample], kind, self.start, self.settings)
         network = start_network(header, self.start, sample.image.shape[0])
         *_, scale = find_scale(network, [sample], kind=kind, border=header.border)
-        self.model = from_network(network, replace(header, scale=scale))
+        self.model = from_network(network, header)
         return scale
 
     def scores(self, image: np.ndarray) -> np.ndarray:
@@ -99,10 +112,10 @@ class UPaint:
         return np.asarray(self._segment(image, replace(self.objects, split=split)).labels)
 
     def _segment(self, image: np.ndarray, objects: ObjectSettings) -> Any:
-        from napari_upaint.engine.predict import segment_plane
+        from napari_upaint.engine.segment import segment_plane
 
         assert self.model is not None
-        *_, result = segment_plane(image, measure(image), self.model, objects=objects, device="cpu")
+        *_, result = segment_plane(image, measure(image), self.model, objects=objects, device="cpu", sight=self.sight)
         return result
 
 
@@ -255,6 +268,8 @@ TRAINED: dict[str, Callable[[float, int], Contender]] = {
     "scratch-plain": budgeted(None, ruled=False),
 }
 FITTED: dict[str, Callable[[], Contender]] = {
+    "unpainted": lambda: UPaint("generalist-fast", 0, painted=False),
+    "unpainted-wide": lambda: UPaint("generalist", 0, painted=False),
     "zero-shot": lambda: UPaint("generalist-fast", 0),
     "zero-shot-wide": lambda: UPaint("generalist", 0),
     "forest": Forest,
@@ -271,6 +286,8 @@ WORDS = {
     "generalist": "U-Paint, generalist",
     "scratch": "U-Paint, from scratch",
     "scratch-plain": "the same, without U-Paint's rules",
+    "unpainted": "U-Paint, generalist-fast, without any paint",
+    "unpainted-wide": "U-Paint, generalist, without any paint",
     "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",
     "zero-shot-wide": "U-Paint, generalist, zero-shot at the scale found",
     "forest": "random forest on filters (as ilastik)",

@@ -190,6 +190,14 @@ OF_NEW_NETWORKS = ("ndim", "variant", "width", "depth", "padding", "norm", "drop
 class PredictSettings(Checked):
     """How a network is applied to an image."""
 
+    scale: float = parameter(
+        0.0,
+        label="Image scale",
+        tip="Factor by which images are resized for the network; 0: as the model has learnt, and a bundled model finds"
+        " for each image where it is surest of what it sees.",
+        low=0,
+        high=8,
+    )
     rotations: int = parameter(
         1,
         label="Rotations",

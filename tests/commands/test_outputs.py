@@ -28,7 +28,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
         scores = np.ones((2, *image.shape[1:]), np.float16)
         yield PlaneResult(np.ones(image.shape[1:], np.int32), scores, ("background", "object"))
 
-    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", segment)
+    monkeypatch.setattr("napari_upaint.engine.segment.segment_plane", segment)
     return planes
 
 

@@ -58,7 +58,7 @@ class FakeSegmentation:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSegmentation:
     segmentation = FakeSegmentation()
-    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", segmentation)
+    monkeypatch.setattr("napari_upaint.engine.segment.segment_plane", segmentation)
     return segmentation
 
 
@@ -203,7 +203,7 @@ def test_what_is_wrong_is_said_at_once(
         yield from fake(*arguments, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_upaint.engine.predict.segment_plane", look)
+        patch.setattr("napari_upaint.engine.segment.segment_plane", look)
         assert segment(files / "gone.tif", files / "cells.tif", "--model", trained, "-o", files / "out") == 2
     [before] = said
     assert before.startswith("upaint segment: There is no file")
@@ -222,7 +222,7 @@ def test_not_even_the_unexpected_stops_the_others(
             raise MemoryError
         yield from fake(*arguments, **said)
 
-    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", fail_once)
+    monkeypatch.setattr("napari_upaint.engine.segment.segment_plane", fail_once)
     (files / "more.tif").write_bytes((files / "cells.tif").read_bytes())
     assert segment(files / "cells.tif", files / "more.tif", "--model", trained, "-o", files / "out") == 1
     assert [path.name for path in (files / "out").iterdir()] == ["more_labels.tif"]
@@ -247,7 +247,7 @@ def test_a_bad_plane_does_not_stop_the_others(
         yield from engine(image, *others, **said)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_upaint.engine.predict.segment_plane", refuse)
+        patch.setattr("napari_upaint.engine.segment.segment_plane", refuse)
         assert segment(files / "movie.tif", "--model", trained, "-o", files / "out", "--scores") == 2
     found = [tifffile.imread(files / "out" / f"movie_{what}.tif") for what in ("labels", "scores")]
     for results in found:
@@ -399,7 +399,7 @@ def test_who_insists_is_not_kept_waiting(files: Path, trained: Path, fake: FakeS
         yield from engine(*given, **said)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_upaint.engine.predict.segment_plane", insist)
+        patch.setattr("napari_upaint.engine.segment.segment_plane", insist)
         assert segment(files / "movie.tif", "--model", trained, "-o", files / "out") == 130
     assert not list((files / "out").iterdir())
 
@@ -435,7 +435,7 @@ def test_scores_of_a_plane_are_not_kept(
                 made.append(weakref.ref(message.scores))
             yield message
 
-    monkeypatch.setattr("napari_upaint.engine.predict.segment_plane", watched)
+    monkeypatch.setattr("napari_upaint.engine.segment.segment_plane", watched)
     stack = np.stack([tifffile.imread(files / "cells.tif")] * 4)
     tifffile.imwrite(files / "stack.tif", stack, imagej=True, metadata={"axes": "ZYX"})
     assert segment(files / "stack.tif", "--model", trained, "-o", files / "out", *["--scores"] * scores) == 0

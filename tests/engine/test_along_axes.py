@@ -9,8 +9,9 @@ from napari_upaint.core.linking import new_ids
 from napari_upaint.core.metrics import object_scores
 from napari_upaint.core.normalize import measure
 from napari_upaint.engine.along_axes import predict_along_axes
-from napari_upaint.engine.predict import cached_network, segment_plane, whole
-from napari_upaint.engine.progress import PredictProgress, Stop
+from napari_upaint.engine.predict import cached_network, whole
+from napari_upaint.engine.progress import PredictProgress, Sight, Stop
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
 from napari_upaint.io.samples import open_sample
@@ -40,6 +41,7 @@ def end_of(generator, told=None, after=0):
 
 def segment(image, model, settings=VOLUMES, **given):
     image = image[None]
+    given = {"sight": Sight(1.0)} | given
     *_, result = segment_plane(image, measure(image), model, settings=settings, device="cpu", **given)
     return result
 

@@ -7,8 +7,8 @@ import pytest
 
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine.predict import segment_plane
 from napari_upaint.engine.progress import TrainProgress, TrainResult
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.train import train
 from napari_upaint.io.models import DEFAULT_MODEL, load_model
 from napari_upaint.io.samples import open_sample

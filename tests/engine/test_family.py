@@ -12,8 +12,9 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network, replace_head, to_network
 from napari_upaint.engine.family import FAMILY, build
-from napari_upaint.engine.predict import predict_scores, segment_plane
+from napari_upaint.engine.predict import predict_scores
 from napari_upaint.engine.progress import PlaneResult, TrainResult
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.tiled import tile_scores
 from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import UNet

@@ -10,7 +10,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.multimodal import MultimodalUNet
-from napari_upaint.engine.predict import segment_plane
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError

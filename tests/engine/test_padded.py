@@ -8,7 +8,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import segment_plane
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.train import train
 from napari_upaint.io.models import Architecture, ModelHeader
 from napari_upaint.settings import PredictSettings, TrainSettings

@@ -1,26 +1,23 @@
 """Laws of prediction: tile by tile is the whole, rotations are undone exactly, memory and wishes to stop are minded."""
 
-import tracemalloc
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
-from napari_upaint.core import bands, tiling
+from napari_upaint.core import tiling
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine import predict, tiled
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.crew import Crew
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import cached_network, predict_scores, segment_plane, whole
-from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
-from napari_upaint.engine.unet import UNet
-from napari_upaint.errors import EngineError, ImageError, ModelError
+from napari_upaint.engine.predict import cached_network, predict_scores, whole
+from napari_upaint.engine.progress import PredictProgress, Stop
+from napari_upaint.engine.segment import segment_plane
+from napari_upaint.errors import EngineError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model
 from napari_upaint.io.samples import open_sample
-from napari_upaint.settings import ObjectSettings, PredictSettings
+from napari_upaint.settings import PredictSettings
 
 SHAPES = [(1, 1), (3, 200), (1, 33), (37, 53), (64, 64), (131, 90)]
 
@@ -226,63 +223,6 @@ def test_other_errors_are_not_taken_for_lack_of_memory(monkeypatch):
     assert len(asked) == 1
 
 
-def test_a_plane_becomes_labels_and_scores(bundled):
-    raw = np.asarray(open_sample("nuclei_fluorescence").image.data)[None, :200, :230]
-    seen, _ = end_of(segment_plane(raw, measure(raw), bundled, objects=ObjectSettings(smallest=10), device="cpu"))
-    result = seen[-1]
-    assert isinstance(result, PlaneResult) and all(isinstance(one, PredictProgress) for one in seen[:-1])
-    assert result.labels.shape == (200, 230) and result.labels.dtype == np.int32
-    assert result.scores.shape == (3, 200, 230) and result.scores.dtype == np.float16
-    assert result.names == ("background", "object", "border")
-    np.testing.assert_allclose(result.scores.astype(float).sum(0), 1, atol=3e-3)
-
-
-def test_the_scale_of_the_model_is_used():
-    network, image = network_of(2), image_of((60, 50))
-    model = from_network(network, _header(2, scale=0.5))
-    seen, _ = end_of(segment_plane(image, _unit(), model, device="cpu"))
-    np.testing.assert_allclose(seen[-1].scores, scores(network, np.clip(image, -1, 3), 0.5), atol=2e-3)
-
-
-def test_colour_images_pass_through_a_model_of_one_channel():
-    network, image = network_of(2), image_of((50, 40), channels=3)
-    seen, _ = end_of(segment_plane(image, _unit(3), from_network(network, _header(2)), device="cpu"))
-    expected = scores(network, np.clip(image, -1, 3).mean(0, keepdims=True))
-    np.testing.assert_allclose(seen[-1].scores, expected, atol=2e-3)
-
-
-@pytest.mark.parametrize("dtype", ["u1", ">u2", "<i4", "f8", "?"])
-def test_planes_of_every_type(dtype, bundled):
-    model = from_network(network_of(2), _header(2))
-    image = (np.arange(900).reshape(1, 30, 30) % 7).astype(dtype)
-    seen, _ = end_of(segment_plane(image, measure(image), model, device="cpu"))
-    assert np.isfinite(seen[-1].scores).all()
-
-
-@pytest.mark.parametrize(
-    ("image", "says"),
-    [
-        (np.zeros((5, 6)), "three axes"),
-        (np.zeros((1, 2, 5, 6)), "three axes"),
-        (np.full((1, 5, 6), np.nan), "NaN or infinite"),
-        (np.full((1, 5, 6), -np.inf), "NaN or infinite"),
-        (np.zeros((1, 0, 6)), "no pixels"),
-        (np.zeros((2, 5, 6)), "2 channels, expected 1"),
-    ],
-)
-def test_bad_planes_get_a_sentence(image, says):
-    with pytest.raises(ImageError, match=says):
-        list(segment_plane(image, _unit(), from_network(network_of(2), _header(2)), device="cpu"))
-
-
-def test_models_of_volumes_get_a_sentence():
-    architecture = Architecture(ndim=3, width=1, depth=2, n_outputs=3)
-    header = replace(_header(2), architecture=architecture)
-    model = from_network(UNet(ndim=3, width=1, depth=2, n_classes=3), header)
-    with pytest.raises(ModelError, match="3D model"):
-        list(segment_plane(image_of((20, 20)), _unit(), model, device="cpu"))
-
-
 def test_the_network_of_a_model_is_made_once():
     model = from_network(network_of(2), _header(2))
     first = cached_network(model, 1, "cpu")
@@ -333,33 +273,11 @@ def test_tiles_of_a_padded_network_are_blended():
     assert difference[:, :128, :168].max() < 0.15
 
 
-def test_padded_networks_predict_through_the_model():
-    network, image = network_of(2, padding="same"), image_of((60, 50))
-    header = replace(_header(2), architecture=Architecture(width=4, depth=2, n_outputs=3, padding="same"))
-    seen, _ = end_of(segment_plane(image, _unit(), from_network(network, header), device="cpu"))
-    np.testing.assert_allclose(seen[-1].scores, scores(network, np.clip(image, -1, 3)), atol=2e-3)
-
-
 @pytest.mark.parametrize("variant", ["plain", "cicek"])
 def test_volumes_tile_by_tile_are_the_whole(variant):
     network, image = network_of(2, ndim=3, variant=variant, width=2), image_of((11, 37, 30))
     np.testing.assert_allclose(scores(network, image, tile=24), straight(network, image), atol=1e-5)
     np.testing.assert_allclose(whole(network, image), straight(network, image), atol=1e-5)
-
-
-def test_a_volume_becomes_labels_and_scores():
-    sample = np.asarray(open_sample("nuclei_3d").image.data)[None, :12, :40, :30]
-    network = network_of(2, ndim=3)
-    header = replace(_header(2, scale=0.7), architecture=Architecture(ndim=3, width=4, depth=2, n_outputs=3))
-    model = from_network(network, header)
-    settings = PredictSettings(rotations=2)
-    seen, _ = end_of(segment_plane(sample, measure(sample), model, settings=settings, device="cpu"))
-    result = seen[-1]
-    assert result.labels.shape == (12, 40, 30) and result.labels.dtype == np.int32
-    assert result.scores.shape == (3, 12, 40, 30)
-    np.testing.assert_allclose(result.scores.astype(float).sum(0), 1, atol=3e-3)
-    with pytest.raises(ImageError, match="four axes"):
-        list(segment_plane(np.zeros((4, 5)), _unit(), model, device="cpu"))
 
 
 @pytest.mark.parametrize("rotations", [3, 8])
@@ -378,7 +296,7 @@ def test_rotations_tell_how_far_they_are_apart():
     turns = [end_of(tiled.predict_tiled(network, predict._turn(image, t), 0, (0, 1)))[1] for t in range(5)]
     turns = [predict._turn_back(scores, t) for t, scores in enumerate(turns)]
     one, several = (
-        end_of(predict._predict_averaged(network, image, (37, 53), PredictSettings(rotations=n)))[1] for n in (1, 5)
+        end_of(predict.predict_averaged(network, image, (37, 53), PredictSettings(rotations=n)))[1] for n in (1, 5)
     )
     assert one[1] is None
     found, spread = several
@@ -387,49 +305,3 @@ def test_rotations_tell_how_far_they_are_apart():
     assert expected.max() > 0.1
     np.testing.assert_allclose(spread, expected, atol=1e-3)
     np.testing.assert_allclose(found, np.mean(turns, axis=0), atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("channels", "scale", "rotations", "split", "bytes_each"),
-    [(3, 1.0, 1, False, 30), (1, 0.5, 1, True, 48), (1, 1.5, 1, False, 56), (1, 1.0, 2, False, 52)],
-)
-def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale, rotations, split, bytes_each):
-    tile = np.pad(np.full((24, 24), 200, np.uint8), ((8, 0), (8, 0)))
-    image = np.broadcast_to(np.tile(tile, (24, 24)), (channels, 768, 768))
-    model = replace(bundled, header=replace(bundled.header, scale=scale, object_size=300.0, least_score=0.3))
-
-    def lone_tiles(network, shape, tile, *, exact):
-        return Crew(tiling.plan(shape, network.depth, 216), 1, 1)
-
-    def found(network, tiles):  # quick, and what it takes is counted
-        inside = tiles[0, 0, 44:-44, 44:-44] * np.float32(0.9)
-        return np.stack([1 - inside, 0.9 * inside, 0.1 * inside])[None]
-
-    monkeypatch.setattr(tiled, "crew_for", lone_tiles)
-    monkeypatch.setattr(tiled, "batch_scores", found)
-    monkeypatch.setattr(bands, "_PIXELS", 2**16)  # as small beside this image as they are beside a large one
-    settings, objects = PredictSettings(rotations=rotations), ObjectSettings(split=split)
-    normalization = Normalization((0.0,) * channels, (200.0,) * channels)
-    tracemalloc.start()
-    try:
-        seen, _ = end_of(segment_plane(image, normalization, model, settings=settings, objects=objects))
-        peak = tracemalloc.get_traced_memory()[1] / image[0].size
-    finally:
-        tracemalloc.stop()
-    assert seen[-1].labels.max() == 24 * 24
-    assert peak < bytes_each <= predict._bytes_per_pixel(channels, model.header, settings, objects, scale**2), peak
-
-
-def test_a_large_plane_that_would_fill_the_memory_is_refused(bundled, monkeypatch):
-    given_back = []
-    monkeypatch.setattr(predict, "give_back", lambda: given_back.append(True))
-    monkeypatch.setattr(predict, "available", lambda: 10**4 if given_back else 0)
-    image, normalization = image_of((33, 40)), Normalization((0.0,), (1.0,))
-    assert end_of(segment_plane(image, normalization, bundled))[0]
-    monkeypatch.setattr(predict, "_LARGE", 1000)
-    with pytest.raises(
-        ImageError, match=r"^The image has 0 million pixels\. They need .* are free; close other programs"
-    ):
-        end_of(segment_plane(image, normalization, bundled))
-    monkeypatch.setattr(predict, "available", lambda: 10**6 if given_back else 0)
-    assert isinstance(end_of(segment_plane(image, normalization, bundled))[0][-1], PlaneResult)

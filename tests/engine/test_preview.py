@@ -12,7 +12,6 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import preview, preview_share, trainer
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import segment_plane
 from napari_upaint.engine.preview import preview_view, with_preview
 from napari_upaint.engine.progress import (
     NewSamples,
@@ -24,6 +23,7 @@ from napari_upaint.engine.progress import (
     TrainProgress,
     TrainResult,
 )
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.train import train
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import Architecture, ModelHeader

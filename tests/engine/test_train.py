@@ -18,8 +18,9 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.engine import preparing, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import segment_plane, whole
+from napari_upaint.engine.predict import whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.start import known_loss
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.train import train

@@ -13,14 +13,15 @@ from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import smallest_object
-from napari_upaint.engine import device, predict, preparing, tile_size, tiled, trainer
+from napari_upaint.engine import device, preparing, tile_size, tiled, trainer
+from napari_upaint.engine import segment as segmentation
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import segment_plane
-from napari_upaint.engine.progress import NewSamples, TrainResult
+from napari_upaint.engine.progress import NewSamples, Sight, TrainResult
 from napari_upaint.engine.sampling import Sampler, validation_tiles
 from napari_upaint.engine.scale import SCALES, find_scale, painted_regions
+from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.start import start_header
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.tile_size import training_tile
@@ -217,7 +218,8 @@ def test_slices_that_lie_apart_are_drawn_out_for_the_network_and_found_in_their_
 
     def score(spacing, header=model.header):
         given = replace(model, header=header)
-        *_, found = segment_plane(volume[None], measure(volume[None]), given, device="cpu", spacing=spacing)
+        how = {"device": "cpu", "spacing": spacing, "sight": Sight(1.0)}
+        *_, found = segment_plane(volume[None], measure(volume[None]), given, **how)
         assert found.scores.shape[1:] == volume.shape
         return iou(found.labels, truth)
 
@@ -299,10 +301,10 @@ def test_paint_that_does_not_fit_into_memory_is_refused(sample, monkeypatch):
 
 
 def test_a_volume_that_would_fill_the_memory_is_refused(sample, start, monkeypatch):
-    monkeypatch.setattr(predict, "available", lambda: 1e6)
+    monkeypatch.setattr(segmentation, "available", lambda: 1e6)
     with pytest.raises(ImageError, match=r"of memory at once, and 0.0 GB are free; close other programs, or cut it"):
         segment(sample, start)
-    monkeypatch.setattr(predict, "available", lambda: 8e6)
+    monkeypatch.setattr(segmentation, "available", lambda: 8e6)
     assert segment(sample, start).labels.shape == sample.annotation.shape
 
 

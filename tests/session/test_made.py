@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_upaint.core.normalize import Normalization
+from napari_upaint.engine.progress import Sight
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.session.batch import BatchPlan, Source, run_batch
 from napari_upaint.session.made import made_how, made_of
@@ -44,6 +45,7 @@ def test_everything_counts_but_names_and_tiles(path, tmp_path):
         made_of(how, plane.reshape(1, 30, 20), GRAY),
         made_of(how, plane, Normalization((0.0,), (199.0,))),
         made_of("x", plane, GRAY),
+        made_of(how, plane, GRAY, sight=Sight(0.5)),
     ]
     assert made_of(how, plane, GRAY) not in others
     assert made_of(how, plane[:, ::-1][:, ::-1], GRAY) == made_of(how, plane.copy(), GRAY)

@@ -129,4 +129,12 @@ def segment(image, normalization, model, **_):
     yield PlaneResult((scaled[0] > 0.5).astype(np.int32), scaled.astype(np.float16), ("background",))
 
 
-TASKS |= {"segment": segment, "train": train}
+def look(windows, **_):
+    """An image is seen the smaller the more windows are looked at."""
+    from napari_upaint.engine.progress import Sight
+
+    if (yield 0) is None:  # not stopped
+        yield Sight(1 / len(windows))
+
+
+TASKS |= {"segment": segment, "train": train, "look": look}

@@ -397,12 +397,12 @@ def test_what_is_sent_has_context_and_is_shrunk(pyramid):
     halves = fine.reshape(150, 2, 210, 2).mean((1, 3)).astype(np.float32)
     look = viewed(fine, (slice(100, 200), slice(0, 420)), (fine, halves) if pyramid else ())
     box, shrunk = look.box, 2
-    view = cut(look, box, shrunk, 3, None, lambda _: "measured")
-    assert (view.id, view.shrunk, view.normalization) == (3, 2, "measured")
+    view = cut(look, box, shrunk, 3, None, lambda _: "measured", lambda _: "seen")
+    assert (view.id, view.shrunk, view.normalization, view.sight) == (3, 2, "measured", "seen")
     assert view.image.shape == (1, 50 + 64, 210)
     np.testing.assert_allclose(view.image[0][view.inside], halves[50:100])
     box, shrunk = for_scale(look, 1.0)
-    whole = cut(look, box, shrunk, 4, None, lambda _: "measured")
+    whole = cut(look, box, shrunk, 4, None, lambda _: "measured", lambda _: "seen")
     np.testing.assert_array_equal(whole.image[0][whole.inside], fine[100:200])
     assert whole.image.dtype == np.uint16
 

@@ -84,7 +84,7 @@ def preview(view, model, device):
             return
     if view.image.shape[-1] == 13:
         raise UserError("it is unlucky.")
-    yield picture(view, header.kind, header.scale)
+    yield picture(view, header.kind, view.sight.scale if view.sight else header.scale)
 
 
 TASKS = {**TASKS, "train": train, "preview": preview}

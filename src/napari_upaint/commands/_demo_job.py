@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_upaint.commands import _picture as picture
+from napari_upaint.commands._how import How
 from napari_upaint.commands._isbi import cell_scores
 from napari_upaint.commands._planes import measure_image, write_planes
 from napari_upaint.commands._running import INTERRUPTED, Interrupt
-from napari_upaint.commands._segmenting import How, Segmentation, segment_image
+from napari_upaint.commands._segmenting import Segmentation, segment_image
 from napari_upaint.commands._table import table
 from napari_upaint.commands.evaluate import compare
 from napari_upaint.commands.train import start_model, train_model

@@ -42,7 +42,7 @@ def _facts(path: Path, header: ModelHeader) -> list[tuple[str, str]]:
         ("Channels", _channels(header) + _shares(training)),
         ("Network", f"{network.variant}, {network.ndim}D, {padding}, {network.depth} levels, {network.width} channels"),
         ("Normalisation", header.normalization),
-        ("Scale", f"images are resized by {header.scale:.3g} for the network"),
+        ("Scale", "found for each image" if header.sees_any_size else f"images are resized by {header.scale:.3g}"),
         ("Pixel size", _pixel_size(header)),
         ("Trained", _trained(origin, training)),
         ("Command", f"`{origin['command']}`" if origin.get("command") else ""),

@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
@@ -16,69 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from napari_upaint.commands._how import How
 from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, Stopped, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.core.fingerprint import fingerprint
-from napari_upaint.core.normalize import Normalization
-from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
-from napari_upaint.errors import FileError, ImageError, UserError, with_name
+from napari_upaint.engine.progress import PlaneResult, PredictProgress
+from napari_upaint.errors import FileError, ImageError, with_name
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, ModelHeader, load_model
-from napari_upaint.settings import ObjectSettings, PredictSettings
 
 # Results of so many bytes and more are kept in a file: memory that fills after hours would cost all of them.
 _IN_FILE_FROM = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How to segment: everything but the image.
-
-    In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
-    `channel`, by name or by number from 1 on, is the only one that is looked at; "": all. With `partly` planes that
-    cannot be segmented, or that a stop leaves out, stay empty, as long as there are others; else the image is given up.
-    `made` tells model and settings from others; "": what was made of what is not noted.
-
-    Raises
-    ------
-    UserError
-        If a 3D model is asked to see slices as a volume, which it does anyway.
-    """
-
-    model: ModelFile
-    predict: PredictSettings
-    objects: ObjectSettings
-    device: str = "auto"
-    scores: bool = True
-    folder: Path | None = None
-    channel: str = ""
-    partly: bool = False
-    made: str = ""
-
-    def __post_init__(self) -> None:
-        if self.predict.volumes and self.model.header.architecture.ndim == 3:
-            raise UserError("--volumes would have no effect: a 3D model segments volumes anyway; leave it out.")
-
-    def takes_volumes(self, image: Image) -> bool:
-        """Return whether the stacks of an image are segmented as volumes, not plane by plane."""
-        return self.model.header.architecture.ndim == 3 or (self.predict.volumes and image.length("Z") > 1)
-
-    def segmenting(
-        self, normalization: Normalization, spacing: tuple[float, ...] | None
-    ) -> Callable[[np.ndarray], Generator[PredictProgress | PlaneResult, Stop | None, None]]:
-        """Return what begins to segment a plane or volume; the first time this takes a while, since it brings torch."""
-        from napari_upaint.engine.predict import segment_plane
-
-        return partial(
-            segment_plane,
-            normalization=normalization,
-            model=self.model,
-            settings=self.predict,
-            objects=self.objects,
-            device=self.device,
-            spacing=spacing,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +50,8 @@ class Segmentation:
         Planes (volumes) that an earlier run had left.
     made : str
         How many planes (volumes) were dealt with, and what they were made of; "" where that is not noted.
+    scale : float
+        At which the model was found to see the image; 0 where paint has taught it.
     """
 
     labels: np.ndarray
@@ -110,6 +61,7 @@ class Segmentation:
     left: int = 0
     kept: int = 0
     made: str = ""
+    scale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,16 +107,15 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     indices, read, spacing = _planes(image, name, how)
     normalization = measure_image(image, name)
     labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
-    scores: np.ndarray | None = None
-    names: tuple[str, ...] = ()
-    failed: list[ImageError] = []
-    dealt = len(indices)
-    start = fingerprint(how.made, normalization, spacing)
+    scores, names = None, ()  # type: np.ndarray | None, tuple[str, ...]
+    failed, dealt = list[ImageError](), len(indices)
+    sight = how.sight(indices, read, normalization, spacing, interrupt)
+    start = fingerprint(how.made, normalization, spacing, sight)
     prints = next(filter(None, (_take(one, labels, start, map(read, indices), interrupt) for one in begun)), [])
     count = len(prints)
     todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
     with bar(len(indices), name) as progress:
-        begin = how.segmenting(normalization, spacing)
+        begin = how.segmenting(normalization, spacing, sight)
 
         def show(done: int, state: PredictProgress) -> None:
             progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
@@ -192,7 +143,8 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
                     scores = _zeros(how.folder, (*image.leading_shape, len(names), *image.plane_shape), np.float16)
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
     made = f"{dealt} {fingerprint(start, *prints[:dealt])}" if how.made else ""
-    return Segmentation(labels, scores, names, tuple(failed), len(indices) - dealt, len(indices) - len(todo), made)
+    left, kept = len(indices) - dealt, len(indices) - len(todo)
+    return Segmentation(labels, scores, names, tuple(failed), left, kept, made, sight.scale if sight else 0.0)
 
 
 def _planes(

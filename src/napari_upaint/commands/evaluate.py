@@ -109,7 +109,8 @@ def _refuse_unused(args: argparse.Namespace) -> None:
 
 def _segmenter(args: argparse.Namespace, interrupt: Interrupt) -> Segment:
     """Return what segments an image with the model asked for."""
-    from napari_upaint.commands._segmenting import How, load_checked, segment_image
+    from napari_upaint.commands._how import How
+    from napari_upaint.commands._segmenting import load_checked, segment_image
 
     settings, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
     model = load_checked(args.model)

@@ -37,7 +37,8 @@ from napari_upaint.settings import ObjectSettings, PredictSettings
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_upaint.commands._segmenting import Begun, How, Segmentation
+    from napari_upaint.commands._how import How
+    from napari_upaint.commands._segmenting import Begun, Segmentation
     from napari_upaint.io.images import Image
 
 USAGE = "IMAGE... --model NAME|FILE -o DIR [--scores] [--overwrite] [options]"
@@ -74,8 +75,9 @@ def run(args: argparse.Namespace) -> int:
     read_header(args.model)  # before a folder is made: of a mistyped name nothing is left
     check_output(folder, folder=True)
 
+    from napari_upaint.commands._how import How
     from napari_upaint.commands._running import Interrupt
-    from napari_upaint.commands._segmenting import How, load_checked, segment_image
+    from napari_upaint.commands._segmenting import load_checked, segment_image
     from napari_upaint.core.fingerprint import fingerprint
     from napari_upaint.io.images import read_image
     from napari_upaint.io.provenance import versions
@@ -166,6 +168,8 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
         slices += f" ({kept} of them by an earlier run)" if total > 1 else " (by an earlier run)"
     if result.left and result.scores is None:
         slices += "; the same command goes on with the others"
+    if result.scale:
+        slices += f"; seen at {result.scale:g} of its size"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
     count = _count(image, result.labels, volumes=volumes)

@@ -61,7 +61,7 @@ def label_scores(
         labels = _objects(scores, border, settings)
         kept = sizes(labels) >= max(1, smallest)
         if least > 0:
-            kept &= _sureness(labels, scores[0], settings.threshold, shrunk) >= least
+            kept &= sureness(labels, scores[0], settings.threshold, shrunk) >= least
         return _renumbered(labels, kept)
     best = _classes(scores, border, settings.threshold)
     parts = class_parts(best)
@@ -91,7 +91,7 @@ def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: b
     everything = ObjectSettings(smallest=0, least_sure=0)
     if kind == "objects":
         labels = label_scores(scores, kind=kind, border=border, settings=everything)
-        return usual_object(labels, _sureness(labels, scores[0], everything.threshold, shrunk), painted)
+        return usual_object(labels, sureness(labels, scores[0], everything.threshold, shrunk), painted)
     best = _classes(scores, border, everything.threshold)
     strokes, parts = class_parts(painted), class_parts(best)
     fitting = np.where(painted == best, strokes, 0)
@@ -118,7 +118,7 @@ def _classes(scores: np.ndarray, border: bool, threshold: float) -> np.ndarray:
     """Return the likeliest class of each pixel, 0 background."""
     best = np.empty(scores.shape[1:], np.int32)
     for band in bands(best.shape):
-        classes = np.asarray(_objects_of(scores, border)[:, band], np.float32)
+        classes = np.asarray(inside_scores(scores, border)[:, band], np.float32)
         some = classes.argmax(0) + 1
         # Any class against background first: with many classes none of them need reach the threshold alone.
         some[classes.sum(0) < threshold] = 0
@@ -126,8 +126,8 @@ def _classes(scores: np.ndarray, border: bool, threshold: float) -> np.ndarray:
     return best
 
 
-def _objects_of(scores: np.ndarray, border: bool) -> np.ndarray:
-    """Return the scores of what is neither background nor border."""
+def inside_scores(scores: np.ndarray, border: bool) -> np.ndarray:
+    """Return the scores of what is neither background nor border, (K - 1 or K - 2, [Z,] Y, X)."""
     return scores[1:-1] if border else scores[1:]
 
 
@@ -158,7 +158,7 @@ def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None
 def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.ndarray:
     inside = np.empty(scores.shape[1:], bool)
     for band in bands(inside.shape):
-        inside[band] = _objects_of(scores, border)[:, band].sum(0, dtype=np.float32) >= settings.threshold
+        inside[band] = inside_scores(scores, border)[:, band].sum(0, dtype=np.float32) >= settings.threshold
     labels = ndimage.label(inside)[0].astype(np.int32, copy=False)
     if settings.split:
         labels = split(labels)
@@ -171,8 +171,25 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.n
     return labels
 
 
-def _sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float) -> np.ndarray:
-    """Return the mean score of each object of being no background, doubtful surroundings counted in."""
+def sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float) -> np.ndarray:
+    """Return the mean score of each object of being no background, doubtful surroundings counted in.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Objects, ([Z,] Y, X), 0 background.
+    background : numpy.ndarray
+        Its scores, ([Z,] Y, X).
+    threshold : float
+        Score from which on a pixel counts as an object.
+    shrunk : float
+        How many times smaller than the image both are.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, (highest label + 1,).
+    """
     around = _grown(labels, background, 1 - _DOUBTFUL * threshold, max(1, round(_AROUND / shrunk)))
     return mean_scores(int(labels.max(initial=0)), ((grown, 1 - sure) for _, grown, sure in around))
 

@@ -145,3 +145,22 @@ def usual_object(
         size = min(float(np.median(sizes[found])), _SMALLEST / _SPECK_SHARE)
     least = min(_SURE_SHARE * np.median(sure), _LOWEST_SHARE * sure.min())
     return Usual(size, float(least))
+
+
+def usual_of_found(sizes: np.ndarray, sure: np.ndarray) -> Usual:
+    """Return what most of what was found is like, where nobody painted: most by area, since specks are many.
+
+    Parameters
+    ----------
+    sizes, sure : numpy.ndarray
+        Size of each object, px, and its score, (N,), N > 0.
+    """
+    size, score = (float(values[_middle(values, sizes)]) for values in (sizes, sure))
+    return Usual(size, _SURE_SHARE * score)
+
+
+def _middle(values: np.ndarray, weights: np.ndarray) -> int:
+    """Return where the weighted median is."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return int(order[np.searchsorted(reached, reached[-1] / 2)])

@@ -19,6 +19,7 @@ from napari_upaint.engine.progress import (
     PreviewResult,
     PreviewView,
     SamplesHeard,
+    Sight,
     Stop,
     Told,
     TrainProgress,
@@ -129,7 +130,7 @@ def _make(run: Trainer, view: PreviewView, tile: int) -> Generator[PredictProgre
         normal, scale = view.normalization.apply(view.image), _scale(run.scale, view)
         scores = yield from predict_scores(run.average.eval(), normal, scale, PredictSettings(tile=tile))
         assert scores is not None
-        return _picture(scores, run.header, run.scale, view)
+        return _picture(scores, run.header, Sight(run.scale, run.header.usual_object), view)
     except Exception as error:
         known = str(error) if isinstance(error, UserError) else f"it failed ({type(error).__name__}: {error})."
         nothing = np.zeros((0, 0), np.uint8)
@@ -152,12 +153,13 @@ def preview_view(
         return
     network = cached_network(model, len(view.image), str(choose(device)))
     _check(view.image, network)
-    normal, at = view.normalization.apply(view.image), _scale(model.header.scale, view)
-    guessed = GUESS * _effort(network, model.header.scale, view) * math.prod(view.image.shape[1:])
+    sight = view.sight or Sight(model.header.scale, model.header.usual_object)
+    normal, at = view.normalization.apply(view.image), _scale(sight.scale, view)
+    guessed = GUESS * _effort(network, sight.scale, view) * math.prod(view.image.shape[1:])
     settings = PredictSettings(tile=_tile(network, view, guessed))
     scores = yield from predict_scores(network, normal, at, settings)
     if scores is not None:
-        yield _picture(scores, model.header, model.header.scale, view)
+        yield _picture(scores, model.header, sight, view)
 
 
 def _scale(scale: float, view: PreviewView) -> float:
@@ -166,18 +168,18 @@ def _scale(scale: float, view: PreviewView) -> float:
     return min(scale * view.shrunk, math.sqrt(_MOST_PIXELS / math.prod(view.image.shape[1:])))
 
 
-def _picture(scores: np.ndarray, header: ModelHeader, scale: float, view: PreviewView) -> PreviewResult:
+def _picture(scores: np.ndarray, header: ModelHeader, sight: Sight, view: PreviewView) -> PreviewResult:
     labels = label_scores(
         scores,
         kind=header.kind,
         border=header.border,
         settings=view.objects,
-        usual=header.usual_object,
+        usual=sight.usual,
         shrunk=view.shrunk,
     )
     names = header.classes[1:] if header.kind == "classes" else ("object",)
     picture = outlined(labels, header.kind, len(names))[view.inside]
-    return PreviewResult(view.id, np.ascontiguousarray(picture), names, header.kind, scale)
+    return PreviewResult(view.id, np.ascontiguousarray(picture), names, header.kind, sight.scale)
 
 
 def _check(image: np.ndarray, network: UNet) -> None:

@@ -115,6 +115,22 @@ class PredictProgress:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a model sees an image.
+
+    Attributes
+    ----------
+    scale : float
+        Factor by which it is resized for the network.
+    usual : Usual
+        What its objects are like, sizes as in `ModelHeader.object_size`.
+    """
+
+    scale: float
+    usual: Usual = UNKNOWN
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaneResult:
     """A segmented plane, or a volume.
@@ -186,6 +202,8 @@ class PreviewView:
         Pixels of the whole image along the edge of one pixel sent.
     objects : ObjectSettings
         How scores become objects.
+    sight : Sight or None
+        How a finished model sees the whole image; None: as paint has taught it.
     """
 
     id: int
@@ -194,6 +212,7 @@ class PreviewView:
     inside: tuple[slice, slice] = (slice(None), slice(None))
     shrunk: int = 1
     objects: ObjectSettings = ObjectSettings()  # noqa: RUF009 (frozen)
+    sight: Sight | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,7 @@ from napari_upaint.engine.progress import (
     PreviewResult,
     PreviewView,
     SamplesHeard,
+    Sight,
     Stop,
     TilesResult,
     Told,
@@ -79,13 +80,38 @@ def segment(
     objects: ObjectSettings,
     device: str,
     spacing: tuple[float, ...] | None = None,
+    sight: Sight | None = None,
 ) -> Generator[PredictProgress | PlaneResult, Stop | None, None]:
-    """Segment a plane or a volume; see `napari_upaint.engine.predict.segment_plane`."""
-    from napari_upaint.engine.predict import segment_plane
+    """Segment a plane or a volume; see `napari_upaint.engine.segment.segment_plane`."""
+    from napari_upaint.engine.segment import segment_plane
 
     yield from segment_plane(
-        image, normalization, _model(model), settings=settings, objects=objects, device=device, spacing=spacing
+        image,
+        normalization,
+        _model(model),
+        settings=settings,
+        objects=objects,
+        device=device,
+        spacing=spacing,
+        sight=sight,
     )
+
+
+def look(
+    windows: Sequence[np.ndarray],
+    normalization: Normalization,
+    model: ModelFile | str | Path,
+    settings: PredictSettings,
+    device: str,
+    spacing: tuple[float, ...] | None = None,
+) -> Generator[PredictProgress | Sight, Stop | None, None]:
+    """Find how a model sees an image; see `napari_upaint.engine.sight.look`. Yields it last, unless it was stopped."""
+    from napari_upaint.engine.sight import look as run
+
+    normalised = [normalization.apply(window) for window in windows]
+    sight = yield from run(normalised, _model(model), settings, device, spacing)
+    if sight is not None:
+        yield sight
 
 
 def preview(
@@ -138,6 +164,7 @@ def load_ahead() -> None:
 TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "train": train,
     "segment": segment,
+    "look": look,
     "preview": preview,
     "tiles": tiles,
     "device": describe_device,

@@ -75,6 +75,11 @@ class ModelHeader:
         return Usual(self.object_size, self.least_score)
 
     @property
+    def sees_any_size(self) -> bool:
+        """Whether it has learnt from many kinds of images, resized, and from no paint: no scale is its own."""
+        return "diameter" in self.training
+
+    @property
     def output_names(self) -> tuple[str, ...]:
         """Names of all outputs of the network, in order."""
         return (*self.classes, "border") if self.border else self.classes

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.core.normalize import Normalization
-from napari_upaint.engine.progress import PlaneResult
+from napari_upaint.engine.progress import PlaneResult, Sight
 from napari_upaint.errors import UserError, with_name
 from napari_upaint.session.faults import describe
 from napari_upaint.session.gray_values import measure_gray_values, thinned
 from napari_upaint.session.job import EngineProcess, Job, Listener
+from napari_upaint.session.looking import Looking
 from napari_upaint.session.made import made_how, made_of
 from napari_upaint.session.protocol import Model, SegmentRequest
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 # A source whose planes fail one after the other is given up: a thousand planes would say the same.
 _FAILURES_IN_A_ROW = 2
-# Seconds between two looks at whether to stop.
-_LOOK = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +41,8 @@ class Source:
         None: measured on a few planes before the first one.
     spacing : tuple of float or None
         Of volumes: the size of a voxel, (Z, Y, X), None where it is not known.
+    sight : callable or None
+        Finds how the model sees the image, once the engine has nothing else to do; None: by the planes of this source.
     made : mapping of tuple of int to str
         What the planes that are there already were made of, see `BatchEvent`. Such a plane is left as it is if it would
         be made of the same; unless none is missing in the whole plan: then all are made anew.
@@ -52,6 +53,7 @@ class Source:
     read_plane: Callable[[tuple[int, ...]], np.ndarray]
     normalization: Normalization | None = None
     spacing: tuple[float, ...] | None = None
+    sight: Callable[[], Sight | None] | None = None
     made: Mapping[tuple[int, ...], str] = field(default_factory=dict)
 
     @property
@@ -191,6 +193,7 @@ class _Batch:
         """Submit every plane of a source, yielding what gets done meanwhile (of the source before, too)."""
         try:
             normalization = source.normalization or measure_source(source)
+            sight = self._sight(source, normalization)
         except Exception as error:
             yield from self.finish(0)
             self._left[number] = 0
@@ -200,7 +203,7 @@ class _Batch:
             if self._stopped() or self._failures[number] >= _FAILURES_IN_A_ROW:
                 break
             try:
-                plane = self._begin(number, index, normalization)
+                plane = self._begin(number, index, normalization, sight)
             except Exception as error:
                 yield from self.finish(0)
                 yield self._failed(number, index, error)
@@ -211,13 +214,20 @@ class _Batch:
     def _how(self) -> str:
         return made_how(self._plan.model, self._plan.settings)
 
-    def _begin(self, number: int, index: tuple[int, ...], normalization: Normalization) -> _Plane:
+    def _sight(self, source: Source, normalization: Normalization) -> Sight | None:
+        if source.sight is not None:
+            return source.sight()
+        plan = self._plan
+        looking = Looking(plan.model, self._engine, plan.settings, plan.device, self._stopped)
+        return looking.at(source.leading_shape, source.read_plane, normalization, source.spacing)
+
+    def _begin(self, number: int, index: tuple[int, ...], normalization: Normalization, sight: Sight | None) -> _Plane:
         plan, source = self._plan, self._plan.sources[number]
         image = np.ascontiguousarray(source.read_plane(index))
-        made = made_of(self._how(), image, normalization, source.spacing)
+        made = made_of(self._how(), image, normalization, source.spacing, sight)
         if made and not self._anew and source.made.get(index) == made:
             return _Plane(number, index, None, made)
-        how = plan.settings, plan.objects, plan.device, source.spacing
+        how = plan.settings, plan.objects, plan.device, source.spacing, sight
         request = SegmentRequest(image, normalization, plan.model, *how)
         return _Plane(number, index, self._engine.submit(request, self._listener), made)
 
@@ -226,7 +236,7 @@ class _Batch:
         while len(self._ahead) > leave:
             plane = self._ahead.popleft()
             try:
-                result: Any = None if plane.job is None else _wait(plane.job, self._stopped)
+                result: Any = None if plane.job is None else plane.job.wait_unless(self._stopped)
             except UserError as error:
                 if self._stopped():  # it had to be ended
                     return
@@ -262,16 +272,3 @@ class _Batch:
         for plane in self._ahead:
             if plane.job is not None:
                 plane.job.cancel()
-
-
-def _wait(job: Job, stopped: Callable[[], bool]) -> object:
-    """Wait for a job; cancel it as soon as a stop is wanted: what is half done of a plane is of no use."""
-    told = False
-    while True:
-        if stopped() and not told:
-            told = True
-            job.cancel()
-        try:
-            return job.wait(_LOOK)
-        except TimeoutError:
-            continue

@@ -16,6 +16,8 @@ from napari_upaint.session.protocol import Event, Failed, Finished, JobMessage, 
 from napari_upaint.session.supervisor import Supervisor
 
 Listener = Callable[[JobMessage], None]
+# Seconds between two looks at whether to stop.
+_LOOK = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +65,18 @@ class Job:
                 error.add_note(self.outcome.details)
             raise error
         return self._last
+
+    def wait_unless(self, stopped: Callable[[], bool]) -> Payload | None:
+        """Wait as `wait` does; cancel the job as soon as a stop is wanted: what is half done is of no use."""
+        told = False
+        while True:
+            if stopped() and not told:
+                told = True
+                self.cancel()
+            try:
+                return self.wait(_LOOK)
+            except TimeoutError:
+                continue
 
     def stop(self) -> None:
         """Ask the job to finish with what there is; it is killed if it does not react within the grace."""

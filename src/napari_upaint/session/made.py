@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.core.normalize import Normalization
+from napari_upaint.engine.progress import Sight
 from napari_upaint.errors import UserError
 from napari_upaint.io.models import ModelFile, model_fingerprint
 from napari_upaint.session.protocol import Model
@@ -30,6 +31,12 @@ def _content(model: ModelFile) -> str:
     return fingerprint(model.header, *(part for name in sorted(model.weights) for part in (name, model.weights[name])))
 
 
-def made_of(how: str, image: np.ndarray, normalization: Normalization, spacing: tuple[float, ...] | None = None) -> str:
+def made_of(
+    how: str,
+    image: np.ndarray,
+    normalization: Normalization,
+    spacing: tuple[float, ...] | None = None,
+    sight: Sight | None = None,
+) -> str:
     """Return what tells the scores of a plane or volume from others: begins with `how`, "" where that is ""."""
-    return f"{how} {fingerprint(image, normalization, spacing)}" if how else ""
+    return f"{how} {fingerprint(image, normalization, spacing, sight)}" if how else ""

@@ -17,6 +17,7 @@ from napari_upaint.engine.progress import (
     PreviewResult,
     PreviewView,
     SamplesHeard,
+    Sight,
     TilesResult,
     Told,
     TrainProgress,
@@ -32,6 +33,7 @@ Payload = (
     | SamplesHeard
     | PredictProgress
     | PlaneResult
+    | Sight
     | PreviewResult
     | TilesResult
     | DeviceLine
@@ -88,7 +90,8 @@ class TrainRequest(Request):
 class SegmentRequest(Request):
     """Segment a plane (C, Y, X) or a volume; answered by `PredictProgress` and a `PlaneResult`.
 
-    `spacing` is the size of a voxel, (Z, Y, X), None where it is not known.
+    `spacing` is the size of a voxel, (Z, Y, X), None where it is not known; `sight` how the model sees the image that
+    it is of, None where that is to be found out from this plane.
     """
 
     task: ClassVar[str] = "segment"
@@ -97,6 +100,20 @@ class SegmentRequest(Request):
     model: Model
     settings: PredictSettings = field(default_factory=PredictSettings)
     objects: ObjectSettings = field(default_factory=ObjectSettings)
+    device: str = "auto"
+    spacing: tuple[float, ...] | None = None
+    sight: Sight | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookRequest(Request):
+    """Find how a model sees an image, by windows of it, (C, [Z,] Y, X); answered by `PredictProgress` and a `Sight`."""
+
+    task: ClassVar[str] = "look"
+    windows: tuple[np.ndarray, ...]
+    normalization: Normalization
+    model: Model
+    settings: PredictSettings = field(default_factory=PredictSettings)
     device: str = "auto"
     spacing: tuple[float, ...] | None = None
 

@@ -11,11 +11,11 @@ from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
 from napari_upaint.session.run import Run
 from napari_upaint.settings import ObjectSettings, PredictSettings
-from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._model_list import read_choice
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
+from napari_upaint.widgets._sights import Sights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +35,12 @@ class Comparing(QObject):
     ended = Signal(str)  # what there is to see; '' where it was stopped
     failed = Signal(str, str)
 
-    def __init__(
-        self, layers: Layers, bridge: JobBridge, gray_values: GrayValues, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, layers: Layers, bridge: JobBridge, sights: Sights, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers = layers
         self._plan: ComparePlan | None = None
         self._number = 0
-        self._segmenting = Segmenting(bridge, gray_values, self)
+        self._segmenting = Segmenting(bridge, sights, self)
         self._segmenting.progress.connect(self._tell)
         self._segmenting.segmented.connect(self._put)
         self._segmenting.ended.connect(self._following)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_upaint.engine.progress import PreviewResult, PreviewView
+from napari_upaint.engine.progress import PreviewResult, PreviewView, Sight
 from napari_upaint.errors import UserError
+from napari_upaint.session.looking import Looking
 from napari_upaint.session.protocol import PreviewRequest
-from napari_upaint.settings import ObjectSettings
+from napari_upaint.settings import ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._viewed import Box, Viewed, cut, for_scale
 from napari_upaint.widgets._working import Working
 
@@ -33,7 +36,8 @@ class _Look:
     shrunk: int
     objects: ObjectSettings
     model: Path | None
-    source: Hashable  # the model's file or the training
+    source: Hashable  # the training, or the model's file, the image and the scale that was set
+    settings: PredictSettings
     number: int = 0
 
     def same_as(self, other: _Look | None) -> bool:
@@ -61,7 +65,7 @@ class Preview(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
         self._box = sections.train.preview
-        self._training, self._gray_values, self._bridge = working.training, working.gray_values, bridge
+        self._training, self._sights, self._bridge = working.training, working.sights, bridge
         self._numbers = count(1)
         self._look: _Look | None = None  # the newest
         self._sent: PreviewView | None = None  # its pixels
@@ -79,7 +83,8 @@ class Preview(QObject):
             signal.connect(self.ask)
         self._layers.changed.connect(self._look_after_layer)
         self._sections.model.chosen.connect(self.ask)
-        self._sections.settings.objects.valueChanged.connect(self.ask)
+        for form in (self._sections.settings.objects, self._sections.settings.predict):
+            form.valueChanged.connect(self.ask)
         for ended in (self._training.ended, self._training.failed, self._training.stopped):
             ended.connect(self._layers.preview.bring_back)
             ended.connect(self.ask)
@@ -145,9 +150,16 @@ class Preview(QObject):
         if look is None or look.same_as(self._look):
             return
         self._look, self._sent = replace(look, number=next(self._numbers)), None
-        self._cutting.start(
-            cut, look.viewed, look.box, look.shrunk, self._look.number, look.objects, self._gray_values.of
-        )
+        see = partial(self._see, None if look.model is None else self._looking(look.model, look.settings))
+        measure = self._sights.gray_values.of
+        self._cutting.start(cut, look.viewed, look.box, look.shrunk, self._look.number, look.objects, measure, see)
+
+    def _looking(self, model: Path, settings: PredictSettings) -> Looking:
+        return Looking(model, self._bridge.engine(), settings, self._bridge.device)
+
+    def _see(self, looking: Looking | None, image: ImageSource) -> Sight | None:
+        """Find how a finished model sees the image: in a thread."""
+        return None if looking is None or looking.ndim == 3 else self._sights.of(image, looking)
 
     def _wanted(self) -> _Look | None:
         """Return what should be shown now; None if it cannot be: the layer of an image that was closed goes."""
@@ -164,11 +176,12 @@ class Preview(QObject):
             return None
         if viewed is None:
             return None
-        source: Hashable = model
+        settings, objects = self._sections.predict_settings(), self._sections.settings.objects.value()
+        source: Hashable = (model, image.key, settings.scale)
         if self._training.listening:
             model, source = None, id(self._training.plan)
         box, shrunk = for_scale(viewed, self._scales.get(source, 1.0))
-        return _Look(viewed, box, shrunk, self._sections.settings.objects.value(), model, source)
+        return _Look(viewed, box, shrunk, objects, model, source, settings)
 
     # -- what was cut out ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from napari_upaint.errors import UserError
 from napari_upaint.session.run import Run
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._comparing import ComparePlan, Comparing
-from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._memory import results_fit
@@ -23,6 +22,7 @@ from napari_upaint.widgets._relabelling import Relabelling
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._segment_section import Extent
 from napari_upaint.widgets._segmenting import Segmented, Segmenting, SegmentPlan, Target
+from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._turns import Turns
 from napari_upaint.widgets._volumes import index_to_segment, is_volume, volumes_fit
@@ -30,6 +30,7 @@ from napari_upaint.widgets._words import (
     after_another_model,
     after_crossing,
     after_keeping,
+    after_looking,
     after_nothing,
     after_one_slice,
     after_segmenting,
@@ -48,7 +49,7 @@ class Results(QObject):
         choosing: Choosing,
         sections: Sections,
         bridge: JobBridge,
-        gray_values: GrayValues,
+        sights: Sights,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -57,8 +58,8 @@ class Results(QObject):
         self._adding: Callable[[Segmented], str] = lambda _: ""  # what else is to be said at the end
         self._kept: list[str] = []  # layers with corrections that their user is to be told of
         self._turns = Turns(self)
-        self.segmenting = Segmenting(bridge, gray_values, self)
-        self.comparing = Comparing(layers, bridge, gray_values, self)
+        self.segmenting = Segmenting(bridge, sights, self)
+        self.comparing = Comparing(layers, bridge, sights, self)
         self.relabelling = Relabelling(layers, sections, self)
         self.relabelling.failed.connect(self._fail)
         self.relabelling.relabelled.connect(self.changed)
@@ -180,7 +181,8 @@ class Results(QObject):
         self._kept.clear()
         text, kind, details = after_segmenting(summary)
         if not self._quiet:
-            words = " ".join(filter(None, (text, after_nothing(summary), self._adding(summary), kept)))
+            said = text, after_nothing(summary), after_looking(summary), self._adding(summary), kept
+            words = " ".join(filter(None, said))
             self._sections.message.show_message(words, kind, details)
         elif summary.failures:  # how the training ended stays to be read
             self._sections.message.warn(f"{text} {kept}".strip(), details)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_upaint.engine.progress import PredictProgress
+from napari_upaint.engine.progress import PredictProgress, Sight
 from napari_upaint.errors import ImageError, UserError
 from napari_upaint.session.batch import BatchEvent, BatchPlan, Source, run_batch
 from napari_upaint.session.job import EngineProcess
+from napari_upaint.session.looking import Looking
 from napari_upaint.session.protocol import Event, JobMessage
 from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
-from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
+from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
 
@@ -61,6 +63,7 @@ class Segmented:
     """The end: planes done, one sentence for each layer that failed with its details, whether it was stopped.
 
     `kept` planes were there already; `several`: whether more than one was wanted. On `empty` planes nothing was found.
+    `scales` are those at which a model that has learnt from no paint was found to see the images.
     """
 
     done: int
@@ -71,6 +74,7 @@ class Segmented:
     kept: int = 0
     several: bool = False
     empty: int = 0
+    scales: tuple[float, ...] = ()
 
 
 class _Round:
@@ -82,6 +86,7 @@ class _Round:
         self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
         self.left: set[Hashable] = set()  # images of which no more is wanted
         self.empty = 0
+        self.scales: set[float] = set()  # that were found without paint
 
 
 class Segmenting(QObject):
@@ -93,9 +98,9 @@ class Segmenting(QObject):
     # From the thread: _Round, and a BatchEvent, a fraction, an error, or None for the end.
     _happened = Signal(object, object)
 
-    def __init__(self, bridge: JobBridge, gray_values: GrayValues, parent: QObject | None = None) -> None:
+    def __init__(self, bridge: JobBridge, sights: Sights, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge, self._gray_values = bridge, gray_values
+        self._bridge, self._sights = bridge, sights
         self._round: _Round | None = None
         self._done, self._kept, self._words, self._finished = 0, 0, "", 0.0
         self._failures: dict[int, tuple[str, str]] = {}
@@ -157,11 +162,19 @@ class Segmenting(QObject):
                 raise ImageError(f"{image.name} was closed or changed, or memory is short; the rest of it is left out.")
             return source.read_plane(index)
 
-        return replace(source, read_plane=read, made=made)
+        return replace(source, read_plane=read, sight=partial(self._sight, this, image), made=made)
+
+    def _sight(self, this: _Round, image: ImageSource) -> Sight | None:
+        plan = this.plan
+        looking = Looking(plan.model, this.engine, plan.settings, self._bridge.device, this.stop.is_set)
+        sight = self._sights.of(image, looking)
+        if sight is not None and not plan.settings.scale:
+            this.scales.add(sight.scale)
+        return sight
 
     def _whole_source(self, this: _Round, target: Target) -> Source:
         try:
-            normalization = self._gray_values.of(target.image)
+            normalization = self._sights.gray_values.of(target.image)
         except Exception:  # the batch will meet it again, and report it for this source alone
             normalization = None
         if this.plan.takes_volumes(target):
@@ -226,6 +239,7 @@ class Segmenting(QObject):
                 self._kept,
                 several,
                 this.empty,
+                tuple(sorted(this.scales)),
             )
         )
 

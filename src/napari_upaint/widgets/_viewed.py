@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.core.normalize import Normalization
-from napari_upaint.engine.progress import PreviewView
+from napari_upaint.engine.progress import PreviewView, Sight
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._sources import ImageSource
 
@@ -77,6 +77,7 @@ def cut(
     number: int,
     objects: ObjectSettings,
     measure: Callable[[ImageSource], Normalization],
+    see: Callable[[ImageSource], Sight | None],
 ) -> PreviewView:
     """Read a box with some context around it. Never on the GUI thread: it may be a file far away."""
     image, margin = viewed.image, _CONTEXT * shrunk
@@ -89,7 +90,7 @@ def cut(
         for side, wide in zip(box, outer, strict=True)
     )
     pixels = _shrunk(viewed, (outer[0], outer[1]), shrunk)
-    return PreviewView(number, pixels, measure(image), (inside[0], inside[1]), shrunk, objects)
+    return PreviewView(number, pixels, measure(image), (inside[0], inside[1]), shrunk, objects, see(image))
 
 
 def _shrunk(viewed: Viewed, box: Box, shrunk: int) -> np.ndarray:

@@ -44,6 +44,15 @@ def after_nothing(summary: Segmented) -> str:
     return "Nothing was found: paint what you look for and train, or choose another model." if nothing else ""
 
 
+def after_looking(summary: Segmented) -> str:
+    """Say at which scale a model was found to see images that nobody has painted; '' where paint had taught it."""
+    if not summary.done or set(summary.scales) <= {1.0}:
+        return ""
+    low, high = summary.scales[0], summary.scales[-1]
+    at = f"{low:g} of its size" if low == high else f"{low:g} to {high:g} of their sizes"
+    return f"Seen at {at}, where the model is surest of what it finds (Settings > Prediction > Image scale)."
+
+
 def after_crossing(summary: Segmented) -> str:
     """Say that a plane was segmented of which hardly more than a line is seen; '' where nothing was."""
     return "The view crosses that plane; press 'Whole layer' for all of them." if summary.done else ""

@@ -19,6 +19,7 @@ from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._other_paint import OtherPaint
 from napari_upaint.widgets._results import Results
 from napari_upaint.widgets._sections import Sections
+from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._tables import Tables
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
 from napari_upaint.widgets._volumes import misfit, why_no_choice
@@ -36,8 +37,9 @@ class Working(QObject):
         super().__init__(parent)
         self._choosing, self._sections = choosing, sections
         self.gray_values = gray_values = GrayValues()
+        self.sights = Sights(gray_values)
         self.training = Training(bridge, gray_values, self)
-        self.results = Results(layers, choosing, sections, bridge, gray_values, self)
+        self.results = Results(layers, choosing, sections, bridge, self.sights, self)
         self.results.failed.connect(self.fail)
         self.results.changed.connect(self._allow)
         self.others = OtherPaint(layers, choosing, sections, self)

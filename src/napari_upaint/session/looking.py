@@ -1,0 +1,86 @@
+"""How a model sees an image, found by the engine: once for all its planes, so that they are all seen alike."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.core.telling_windows import windows_of
+from napari_upaint.engine.progress import Sight
+from napari_upaint.errors import ModelError
+from napari_upaint.io.models import ModelFile, ModelHeader, read_header
+from napari_upaint.session.job import EngineProcess
+from napari_upaint.session.protocol import LookRequest, Model
+from napari_upaint.settings import PredictSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looking:
+    """What looks at images, and whether to stop: asked again and again while the engine works."""
+
+    model: Model
+    engine: EngineProcess
+    settings: PredictSettings = field(default_factory=PredictSettings)
+    device: str = "auto"
+    stopped: Callable[[], bool] = lambda: False
+
+    def at(
+        self,
+        leading_shape: tuple[int, ...],
+        read: Callable[[tuple[int, ...]], np.ndarray],
+        normalization: Normalization,
+        spacing: tuple[float, ...] | None = None,
+    ) -> Sight | None:
+        """Find how the model sees an image. Waits for the engine: never on the GUI thread.
+
+        None where it was taught so by paint and nobody has set another scale, where it or nothing of the image can be
+        read (which is told of where it is segmented), or on a stop.
+
+        Parameters
+        ----------
+        leading_shape : tuple of int
+            Lengths of the axes that are neither channels nor those of a plane (volume).
+        read : callable
+            Reads the plane (volume) of an index into these, (C, [Z,] Y, X).
+        normalization : Normalization
+        spacing : tuple of float or None
+            Of volumes: size of a voxel, (Z, Y, X).
+
+        Raises
+        ------
+        UserError
+            If the engine fails.
+        """
+        header = self._header()
+        if header is None:
+            return None
+        if not header.sees_any_size:
+            return Sight(self.settings.scale, header.usual_object) if self.settings.scale else None
+
+        def numbered(number: int) -> np.ndarray:
+            return read(tuple(int(i) for i in np.unravel_index(number, leading_shape)) if leading_shape else ())
+
+        windows = windows_of(math.prod(leading_shape), numbered, header.architecture.ndim)
+        if not windows:
+            return None
+        request = LookRequest(tuple(windows), normalization, self.model, self.settings, self.device, spacing)
+        found = self.engine.submit(request).wait_unless(self.stopped)
+        return found if isinstance(found, Sight) else None
+
+    @property
+    def ndim(self) -> int:
+        """Of the model; 2 where it cannot be read."""
+        header = self._header()
+        return header.architecture.ndim if header is not None else 2
+
+    def _header(self) -> ModelHeader | None:
+        if isinstance(self.model, ModelFile):
+            return self.model.header
+        with contextlib.suppress(ModelError):
+            return read_header(self.model)
+        return None

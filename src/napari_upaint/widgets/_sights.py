@@ -1,0 +1,41 @@
+"""How models that have learnt from no paint see layers: found once each, so that all planes are seen alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from napari_upaint.engine.progress import Sight
+from napari_upaint.session.looking import Looking
+from napari_upaint.widgets._gray_values import GrayValues
+from napari_upaint.widgets._per_image import PerImage
+from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.widgets._volumes import is_volume, spacing
+
+
+class Sights:
+    """Remembers how each model sees each image, for as long as its pixels are the same; fit for threads."""
+
+    def __init__(self, gray_values: GrayValues) -> None:
+        self.gray_values = gray_values
+        self._known = PerImage[Sight | None]()
+
+    def of(self, image: ImageSource, looking: Looking) -> Sight | None:
+        """Return how a model sees a layer, found out now if it was not yet; see `Looking.at`.
+
+        Never on the GUI thread: it reads planes and waits for the engine.
+        """
+        kind = str(looking.model), looking.settings.scale
+        return self._known.of(image, partial(self._find, image, looking), kind)
+
+    def _find(self, image: ImageSource, looking: Looking) -> Sight | None:
+        read: Callable[[tuple[int, ...]], np.ndarray] = image.plane
+        leading, voxel = image.shape[:-2], None
+        if looking.ndim == 3:
+            if not is_volume(image):  # told of where it is segmented
+                return None
+            read = partial(image.plane, region=(slice(None),) * 3)
+            leading, voxel = image.shape[:-3], spacing(image)
+        return looking.at(leading, read, self.gray_values.of(image), voxel)
