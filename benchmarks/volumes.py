@@ -20,6 +20,8 @@ from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.strokes import paint_strokes
+from napari_upaint.core.telling_windows import windows_of
+from napari_upaint.engine.progress import Sight
 from napari_upaint.io.models import ModelFile, load_model
 from napari_upaint.settings import ObjectSettings, PredictSettings, TrainSettings
 
@@ -101,7 +103,8 @@ def _slice_by_slice(trained: bool) -> Callable[[Halves], Callable[[], np.ndarray
         model = _learnt(halves, _FLAT, trained)
 
         def segment() -> np.ndarray:
-            planes = {(z,): _segmented(halves, plane, model) for z, plane in enumerate(halves.pixels)}
+            sight = _sight(halves, model)
+            planes = {(z,): _segmented(halves, plane, model, sight) for z, plane in enumerate(halves.pixels)}
             return np.stack([new[planes[index]] for index, new in new_ids(planes)])
 
         return segment
@@ -133,13 +136,22 @@ def _learnt(halves: Halves, name: str, trained: bool) -> ModelFile:
     return result.model
 
 
-def _segmented(halves: Halves, pixels: np.ndarray, model: ModelFile) -> np.ndarray:
+def _sight(halves: Halves, model: ModelFile) -> Sight:
+    """Return how a model sees all planes, as the program does."""
+    from napari_upaint.engine.sight import look
+    from napari_upaint.engine.telling import returned
+
+    windows = windows_of(len(halves.pixels), lambda z: halves.pixels[z][None], 2)
+    found = returned(look([halves.normalization.apply(one) for one in windows], model, PredictSettings(), "cpu"))
+    assert found is not None
+    return found
+
+
+def _segmented(halves: Halves, pixels: np.ndarray, model: ModelFile, sight: Sight | None = None) -> np.ndarray:
     from napari_upaint.engine.segment import segment_plane
 
-    settings = PredictSettings(volumes=True)
-    *_, result = segment_plane(
-        pixels[None], halves.normalization, model, settings=settings, device="cpu", spacing=halves.spacing
-    )
+    how = {"settings": PredictSettings(volumes=True), "spacing": halves.spacing, "sight": sight}
+    *_, result = segment_plane(pixels[None], halves.normalization, model, device="cpu", **how)  # type: ignore[arg-type]
     return np.asarray(result.labels)
 
 

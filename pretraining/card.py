@@ -29,9 +29,9 @@ CARD = """# {name}
 
 {summary}
 
-![Above images, below what the model finds in them without any training]({name}.png)
+![Above images, below what the model finds in them without any paint]({name}.png)
 
-*Samples of the package, which it has not learnt from; strokes only told the scale.*
+*Samples of the package, which it has not learnt from.*
 
 * **Asks**: background, object, or border between objects, for any kind of microscopy; one channel (colours and other
   channels are averaged before a training; a training mixes them so that the paint stands out).
