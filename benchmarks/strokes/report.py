@@ -38,9 +38,10 @@ _CONDITIONS = """\
 * AP50 = TP / (TP + FP + FN) at IoU 0.5.
 * All have the same threshold, fill holes and leave out objects below 20 px (so does the truth, where objects are the
   parts of a mask).
-* A model that U-Paint has trained leaves out objects below a tenth of the usual painted one, and objects that it is
-  less than three quarters as sure of, doubtful surroundings included (of classes what is both). In a row of its own
-  the forest follows these rules, too; in another one the network from scratch does not.
+* A model that U-Paint has trained leaves out objects below a tenth of the usual painted one (a thirtieth where the edge
+  of the image cuts it), and objects that it is less than three quarters as sure of, doubtful surroundings included (of
+  classes what is both). In a row of its own the forest follows these rules, too; in another one the network from
+  scratch does not.
 * Without any paint a model finds out by itself at which scale it sees each image, and what is usual there. Zero-shot it
   sees all at the scale that the strokes tell, and leaves out what is below 20 px alone: there a training begins.
 * Contenders other than U-Paint have the better one of connected parts and parts cut by a watershed.

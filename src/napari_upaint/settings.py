@@ -239,8 +239,8 @@ class ObjectSettings(Checked):
         label="Smallest object",
         tip=(
             "Smaller objects are left out; of classes, smaller parts take the class around them. -1: those below a"
-            " tenth of the usual size of what was painted, of classes only if they are doubtful, too; and specks below"
-            " 20 px, or below half of that usual size."
+            " tenth of the usual size of what was painted (a thirtieth where the edge of the image cuts them), of"
+            " classes only if they are doubtful, too; and specks below 20 px, or below half of that usual size."
         ),
         unit="px",
         low=-1,

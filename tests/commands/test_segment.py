@@ -19,7 +19,7 @@ import tifffile
 
 from napari_upaint.cli import main
 from napari_upaint.core.normalize import Normalization
-from napari_upaint.engine.progress import PlaneResult, PredictProgress, Stop
+from napari_upaint.engine.progress import PlaneResult, PredictProgress, Sight, Stop
 from napari_upaint.errors import ImageError
 from napari_upaint.io import images
 from napari_upaint.io.images import Image, read_image, write_image, write_labels
@@ -113,6 +113,39 @@ def test_labels_and_scores_keep_the_scale(files: Path, trained: Path) -> None:
     for written in (labels, scores):
         assert written.unit == image.unit == "micrometer"
         assert written.plane_spacing == pytest.approx(image.plane_spacing)
+
+
+def test_a_bundled_model_finds_once_how_it_sees_an_image(
+    files: Path,
+    trained: Path,
+    fake: FakeSegmentation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    looked: list[list[np.ndarray]] = []
+    found = Sight(0.5)
+
+    def look(windows: list[np.ndarray], *_: object) -> Generator[PredictProgress | Sight, Any, None]:
+        looked.append(windows)
+        yield PredictProgress(0, 1)
+        yield found
+
+    monkeypatch.setattr("napari_upaint.engine.tasks.look", look)
+    gray = np.asarray(read_image(files / "cells.tif").data)
+    write_image(files / "movie.tif", Image(np.stack([gray + n for n in range(4)]), "TYX"))
+    for model, seen in (("generalist-fast", found), (trained, None)):
+        out = files / str(seen)
+        assert segment(files / "movie.tif", "--model", model, "-o", out) == 0
+        assert fake.said["sight"] == seen
+        assert ("seen at 0.5 of its size" in capsys.readouterr().out) == (seen is not None)
+    assert [[window.shape for window in windows] for windows in looked] == [[(1, *gray.shape)] * 3]
+    # What was made at another scale is made anew.
+    planes, out = len(fake.planes), files / str(found)
+    segment(files / "movie.tif", "--model", "generalist-fast", "-o", out)
+    assert len(fake.planes) == planes
+    found = Sight(0.7)
+    segment(files / "movie.tif", "--model", "generalist-fast", "-o", out)
+    assert len(fake.planes) == planes + 4
 
 
 def test_scores_are_written_on_request_only(files: Path, trained: Path, fake: FakeSegmentation) -> None:

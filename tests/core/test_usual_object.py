@@ -38,6 +38,24 @@ def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise
     assert [count(scores_of(mask), ObjectSettings(), Usual(size)) for size in (0, 700, 900)] == [2, 2, 1]
 
 
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("end", [0, -1])
+def test_what_the_edge_of_an_image_cuts_may_be_smaller(axis, end):
+    """Of 600 px as usual, 40 are enough at the edge and not inside; who sets a size means it."""
+    mask = np.zeros((16, 18, 20), bool)
+    mask[4:8, 4:9, 4:6] = True  # 40 voxels, inside
+    place = [slice(10, 14), slice(11, 15), slice(12, 16)]
+    place[axis] = slice(-3, None) if end else slice(0, 3)
+    mask[tuple(place)] = True  # 48, at a face
+    cut = np.moveaxis(mask, axis, 0)[end].any()
+    scores = scores_of(mask)
+    assert cut and count(scores, ObjectSettings(smallest=0)) == 2
+    assert count(scores, ObjectSettings(), Usual(600)) == 1
+    assert smallest_object(ObjectSettings(), Usual(600), cut=True) == 20
+    assert smallest_object(ObjectSettings(), Usual(3000), cut=True) == 100
+    assert count(scores, ObjectSettings(smallest=60), Usual(600)) == 0
+
+
 @given(st.floats(30, 300), st.floats(0.2, 6))
 def test_of_volumes_the_same_diameters_are_left_out(side, apart):
     plane, volume = Usual(side**2, 0.7), of_volumes(Usual(side**2, 0.7), apart)

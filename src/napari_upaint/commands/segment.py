@@ -168,7 +168,7 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
         slices += f" ({kept} of them by an earlier run)" if total > 1 else " (by an earlier run)"
     if result.left and result.scores is None:
         slices += "; the same command goes on with the others"
-    if result.scale:
+    if result.scale not in (0.0, 1.0):
         slices += f"; seen at {result.scale:g} of its size"
     if how.model.header.kind == "classes":
         return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"

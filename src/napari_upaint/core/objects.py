@@ -59,7 +59,9 @@ def label_scores(
     smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     if kind == "objects":
         labels = _objects(scores, border, settings)
-        kept = sizes(labels) >= max(1, smallest)
+        counts, at_edge = sizes(labels), _at_edge(labels)
+        kept = counts >= max(1, smallest)
+        kept[at_edge] = counts[at_edge] >= max(1, smallest_object(settings, usual, shrunk, cut=True))
         if least > 0:
             kept &= sureness(labels, scores[0], settings.threshold, shrunk) >= least
         return _renumbered(labels, kept)
@@ -169,6 +171,13 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.n
     if settings.fill_holes:
         _fill(labels)
     return labels
+
+
+def _at_edge(labels: np.ndarray) -> np.ndarray:
+    """Return the labels of the objects that the edge of the image cuts."""
+    faces = (np.unique(np.take(labels, end, axis)) for axis in range(labels.ndim) for end in (0, -1))
+    found = np.unique(np.concatenate(list(faces))) if labels.size else np.zeros(0, np.intp)
+    return found[found > 0]
 
 
 def sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float) -> np.ndarray:

@@ -15,6 +15,8 @@ from napari_upaint.settings import ObjectSettings
 # Smaller objects are left out where nothing is known; else below this share of the usual size. Both shares were chosen
 # by measurement, see docs/choices.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
+# What the edge of an image cuts may be smaller by this factor.
+_CUT_SHARE = 1 / 3
 # Who paints spots paints specks: there it is this share of the usual size that is the least.
 _SPECK_SHARE = 0.5
 # Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
@@ -62,13 +64,14 @@ def of_volumes(usual: Usual, apart: float) -> Usual:
     return in_volumes(replace(usual, size=usual.size**1.5), apart)
 
 
-def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:
+def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0, *, cut: bool = False) -> int:
     """Return below how many pixels objects are left out: as the settings say, or by the usual size.
 
-    Both are in pixels of the image; what is returned is in those of one that is `shrunk` times smaller.
+    Both are in pixels of the image; what is returned is in those of one that is `shrunk` times smaller. `cut`: for
+    objects that the edge of the image cuts.
     """
-    known = max(_speck(usual), round(_SMALLEST_SHARE * usual.size))
-    return _pixels(settings, known, shrunk)
+    share = _SMALLEST_SHARE * (_CUT_SHARE if cut else 1)
+    return _pixels(settings, max(_speck(usual), round(share * usual.size)), shrunk)
 
 
 def smallest_part(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:
