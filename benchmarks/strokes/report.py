@@ -229,7 +229,9 @@ def draw(path: Path, target: Path = CURVES) -> bool:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+    shades = mpl.colormaps["tab20"].colors  # ten colours, dark and light: there are more contenders than ten
     for axis, measure in zip(axes, ("iou", "ap50"), strict=True):
+        axis.set_prop_cycle(color=[*shades[::2], *shades[1::2]])
         for name in dict.fromkeys(entry[0] for entry in _entries(lines)):
             points = sorted(_point(lines, entry, measure) for entry in _entries(lines) if entry[0] == name)
             axis.plot(*zip(*points, strict=True), "o-", label=WORDS[name])
