@@ -15,21 +15,14 @@ from napari_upaint.engine.predict import cached_network, predict_scores, whole
 from napari_upaint.engine.progress import PredictProgress, Stop
 from napari_upaint.engine.segment import segment_plane
 from napari_upaint.errors import EngineError
-from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model
+from napari_upaint.io.models import Architecture, ModelHeader
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import PredictSettings
 
 SHAPES = [(1, 1), (3, 200), (1, 33), (37, 53), (64, 64), (131, 90)]
 
 
-@pytest.fixture(autouse=True)
-def float32(monkeypatch):
-    monkeypatch.setenv("UPAINT_EXACT", "1")
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return load_model(DEFAULT_MODEL)
+pytestmark = pytest.mark.usefixtures("float32")
 
 
 def network_of(depth, seed=0, **changes):

@@ -20,19 +20,11 @@ from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ImageError, ModelError
-from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model
+from napari_upaint.io.models import Architecture, ModelHeader
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
-
-@pytest.fixture(autouse=True)
-def float32(monkeypatch):
-    monkeypatch.setenv("UPAINT_EXACT", "1")
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return load_model(DEFAULT_MODEL)
+pytestmark = pytest.mark.usefixtures("float32")
 
 
 def network_of(depth, **changes):

@@ -15,14 +15,9 @@ from napari_upaint.engine.progress import PredictProgress, Sight, Stop
 from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.sight import look
 from napari_upaint.engine.telling import returned
-from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.io.models import load_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import PredictSettings
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return load_model(DEFAULT_MODEL)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,8 @@ def segment_plane(
         if sight is None:
             return
     shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # that the network sees, but along axes
-    if image.ndim == 4 or image[0].size >= _LARGE:
+    large = image[0].size >= _LARGE
+    if image.ndim == 4 or large:
         larger = sight.scale**2 if along_axes else math.prod(shape) / image[0].size
         _check_room(image[0].size, _bytes_per_pixel(len(image), header, settings, objects, larger))
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
@@ -96,7 +97,6 @@ def segment_plane(
         return
     result = _labelled(*found, header, objects, _usual(header, sight.usual, spacing, along_axes))
     del found
-    large = image[0].size >= _LARGE
     if large:  # a result is sent as a copy, which needs room
         give_back()
     yield result
@@ -114,10 +114,9 @@ def _look_at(
     spacing: tuple[float, ...] | None,
 ) -> Generator[PredictProgress, _Commands, Sight | None]:
     """Find how a model sees a plane or a volume; a model of planes sees some slices of it."""
-    if not model.header.sees_any_size:  # it knows
-        return (yield from look((), model, settings, device, spacing))
-    windows = [normalization.apply(one) for one in windows_of(1, lambda _: image, model.header.architecture.ndim)]
-    return (yield from look(windows, model, settings, device, spacing))
+    header = model.header
+    windows = windows_of(1, lambda _: image, header.architecture.ndim) if header.sees_any_size else []
+    return (yield from look([normalization.apply(one) for one in windows], model, settings, device, spacing))
 
 
 def _usual(header: ModelHeader, usual: Usual, spacing: tuple[float, ...] | None, along_axes: bool) -> Usual:

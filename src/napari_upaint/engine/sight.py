@@ -59,7 +59,7 @@ def look(
     Parameters
     ----------
     windows : sequence of numpy.ndarray
-        Parts of the image, normalised, (C, [Z,] Y, X), at least one.
+        Parts of the image, normalised, (C, [Z,] Y, X), at least one; not looked at where the model knows.
     model : ModelFile
     settings : PredictSettings
     device : str
