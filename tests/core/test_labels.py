@@ -167,7 +167,7 @@ def test_other_shapes_than_the_image_get_a_sentence():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_images_with_what_is_no_number_get_a_sentence(bad):
-    with pytest.raises(ImageError, match="mine has pixels that are NaN or infinite"):
+    with pytest.raises(ImageError, match="mine has a pixel that is NaN or infinite"):
         check_samples([sample([[1, 2]], np.array([[[0, bad]]]))], "objects")
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.core.telling_windows import spread_over, telling_windows, windows_of
+from napari_upaint.core.telling_windows import middle, spread_over, telling_windows, windows_of
 from napari_upaint.errors import ImageError
 
 
@@ -49,6 +49,23 @@ def test_windows_are_few_and_small_enough_for_a_second(shape, count):
 def test_of_a_volume_a_box_of_all_or_many_slices_is_looked_at():
     [window] = telling_windows([speckled((1, 90, 300, 260), (150, 100), edge=100)])
     assert window.shape == (1, 64, 112, 112) and window.std() > 10
+
+
+@given(st.lists(st.integers(0, 20_000), min_size=2, max_size=3))
+def test_of_a_large_image_the_middle_is_looked_through(shape):
+    inside = [range(*part.indices(n)) for part, n in zip(middle(tuple(shape)), shape, strict=True)]
+    limits = (128, 1024, 1024) if len(shape) == 3 else (8192, 8192)
+    assert [len(one) for one in inside] == [min(n, limit) for n, limit in zip(shape, limits, strict=True)]
+    assert all(abs(one.start - (n - one.stop)) <= 1 for one, n in zip(inside, shape, strict=True) if n)
+
+
+def test_who_reads_the_middle_alone_sees_the_same():
+    volume = speckled((1, 200, 40, 1200), (60, 10, 500), edge=30)
+    part = volume[(slice(None), *middle(volume.shape[1:]))]
+    assert part.shape == (1, 128, 40, 1024)
+    windows, same = windows_of(1, lambda _: volume, 3), windows_of(1, lambda _: part, 3)
+    np.testing.assert_array_equal(np.stack(windows), np.stack(same))
+    assert windows[0].std() > 10
 
 
 def test_planes_that_cannot_be_read_or_hold_nan_are_left_out():

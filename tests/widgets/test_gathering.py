@@ -109,7 +109,7 @@ def test_broken_pixels_outside_the_measured_planes_are_seen():
     stack = noise((400, 9, 9), np.float32)
     stack[3, 4, 4] = np.nan
     labels = painted(stack.shape, (1, np.s_[3, 0]), (2, np.s_[3, 5]))
-    with pytest.raises(ImageError, match="1 pixels that are NaN"):
+    with pytest.raises(ImageError, match="cells has a pixel that is NaN"):
         gathered(source(stack), annotation(labels))
 
 

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from napari_upaint.engine.progress import Sight
+from napari_upaint.io.models import bundled_models
+from napari_upaint.session import batch
+from napari_upaint.session.protocol import SegmentRequest
 from napari_upaint.settings import PredictSettings
+from napari_upaint.widgets._sources import ImageSource
 
 NOTE = "Seen at 0.5 of its size, where the model is surest of what it finds (Settings > Prediction > Image scale)."
 
@@ -67,3 +71,31 @@ def test_a_scale_set_by_hand_is_kept(viewer, dock, segment, looks):
     segment()
     assert (dock.sections.message.text(), looks) == ("Segmented 1 plane.", [Sight(0.7)])
     assert dock.sections.predict_settings() == PredictSettings(scale=0.7)
+
+
+def test_the_smaller_a_volume_is_seen_the_more_slices_are_read_around_one(viewer, dock, segment, monkeypatch):
+    asked = []
+    monkeypatch.setattr(batch, "SegmentRequest", lambda *how: asked.append(SegmentRequest(*how)) or asked[-1])
+    dock.sections.model.choose(next(path for path in bundled_models() if path.stem == "generalist-3d"))
+    for name, columns in (("as it is", 100), ("half", 101)):
+        viewer.add_image(image((240, 120, columns)), name=name, scale=(1,) * 3, units=("um",) * 3)
+        viewer.dims.set_current_step(0, 120)
+        segment()
+    assert [one.image.shape[1] for one in asked] == [2 * 44 + 1, 2 * 88 + 1]
+    assert dock.sections.message.text() == f"Segmented 1 plane. {NOTE}"
+
+
+def test_of_a_large_volume_the_middle_alone_is_read(viewer, dock, segment, monkeypatch):
+    read, real = [], ImageSource.plane
+
+    def plane(self, index, region=(slice(None), slice(None))):
+        pixels = real(self, index, region)
+        read.append(pixels.shape)
+        return pixels
+
+    monkeypatch.setattr(ImageSource, "plane", plane)
+    dock.sections.model.choose(next(path for path in bundled_models() if path.stem == "generalist-3d"))
+    large = np.broadcast_to(image((200, 101)), (4000, 200, 101))
+    viewer.add_image(large, name="large", scale=(1,) * 3, units=("um",) * 3)
+    segment()
+    assert max(shape[1] for shape in read if len(shape) == 4) == 2 * 88 + 1 and (1, 128, 200, 101) in read

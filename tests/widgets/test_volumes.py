@@ -389,6 +389,8 @@ def test_a_slice_at_the_edge_has_neighbours_on_one_side(tmp_path):
     far = source(volume(), (2.0, 1.0, 1.0))
     part, wanted = volume_source(far, (20,), model, None)
     assert part.read_plane(()).shape == (1, 9, 50, 60) and wanted == 4 and part.spacing == (2.0, 1.0, 1.0)
+    part, wanted = volume_source(far, (20,), model, None, scale=0.5)  # it sees twice as many
+    assert part.read_plane(()).shape == (1, 17, 50, 60) and wanted == 8
 
 
 # -- the real engine -------------------------------------------------------------------------------------------------

@@ -73,9 +73,9 @@ def segment(image, normalization, model, objects, **_):
 
 
 def look(windows, settings, **_):
-    """Images are seen as they are, those of 321 columns at half of their size."""
+    """Images are seen as they are, those of 321 (101) columns at half of their size."""
     yield PredictProgress(0, 1)
-    yield Sight(settings.scale or (0.5 if windows[0].shape[-1] == 321 else 1.0))
+    yield Sight(settings.scale or (0.5 if windows[0].shape[-1] in (321, 101) else 1.0))
 
 
 def device(device):

@@ -9,10 +9,11 @@ from scipy import ndimage
 
 from napari_upaint.core.border import carve_border
 from napari_upaint.core.boxes import telling_boxes
+from napari_upaint.core.finite import check_finite
 from napari_upaint.core.ids import to_int32
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
-from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.errors import AnnotationError
 from napari_upaint.settings import Kind
 
 UNLABELLED, BACKGROUND, FIRST = 0, 1, 2
@@ -70,8 +71,7 @@ def _check_sample(sample: Sample) -> None:
         )
     if sample.annotation.size and int(sample.annotation.min()) < 0:
         raise AnnotationError(f"The labels of {sample.name} hold {int(sample.annotation.min())}; labels start at 0.")
-    if sample.image.dtype.kind == "f" and not np.isfinite(sample.image).all():
-        raise ImageError(f"{sample.name} has pixels that are NaN or infinite; export it again, or replace them.")
+    check_finite(sample.image, sample.name)
 
 
 def as_classes(annotation: np.ndarray, kind: Kind) -> np.ndarray:

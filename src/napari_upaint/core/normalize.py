@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_upaint.core.bands import bands
+from napari_upaint.core.finite import check_finite
 from napari_upaint.errors import ImageError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
@@ -79,9 +80,7 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
         values = np.ravel(channel[tuple(slice(None, None, s) for s in _strides(channel.shape))])
         if values.dtype == np.float16:  # its differences overflow
             values = values.astype(np.float32)
-        if values.dtype.kind == "f" and not np.isfinite(channel).all():
-            wrong = int(channel.size - np.isfinite(channel).sum())
-            raise ImageError(f"{name} has {wrong} pixels that are NaN or infinite; export it again, or replace them.")
+        check_finite(channel, name)
         a, b = (float(v) for v in np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE)))
         if not b > a:  # very sparse signal: fall back to the full range
             a, b = float(channel.min()), float(channel.max())

@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from napari_upaint.core.finite import is_finite
 from napari_upaint.errors import UserError
 
 # Scales at which images are looked at, in planes and in volumes. Enlarged volumes would cost eight times the work, and
@@ -17,6 +18,8 @@ SCALES = {2: (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0), 3: (0.35, 0.5, 0.7, 1.0)}
 # px: edge of a window of a plane, and of a volume. Objects of a large image are seldom larger than a third of it.
 _EDGE = {2: 704, 3: 112}
 _MOST_SLICES = 64
+# Of a larger plane (volume) the middle alone is looked for windows: reading it may take long.
+_LOOKED_THROUGH = {2: (8192, 8192), 3: (128, 1024, 1024)}
 # Pixels of all windows together (voxels of volumes): a second's work, looked at in some sizes.
 _MOST = {2: 600_000, 3: 1_000_000}
 _PLANES = 3
@@ -29,6 +32,13 @@ def spread_over(count: int, most: int = _PLANES) -> list[int]:
     return sorted({(2 * part + 1) * count // (2 * most) for part in range(most)}) if count else []
 
 
+def middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return what of a plane (Y, X) or a volume (Z, Y, X) is looked through: all of it, unless it is large."""
+    most = _LOOKED_THROUGH[len(shape)]
+    starts = [max(0, n - limit) // 2 for n, limit in zip(shape, most, strict=True)]
+    return tuple(slice(start, start + limit) for start, limit in zip(starts, most, strict=True))
+
+
 def windows_of(count: int, read: Callable[[int], np.ndarray], ndim: int) -> list[np.ndarray]:
     """Return telling windows of an image that is not read as a whole; none where nothing of it can be read.
 
@@ -37,8 +47,8 @@ def windows_of(count: int, read: Callable[[int], np.ndarray], ndim: int) -> list
     count : int
         Of its planes (volumes).
     read : callable
-        Reads the plane (volume) of a number, (C, [Z,] Y, X). What fails, or holds NaN or infinite pixels, is left out:
-        it is told of where it is segmented.
+        Reads the plane (volume) of a number, (C, [Z,] Y, X), or the `middle` of it alone. What fails, or holds NaN or
+        infinite pixels, is left out: it is told of where it is segmented.
     ndim : int
         Of the windows; of volumes that are looked at plane by plane some slices are returned.
     """
@@ -48,6 +58,7 @@ def windows_of(count: int, read: Callable[[int], np.ndarray], ndim: int) -> list
             image = read(number)
             sliced = image.ndim == 4 and ndim == 2
             parts = [image[:, z] for z in spread_over(image.shape[1])] if sliced else [image]
+            parts = [part[(slice(None), *middle(part.shape[1:]))] for part in parts]
             images += [part for part in parts if _usable(part)]
             if image.ndim == 4 and images:  # one volume tells enough, and reading it takes long enough
                 break
@@ -55,7 +66,7 @@ def windows_of(count: int, read: Callable[[int], np.ndarray], ndim: int) -> list
 
 
 def _usable(image: np.ndarray) -> bool:
-    return image.size > 0 and (image.dtype.kind != "f" or bool(np.isfinite(image).all()))
+    return image.size > 0 and is_finite(image)
 
 
 def telling_windows(images: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_upaint.core.finite import is_finite
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.outlines import outlined
 from napari_upaint.engine.device import choose
@@ -189,5 +190,5 @@ def _check(image: np.ndarray, network: UNet) -> None:
         raise ImageError(
             f"the model sees {network.in_channels} channels and the image in view has {len(image)}; choose another one."
         )
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
+    if not is_finite(image):
         raise ImageError("there are pixels that are NaN or infinite in view; export the image again, or replace them.")

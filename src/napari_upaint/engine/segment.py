@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from napari_upaint.core.finite import check_finite
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.resize import drawn_out, scaled_shape, slices_apart
@@ -142,8 +143,7 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
         raise ImageError(f"A {axes}; this one has shape {image.shape}.")
     if not image.size:
         raise ImageError(f"The image has no pixels (its shape is {image.shape}); choose another image.")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ImageError("The image has pixels that are NaN or infinite; export it again, or replace them.")
+    check_finite(image)
 
 
 def _bytes_per_pixel(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_upaint.core.finite import is_finite
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.errors import ImageError
 
@@ -32,7 +33,7 @@ def measure_gray_values(
     chosen = np.unique(np.linspace(0, count - 1, min(count, _PLANES_MEASURED)).round().astype(int))
     # Copies: the planes themselves shall not stay in memory.
     planes = [read(tuple(int(i) for i in np.unravel_index(number, leading_shape))).copy() for number in chosen]
-    usable = [plane for plane in planes if plane.dtype.kind != "f" or np.isfinite(plane).all()]
+    usable = [plane for plane in planes if is_finite(plane)]
     return measure(np.stack(usable or planes, axis=1), name)
 
 

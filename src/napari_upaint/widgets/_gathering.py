@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_upaint.core.boxes import box_of, grown
+from napari_upaint.core.finite import check_finite
 from napari_upaint.core.ids import to_int32
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import learnt
@@ -103,9 +104,7 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
 def _sample(cut: _Cut, normalization: Normalization, ndim: int, kind: Kind) -> Sample:
     image = cut.painted.image
     pixels = np.ascontiguousarray(image.plane(cut.index, cut.region))
-    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        wrong = int(pixels.size - np.isfinite(pixels).sum())
-        raise ImageError(f"{image.name} has {wrong} pixels that are NaN or infinite; export it again, or replace them.")
+    check_finite(pixels, image.name)
     edges = image.spacing if ndim == 2 else spacing(image)
     return Sample(pixels, to_int32(cut.annotation, kind), normalization, edges, image.name, cut.judging)
 

@@ -113,10 +113,10 @@ class Results(QObject):
                 results_fit(images)
             if choice.ndim == 3 or (settings.volumes and extent != "view"):
                 volumes = [image for image in images if is_volume(image)]
-                volumes_fit(volumes, slice_by=choice.path if extent == "view" else None)
+                volumes_fit(volumes, choice.path if extent == "view" else None, settings.scale)
             if choice.ndim == 3:
                 # What is no volume is told by the batch, and does not stop the others.
-                targets = tuple(_with_volume(target, choice.path) for target in targets)
+                targets = tuple(_with_volume(target, choice.path, settings.scale) for target in targets)
         except UserError as error:
             self._fail(str(error))
             return
@@ -226,7 +226,7 @@ class Results(QObject):
         self.failed.emit(sentence, details, "error")
 
 
-def _with_volume(target: Target, model: Path) -> Target:
+def _with_volume(target: Target, model: Path, scale: float) -> Target:
     """Return what a 3D model segments where a plane is wanted."""
     image, index = target.image, target.index
-    return target if index is None else replace(target, index=index_to_segment(image, index, model))
+    return target if index is None else replace(target, index=index_to_segment(image, index, model, scale))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
+from napari_upaint.core.telling_windows import middle
 from napari_upaint.engine.progress import Sight
 from napari_upaint.session.looking import Looking
 from napari_upaint.widgets._gray_values import GrayValues
@@ -31,11 +29,9 @@ class Sights:
         return self._known.of(image, partial(self._find, image, looking), kind)
 
     def _find(self, image: ImageSource, looking: Looking) -> Sight | None:
-        read: Callable[[tuple[int, ...]], np.ndarray] = image.plane
-        leading, voxel = image.shape[:-2], None
-        if looking.ndim == 3:
-            if not is_volume(image):  # told of where it is segmented
-                return None
-            read = partial(image.plane, region=(slice(None),) * 3)
-            leading, voxel = image.shape[:-3], spacing(image)
-        return looking.at(leading, read, self.gray_values.of(image), voxel)
+        ndim = looking.ndim
+        if ndim == 3 and not is_volume(image):  # told of where it is segmented
+            return None
+        leading, shape = image.shape[:-ndim], image.shape[-ndim:]
+        read = partial(image.plane, region=middle(shape))
+        return looking.at(leading, read, self.gray_values.of(image), spacing(image) if ndim == 3 else None)

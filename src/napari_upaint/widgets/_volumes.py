@@ -85,17 +85,19 @@ def spacing(image: ImageSource) -> tuple[float, ...] | None:
     return image.edges(3) or (edges if len(set(units)) == 1 and len(set(edges)) > 1 else None)
 
 
-def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> None:
+def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None, scale: float = 0.0) -> None:
     """Raise a UserError if a volume is too large to be segmented at once.
 
     Parameters
     ----------
     slice_by : Path or None
         The model that segments a single slice: it sees those around it, too. None: all slices are segmented.
+    scale : float
+        At which it sees the images; 0: the one that it has learnt, 1 if it has learnt none.
     """
     for image in images:
         slices, height, width = image.shape[-3:]
-        seen = slices if slice_by is None else min(slices, 2 * _reach(image, slice_by) + 1)
+        seen = slices if slice_by is None else min(slices, 2 * _reach(image, slice_by, scale) + 1)
         if share := too_large((seen, height, width)):
             raise UserError(
                 f"A volume of {image.name} would need {share} at once; press 'This view' for single slices, or cut the"
@@ -106,29 +108,31 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None) -> 
             )
 
 
-def index_to_segment(image: ImageSource, index: Index, model: Path) -> Index:
+def index_to_segment(image: ImageSource, index: Index, model: Path, scale: float = 0.0) -> Index:
     """Return the index of what is segmented where a slice is wanted: of its volume, if that has no more slices anyway.
 
     Objects of a volume have one number in all slices, those of a slice that was segmented by itself numbers of its own.
+    For `scale` see `volumes_fit`.
     """
-    return index[:-1] if is_volume(image) and image.shape[-3] <= 2 * _reach(image, model) + 1 else index
+    return index[:-1] if is_volume(image) and image.shape[-3] <= 2 * _reach(image, model, scale) + 1 else index
 
 
-def _reach(image: ImageSource, model: Path) -> int:
+def _reach(image: ImageSource, model: Path, scale: float) -> int:
     """Return how many slices on either side of one a model sees."""
-    header, voxel = read_header(model), spacing(image)
-    drawn = 1.0 if voxel is None else header.scale * drawn_out(voxel)
+    header = read_header(model)
+    voxel = spacing(image) or header.spacing
+    drawn = 1.0 if voxel is None else (scale or header.scale) * drawn_out(voxel)
     return math.ceil(halo(header.architecture.depth) / drawn)
 
 
 def volume_source(
-    image: ImageSource, index: Index | None, model: Path, normalization: Normalization | None
+    image: ImageSource, index: Index | None, model: Path, normalization: Normalization | None, scale: float = 0.0
 ) -> tuple[Source, int | None]:
     """Return the volumes of a layer as the session's batch wants them, all of them for 2D models that see volumes.
 
     With the index of a volume: that one. With the index of a slice: the slices that the network sees when it looks at
     that one, and which one it is among them. A source of an image without volumes fails when it is read: others need
-    not suffer from it.
+    not suffer from it. For `scale` see `volumes_fit`.
     """
     header = read_header(model)
     problem = misfit(3, image, header.name)
@@ -141,7 +145,7 @@ def volume_source(
         return Source(image.name, leading, read, normalization, voxel), None
     if len(index) == len(image.shape) - 3:
         return Source(image.name, (), lambda _: image.plane(index, (everything,) * 3), normalization, voxel), None
-    reach, z = _reach(image, model), index[-1]
+    reach, z = _reach(image, model, scale), index[-1]
     part = (slice(max(0, z - reach), z + reach + 1), everything, everything)
     return Source(image.name, (), lambda _: image.plane(index[:-1], part), normalization, voxel), min(z, reach)
 

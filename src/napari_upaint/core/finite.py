@@ -1,0 +1,26 @@
+"""Gray values that are no numbers: nothing can be learnt from them, and nothing found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_upaint.errors import ImageError
+
+
+def is_finite(image: np.ndarray) -> bool:
+    """Return whether all gray values are numbers: neither NaN nor infinite."""
+    return image.dtype.kind != "f" or bool(np.isfinite(image).all())
+
+
+def check_finite(image: np.ndarray, name: str = "The image") -> None:
+    """Refuse an image with gray values that are no numbers, however few.
+
+    Raises
+    ------
+    ImageError
+        If there are some, with their number.
+    """
+    if not is_finite(image):
+        wrong = image.size - np.count_nonzero(np.isfinite(image))
+        pixels, those = ("a pixel that is", "it") if wrong == 1 else (f"{wrong} pixels that are", "them")
+        raise ImageError(f"{name} has {pixels} NaN or infinite; export the image again, or replace {those}.")
