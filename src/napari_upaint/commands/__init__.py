@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Protocol
 
-from napari_upaint.commands import demo, evaluate, models, segment, train, weights
+from napari_upaint.commands import demo, evaluate, export, models, segment, train, weights
 
 
 class Command(Protocol):
@@ -30,4 +30,5 @@ COMMANDS: Mapping[str, Command] = {
     "weights": weights,
     "evaluate": evaluate,
     "models": models,
+    "export": export,
 }

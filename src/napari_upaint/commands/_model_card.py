@@ -29,15 +29,19 @@ def describe(path: Path, header: ModelHeader) -> str:
     beside = path.with_suffix(".md")
     own = f"# {path.stem}\n\n{own_summary(header)}"
     title = beside.read_text(encoding="utf-8") if beside.is_file() else own
-    lines = [f"* **{name}**: {text}" for name, text in _facts(path, header) if text]
-    return "\n".join([title.rstrip(), "", "## The file", "", *lines])
+    file = f"* **File**: {path}, {path.stat().st_size / 1e6:.1f} MB"
+    return "\n".join([title.rstrip(), "", "## The file", "", file, facts(header)])
 
 
-def _facts(path: Path, header: ModelHeader) -> list[tuple[str, str]]:
+def facts(header: ModelHeader) -> str:
+    """Return what a header says, a line for each fact."""
+    return "\n".join(f"* **{name}**: {text}" for name, text in _facts(header) if text)
+
+
+def _facts(header: ModelHeader) -> list[tuple[str, str]]:
     network, origin, training = header.architecture, header.provenance, header.training
     padding = {"valid": "unpadded", "same": "padded"}.get(network.padding, network.padding)
     return [
-        ("File", f"{path}, {path.stat().st_size / 1e6:.1f} MB"),
         ("Classes", f"{', '.join(header.output_names)}; painted as {header.kind}"),
         ("Channels", _channels(header) + _shares(training)),
         ("Network", f"{network.variant}, {network.ndim}D, {padding}, {network.depth} levels, {network.width} channels"),

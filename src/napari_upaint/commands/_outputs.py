@@ -116,6 +116,11 @@ def tiff_path(path: Path) -> Path:
     return _completed(path, (".tif", ".tiff"), "weight maps")
 
 
+def package_path(path: Path) -> Path:
+    """Return the file of a package, its name completed; another ending is a `FileError`."""
+    return _completed(path, (".zip",), "packages")
+
+
 def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
     path = path.expanduser()
     if os.path.isdir(path):

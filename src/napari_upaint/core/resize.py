@@ -33,10 +33,19 @@ def scaled_shape(shape: tuple[int, ...], scale: float, spacing: tuple[float, ...
     spacing : tuple of float or None
         Size of a voxel, (Z, Y, X). None: it is not known how far slices lie apart, and all of them stay as they are.
     """
-    factors: tuple[float, ...] = (scale, scale)
-    if len(shape) == 3:
-        factors = (1.0 if spacing is None else scale * drawn_out(spacing), *factors)
+    factors = scale_factors(len(shape), scale, spacing)
     return tuple(max(1, round(n * factor)) for n, factor in zip(shape, factors, strict=True))
+
+
+def scale_factors(ndim: int, scale: float, spacing: tuple[float, ...] | None = None) -> tuple[float, ...]:
+    """Return by how much each axis is resized for a network, ([Z,] Y, X); see `scaled_shape`."""
+    planes = (scale, scale)
+    return planes if ndim == 2 else (1.0 if spacing is None else scale * drawn_out(spacing), *planes)
+
+
+def resizing(old: int, new: int) -> np.ndarray:
+    """Return `resize_image` along one axis as a matrix, float32, (new, old): it is linear, and each axis is alone."""
+    return resize_image(np.eye(old, dtype=np.float32)[None], (new, old))[0]
 
 
 def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -131,7 +131,13 @@ def crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     margins = tuple((a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True))
     if not any(margins):
         return skip
+    if not torch.is_grad_enabled():
+        return _middle(skip, margins, like.shape[2:])
     return cast(torch.Tensor, _Middle.apply(skip, margins, like.shape[2:]))  # type: ignore[no-untyped-call]
+
+
+def _middle(x: torch.Tensor, margins: tuple[int, ...], shape: tuple[int, ...]) -> torch.Tensor:
+    return x[(slice(None), slice(None), *(slice(m, m + n) for m, n in zip(margins, shape, strict=True)))]
 
 
 class _Middle(torch.autograd.Function):
@@ -148,7 +154,7 @@ class _Middle(torch.autograd.Function):
             for m, n, inner in reversed(list(zip(margins, x.shape[2:], shape, strict=True)))
             for pad in (m, n - m - inner)
         ]
-        return x[(slice(None), slice(None), *(slice(m, m + n) for m, n in zip(margins, shape, strict=True)))]
+        return _middle(x, margins, shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:

@@ -1,0 +1,54 @@
+"""Write a model as a package for other programs, as https://bioimage.io describes them.
+
+The network in it takes images at their own size and gives scores; README.md in the package says how they become labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_upaint.commands._options import add_settings, settings_from
+from napari_upaint.commands._outputs import check_output, package_path
+from napari_upaint.settings import PredictSettings
+
+USAGE = "NAME|FILE -o FILE [options]"
+EXAMPLE = "upaint export my_model.safetensors -o my_model.zip --author 'Rosalind Franklin'"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", metavar="NAME|FILE", help="a model, bundled or your own")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="package to write; .zip is added where the ending is missing",
+    )
+    parser.add_argument("--author", action="append", metavar="NAME", help="who made the model; may be given repeatedly")
+    parser.add_argument("--license", default="", metavar="ID", help="terms of use, one of spdx.org/licenses: CC-BY-4.0")
+    add_settings(parser, PredictSettings, only=("scale",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the package."""
+    settings = settings_from(PredictSettings, args)
+
+    from napari_upaint.commands._model_card import facts
+    from napari_upaint.io.bioimage import readme, write_package
+    from napari_upaint.io.models import find_model, load_model
+
+    path = find_model(args.model)
+    output = check_output(package_path(args.output), inputs=[path])
+    model = load_model(path)
+
+    from napari_upaint.engine.exported import export_model
+
+    exported = export_model(model, settings.scale)
+    text = readme(model.header, exported, facts(model.header))
+    write_package(output, model.header, exported, text, authors=args.author or ["unknown"], terms=args.license)
+    size, tile = output.stat().st_size / 1e6, " x ".join(map(str, exported.tile))
+    print(f"{output}: {size:.1f} MB, takes tiles of {tile} pixels")
+    return 0
