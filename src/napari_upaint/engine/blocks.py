@@ -131,7 +131,7 @@ def crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     margins = tuple((a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True))
     if not any(margins):
         return skip
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():  # TorchScript, for one, holds no functions in Python
         return _middle(skip, margins, like.shape[2:])
     return cast(torch.Tensor, _Middle.apply(skip, margins, like.shape[2:]))  # type: ignore[no-untyped-call]
 
