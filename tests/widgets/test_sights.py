@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_upaint.engine.progress import Sight
-from napari_upaint.io.models import bundled_models
+from napari_upaint.io.models import find_model
 from napari_upaint.session import batch
 from napari_upaint.session.protocol import SegmentRequest
 from napari_upaint.settings import PredictSettings
@@ -76,7 +76,7 @@ def test_a_scale_set_by_hand_is_kept(viewer, dock, segment, looks):
 def test_the_smaller_a_volume_is_seen_the_more_slices_are_read_around_one(viewer, dock, segment, monkeypatch):
     asked = []
     monkeypatch.setattr(batch, "SegmentRequest", lambda *how: asked.append(SegmentRequest(*how)) or asked[-1])
-    dock.sections.model.choose(next(path for path in bundled_models() if path.stem == "generalist-3d"))
+    dock.sections.model.choose(find_model("generalist-3d"))
     for name, columns in (("as it is", 100), ("half", 101)):
         viewer.add_image(image((240, 120, columns)), name=name, scale=(1,) * 3, units=("um",) * 3)
         viewer.dims.set_current_step(0, 120)
@@ -94,7 +94,7 @@ def test_of_a_large_volume_the_middle_alone_is_read(viewer, dock, segment, monke
         return pixels
 
     monkeypatch.setattr(ImageSource, "plane", plane)
-    dock.sections.model.choose(next(path for path in bundled_models() if path.stem == "generalist-3d"))
+    dock.sections.model.choose(find_model("generalist-3d"))
     large = np.broadcast_to(image((200, 101)), (4000, 200, 101))
     viewer.add_image(large, name="large", scale=(1,) * 3, units=("um",) * 3)
     segment()

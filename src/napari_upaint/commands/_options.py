@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from napari_upaint.errors import UserError
@@ -32,6 +33,11 @@ def add_settings(
     for one in fields(declared):
         if only is None or one.name in only:
             _add(container, one, defaults.get(one.name, one.default))
+
+
+def add_output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
+    """Add the option for what is written, which has to be given; `words` are its help."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar=metavar, help=words)
 
 
 def settings_from(declared: type[Settings], args: argparse.Namespace, **defaults: Any) -> Settings:

@@ -6,9 +6,8 @@ The network in it takes images at their own size and gives scores; README.md in 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from napari_upaint.commands._options import add_settings, settings_from
+from napari_upaint.commands._options import add_output, add_settings, settings_from
 from napari_upaint.commands._outputs import check_output, package_path
 from napari_upaint.settings import PredictSettings
 
@@ -19,14 +18,7 @@ EXAMPLE = "upaint export my_model.safetensors -o my_model.zip --author 'Rosalind
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("model", metavar="NAME|FILE", help="a model, bundled or your own")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="package to write; .zip is added where the ending is missing",
-    )
+    add_output(parser, "FILE", "package to write; .zip is added where the ending is missing")
     parser.add_argument("--author", action="append", metavar="NAME", help="who made the model; may be given repeatedly")
     parser.add_argument("--license", default="", metavar="ID", help="terms of use, one of spdx.org/licenses: CC-BY-4.0")
     add_settings(parser, PredictSettings, only=("scale",))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.commands._files import expand, listed
-from napari_upaint.commands._options import add_channel, add_device, add_settings, settings_from
+from napari_upaint.commands._options import add_channel, add_device, add_output, add_settings, settings_from
 from napari_upaint.commands._outputs import (
     SOFTWARE,
     STOPPED,
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add_output(parser, "DIR", "folder for the results")
     add_channel(parser)
     parser.add_argument("--scores", action="store_true", help="write the scores of all classes too")
     parser.add_argument(

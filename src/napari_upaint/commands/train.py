@@ -20,6 +20,7 @@ from napari_upaint.commands._options import (
     add_channel,
     add_device,
     add_kind,
+    add_output,
     add_settings,
     refuse_without_effect,
     settings_from,
@@ -64,14 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="NAME|FILE|none", help="where to start: a bundled model, a file, or none: from scratch"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="MODEL",
-        help="file to write; its name ends in .safetensors, which is added where it is missing",
-    )
+    add_output(parser, "MODEL", "file to write; its name ends in .safetensors, which is added where it is missing")
     training = parser.add_argument_group("training")
     add_settings(training.add_mutually_exclusive_group(), TrainSettings, only=("seconds", "steps"))
     others = ("recipe", "learning_rate", "scale", "hold", "seed")

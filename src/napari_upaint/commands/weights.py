@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_upaint.commands._options import add_kind, add_settings, settings_from
+from napari_upaint.commands._options import add_kind, add_output, add_settings, settings_from
 from napari_upaint.commands._outputs import check_output, tiff_path
 from napari_upaint.settings import Kind, WeightSettings
 
@@ -24,14 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABELS",
         help="painted file: 0 unlabelled, 1 background, from 2 on objects or classes",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="TIFF to write, 32 bit; .tif is added where the ending is missing",
-    )
+    add_output(parser, "FILE", "TIFF to write, 32 bit; .tif is added where the ending is missing")
     add_kind(parser)
     add_settings(parser, WeightSettings)
 

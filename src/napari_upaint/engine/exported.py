@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -46,9 +47,9 @@ def export_model(model: ModelFile, scale: float = 0.0) -> Exported:
     factors = scale_factors(ndim, scale, header.spacing)
     network = to_network(model).eval()
     # Whole cells of the deepest level: tiles then see the same grid as an image that is predicted at once.
-    cells = tiling.grid(network.depth)
-    halo = -(-(network.halo or _SEEN[ndim] // _SHARE) // cells) * cells
-    edge = -(-max(_SEEN[ndim], _SHARE * halo) // cells) * cells
+    whole_cells = partial(tiling.input_size, depth=network.depth, padded=True)
+    halo = whole_cells(network.halo or _SEEN[ndim] // _SHARE)
+    edge = whole_cells(max(_SEEN[ndim], _SHARE * halo))
     tile = tuple(round(edge / factor) for factor in factors)
     whole = _Whole(network, tile, scaled_shape(tile, scale, header.spacing)).eval()
     image = _invented(header.architecture.in_channels, tile)

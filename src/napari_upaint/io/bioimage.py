@@ -93,7 +93,7 @@ def write_package(
         "weights": {"torchscript": entries["weights.pt"] | {"pytorch_version": exported.torch}},
     }
     with replacing(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as package:
-        package.writestr("rdf.yaml", json.dumps(about, indent=1))  # JSON is YAML
+        package.writestr("rdf.yaml", json.dumps(about, indent=1, default=str))  # JSON is YAML
         for name, data in files.items():
             package.writestr(name, data)
 
@@ -140,13 +140,9 @@ def _about(header: ModelHeader, authors: Sequence[str], terms: str) -> dict[str,
         "cite": [_PAPER],
         "tags": ["unet", "segmentation", f"{header.architecture.ndim}d", "pytorch", "napari-upaint"],
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": {"upaint": {"version": __version__, "provenance": _plain(header.provenance)}},
+        "config": {"upaint": {"version": __version__, "provenance": header.provenance}},
     }
     return about | ({"license": terms} if terms else {})
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=str))
 
 
 def _axes(header: ModelHeader) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_upaint.core.normalize import Normalization
-from napari_upaint.core.resize import drawn_out
+from napari_upaint.core.resize import scale_factors
 from napari_upaint.core.tiling import halo
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import ImageError, UserError
@@ -121,8 +121,8 @@ def _reach(image: ImageSource, model: Path, scale: float) -> int:
     """Return how many slices on either side of one a model sees."""
     header = read_header(model)
     voxel = spacing(image) or header.spacing
-    drawn = 1.0 if voxel is None else (scale or header.scale) * drawn_out(voxel)
-    return math.ceil(halo(header.architecture.depth) / drawn)
+    along, *_ = scale_factors(3, scale or header.scale, voxel)
+    return math.ceil(halo(header.architecture.depth) / along)
 
 
 def volume_source(
