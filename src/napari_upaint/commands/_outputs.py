@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
 
 if TYPE_CHECKING:
     from napari_upaint.io.models import ModelFile
@@ -118,7 +118,7 @@ def tiff_path(path: Path) -> Path:
 
 def package_path(path: Path) -> Path:
     """Return the file of a package, its name completed; another ending is a `FileError`."""
-    return _completed(path, (".zip",), "packages")
+    return _completed(path, (PACKAGE_ENDING,), "packages")
 
 
 def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:

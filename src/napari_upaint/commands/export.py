@@ -28,19 +28,15 @@ def run(args: argparse.Namespace) -> int:
     """Write the package."""
     settings = settings_from(PredictSettings, args)
 
-    from napari_upaint.commands._model_card import facts
-    from napari_upaint.io.bioimage import readme, write_package
     from napari_upaint.io.models import find_model, load_model
 
     path = find_model(args.model)
     output = check_output(package_path(args.output), inputs=[path])
     model = load_model(path)
 
-    from napari_upaint.engine.exported import export_model
+    from napari_upaint.engine.exported import write_model
 
-    exported = export_model(model, settings.scale)
-    text = readme(model.header, exported, facts(model.header))
-    write_package(output, model.header, exported, text, authors=args.author or ["unknown"], terms=args.license)
-    size, tile = output.stat().st_size / 1e6, " x ".join(map(str, exported.tile))
+    written = write_model(model, output, scale=settings.scale, authors=args.author or (), terms=args.license)
+    size, tile = output.stat().st_size / 1e6, " x ".join(map(str, written.tile))
     print(f"{output}: {size:.1f} MB, takes tiles of {tile} pixels")
     return 0

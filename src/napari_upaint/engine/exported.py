@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -18,14 +20,32 @@ from napari_upaint.core import tiling
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.resize import resizing, scale_factors, scaled_shape
 from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.progress import PackageWritten
 from napari_upaint.engine.unet import UNet
-from napari_upaint.io.bioimage import Exported
+from napari_upaint.io.bioimage import Exported, write_package
 from napari_upaint.io.models import ModelFile
 
 # Edge of a tile as the network sees it, px. What lies at the edge of a tile is computed twice: a quarter of it at the
 # most on each side.
 _SEEN, _SHARE = {2: 320, 3: 64}, 4
 _CELLS = 12.0  # px, of the invented image
+
+
+def write_model(
+    model: ModelFile, path: Path, *, scale: float = 0.0, authors: Sequence[str] = (), terms: str = ""
+) -> PackageWritten:
+    """Write a model as a package for other programs; see `export_model` and `io.bioimage.write_package`.
+
+    Raises
+    ------
+    ModelError
+        If the weights do not fit the architecture that the file names.
+    FileError
+        If it cannot be written.
+    """
+    exported = export_model(model, scale)
+    write_package(path, model.header, exported, authors=authors, terms=terms)
+    return PackageWritten(path, exported.tile)
 
 
 def export_model(model: ModelFile, scale: float = 0.0) -> Exported:

@@ -15,6 +15,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     DeviceLine,
+    PackageWritten,
     PlaneResult,
     PredictProgress,
     PreviewResult,
@@ -141,6 +142,15 @@ def tiles(
     yield from draw_tiles(samples, kind, model, settings, weights, augment, device, first, count)
 
 
+def export(
+    model: ModelFile | str | Path, path: Path, scale: float = 0.0, authors: Sequence[str] = (), terms: str = ""
+) -> Generator[PackageWritten, Stop | None, None]:
+    """Write a model for other programs; see `napari_upaint.engine.exported.write_model`."""
+    from napari_upaint.engine.exported import write_model
+
+    yield write_model(_model(model), path, scale=scale, authors=authors, terms=terms)
+
+
 def describe_device(device: str) -> Generator[DeviceLine, object, None]:
     """Say what the engine computes on."""
     from napari_upaint.engine.device import describe
@@ -167,6 +177,7 @@ TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "look": look,
     "preview": preview,
     "tiles": tiles,
+    "export": export,
     "device": describe_device,
 }
 

@@ -18,6 +18,7 @@ import numpy as np
 from napari_upaint import __version__
 from napari_upaint.core.normalize import CLIP, HIGH_PERCENTILE, LOW_PERCENTILE
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.model_facts import facts
 from napari_upaint.io.model_header import ModelHeader
 
 # Of the description. Programs read those of older versions, too.
@@ -57,7 +58,7 @@ class Exported:
 
 
 def write_package(
-    path: str | Path, header: ModelHeader, exported: Exported, text: str, *, authors: Sequence[str], terms: str = ""
+    path: str | Path, header: ModelHeader, exported: Exported, *, authors: Sequence[str] = (), terms: str = ""
 ) -> None:
     """Write a package: a zip file with the network, its description, and an image to test it with.
 
@@ -67,10 +68,8 @@ def write_package(
         Replaced if it exists.
     header : ModelHeader
     exported : Exported
-    text : str
-        For people, see `readme`.
     authors : sequence of str
-        Names.
+        Names; none: "unknown", since a package has to name somebody.
     terms : str
         Of use, an identifier of https://spdx.org/licenses; "": none are given.
 
@@ -80,7 +79,7 @@ def write_package(
         If it cannot be written; an older file is left as it was.
     """
     files = {
-        "README.md": text.encode(),
+        "README.md": readme(header, exported).encode(),
         "weights.pt": exported.script,
         "image.npy": _npy(exported.image),
         "scores.npy": _npy(exported.scores),
@@ -98,8 +97,8 @@ def write_package(
             package.writestr(name, data)
 
 
-def readme(header: ModelHeader, exported: Exported, facts: str) -> str:
-    """Return what people should know of a package, Markdown; `facts` is what is known of the model, a list."""
+def readme(header: ModelHeader, exported: Exported) -> str:
+    """Return what people should know of a package, Markdown."""
     tile, halo = (" x ".join(map(str, sizes)) for sizes in (exported.tile, exported.halo))
     if header.kind == "classes":
         labels = "A pixel belongs to the class with the highest score."
@@ -125,7 +124,7 @@ Compare it with labels that you drew yourself, on images that it has not learnt 
 
 ## The model
 
-{facts}
+{facts(header)}
 """
 
 
@@ -136,7 +135,7 @@ def _about(header: ModelHeader, authors: Sequence[str], terms: str) -> dict[str,
         "type": "model",
         "name": f"{named} (U-Paint)".strip()[-128:],
         "description": header.summary[:1024] or f"A U-Net that finds {', '.join(header.classes[1:])}."[:1024],
-        "authors": [{"name": name} for name in authors],
+        "authors": [{"name": name} for name in authors or ["unknown"]],
         "cite": [_PAPER],
         "tags": ["unet", "segmentation", f"{header.architecture.ndim}d", "pytorch", "napari-upaint"],
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),

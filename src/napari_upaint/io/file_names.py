@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 MODEL_ENDING = ".safetensors"
+PACKAGE_ENDING = ".zip"  # of models for other programs
 _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 

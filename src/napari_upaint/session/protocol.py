@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     DeviceLine,
+    PackageWritten,
     PlaneResult,
     PredictProgress,
     PreviewResult,
@@ -36,6 +37,7 @@ Payload = (
     | Sight
     | PreviewResult
     | TilesResult
+    | PackageWritten
     | DeviceLine
 )
 
@@ -56,6 +58,10 @@ class Request:
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the task's generator."""
         return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
+
+    def on(self, device: str) -> Self:
+        """Return the request for this device; one that computes on none stays as it is."""
+        return replace(self, device=device) if hasattr(self, "device") else self  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +154,29 @@ class TilesRequest(Request):
     device: str = "auto"
     first: int = 0
     count: int = 9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportRequest(Request):
+    """Write a model as a package for other programs; answered by a `PackageWritten`.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Replaced if it exists.
+    scale : float
+        Of images for the network; 0: the one that the model has learnt.
+    authors : tuple of str
+    terms : str
+        Of use, an identifier of https://spdx.org/licenses; "": none are given.
+    """
+
+    task: ClassVar[str] = "export"
+    model: Model
+    path: Path
+    scale: float = 0.0
+    authors: tuple[str, ...] = ()
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -103,7 +102,7 @@ class JobBridge(QObject):
         for signal, slot in ((job.payload, hear), (job.finished, finish), (job.failed, fail)):
             if slot is not None:
                 signal.connect(slot)
-        job.begin(self.engine(), replace(request, device=self.device))  # type: ignore[type-var]
+        job.begin(self.engine(), request.on(self.device))
         return job
 
     def engine(self) -> EngineProcess:

@@ -11,13 +11,14 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 
 from napari_upaint.errors import ModelError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _FILTER = f"U-Paint models (*{MODEL_ENDING})"
+_PACKAGES = f"Packages for other programs (*{PACKAGE_ENDING})"
 _OPEN = "Open file…"
 
 
@@ -27,6 +28,7 @@ class ModelSection(QWidget):
     chosen = Signal()
     refused = Signal(str, str)  # sentence, details: the file that was picked is no model, or cannot be written
     said = Signal(str)
+    package_wanted = Signal(object)  # the chosen model for other programs: pathlib.Path
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,9 +102,11 @@ class ModelSection(QWidget):
         self._choose_listed(path)
 
     def save_to(self, path: Path) -> None:
-        """Copy the chosen model to a file, in a thread: that may be far away."""
+        """Copy the chosen model to a file, in a thread: that may be far away. Packages are made elsewhere."""
         source = self.choice().path
-        if source is not None:
+        if path.suffix.lower() == PACKAGE_ENDING:
+            self.package_wanted.emit(path)
+        elif source is not None:
             self._saving.start(_copy, source, path)
 
     def _saved(self, path: Path) -> None:
@@ -117,11 +121,10 @@ class ModelSection(QWidget):
                 self.refresh()
 
     def _ask_where(self) -> None:
-        path, _filter = QFileDialog.getSaveFileName(
-            self, "Save the model as", f"{self.choice().name}{MODEL_ENDING}", _FILTER
-        )
+        proposed, kinds = f"{self.choice().name}{MODEL_ENDING}", f"{_FILTER};;{_PACKAGES}"
+        path, kind = QFileDialog.getSaveFileName(self, "Save the model as", proposed, kinds)
         if path:
-            self.save_to(Path(path))
+            self.save_to(_named_package(Path(path)) if kind == _PACKAGES else Path(path))
 
     def _show(self, *_: object) -> None:
         choice = self.choice()
@@ -129,11 +132,16 @@ class ModelSection(QWidget):
         self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
         self.save_button.setEnabled(choice.path is not None)
         self.save_button.setToolTip(
-            "Copy the chosen model to a file, to share it."
+            "Copy the chosen model to a file, to share it; with the ending .zip for other programs than this."
             if choice.path
             else "A network from scratch is no model yet; train it first."
         )
         self.chosen.emit()
+
+
+def _named_package(path: Path) -> Path:
+    name = path.name.removesuffix(MODEL_ENDING).removesuffix(PACKAGE_ENDING)  # the proposed one, or the right one
+    return path.with_name(name + PACKAGE_ENDING)
 
 
 def _copy(model: Path, path: Path) -> Path:

@@ -17,6 +17,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._colours import theme_colours
 from napari_upaint.widgets._column_scroll import ColumnScroll
+from napari_upaint.widgets._exporting import Exporting
 from napari_upaint.widgets._focus import focus_in_order
 from napari_upaint.widgets._gallery import Gallery
 from napari_upaint.widgets._help import HelpSheet
@@ -74,6 +75,7 @@ class UPaintDock(QWidget):
         self.live_weights = LiveWeights(self.layers, self.choosing, self.sections, self)
         for part in (self.autosaving, self.masks, self.live_weights, self.uncertainty, self.where_next, self.linking):
             part.failed.connect(self.working.fail)
+        self.exporting = Exporting(self.sections, self.working, self.bridge, self)
         self.gallery = Gallery(self.sections, self.working, self.bridge, self)
         self.keys = Keys(viewer, self._actions(), self.layers.regions)
         self._compose()
