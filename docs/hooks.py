@@ -8,15 +8,6 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-# What the dock calls the sections of its settings.
-TITLES = {
-    "WeightSettings": "Weight map",
-    "AugmentSettings": "Augmentation",
-    "TrainSettings": "Training",
-    "PredictSettings": "Prediction",
-    "ObjectSettings": "Objects",
-}
-
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what is generated; called by mkdocs for every page."""
@@ -37,7 +28,7 @@ def settings_tables() -> str:
         if not (isinstance(declared, type) and is_dataclass(declared)):
             continue
         name = declared.__name__
-        title = f"{TITLES[name]} (`{name}`)" if name in TITLES else name
+        title = f"{declared.TITLE} (`{name}`)" if hasattr(declared, "TITLE") else name
         parts += [f"## {title}", declared.__doc__ or "", _table(declared)]
     return "\n\n".join(parts)
 

@@ -1,12 +1,14 @@
 """Settings of every stage. Each parameter is declared once: default, label, tip, unit, limits.
 
+`TITLE` is what the window and the documentation call a stage.
+
 The forms of the window, the options of the command and the header of a model file are made from these declarations.
 """
 
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from napari_upaint.errors import UserError
 
@@ -59,6 +61,7 @@ def _check(declared: Field[Any], value: Any) -> None:
 class WeightSettings(Checked):
     """The weight map of the loss (paper, eq. 2)."""
 
+    TITLE: ClassVar[str] = "Weight map"
     w0: float = parameter(
         10.0, label="Border weight", tip="How much the gaps between objects count (w0).", low=0, high=1000, step=1
     )
@@ -80,6 +83,7 @@ class WeightSettings(Checked):
 class AugmentSettings(Checked):
     """How training tiles are varied (paper, sec. 3.1)."""
 
+    TITLE: ClassVar[str] = "Augmentation"
     displacement: float = parameter(
         10.0,
         label="Elastic deformation",
@@ -109,6 +113,7 @@ class AugmentSettings(Checked):
 class TrainSettings(Checked):
     """One training."""
 
+    TITLE: ClassVar[str] = "Training"
     seconds: float = parameter(60.0, label="Time", tip="How long to train.", unit="s", low=1, high=1e6)
     steps: int = parameter(
         0, label="Steps", tip="Stop after so many steps; 0: when the time is over.", low=0, high=10**9
@@ -190,6 +195,7 @@ OF_NEW_NETWORKS = ("ndim", "variant", "width", "depth", "padding", "norm", "drop
 class PredictSettings(Checked):
     """How a network is applied to an image."""
 
+    TITLE: ClassVar[str] = "Prediction"
     scale: float = parameter(
         0.0,
         label="Image scale",
@@ -226,6 +232,7 @@ class PredictSettings(Checked):
 class ObjectSettings(Checked):
     """How scores become labels."""
 
+    TITLE: ClassVar[str] = "Objects"
     threshold: float = parameter(
         0.5,
         label="Threshold",

@@ -73,6 +73,11 @@ class Form(QWidget):
         self._defaults.clicked.connect(self.restore)
         layout.addRow("", self._defaults)
 
+    @property
+    def title(self) -> str:
+        """What the stage is called whose settings these are."""
+        return str(self._settings.TITLE)
+
     def value(self, **others: Any) -> Any:
         """Return the settings; `others` are the fields that this form leaves out."""
         return self._settings(**{name: control.read() for name, control in self._controls.items()}, **others)

@@ -31,14 +31,14 @@ class SettingsSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         self.sections: dict[str, QCollapsible] = {}
-        for title, form, tip in (
-            ("Training", self.train, "How the network learns."),
-            ("Augmentation", self.augment, "How the painted parts are varied while it learns."),
-            ("Weight map", self.weights, "How much the painted pixels count."),
-            ("Prediction", self.predict, "How the network is applied to an image."),
-            ("Objects", self.objects, "How objects are made of what the network says."),
+        for form, tip in (
+            (self.train, "How the network learns."),
+            (self.augment, "How the painted parts are varied while it learns."),
+            (self.weights, "How much the painted pixels count."),
+            (self.predict, "How the network is applied to an image."),
+            (self.objects, "How objects are made of what the network says."),
         ):
-            section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+            section = QCollapsible(form.title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
             section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
             section.layout().setContentsMargins(0, 0, 0, 0)  # no room below the title while it is collapsed
@@ -47,7 +47,7 @@ class SettingsSection(QWidget):
                 section.addWidget(WrappedLabel("What was segmented follows at once."))
             section.addWidget(form)
             section.collapse(animate=False)
-            self.sections[title] = section
+            self.sections[form.title] = section
             column.addWidget(section)
         self.restore_button = QPushButton("Restore all defaults")
         self.restore_button.setToolTip("Set all fields of these five sections to what the program starts with.")
