@@ -13,7 +13,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.io.models import DEFAULT_MODEL, ModelFile, load_model
 from napari_upaint.io.samples import open_sample
-from napari_upaint.settings import TrainSettings
+from napari_upaint.settings import PredictSettings, TrainSettings
 
 SECONDS = 60.0
 SAMPLES = ("nuclei_fluorescence", "nuclei_he", "cells_phase")
@@ -58,5 +58,6 @@ def _train(sample: Sample, start: ModelFile | None, settings: TrainSettings) -> 
 def _scores(sample: Sample, truth: np.ndarray, model: ModelFile) -> tuple[str, str]:
     from napari_upaint.engine.segment import segment_plane
 
-    *_, result = segment_plane(sample.image, sample.normalization, model, device="cpu")
+    how = PredictSettings(rotations=1)
+    *_, result = segment_plane(sample.image, sample.normalization, model, settings=how, device="cpu")
     return f"{iou(result.labels, truth):.3f}", f"{object_scores(result.labels, truth).f1:.3f}"

@@ -17,7 +17,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.objects import find_usual, label_scores
 from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine.progress import Sight
-from napari_upaint.settings import Kind, ObjectSettings, TrainSettings
+from napari_upaint.settings import Kind, ObjectSettings, PredictSettings, TrainSettings
 
 THREADS = 2
 
@@ -50,6 +50,8 @@ class UPaint:
         Instead of seconds, if not 0.
     ruled : bool
         Whether it leaves out what is unlike the painted objects; else what is below 20 px alone, as other programs.
+    rotations : int
+        Averaged over; 0: as many as by default.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class UPaint:
         *,
         ruled: bool = True,
         painted: bool = True,
+        rotations: int = 1,
         **settings: Any,
     ) -> None:
         from napari_upaint.io.models import load_model
 
+        self.how = PredictSettings(rotations=rotations)
         self.objects = ObjectSettings() if ruled else ObjectSettings(smallest=SMALLEST, least_sure=0)
         self.start = load_model(model) if model else None
         self.model = self.start
@@ -115,7 +119,8 @@ class UPaint:
         from napari_upaint.engine.segment import segment_plane
 
         assert self.model is not None
-        *_, result = segment_plane(image, measure(image), self.model, objects=objects, device="cpu", sight=self.sight)
+        how = {"settings": self.how, "objects": objects, "sight": self.sight}
+        *_, result = segment_plane(image, measure(image), self.model, device="cpu", **how)  # type: ignore[arg-type]
         return result
 
 
@@ -255,16 +260,19 @@ def _declare_operations() -> None:
 _LIBRARIES: list[Any] = []
 
 
-def budgeted(model: str | None, *, ruled: bool = True) -> Callable[[float, int], Contender]:
+def budgeted(model: str | None, **how: Any) -> Callable[[float, int], Contender]:
     """Return who makes U-Paint contenders of a budget."""
-    return lambda seconds, steps: UPaint(model, seconds, steps, ruled=ruled)
+    return lambda seconds, steps: UPaint(model, seconds, steps, **how)
 
 
+BUNDLED = ("generalist-fast", "generalist")
 # Those with a budget run once for each; the others take the time they need.
 TRAINED: dict[str, Callable[[float, int], Contender]] = {
     "generalist-fast": budgeted("generalist-fast"),
+    "generalist-fast-averaged": budgeted("generalist-fast", rotations=0),
     "generalist": budgeted("generalist"),
     "scratch": budgeted(None),
+    "scratch-averaged": budgeted(None, rotations=0),
     "scratch-plain": budgeted(None, ruled=False),
 }
 FITTED: dict[str, Callable[[], Contender]] = {
@@ -283,9 +291,11 @@ FITTED: dict[str, Callable[[], Contender]] = {
 NAMES = (*TRAINED, *FITTED)
 WORDS = {
     "generalist-fast": "U-Paint, generalist-fast",
+    "generalist-fast-averaged": "U-Paint, generalist-fast, averaged",
     "generalist": "U-Paint, generalist",
     "scratch": "U-Paint, from scratch",
-    "scratch-plain": "the same, without U-Paint's rules",
+    "scratch-averaged": "U-Paint, from scratch, averaged",
+    "scratch-plain": "U-Paint, from scratch, without its rules",
     "unpainted": "U-Paint, generalist-fast, without any paint",
     "unpainted-wide": "U-Paint, generalist, without any paint",
     "zero-shot": "U-Paint, generalist-fast, zero-shot at the scale found",

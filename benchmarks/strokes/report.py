@@ -36,6 +36,8 @@ _CONDITIONS = """\
 * Each contender has the same strokes, {threads} threads, a process of its own; starting it is not counted. Median load
   of the machine before a run: {load:.1f}.
 * AP50 = TP / (TP + FP + FN) at IoU 0.5.
+* U-Paint predicts each image once here, but in the rows that say *averaged*. By itself it averages over up to four
+  rotations of images as small as these, which takes as many times as long an image.
 * All have the same threshold, fill holes and leave out objects below 20 px (so does the truth, where objects are the
   parts of a mask).
 * A model that U-Paint has trained leaves out objects below a tenth of the usual painted one (a thirtieth where the edge

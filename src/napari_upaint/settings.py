@@ -205,11 +205,12 @@ class PredictSettings(Checked):
         high=8,
     )
     rotations: int = parameter(
-        1,
+        0,
         label="Rotations",
         tip="So many rotated or flipped copies of the image are segmented and averaged: 1 is fastest, 4 or 8 are better"
-        " and take as many times as long; 7 as in the paper.",
-        low=1,
+        " and take as many times as long; 7 as in the paper. 0: up to 4 of a small plane, as many as are a million"
+        " pixels together, and 1 of a larger one or a volume.",
+        low=0,
         high=8,
     )
     tile: int = parameter(

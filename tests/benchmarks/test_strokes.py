@@ -176,6 +176,7 @@ def test_jobs_pair_budgets_with_those_who_have_one() -> None:
     assert len({job.key for job in found}) == len(found)
     budgets = {name: sorted({job.seconds for job in found if job.contender == name}) for name in NAMES}
     assert budgets["generalist-fast"] == [10, 60] and budgets["forest"] == [0] and budgets["scratch"] == [60]
+    assert budgets["generalist-fast-averaged"] == budgets["scratch-averaged"] == [60]
     assert {job.set for job in found} == {"epfl6", "gbm40_he"}
 
 

@@ -15,7 +15,6 @@ from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import predict_mean
 from napari_upaint.engine.telling import returned
 from napari_upaint.io.models import Architecture, ModelHeader, load_model
-from napari_upaint.settings import PredictSettings
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -39,7 +38,7 @@ def predicted(model, image, scale, spacing=None):
     """Predict as the program does."""
     network = build(model.header.architecture).eval()
     network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in model.weights.items()})
-    return returned(predict_mean(network, PredictSettings(), image, scaled_shape(image.shape[1:], scale, spacing)))
+    return returned(predict_mean(network, image, scaled_shape(image.shape[1:], scale, spacing)))
 
 
 @pytest.mark.parametrize(

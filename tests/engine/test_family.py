@@ -20,7 +20,7 @@ from napari_upaint.engine.train import train
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model, save_model
-from napari_upaint.settings import PredictSettings, TrainSettings
+from napari_upaint.settings import TrainSettings
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 VARIANTS = sorted(FAMILY)
@@ -265,15 +265,15 @@ def test_the_engine_tiles_padded_networks_and_volumes_too(variant, ndim, padding
     network = lively(variant, ndim, depth=3 if ndim == 2 else 2, padding=padding)
     shape, tile = ((61, 83), 64) if ndim == 2 else ((9, 14, 21), 24)
     image = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
-    parts, at_once = (scores_of(network, image, PredictSettings(tile=edge)) for edge in (tile, 0))
+    parts, at_once = (scores_of(network, image, edge) for edge in (tile, 0))
     assert parts.shape == (3, *shape)
     np.testing.assert_allclose(parts.sum(0), 1, atol=1e-5)
     if padding == "valid":  # padded ones are blended: near, not equal
         np.testing.assert_allclose(parts, at_once, atol=1e-5)
 
 
-def scores_of(network, image, settings):
-    steps = predict_scores(network, image, 1.0, settings)
+def scores_of(network, image, tile):
+    steps = predict_scores(network, image, 1.0, tile=tile)
     while True:
         try:
             next(steps)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_upaint.core import tiling
 from napari_upaint.core.normalize import Normalization, measure
@@ -11,7 +13,7 @@ from napari_upaint.engine import predict, tiled
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.crew import Crew
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import cached_network, predict_scores, whole
+from napari_upaint.engine.predict import automatic_rotations, cached_network, predict_scores, whole
 from napari_upaint.engine.progress import PredictProgress, Stop
 from napari_upaint.engine.segment import segment_plane
 from napari_upaint.errors import EngineError
@@ -46,7 +48,7 @@ def end_of(generator, *, send=None, after=0):
 
 
 def scores(network, image, scale=1.0, **settings):
-    return end_of(predict_scores(network, image, scale, PredictSettings(**settings)))[1]
+    return end_of(predict_scores(network, image, scale, **settings))[1]
 
 
 def straight(network, image):
@@ -154,7 +156,7 @@ def test_another_scale_is_a_resized_image(scale):
 
 
 def test_progress_counts_every_tile_of_every_turn():
-    seen, _ = end_of(predict_scores(network_of(2), image_of((60, 45)), 1.0, PredictSettings(tile=40, rotations=3)))
+    seen, _ = end_of(predict_scores(network_of(2), image_of((60, 45)), 1.0, tile=40, rotations=3))
     total = len(tiling.plan((60, 45), 2, 40)) * 3
     assert total > 9
     assert seen == [PredictProgress(done, total) for done in range(1, total + 1)]
@@ -167,7 +169,7 @@ def test_a_stop_in_the_middle_ends_without_a_result(bundled):
     seen, _ = end_of(generator, send=Stop(), after=2)
     assert len(seen) == 3 and all(isinstance(one, PredictProgress) for one in seen)
     network = network_of(2)
-    assert end_of(predict_scores(network, image, 1.0, PredictSettings(tile=40)), send=Stop())[1] is None
+    assert end_of(predict_scores(network, image, 1.0, tile=40), send=Stop())[1] is None
 
 
 def _header(depth, **changes):
@@ -284,13 +286,25 @@ def test_turns_of_a_volume_are_in_its_planes_and_undone_exactly(monkeypatch, rot
     np.testing.assert_allclose(scores(network, image, tile=24, rotations=rotations), image, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("shape", "count"), [((3, 5), 4), ((512, 512), 4), ((600, 600), 2), ((1024, 1024), 1), ((8, 16, 16), 1)], ids=str
+)
+def test_small_planes_are_averaged_over_rotations_of_themselves(shape, count):
+    assert automatic_rotations(shape) == count
+
+
+@given(st.tuples(st.integers(1, 5000), st.integers(1, 5000)))
+def test_averaging_takes_no_longer_than_a_plane_of_a_million_pixels(shape):
+    count, pixels = automatic_rotations(shape), shape[0] * shape[1]
+    assert 1 <= count <= 4 and (count == 1 or count * pixels <= 2**20)
+    assert count == 4 or (count + 1) * pixels > 2**20
+
+
 def test_rotations_tell_how_far_they_are_apart():
     network, image = network_of(3), image_of((37, 53))
     turns = [end_of(tiled.predict_tiled(network, predict._turn(image, t), 0, (0, 1)))[1] for t in range(5)]
     turns = [predict._turn_back(scores, t) for t, scores in enumerate(turns)]
-    one, several = (
-        end_of(predict.predict_averaged(network, image, (37, 53), PredictSettings(rotations=n)))[1] for n in (1, 5)
-    )
+    one, several = (end_of(predict.predict_averaged(network, image, (37, 53), rotations=n))[1] for n in (1, 5))
     assert one[1] is None
     found, spread = several
     assert (spread.dtype, spread.shape) == (np.float16, (37, 53))

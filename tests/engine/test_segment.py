@@ -49,6 +49,13 @@ def _unit(channels=1):
     return Normalization((0.0,) * channels, (1.0,) * channels)
 
 
+def segmented(image, model, rotations=1, **how):
+    """Return the result for gray values from 0 to 1."""
+    settings = PredictSettings(rotations=rotations)
+    *_, result = segment_plane(image, _unit(len(image)), model, settings=settings, device="cpu", **how)
+    return result
+
+
 def test_a_plane_becomes_labels_and_scores(bundled):
     raw = np.asarray(open_sample("nuclei_fluorescence").image.data)[None, :200, :230]
     *before, result = segment_plane(raw, measure(raw), bundled, objects=ObjectSettings(smallest=10), device="cpu")
@@ -62,13 +69,12 @@ def test_a_plane_becomes_labels_and_scores(bundled):
 def test_the_scale_of_the_model_is_used():
     network, image = network_of(2), image_of((60, 50))
     model = from_network(network, _header(2, scale=0.5))
-    *_, result = segment_plane(image, _unit(), model, device="cpu")
-    np.testing.assert_allclose(result.scores, scores(network, image, 0.5), atol=2e-3)
+    np.testing.assert_allclose(segmented(image, model).scores, scores(network, image, 0.5), atol=2e-3)
 
 
 def test_colour_images_pass_through_a_model_of_one_channel():
     network, image = network_of(2), image_of((50, 40), channels=3)
-    *_, result = segment_plane(image, _unit(3), from_network(network, _header(2)), device="cpu")
+    result = segmented(image, from_network(network, _header(2)))
     expected = scores(network, np.clip(image, -1, 3).mean(0, keepdims=True))
     np.testing.assert_allclose(result.scores, expected, atol=2e-3)
 
@@ -105,10 +111,19 @@ def test_models_of_volumes_get_a_sentence():
         list(segment_plane(image_of((20, 20)), _unit(), model, device="cpu"))
 
 
+@pytest.mark.parametrize(("scale", "count"), [(1.0, 4), (10.0, 3)])
+def test_a_plane_is_averaged_by_itself_over_as_many_rotations_as_the_network_sees_pixels(scale, count):
+    model, image = from_network(network_of(2), _header(2)), image_of((60, 50))
+    found, asked, one = (segmented(image, model, n, sight=Sight(scale)) for n in (0, count, 1))
+    np.testing.assert_array_equal(found.scores, asked.scores)
+    np.testing.assert_array_equal(found.spread, asked.spread)
+    assert one.spread is None and np.abs(one.scores - found.scores).max() > 0.01
+
+
 def test_padded_networks_predict_through_the_model():
     network, image = network_of(2, padding="same"), image_of((60, 50))
     header = replace(_header(2), architecture=Architecture(width=4, depth=2, n_outputs=3, padding="same"))
-    *_, result = segment_plane(image, _unit(), from_network(network, header), device="cpu")
+    result = segmented(image, from_network(network, header))
     np.testing.assert_allclose(result.scores, scores(network, image), atol=2e-3)
 
 
@@ -154,7 +169,7 @@ def test_memory_grows_no_more_than_it_did(bundled, monkeypatch, channels, scale,
     finally:
         tracemalloc.stop()
     assert result.labels.max() == 24 * 24
-    assert peak < bytes_each <= segment._bytes_per_pixel(channels, bundled.header, settings, objects, scale**2), peak
+    assert peak < bytes_each <= segment._bytes_per_pixel(channels, bundled.header, rotations, objects, scale**2), peak
 
 
 def test_a_large_plane_that_would_fill_the_memory_is_refused(bundled, monkeypatch):

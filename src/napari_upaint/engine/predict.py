@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from functools import lru_cache
 
@@ -17,8 +18,9 @@ from napari_upaint.engine.telling import returned
 from napari_upaint.engine.tiled import predict_tiled
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
-from napari_upaint.settings import PredictSettings
 
+# Where nobody says it: of so many rotations, and as many as are no more pixels for the network together than this.
+_MOST_ROTATIONS, _MOST_PIXELS = 4, 2**20
 _Commands = Stop | None
 # Mean scores, and how far those that were averaged are apart, if there were several.
 Averaged = tuple[np.ndarray, np.ndarray | None]
@@ -30,43 +32,56 @@ def cached_network(model: ModelFile, in_channels: int, device: str) -> UNet:
     return moved_to(torch.device(device), to_network(model, in_channels)).eval()
 
 
+def automatic_rotations(shape: tuple[int, ...]) -> int:
+    """Return over how many rotations is averaged where that is left to the program: 1 to 4, of volumes 1.
+
+    As many as take no longer than a plane of a million pixels does anyway: nobody notices that they were waited for.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        That the network sees, ([Z,] Y, X).
+    """
+    if len(shape) != 2:
+        return 1
+    return min(_MOST_ROTATIONS, max(1, _MOST_PIXELS // math.prod(shape)))
+
+
 def predict_scores(
-    network: UNet,
-    image: np.ndarray,
-    scale: float,
-    settings: PredictSettings = PredictSettings(),  # noqa: B008 (frozen)
+    network: UNet, image: np.ndarray, scale: float, *, tile: int = 0, rotations: int = 1
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
     """Predict the scores of a normalised image (C, [Z,] Y, X) at its own size; None where stopped.
 
     The image is resized by `scale` for the network and the scores are resized back.
     """
-    return (yield from predict_mean(network, settings, image, scaled_shape(image.shape[1:], scale)))
+    shape = scaled_shape(image.shape[1:], scale)
+    return (yield from predict_mean(network, image, shape, tile=tile, rotations=rotations))
 
 
 def predict_mean(
-    network: UNet, settings: PredictSettings, image: np.ndarray, shape: tuple[int, ...]
+    network: UNet, image: np.ndarray, shape: tuple[int, ...], *, tile: int = 0, rotations: int = 1
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
     """Predict mean scores, see `predict_averaged`."""
-    found = yield from predict_averaged(network, image, shape, settings)
+    found = yield from predict_averaged(network, image, shape, tile=tile, rotations=rotations)
     return found[0] if found is not None else None
 
 
 def predict_averaged(
-    network: UNet, image: np.ndarray, shape: tuple[int, ...], settings: PredictSettings
+    network: UNet, image: np.ndarray, shape: tuple[int, ...], *, tile: int = 0, rotations: int = 1
 ) -> Generator[PredictProgress, _Commands, Averaged | None]:
     """Predict mean scores and, float16, how far the rotations are apart (None: there is only one).
 
-    The network sees the image resized to `shape`.
+    The network sees the image resized to `shape`, tile by tile (edge in px, 0: as large as memory allows).
     """
     own = image.shape[1:]
     small = resize_image(image, shape)
     del image  # the last reference to it, unless the caller keeps one
     apart: Spread | None = None
-    for turn in range(settings.rotations):
-        scores = yield from predict_tiled(network, _turn(small, turn), settings.tile, (turn, settings.rotations))
+    for turn in range(rotations):
+        scores = yield from predict_tiled(network, _turn(small, turn), tile, (turn, rotations))
         if scores is None:
             return None
-        if settings.rotations == 1:
+        if rotations == 1:
             del small
             return resize_image(scores, own), None
         scores = _turn_back(scores, turn)
@@ -74,7 +89,7 @@ def predict_averaged(
         apart.add(scores, turn + 1)
         del scores  # not needed while the next ones are made
     assert apart is not None
-    spread = resize_image(apart.value(settings.rotations)[None], own)[0]
+    spread = resize_image(apart.value(rotations)[None], own)[0]
     return resize_image(apart.mean, own), spread.astype(np.float16)
 
 

@@ -29,7 +29,6 @@ from napari_upaint.engine.trainer import Trainer
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ImageError, ModelError, UserError
 from napari_upaint.io.models import ModelFile, ModelHeader
-from napari_upaint.settings import PredictSettings
 
 # Pixels that the network sees at the most: where an image has to be enlarged for it, a preview may be coarse.
 _MOST_PIXELS = 1_300_000
@@ -129,7 +128,7 @@ def _make(run: Trainer, view: PreviewView, tile: int) -> Generator[PredictProgre
         assert view.image is not None
         _check(view.image, run.average)
         normal, scale = view.normalization.apply(view.image), _scale(run.scale, view)
-        scores = yield from predict_scores(run.average.eval(), normal, scale, PredictSettings(tile=tile))
+        scores = yield from predict_scores(run.average.eval(), normal, scale, tile=tile)
         assert scores is not None
         return _picture(scores, run.header, Sight(run.scale, run.header.usual_object), view)
     except Exception as error:
@@ -157,8 +156,7 @@ def preview_view(
     sight = view.sight or Sight(model.header.scale, model.header.usual_object)
     normal, at = view.normalization.apply(view.image), _scale(sight.scale, view)
     guessed = GUESS * _effort(network, sight.scale, view) * math.prod(view.image.shape[1:])
-    settings = PredictSettings(tile=_tile(network, view, guessed))
-    scores = yield from predict_scores(network, normal, at, settings)
+    scores = yield from predict_scores(network, normal, at, tile=_tile(network, view, guessed))
     if scores is not None:
         yield _picture(scores, model.header, sight, view)
 

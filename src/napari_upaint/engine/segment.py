@@ -18,7 +18,7 @@ from napari_upaint.core.usual_object import Usual, in_volumes, of_volumes
 from napari_upaint.engine.along_axes import predict_along_axes
 from napari_upaint.engine.device import choose
 from napari_upaint.engine.memory import available, give_back
-from napari_upaint.engine.predict import Averaged, cached_network, predict_averaged, predict_mean
+from napari_upaint.engine.predict import Averaged, automatic_rotations, cached_network, predict_averaged, predict_mean
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Sight, Stop
 from napari_upaint.engine.sight import look
 from napari_upaint.errors import ImageError, ModelError
@@ -83,17 +83,20 @@ def segment_plane(
         if sight is None:
             return
     shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # that the network sees, but along axes
+    rotations = settings.rotations or (1 if along_axes else automatic_rotations(shape))
     large = image[0].size >= _LARGE
     if image.ndim == 4 or large:
         larger = sight.scale**2 if along_axes else math.prod(shape) / image[0].size
-        _check_room(image[0].size, _bytes_per_pixel(len(image), header, settings, objects, larger))
+        _check_room(image[0].size, _bytes_per_pixel(len(image), header, rotations, objects, larger))
     network = cached_network(model, image.shape[0], str(choose(device, ndim)))
     found: Averaged | None
     if along_axes:
-        predict = partial(predict_mean, network, settings)
+        predict = partial(predict_mean, network, tile=settings.tile, rotations=rotations)
         found = yield from predict_along_axes(normalization.apply(image), sight.scale, spacing, predict)
     else:
-        found = yield from predict_averaged(network, normalization.apply(image), shape, settings)
+        found = yield from predict_averaged(
+            network, normalization.apply(image), shape, tile=settings.tile, rotations=rotations
+        )
     if found is None:
         return
     result = _labelled(*found, header, objects, _usual(header, sight.usual, spacing, along_axes))
@@ -147,7 +150,7 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
 
 
 def _bytes_per_pixel(
-    channels: int, header: ModelHeader, settings: PredictSettings, objects: ObjectSettings, larger: float
+    channels: int, header: ModelHeader, rotations: int, objects: ObjectSettings, larger: float
 ) -> float:
     """Return what a pixel (voxel) takes beside its gray values, as measured: tiles come on top.
 
@@ -156,7 +159,7 @@ def _bytes_per_pixel(
     outputs = header.architecture.n_outputs
     # Gray values and scores at the scale of the network, with several rotations also their mean and spread; then scores
     # at the scale of the image, and the labels.
-    numbers = channels + outputs * (2 if settings.rotations == 1 else 4)
+    numbers = channels + outputs * (2 if rotations == 1 else 4)
     return 4 * max(1.0, larger) * numbers + (24 if objects.split else 8)
 
 

@@ -104,7 +104,7 @@ def _look(
     scores: list[np.ndarray] = []
     for window in windows:
         shape = scaled_shape(window.shape[1:], scale, spacing)
-        one = yield from predict_mean(network, PredictSettings(), window, shape)
+        one = yield from predict_mean(network, window, shape)
         if one is None:
             return None
         scores.append(one)

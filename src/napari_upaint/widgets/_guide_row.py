@@ -13,7 +13,8 @@ _METHODS: dict[Method, str] = {
     "margin": "Margin: 1 minus the lead of the best class over the second; 0 is sure, 1 undecided.",
     "entropy": "Entropy of the scores, 0 (sure) to 1 (all classes alike); sees a third class, too.",
     "rotations": "How far the predictions of the rotated image are apart (twice the standard deviation, 0 to 1).\n"
-    "Needs Rotations above 1 in Settings > Prediction, or 'Slices as a volume'.",
+    "Needs several of them: small planes have them, others with Rotations above 1 in Settings > Prediction,\n"
+    "volumes with 'Slices as a volume'.",
 }
 _SHOW_TIP = "Show how unsure the network is of each pixel of what was segmented, 0 to 1, as a layer on the image."
 _NEXT_TIP = (

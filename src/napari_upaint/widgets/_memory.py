@@ -18,8 +18,8 @@ from napari_upaint.errors import ImageError, UserError
 if TYPE_CHECKING:
     from napari_upaint.widgets._sources import ImageSource
 
-# Labels are int32; scores are float16, mostly background, object and border.
-_BYTES_PER_PIXEL = 4 + 3 * 2
+# Labels are int32; scores are float16, mostly background, object and border, and so is how far rotations are apart.
+_BYTES_PER_PIXEL = 4 + 4 * 2
 # While they are computed they are float32, beside the image and its normalised gray values; then they are copied from
 # one process to the other. Measured in both: 39 for 150 million pixels in colours, with the programs and their tiles.
 _BYTES_AT_ONCE = 40

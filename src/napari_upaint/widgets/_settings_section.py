@@ -25,7 +25,9 @@ class SettingsSection(QWidget):
         )
         self.augment = Form(AugmentSettings)
         self.weights = Form(WeightSettings)
-        self.predict = Form(PredictSettings, without=("volumes",), zero={"scale": _AUTOMATIC, "tile": _AUTOMATIC})
+        self.predict = Form(
+            PredictSettings, without=("volumes",), zero=dict.fromkeys(("scale", "rotations", "tile"), _AUTOMATIC)
+        )
         self.objects = Form(ObjectSettings, zero={"smallest": _AUTOMATIC, "least_sure": _AUTOMATIC})
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

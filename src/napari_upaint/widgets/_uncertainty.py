@@ -48,7 +48,7 @@ class Uncertainty(QObject):
 
     def _change(self) -> None:
         if self._row.method() == "rotations" and self._row.show_box.isChecked():
-            self._row.say("Rotations show where more than 1 is set in Settings > Prediction.")
+            self._row.say("Shown where several rotations were averaged (Settings > Prediction).")
         else:
             self._row.say("")
         self._ask()
