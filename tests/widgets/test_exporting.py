@@ -29,7 +29,7 @@ def pressed(qtbot, dock):
     s = dock.sections
     s.model.choose(find_model("generalist-fast"))
     s.model.save_button.click()
-    qtbot.waitUntil(lambda: s.message.text() and " is written" not in s.message.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: s.message.text() and not s.message.text().startswith("Writing"), timeout=60_000)
     return s.message.text()
 
 
@@ -72,6 +72,6 @@ def test_a_training_is_waited_for(dock, answer, tmp_path, monkeypatch):
     answer(tmp_path / "mine.zip")
     dock.sections.model.choose(find_model("generalist-fast"))
     dock.sections.model.save_button.click()
-    assert dock.sections.message.text() == "mine.zip is written when what runs is done."
+    assert dock.sections.message.text() == "mine.zip will be written when what runs is done."
     assert [(one.path, one.authors) for one in begun] == [(tmp_path / "mine.zip", ())]
     assert begun[0].model == find_model("generalist-fast")

@@ -32,8 +32,8 @@ class Exporting:
         model = self._sections.model.choice().path
         if model is None:
             return
-        when = " when what runs is done" if self._working.busy else ""
-        self._sections.message.show_message(f"{path.name} is written{when}.")
+        waits = f"{path.name} will be written when what runs is done."
+        self._sections.message.show_message(waits if self._working.busy else f"Writing {path.name}…")
         scale = self._sections.predict_settings().scale
         request = ExportRequest(model, path, scale, authors=(author,) if author else ())
         self._bridge.begin(request, self._written, fail=self._working.fail)
