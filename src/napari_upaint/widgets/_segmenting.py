@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -173,13 +174,11 @@ class Segmenting(QObject):
         return sight
 
     def _whole_source(self, this: _Round, target: Target) -> Source:
-        in_volume, sight = this.plan.takes_volumes(target), None
-        try:
+        in_volume, normalization, sight = this.plan.takes_volumes(target), None, None
+        with suppress(Exception):  # the batch will meet it again, and report it for this source alone
             normalization = self._sights.gray_values.of(target.image)
             if in_volume and target.index is not None:  # it tells how many slices are seen around one
                 sight = self._sight(this, target.image)
-        except Exception:  # the batch will meet it again, and report it for this source alone
-            normalization = None
         if in_volume:
             scale = sight.scale if sight is not None else 0.0
             source, wanted = volume_source(target.image, target.index, this.plan.model, normalization, scale)
