@@ -64,7 +64,7 @@ def test_results_that_do_not_fit_are_refused(monkeypatch):
     results_fit([source(noise((9, 9)))])
     assert physical_memory() > 2**28
     monkeypatch.setattr(_memory, "physical_memory", lambda: 8 * 2**30)
-    with pytest.raises(UserError, match="would need 10 GB of the 8 GB of memory"):
+    with pytest.raises(UserError, match="would need 12 GB of the 8 GB of memory"):
         results_fit([source(da.zeros((1024, 1024, 1024), np.uint8))])
 
 
