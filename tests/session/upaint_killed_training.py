@@ -26,9 +26,13 @@ def main():
         (sample,), settings=settings, name="cells", checkpoint=begin_training(asked), checkpoint_seconds=0.5
     )
 
+    seconds = Path(sys.argv[1])
+
     def note(message):
         if isinstance(message, Event):
-            Path(sys.argv[1]).write_text(f"{message.payload.seconds}")
+            new = seconds.with_suffix(".new")
+            new.write_text(f"{message.payload.seconds}")
+            new.replace(seconds)  # at once: the end may come between any two lines
 
     with EngineProcess() as engine:
         engine.submit(request, note).wait()
