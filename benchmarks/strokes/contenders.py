@@ -119,8 +119,9 @@ class UPaint:
         from napari_upaint.engine.segment import segment_plane
 
         assert self.model is not None
-        how = {"settings": self.how, "objects": objects, "sight": self.sight}
-        *_, result = segment_plane(image, measure(image), self.model, device="cpu", **how)  # type: ignore[arg-type]
+        *_, result = segment_plane(
+            image, measure(image), self.model, settings=self.how, objects=objects, device="cpu", sight=self.sight
+        )
         return result
 
 

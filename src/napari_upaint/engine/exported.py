@@ -20,9 +20,8 @@ from napari_upaint.core import tiling
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.resize import resizing, scale_factors, scaled_shape
 from napari_upaint.engine.checkpoint import to_network
-from napari_upaint.engine.progress import PackageWritten
 from napari_upaint.engine.unet import UNet
-from napari_upaint.io.bioimage import Exported, write_package
+from napari_upaint.io.bioimage import Exported, PackageWritten, write_package
 from napari_upaint.io.models import ModelFile
 
 # Edge of a tile as the network sees it, px. What lies at the edge of a tile is computed twice: a quarter of it at the

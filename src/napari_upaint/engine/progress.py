@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -286,21 +285,6 @@ class TilesResult:
     tiles: tuple[ShownTile, ...]
     first: int
     scale: float
-
-
-@dataclass(frozen=True, slots=True)
-class PackageWritten:
-    """A model was written for other programs.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-    tile : tuple of int
-        What the network in it takes, ([Z,] Y, X), pixels of the image.
-    """
-
-    path: Path
-    tile: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def segment_plane(
         if sight is None:
             return
     shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # that the network sees, but along axes
-    rotations = settings.rotations or (1 if along_axes else automatic_rotations(shape))
+    rotations = settings.rotations or automatic_rotations(shape)
     large = image[0].size >= _LARGE
     if image.ndim == 4 or large:
         larger = sight.scale**2 if along_axes else math.prod(shape) / image[0].size

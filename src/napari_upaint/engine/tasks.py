@@ -15,7 +15,6 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     DeviceLine,
-    PackageWritten,
     PlaneResult,
     PredictProgress,
     PreviewResult,
@@ -28,6 +27,7 @@ from napari_upaint.engine.progress import (
     TrainProgress,
     TrainResult,
 )
+from napari_upaint.io.bioimage import PackageWritten
 from napari_upaint.io.models import ModelFile, find_model, load_model
 from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
@@ -143,12 +143,12 @@ def tiles(
 
 
 def export(
-    model: ModelFile | str | Path, path: Path, scale: float = 0.0, authors: Sequence[str] = (), terms: str = ""
+    model: ModelFile | str | Path, path: Path, scale: float = 0.0, authors: Sequence[str] = ()
 ) -> Generator[PackageWritten, Stop | None, None]:
     """Write a model for other programs; see `napari_upaint.engine.exported.write_model`."""
     from napari_upaint.engine.exported import write_model
 
-    yield write_model(_model(model), path, scale=scale, authors=authors, terms=terms)
+    yield write_model(_model(model), path, scale=scale, authors=authors)
 
 
 def describe_device(device: str) -> Generator[DeviceLine, object, None]:

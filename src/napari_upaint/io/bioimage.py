@@ -57,6 +57,21 @@ class Exported:
     torch: str
 
 
+@dataclass(frozen=True, slots=True)
+class PackageWritten:
+    """A model was written for other programs.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    tile : tuple of int
+        What the network in it takes, ([Z,] Y, X), pixels of the image.
+    """
+
+    path: Path
+    tile: tuple[int, ...]
+
+
 def write_package(
     path: str | Path, header: ModelHeader, exported: Exported, *, authors: Sequence[str] = (), terms: str = ""
 ) -> None:

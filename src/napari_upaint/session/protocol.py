@@ -12,7 +12,6 @@ from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import (
     DeviceLine,
-    PackageWritten,
     PlaneResult,
     PredictProgress,
     PreviewResult,
@@ -24,6 +23,7 @@ from napari_upaint.engine.progress import (
     TrainProgress,
     TrainResult,
 )
+from napari_upaint.io.bioimage import PackageWritten
 from napari_upaint.io.models import DEFAULT_MODEL, ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
@@ -167,8 +167,6 @@ class ExportRequest(Request):
     scale : float
         Of images for the network; 0: the one that the model has learnt.
     authors : tuple of str
-    terms : str
-        Of use, an identifier of https://spdx.org/licenses; "": none are given.
     """
 
     task: ClassVar[str] = "export"
@@ -176,7 +174,6 @@ class ExportRequest(Request):
     path: Path
     scale: float = 0.0
     authors: tuple[str, ...] = ()
-    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QInputDialog, QWidget
 
-from napari_upaint.engine.progress import PackageWritten
+from napari_upaint.io.bioimage import PackageWritten
 from napari_upaint.session.protocol import ExportRequest
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._sections import Sections
