@@ -13,7 +13,7 @@ from napari_upaint.engine import predict, tiled
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.crew import Crew
 from napari_upaint.engine.family import build
-from napari_upaint.engine.predict import automatic_rotations, cached_network, predict_scores, whole
+from napari_upaint.engine.predict import automatic_rotations, cached_network, predict_mean, predict_scores, whole
 from napari_upaint.engine.progress import PredictProgress, Stop
 from napari_upaint.engine.segment import segment_plane
 from napari_upaint.errors import EngineError
@@ -48,7 +48,7 @@ def end_of(generator, *, send=None, after=0):
 
 
 def scores(network, image, scale=1.0, **settings):
-    return end_of(predict_scores(network, image, scale, **settings))[1]
+    return end_of(predict_mean(network, image, scaled_shape(image.shape[1:], scale), **settings))[1]
 
 
 def straight(network, image):
@@ -156,7 +156,7 @@ def test_another_scale_is_a_resized_image(scale):
 
 
 def test_progress_counts_every_tile_of_every_turn():
-    seen, _ = end_of(predict_scores(network_of(2), image_of((60, 45)), 1.0, tile=40, rotations=3))
+    seen, _ = end_of(predict_mean(network_of(2), image_of((60, 45)), (60, 45), tile=40, rotations=3))
     total = len(tiling.plan((60, 45), 2, 40)) * 3
     assert total > 9
     assert seen == [PredictProgress(done, total) for done in range(1, total + 1)]

@@ -48,14 +48,13 @@ def automatic_rotations(shape: tuple[int, ...]) -> int:
 
 
 def predict_scores(
-    network: UNet, image: np.ndarray, scale: float, *, tile: int = 0, rotations: int = 1
+    network: UNet, image: np.ndarray, scale: float, *, tile: int = 0
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
     """Predict the scores of a normalised image (C, [Z,] Y, X) at its own size; None where stopped.
 
     The image is resized by `scale` for the network and the scores are resized back.
     """
-    shape = scaled_shape(image.shape[1:], scale)
-    return (yield from predict_mean(network, image, shape, tile=tile, rotations=rotations))
+    return (yield from predict_mean(network, image, scaled_shape(image.shape[1:], scale), tile=tile))
 
 
 def predict_mean(
