@@ -161,7 +161,7 @@ def test_words_after_segmenting():
     assert after_segmenting(Segmented(1, (), True))[0] == "Stopped after 1 plane."
     words, kind, details = after_segmenting(Segmented(2, (("A is bad.", "why"), ("B is bad.", "")), False))
     assert kind == "warning"
-    assert words == "Segmented 2 planes, but: A is bad. (2 layers failed, see the details.)"
+    assert words == "Segmented 2 planes, but: A is bad. (2 layers failed; see the details.)"
     assert "B is bad." in details
     assert after_segmenting(Segmented(0, (("A is bad.", ""),), False))[:2] == ("A is bad.", "error")
 

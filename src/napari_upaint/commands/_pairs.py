@@ -46,7 +46,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     folders = [os.path.isdir(path) for path in (*images, *labels)]
     if not any(folders):
         if len(images) != len(labels):
-            raise FileError(f"There are {len(images)} images and {len(labels)} label files; give one for each image.")
+            raise FileError(f"Images: {len(images)}, label files: {len(labels)}; give one label file for each image.")
         return Pairs(tuple(zip(images, labels, strict=True)))
     if all(folders) and len(images) == len(labels):
         parts = [_by_name([one], [other]) for one, other in zip(images, labels, strict=True)]

@@ -79,7 +79,7 @@ def save_model(model: ModelFile, path: str | Path) -> Path:
     try:
         from_json(metadata["header"])
     except (TypeError, ValueError) as error:
-        raise FileError(f"Cannot write {path}: nobody could read it again ({error}); report it.") from error
+        raise FileError(f"Cannot write {path}: it could not be read back ({error}); report this.") from error
     content = save({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata=metadata)
     with replacing(path) as new:
         new.write_bytes(content)
@@ -171,7 +171,7 @@ def find_model(name_or_path: str | Path) -> Path:
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not os.path.isfile(path):
         bundled = ", ".join(one.stem for one in bundled_models()) or "none"
-        raise ModelError(f"There is no model {name_or_path}; bundled are {bundled}; or give the path of a file.")
+        raise ModelError(f"There is no model {name_or_path}; give a bundled one ({bundled}) or the path of a file.")
     return path
 
 
