@@ -188,7 +188,7 @@ def test_models_of_files(qtbot, tmp_path, own_home):
     with qtbot.waitSignal(section.refused) as refused:
         (tmp_path / "none.safetensors").write_bytes(b"nothing")
         section.open_file(tmp_path / "none.safetensors")
-    assert "is no U-Paint model" in refused.args[0]
+    assert "is not a U-Paint model" in refused.args[0]
     assert section.choice().path == path
     with qtbot.waitSignal(section.said) as said:
         section.save_to(tmp_path / "copy")

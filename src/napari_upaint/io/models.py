@@ -140,7 +140,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
             if written != FORMAT and written.startswith(_FORMATS):
                 raise ModelError(f"{path} is of a newer U-Paint (format {written}); update U-Paint to use it.")
             if written != FORMAT:
-                raise ModelError(f"{path} is no U-Paint model (format {written}); choose another file.")
+                raise ModelError(f"{path} is not a U-Paint model (format {written}); choose another file.")
             header = from_json(metadata["header"])
             names: list[Any] = list(opened.keys()) if with_weights else []
             weights = {name: opened.get_tensor(name) for name in names}
@@ -152,7 +152,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
     # Whatever is wrong inside: SafetensorError, KeyError, RecursionError of nested JSON, MemoryError of a mad size.
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise ModelError(f"{path} is no U-Paint model ({reason}); choose another file.") from error
+        raise ModelError(f"{path} is not a U-Paint model ({reason}); choose another file.") from error
 
 
 def find_model(name_or_path: str | Path) -> Path:

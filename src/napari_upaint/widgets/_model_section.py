@@ -134,7 +134,7 @@ class ModelSection(QWidget):
         self.save_button.setToolTip(
             "Copy the chosen model to a file, to share it; a name that ends in .zip makes a package for other programs."
             if choice.path
-            else "A network from scratch is no model yet; train it first."
+            else "A network from scratch is not a model yet; train it first."
         )
         self.chosen.emit()
 
