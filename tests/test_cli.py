@@ -253,10 +253,10 @@ def test_a_damaged_file_is_one_sentence_whatever_tifffile_has_to_say(tmp_path: P
 def test_a_file_after_the_options_is_told_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evaluate", "cells.tif", "--model", "generalist-fast", "truth.tif"]) == 2
     said = capsys.readouterr().err
-    assert "unrecognized arguments: truth.tif; files stand together, before the options" in said
+    assert "unrecognized arguments: truth.tif; put all files before the options" in said
     assert said.count("\n") == 1
     assert cli.main(["evaluate", "a.tif", "b.tif", "--nonsense"]) == 2
-    assert "files stand together" not in capsys.readouterr().err
+    assert "put all files" not in capsys.readouterr().err
 
 
 def test_windows_leaves_stars_to_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

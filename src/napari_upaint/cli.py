@@ -31,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         left = message.removeprefix("unrecognized arguments: ")
         if left != message and not left.startswith("-"):  # argparse takes all files from where the first ones stand
-            message += "; files stand together, before the options, and no more of them than the command takes"
+            message += "; put all files before the options, and no more than the command takes"
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help.\n")
 
 
@@ -112,7 +112,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         parser = build_parser()
         if "" in given:  # it would be the folder that the shell is in, whatever that holds
-            parser.error("one of the arguments is empty, maybe a variable of the shell that is not set")
+            parser.error("one of the arguments is empty; maybe a shell variable in it is not set")
         args = parser.parse_args(given)
         args.typed = ["upaint", *given]
     except SystemExit as end:  # of --help, --version and wrong arguments

@@ -116,7 +116,7 @@ class TrainSettings(Checked):
     TITLE: ClassVar[str] = "Training"
     seconds: float = parameter(60.0, label="Time", tip="How long to train.", unit="s", low=1, high=1e6)
     steps: int = parameter(
-        0, label="Steps", tip="Stop after so many steps; 0: when the time is over.", low=0, high=10**9
+        0, label="Steps", tip="Stop after this many steps; 0: when the time is up.", low=0, high=10**9
     )
     recipe: Recipe = parameter(
         "fast",
@@ -145,7 +145,7 @@ class TrainSettings(Checked):
     ndim: Dimensions = parameter(
         2,
         label="Dimensions",
-        tip="From scratch only. 2: a network for planes, also those of a stack one by one; 3: one for volumes.",
+        tip="From scratch only. 2: a network for planes, and for stacks plane by plane; 3: a network for volumes.",
         choices=get_args(Dimensions),
     )
     variant: Variant = parameter(
@@ -173,8 +173,8 @@ class TrainSettings(Checked):
     norm: Norm = parameter(
         "none",
         label="Normalisation",
-        tip="From scratch only. Between convolution and ReLU; none: as in the paper; batch, group: learns in fewer"
-        " steps; with group and instance tiles do not meet exactly.",
+        tip="From scratch only. What normalises between convolution and ReLU. none: as in the paper; batch, group:"
+        " learns in fewer steps; group, instance: tiles do not meet exactly.",
         choices=get_args(Norm),
     )
     dropout: float = parameter(
@@ -199,24 +199,25 @@ class PredictSettings(Checked):
     scale: float = parameter(
         0.0,
         label="Image scale",
-        tip="Factor by which images are resized for the network; 0: as the model has learnt, and a bundled model finds"
-        " for each image where it is surest of what it sees.",
+        tip="Factor by which images are resized for the network; 0: as the model has learnt. A bundled model finds the"
+        " factor at which it is surest, for each image.",
         low=0,
         high=8,
     )
     rotations: int = parameter(
         0,
         label="Rotations",
-        tip="So many rotated or flipped copies of the image are segmented and averaged: 1 is fastest, 4 or 8 are better"
-        " and take as many times as long; 7 as in the paper. 0: up to 4 of a small plane, as many as are a million"
-        " pixels together, and 1 of a larger one or a volume.",
+        tip="How many rotated or flipped copies of the image are segmented and averaged: 1 is fastest; 4 or 8 are"
+        " better and take that many times as long; 7 as in the paper. 0: up to 4 for a small plane, as many as have a"
+        " million pixels together; 1 for a larger plane or a volume.",
         low=0,
         high=8,
     )
     tile: int = parameter(
         0,
         label="Tile",
-        tip="Edge of the part of an image that is computed at once; 0: what memory allows. A smaller one needs less.",
+        tip="Edge of the part of an image that is computed at once; a smaller one needs less memory. 0: as large as"
+        " memory allows.",
         unit="px",
         low=0,
         high=16384,
@@ -224,8 +225,8 @@ class PredictSettings(Checked):
     volumes: bool = parameter(
         False,
         label="Slices as a volume",
-        tip="A 2D model looks at a stack of slices (z) along all three axes, and averages: an object is one through its"
-        " slices. Three times the work. Without effect on single planes, time series, and with a 3D model.",
+        tip="A 2D model looks at a stack of slices (z) along all three axes and averages: an object has one number"
+        " through its slices. Three times the work. No effect on single planes and time series, or with a 3D model.",
     )
 
 
@@ -237,7 +238,7 @@ class ObjectSettings(Checked):
     threshold: float = parameter(
         0.5,
         label="Threshold",
-        tip="Score from which on a pixel counts: a higher one makes objects smaller.",
+        tip="Score that a pixel needs to count as object: a higher one makes objects smaller.",
         low=0,
         high=1,
         step=0.05,
@@ -246,9 +247,9 @@ class ObjectSettings(Checked):
         -1,
         label="Smallest object",
         tip=(
-            "Smaller objects are left out; of classes, smaller parts take the class around them. -1: those below a"
-            " tenth of the usual size of what was painted (a thirtieth where the edge of the image cuts them), of"
-            " classes only if they are doubtful, too; and specks below 20 px, or below half of that usual size."
+            "Smaller objects are left out; smaller parts of a class take the class around them. -1: those below a tenth"
+            " of the usual painted size (a thirtieth where the edge of the image cuts them; parts of a class only if"
+            " they are doubtful, too), and specks below 20 px, or below half of the usual size where that is less."
         ),
         unit="px",
         low=-1,
@@ -258,9 +259,9 @@ class ObjectSettings(Checked):
         -1,
         label="Least sure object",
         tip=(
-            "Objects that the model is less sure of (their mean score, with what is doubtful around them) are left out;"
-            " of classes only small parts. -1: those below three quarters of the usual certainty of painted objects,"
-            " but no painted one."
+            "Objects of which the model is less sure (by their mean score, with doubtful pixels around them) are left"
+            " out; of classes, only small parts. -1: those below three quarters of the usual certainty of painted"
+            " objects, but none that is as sure as a painted one."
         ),
         unit="%",
         low=-1,

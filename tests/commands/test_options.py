@@ -42,7 +42,7 @@ def test_nothing_is_segmented_without_a_model(files: Path, capsys: pytest.Captur
         (["--ctc", "a", "--classes"], "--classes would have no effect: --ctc"),
         (["a", "b", "--channel", "2"], "--channel would have no effect: nothing is segmented"),
         (["--isbi", "a", "b", "--objects"], "--objects would have no effect: --isbi"),
-        (["--ctc", "a", "b", "--model", "generalist-fast"], "The results in b would not be scored"),
+        (["--ctc", "a", "b", "--model", "generalist-fast"], "The results in b would be ignored"),
     ],
 )
 def test_what_is_not_scored_is_refused(options: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_dyes_that_a_training_has_not_seen_are_said_to_be_mixed(
     dyes = Image(np.stack([gray, gray[::-1]]), "CYX", channel_names=("tubulin", "DAPI"))
     write_image(files / "dyes.tif", dyes)
     write_image(files / "colours.tif", Image(np.stack([gray] * 3, -1), "YXS"))
-    words = "dyes.tif has 2 channels (tubulin, DAPI), but tiny has learnt from one channel: it is shown a mixture"
+    words = "dyes.tif has 2 channels (tubulin, DAPI), but tiny has learnt from one channel: it sees a mixture"
     for name, model, told in (
         ("dyes.tif", trained, True),
         ("cells.tif", trained, False),
@@ -382,10 +382,10 @@ def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
     write()
     assert computed(stop=3) == 3
     assert computed(stop=2) == 2
-    going_on = "in 3 of 5 slices (2 of them by an earlier run); the same command goes on with the others"
+    going_on = "in 3 of 5 slices (2 of them from an earlier run); the same command goes on with the others"
     assert going_on in capsys.readouterr().out
     assert computed() == 2
-    assert "in 5 slices (3 of them by an earlier run)" in capsys.readouterr().out
+    assert "in 5 slices (3 of them from an earlier run)" in capsys.readouterr().out
     assert [path.name for path in out.iterdir()] == ["movie_labels.tif"]
     labels = tifffile.imread(out / "movie_labels.tif")
     assert computed("--tile", 256) == 0

@@ -175,7 +175,7 @@ def test_planes_are_refused_in_one_sentence(
     assert upaint(*given, "--model", model) == 2
     assert upaint("segment", files / "flat.tif", "--model", model, "-o", files / "out") == 2
     words = capsys.readouterr().err
-    assert words.count(f"flat.tif is no stack along Z (axes {axes}") == 3
+    assert words.count(f"flat.tif is not a stack along Z (axes {axes}") == 3
     assert "choose a 2D model" in words
 
 

@@ -144,7 +144,7 @@ def test_good_samples_pass(kind):
         ([[0, 0]], "objects", "Nothing is painted"),
         ([[2, 3]], "objects", "no background"),
         ([[1, 1, 0]], "classes", "Only background"),
-        ([[1, 34]], "classes", "Label 34 is painted as a class, at most 33"),
+        ([[1, 34]], "classes", "Label 34 is painted as a class, but classes end at 33"),
         ([[1.0, 2.0]], "objects", "mine hold float64 values"),
         ([[True, False]], "objects", "mine hold bool values"),
         ([[1, 2, -3]], "objects", "hold -3; labels start at 0"),

@@ -121,7 +121,7 @@ def test_other_classes_are_refused(cut_off, sample, start):
     path, _ = cut_off(3)
     three = replace(sample, annotation=np.where(sample.annotation == 2, 2 + np.arange(110) % 3, sample.annotation))
     running = train([three], kind="classes", start=start, settings=STEPS, resume=load_model(path))
-    with pytest.raises(ModelError, match="another network or other classes"):
+    with pytest.raises(ModelError, match="a different network or different classes"):
         list(running)
 
 

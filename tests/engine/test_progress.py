@@ -12,7 +12,7 @@ def result(improved, before, after, steps=12, **rest):
 
 
 LITTLE = (
-    "Trained, but there was too little paint to set some aside and say how well; paint a few strokes more with"
+    "Trained, but there was too little paint to hold some out and test the model; paint a few more strokes with"
     " every label."
 )
 NEW = "the scale of these images and the size of their objects"

@@ -139,7 +139,7 @@ def test_who_painted_in_a_validation_region_is_told_that_it_is_missing_outside(v
 
 def test_paint_in_validation_regions_alone_teaches_nothing():
     annotation = strokes(1)
-    with pytest.raises(AnnotationError, match="validation regions only"):
+    with pytest.raises(AnnotationError, match="All paint lies in validation regions"):
         check_samples([sample_of(annotation, np.ones(annotation.shape, bool))], "objects")
     with pytest.raises(AnnotationError, match="Only background"):
         check_samples([sample_of(annotation, annotation > 1)], "objects")

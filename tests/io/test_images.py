@@ -248,7 +248,7 @@ def test_files_stay_in_order_and_come_once(tmp_path):
 def test_files_of_other_programs_come_with_a_way_out(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(RNG.bytes(500))
-    with pytest.raises(FileError, match="no TIFF, PNG, JPEG or BMP; save it as TIFF, for example in Fiji"):
+    with pytest.raises(FileError, match="not a TIFF, PNG, JPEG or BMP; save it as TIFF, for example in Fiji"):
         read_image(path)
 
 

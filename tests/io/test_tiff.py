@@ -143,7 +143,7 @@ def test_pages_behind_the_end_of_a_file_are_missed(tmp_path, name, lazy_from):
     assert read_image(tmp_path / name, lazy_from=lazy_from).data.shape == STACK.shape
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(FileError, match="names a page behind its end; it was cut short, copy it again"):
+    with pytest.raises(FileError, match="refers to a page beyond its end; it was cut short, copy it again"):
         read_image(tmp_path / name, lazy_from=lazy_from)
 
 
@@ -177,7 +177,7 @@ def test_of_several_images_the_largest_is_read_and_that_is_said(tmp_path, lazy_f
     with tifffile.TiffWriter(tmp_path / "two.tif") as out:
         out.write(STACK[0, :8, :8])
         out.write(STACK[1])
-    with pytest.warns(UserWarning, match=r"two\.tif holds 2 images and number 2 \(16 x 20\), the largest, was opened"):
+    with pytest.warns(UserWarning, match=r"two\.tif holds 2 images; the largest, number 2 \(16 x 20\), was opened"):
         image = read_image(tmp_path / "two.tif", lazy_from=lazy_from)
     assert np.array_equal(image.data, STACK[1])
 
@@ -186,7 +186,7 @@ def test_of_equal_images_of_an_ome_tiff_the_first_is_read_with_its_scale(tmp_pat
     with tifffile.TiffWriter(tmp_path / "three.ome.tif") as out:
         for number in range(3):
             out.write(STACK[number : number + 2], metadata={"axes": "ZYX", "PhysicalSizeX": number + 1.0})
-    with pytest.warns(UserWarning, match="holds 3 images and number 1"):
+    with pytest.warns(UserWarning, match="holds 3 images; the largest, number 1"):
         image = read_image(tmp_path / "three.ome.tif")
     assert np.array_equal(image.data, STACK[:2])
     assert image.spacing["X"] == 1

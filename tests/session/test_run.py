@@ -97,7 +97,7 @@ def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
     for i, text in enumerate(["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff"]):
         (user_models_folder() / f"rubbish {i}.run.json").write_text(text)
     assert [run.message for run in list_runs()] == ["1", "0", "2"]
-    with pytest.raises(FileError, match="no record of a training"):
+    with pytest.raises(FileError, match="not a record of a training"):
         load_run(user_models_folder() / "rubbish 1.run.json")
 
 

@@ -73,7 +73,7 @@ def test_results_of_an_array_that_went_while_it_was_segmented_have_no_place(view
     image.data = two_squares((100, 120))
     settle(dock)
     assert list(shapes(viewer)) == ["cells"]
-    assert dock.sections.message.text() == "cells has another size than before; segment it again."
+    assert dock.sections.message.text() == "cells has changed its size; segment it again."
 
 
 def test_labels_that_come_too_late_are_not_written(viewer, dock, segment):

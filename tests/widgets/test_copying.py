@@ -102,7 +102,7 @@ def test_a_training_of_two_images(viewer, dock, copied, settle, qtbot, tmp_path,
     labels = words.index("--labels")
     assert [Path(one).name for one in words[2:labels]] == ["two.tif", "one.tif"]
     assert [Path(one).name for one in words[labels + 1 : labels + 3]] == ["two painted.tif", "one painted.tif"]
-    assert "on the paint of now, 2 files in" in dock.sections.message.text()
+    assert "on the present paint, 2 files in" in dock.sections.message.text()
     words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
     run_python("-m", "napari_upaint", *words[1:])
     assert load_model(tmp_path / "two.safetensors").header.provenance["images"] == ["two.tif", "one.tif"]

@@ -72,6 +72,6 @@ def test_a_training_is_waited_for(dock, answer, tmp_path, monkeypatch):
     answer(tmp_path / "mine.zip")
     dock.sections.model.choose(find_model("generalist-fast"))
     dock.sections.model.save_button.click()
-    assert dock.sections.message.text() == "mine.zip will be written when what runs is done."
+    assert dock.sections.message.text() == "mine.zip will be written when the running job is done."
     assert [(one.path, one.authors) for one in begun] == [(tmp_path / "mine.zip", ())]
     assert begun[0].model == find_model("generalist-fast")

@@ -210,5 +210,5 @@ def test_a_comparison_that_fails_says_so(viewer, painted, train, settled):
     first.model.write_bytes(b"rubbish")
     section.buttons["compare"].click()
     settled()
-    assert "is no U-Paint model" in painted.sections.message.text()
+    assert "is not a U-Paint model" in painted.sections.message.text()
     assert painted.sections.train.button.isEnabled()

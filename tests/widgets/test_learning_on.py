@@ -179,7 +179,7 @@ def test_the_last_strokes_are_not_forgotten_silently(viewer, dock, training, qtb
     stroke(layer, 1, 50, 20)
     dock.sections.train.button.click()
     settle(dock)
-    assert dock.sections.message.text().endswith("press Train to learn them, too.")
+    assert dock.sections.message.text().endswith("press Train to learn from them, too.")
     assert dock.sections.message.text().startswith("Better than before")
 
 

@@ -41,7 +41,7 @@ def test_the_button_says_what_is_missing(viewer, dock, cells):
     viewer.add_image(cells[0], name="cells")
     assert not button.isEnabled() and "Convert to Labels" in button.toolTip()
     viewer.add_labels(cells[1][0], name="masks")
-    assert not button.isEnabled() and "another size" in button.toolTip()
+    assert not button.isEnabled() and "differ in size" in button.toolTip()
     viewer.add_labels(cells[1], name="more masks")
     dock.sections.labels.combo.setCurrentText("more masks")
     assert button.isEnabled() and "0 is background" in button.toolTip()

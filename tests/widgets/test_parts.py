@@ -161,7 +161,7 @@ def test_words_after_segmenting():
     assert after_segmenting(Segmented(1, (), True))[0] == "Stopped after 1 plane."
     words, kind, details = after_segmenting(Segmented(2, (("A is bad.", "why"), ("B is bad.", "")), False))
     assert kind == "warning"
-    assert words == "Segmented 2 planes, but: A is bad. (2 layers failed, see the details.)"
+    assert words == "Segmented 2 planes, but: A is bad. (2 layers failed; see the details.)"
     assert "B is bad." in details
     assert after_segmenting(Segmented(0, (("A is bad.", ""),), False))[:2] == ("A is bad.", "error")
 
@@ -188,7 +188,7 @@ def test_models_of_files(qtbot, tmp_path, own_home):
     with qtbot.waitSignal(section.refused) as refused:
         (tmp_path / "none.safetensors").write_bytes(b"nothing")
         section.open_file(tmp_path / "none.safetensors")
-    assert "is no U-Paint model" in refused.args[0]
+    assert "is not a U-Paint model" in refused.args[0]
     assert section.choice().path == path
     with qtbot.waitSignal(section.said) as said:
         section.save_to(tmp_path / "copy")

@@ -66,4 +66,4 @@ def test_a_file_that_cannot_be_written_costs_a_sentence(general, viewer, open_do
     preferences_file().mkdir(parents=True)
     general.seconds = 44
     assert dock.sections.train.seconds.value() == 44
-    assert "hold until napari ends" in dock.sections.message.text()
+    assert "hold only until napari closes" in dock.sections.message.text()

@@ -22,7 +22,10 @@ def test_it_is_said_that_a_plane_is_not_the_one_that_is_seen(viewer, dock, segme
     viewer.dims.order = (1, 0, 2)
     message = dock.sections.message
     segment("view")
-    assert message.text() == "Segmented 1 plane. The view crosses that plane; press 'Whole layer' for all of them."
+    assert (
+        message.text()
+        == "Segmented 1 plane. You see that plane from the side; press 'Whole layer' to segment all planes."
+    )
     segment("layer")
     assert message.text() == "Segmented 3 planes; 1 was there already."
 

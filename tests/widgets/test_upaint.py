@@ -191,7 +191,7 @@ def test_the_next_object_has_a_number_that_the_labels_can_hold(viewer, dock, qtb
     layer.data = mask
     qtbot.waitUntil(lambda: "254 objects" in dock.sections.labels.painted.rows()[-1][0], timeout=20000)
     dock.sections.labels.next_button.click()
-    assert dock.sections.message.text().startswith("cells annotation has no number left up to 255")
+    assert dock.sections.message.text().startswith("cells annotation has used all numbers up to 255")
 
 
 def test_colours_are_those_of_the_labels_also_where_only_the_brushs_is_shown(viewer, painted):
@@ -469,7 +469,7 @@ def test_labels_of_another_shape_are_refused(viewer, dock, qtbot):
     viewer.add_image(picture(), name="cells")
     viewer.add_labels(np.ones((30, 30), int), name="other")
     for button in (dock.sections.train.button, dock.sections.labels.background_button):
-        assert not button.isEnabled() and "another size" in button.toolTip()
+        assert not button.isEnabled() and "differ in size" in button.toolTip()
     viewer.add_labels(np.ones((60, 80), int), name="fits")
     dock.sections.labels.combo.setCurrentText("fits")
     qtbot.waitUntil(lambda: "Only background" in dock.sections.train.button.toolTip(), timeout=20000)

@@ -114,7 +114,7 @@ def test_a_2d_model_sees_slices_as_a_volume_where_that_is_ticked(viewer, dock, s
     viewer.add_image(volume(), name="cells", scale=(2, 0.5, 0.5), units=("um",) * 3)
     assert box.isEnabled() and "along all three axes" in box.toolTip()
     box.click()
-    alone = "It was seen by itself, its objects have numbers of their own; press 'Whole layer' to see the whole volume."
+    alone = "This slice was segmented alone: its objects have their own numbers; press 'Whole layer' for the volume."
     for extent, words in (("view", f"Segmented 1 plane. {alone}"), ("layer", "Segmented 1 volume.")):
         segment.buttons[extent].click()
         settle(dock)
@@ -338,7 +338,7 @@ def test_volumes_whose_slices_are_time_series_are_told_what_to_do():
     film = replace(film, placement=replace(film.placement, axis_labels=("z", "t", "y", "x")))
     assert misfit(2, film, "deep") == ""
     assert misfit(3, film, "deep") == (
-        "The slices of cells are time series (axes z, t, y, x), and so are no volumes; save it with time before z, or"
+        "The slices of cells are time series (axes z, t, y, x), not volumes; save it with time before z, or"
         " segment it with 'upaint segment'."
     )
     assert not why_no_choice(film, 2)  # who ticks the box is told the same, and not given planes

@@ -124,7 +124,9 @@ def score(sequence: Sequence, labels_of: Callable[[str], np.ndarray]) -> SegScor
     """
     overlaps = np.concatenate([*_overlaps(sequence, labels_of)])
     if not len(overlaps):
-        raise AnnotationError(f"The reference of sequence {sequence.name} holds no object; SEG has no value.")
+        raise AnnotationError(
+            f"The reference of sequence {sequence.name} holds no object; check its files man_seg*.tif."
+        )
     return SegScore(len(overlaps), int(np.count_nonzero(overlaps)), float(overlaps.mean()))
 
 

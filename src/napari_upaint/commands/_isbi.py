@@ -23,7 +23,7 @@ def _named(folder: Path, name: str) -> Path:
     for path in (folder / f"{name}.tif", folder / f"{name}.tiff", folder / name):
         if path.exists():
             return path
-    raise FileError(f"{folder} holds no {name}.tif and no folder {name}; give images and labels by their own names.")
+    raise FileError(f"{folder} holds no {name}.tif and no folder {name}; give images and labels as two arguments.")
 
 
 def read_stack(path: Path) -> list[Image]:
@@ -63,7 +63,9 @@ def read_scores(path: Path) -> np.ndarray:
 def _stacked(path: Path, parts: Sequence[np.ndarray]) -> np.ndarray:
     shapes = sorted({part.shape[1:] for part in parts})
     if len(shapes) > 1:
-        raise AnnotationError(f"The slices of {path} are {shape(shapes[0])} and {shape(shapes[1])} pixels; mend them.")
+        raise AnnotationError(
+            f"Slices of {path} are {shape(shapes[0])} and {shape(shapes[1])} pixels; give slices of one size."
+        )
     return np.concatenate(parts)
 
 

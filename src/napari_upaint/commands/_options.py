@@ -73,7 +73,7 @@ def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
         dest="kind",
         action="store_const",
         const="objects",
-        help=f"every value from {first} on is one object of the same class",
+        help=f"every value from {first} on is one object of the same class (default, unless the model has classes)",
     )
     group.add_argument(
         "--classes", dest="kind", action="store_const", const="classes", help=f"every value from {first} on is a class"
@@ -83,7 +83,10 @@ def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
 def add_channel(parser: argparse.ArgumentParser) -> None:
     """Add ``--channel``, of images with several."""
     parser.add_argument(
-        "--channel", default="", metavar="NAME|N", help="the only channel to look at, by name or by number from 1 on"
+        "--channel",
+        default="",
+        metavar="NAME|N",
+        help="the only channel to look at, by its name or its number, from 1 on",
     )
 
 

@@ -101,7 +101,7 @@ def check_replaced(results: Sequence[Path]) -> None:
     for path in results:
         if path.exists() and not is_marked(path):
             raise FileError(
-                f"{path} exists and is no result of upaint segment, or was changed since; choose another folder, or"
+                f"{path} exists and is not a result of upaint segment, or was changed since; choose another folder, or"
                 " add --overwrite to replace such files."
             )
 

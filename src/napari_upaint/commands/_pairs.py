@@ -46,7 +46,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     folders = [os.path.isdir(path) for path in (*images, *labels)]
     if not any(folders):
         if len(images) != len(labels):
-            raise FileError(f"There are {len(images)} images and {len(labels)} label files; give one for each image.")
+            raise FileError(f"Images: {len(images)}, label files: {len(labels)}; give one label file for each image.")
         return Pairs(tuple(zip(images, labels, strict=True)))
     if all(folders) and len(images) == len(labels):
         parts = [_by_name([one], [other]) for one, other in zip(images, labels, strict=True)]
@@ -59,7 +59,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
         list_images((*images, *labels))  # says so if one of them is missing
         raise FileError(
             f"No labels in {labels[0]} go with the images by name;"
-            " those of cells.tif are called cells.tif or cells_NAME.tif."
+            " labels of cells.tif must be called cells.tif or cells_NAME.tif."
         )
     _refuse_shared(found)
     return Pairs(
@@ -119,7 +119,7 @@ def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
     """Return the labels of the only image of a name: the file of the same name, or the only one that goes on."""
     if len(images) > 1:
         raise FileError(
-            f"{images[0]} and {images[1]} have one name and cannot share {files[0]}; give images and labels one by"
+            f"{images[0]} and {images[1]} have the same name and cannot share {files[0]}; give images and labels one by"
             " one, or a folder of labels for each folder of images."
         )
     same = [file for file in files if plain_name(file) == name]

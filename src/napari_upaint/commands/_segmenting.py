@@ -197,8 +197,8 @@ def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:
         names = f" ({', '.join(image.channel_names)})" if image.channel_names else ""
         many = "one channel" if learnt == 1 else f"{learnt} channels"
         print(
-            f"{name} has {here} channels{names}, but {model.name} has learnt from {many}: it is shown a mixture of them"
-            " all, and may find little. Say with --channel which one it shall look at, by name or number.",
+            f"{name} has {here} channels{names}, but {model.name} has learnt from {many}: it sees a mixture of them all"
+            " and may find little. Name the one to look at with --channel, by name or number.",
             file=sys.stderr,
         )
 

@@ -31,7 +31,7 @@ class Stacks:
         if self.image.length("Z") < 2:
             size = " x ".join(map(str, self.image.data.shape))
             raise ImageError(
-                f"{self.name} is no stack along Z (axes {self.image.axes}, {size}) and a 3D model needs volumes;"
+                f"{self.name} is not a stack along Z (axes {self.image.axes}, {size}) and a 3D model needs volumes;"
                 " choose a 2D model."
             )
 

@@ -1,7 +1,7 @@
 """Show the whole job on a real image that comes with the program.
 
 With a display: opens napari with the image, strokes painted on it and the dock U-Paint. Without one, or with
---headless: trains, segments, computes the weight map, writes all that to a folder and prints what was measured.
+--headless: trains, segments, computes the weight map, writes everything to a folder and prints times and scores.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--headless", action="store_true", help="open no window: do the job and write the results")
     parser.add_argument(
-        "--sample", metavar="NAME", default=DEFAULT_SAMPLE, help=f"another sample (default: {DEFAULT_SAMPLE})"
+        "--sample", metavar="NAME", default=DEFAULT_SAMPLE, help=f"the sample to use (default: {DEFAULT_SAMPLE})"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder for the results; no window (default: upaint_demo)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results; opens no window (default: upaint_demo)",
     )
     add_settings(parser, TrainSettings, only=("seconds", "seed"), seconds=SECONDS)
     add_device(parser)
@@ -49,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if not (args.headless or args.output or why_not):
         return _show(args.sample)
     if why_not:
-        print(f"{why_not}; doing the job without a window.", file=sys.stderr)
+        print(f"{why_not}; going on without a window.", file=sys.stderr)
 
     from napari_upaint.commands._demo_job import do_job
 

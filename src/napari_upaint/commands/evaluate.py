@@ -1,8 +1,8 @@
-"""Compare labels with a ground truth, or a model's.
+"""Compare labels, or those that a model makes, with a ground truth.
 
-Files, or two folders whose files go together by name. 0 is background in both; objects match from an overlap
-(IoU) of 0.5 on. Stacks are compared slice by slice. With --model the first argument holds images, which are segmented
-first; a model of classes is compared by classes.
+Give two files, or two folders whose files go together by name. 0 is background in both; objects match if they overlap
+(IoU) by 0.5 or more. Stacks are compared slice by slice. With --model the first argument holds images, which are
+segmented first; a model of classes is compared by classes.
 
 --isbi computes the measures of the ISBI 2012 challenge from scores and labels of the insides of cells, each a stack or
 a folder of slices; or, with --model, from a folder that holds test-volume.tif and test-labels.tif. Every measure is at
@@ -11,7 +11,7 @@ the threshold (0, 0.1, ..., 0.9) that suits it best.
   upaint evaluate --isbi em_scores.tif test-labels.tif
 
 --ctc computes SEG of the Cell Tracking Challenge for all sequences of a folder with 01_GT/SEG/man_seg000.tif ... and
-01_RES/mask000.tif ..., the latter maybe in a second folder; or, with --model, from the images 01/t000.tif ...
+01_RES/mask000.tif ..., the latter may be in a second folder; or, with --model, from the images 01/t000.tif ...
 
   upaint evaluate --ctc PhC-C2DH-U373 --model phc.safetensors
 """
@@ -98,7 +98,7 @@ def _refuse_unused(args: argparse.Namespace) -> None:
         If there is such an option, or results that a model is to make as well.
     """
     if args.ctc and args.model and args.truth:
-        raise UserError(f"The results in {args.truth} would not be scored but those of --model; leave one of them out.")
+        raise UserError(f"The results in {args.truth} would be ignored: --model makes its own; leave one of them out.")
     given = [f"--{name}-of" for name in ("scores", "labels") if getattr(args, f"{name}_of") and not args.isbi]
     if given:
         raise UserError(f"{', '.join(given)} would have no effect: it belongs to --isbi; add that, or leave it out.")

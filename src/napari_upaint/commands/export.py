@@ -1,6 +1,7 @@
 """Write a model as a package for other programs, as https://bioimage.io describes them.
 
 The network in it takes images at their own size and gives scores; README.md in the package says how they become labels.
+Only U-Paint finds the scale for a bundled model: in other programs it sees images as they are, or resized by --scale.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ EXAMPLE = "upaint export my_model.safetensors -o my_model.zip --author 'Rosalind
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("model", metavar="NAME|FILE", help="a model, bundled or your own")
-    add_output(parser, "FILE", "package to write; .zip is added where the ending is missing")
+    add_output(parser, "FILE", "package to write; .zip is added if the ending is missing")
     parser.add_argument("--author", action="append", metavar="NAME", help="who made the model; may be given repeatedly")
-    parser.add_argument("--license", default="", metavar="ID", help="terms of use, one of spdx.org/licenses: CC-BY-4.0")
+    parser.add_argument(
+        "--license", default="", metavar="ID", help="terms of use, as spdx.org/licenses calls them: CC-BY-4.0"
+    )
     add_settings(parser, PredictSettings, only=("scale",))
 
 

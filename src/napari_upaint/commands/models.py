@@ -1,6 +1,6 @@
-"""List the models there are, bundled and your own, or print the cards of models.
+"""List all models, bundled and your own, or print the cards of some.
 
-The first one is where a training starts if nothing else is said.
+A training starts from the first one, unless --model names another.
 """
 
 from __future__ import annotations

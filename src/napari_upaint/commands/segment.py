@@ -1,11 +1,11 @@
 """Segment images with a model.
 
 For every image NAME a file NAME_labels.tif is written (0 background, then objects or classes 1, 2, ...), with
---scores NAME_scores.tif too. Stacks and time series are segmented slice by slice, with a 3D model or --volumes volume
-by volume. A bad file does not stop the others; a plane with NaN or infinite pixels does not stop its stack, is empty in
-the results, and named. After Ctrl-C NAME_stopped_labels.tif has the planes that are done, and the same command goes on
-after them (not with --scores). Other results of an earlier run are replaced, files of these names that were painted,
-corrected or come from elsewhere only with --overwrite, images never.
+--scores also NAME_scores.tif. Stacks and time series are segmented slice by slice or, with a 3D model or --volumes,
+volume by volume. A bad file does not stop the others. A plane with NaN or infinite pixels does not stop its stack: it
+is named, and empty in the results. After Ctrl-C, NAME_stopped_labels.tif has the planes that are done, and the same
+command continues after them (not with --scores). Other results of an earlier run are replaced. Files of these names
+that were painted, corrected or made elsewhere are replaced only with --overwrite, images never.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_output(parser, "DIR", "folder for the results")
     add_channel(parser)
-    parser.add_argument("--scores", action="store_true", help="write the scores of all classes too")
+    parser.add_argument("--scores", action="store_true", help="also write the scores of all classes")
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="make all anew, and also replace files NAME_labels.tif and NAME_scores.tif that are no results of it",
+        help="segment everything again, and also replace NAME_labels.tif and NAME_scores.tif that are not its own",
     )
     add_settings(parser.add_argument_group("network"), PredictSettings)
     add_settings(parser.add_argument_group("objects"), ObjectSettings)
@@ -165,7 +165,7 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     done, kept = total - (len(result.failed) + result.left) * at_once, result.kept * at_once
     slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
     if kept:
-        slices += f" ({kept} of them by an earlier run)" if total > 1 else " (by an earlier run)"
+        slices += f" ({kept} of them from an earlier run)" if total > 1 else " (from an earlier run)"
     if result.left and result.scores is None:
         slices += "; the same command goes on with the others"
     if result.scale not in (0.0, 1.0):

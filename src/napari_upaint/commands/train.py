@@ -1,9 +1,9 @@
-"""Train a model from images and what was painted on them.
+"""Train a model on images and their labels.
 
 Labels are files of the image's shape: 0 unlabelled, 1 background, from 2 on objects or classes; with --masks they are
-finished masks as other programs write them: 0 background, from 1 on objects or classes. Of folders, cells.tif or
-cells_NAME.tif are the labels of cells.tif. Of stacks and time series every painted slice is used; a 3D model (or
---model none --ndim 3) learns from volumes, of which a few painted slices are enough. Ctrl-C, or the signal TERM, ends
+finished masks as other programs write them: 0 background, from 1 on objects or classes. In folders, cells.tif or
+cells_NAME.tif are the labels of cells.tif. In stacks and time series every painted slice is used; a 3D model (or
+--model none --ndim 3) learns from volumes, in which a few painted slices are enough. Ctrl-C, or the signal TERM, ends
 the training and saves the best model so far.
 """
 

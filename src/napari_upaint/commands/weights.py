@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABELS",
         help="painted file: 0 unlabelled, 1 background, from 2 on objects or classes",
     )
-    add_output(parser, "FILE", "TIFF to write, 32 bit; .tif is added where the ending is missing")
+    add_output(parser, "FILE", "TIFF to write, 32 bit; .tif is added if the ending is missing")
     add_kind(parser)
     add_settings(parser, WeightSettings)
 

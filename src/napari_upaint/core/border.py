@@ -58,7 +58,7 @@ def seed_border(seeds: np.ndarray, w0: float, sigma: float, spacing: Sequence[fl
         If w0 or sigma cannot be, or the spacing does not fit.
     """
     if not (sigma > 0 and w0 >= 0):
-        raise ValueError(f"w0 is {w0} and sigma {sigma}; give 0 or more and more than 0.")
+        raise ValueError(f"w0 is {w0} and sigma {sigma}; give w0 of 0 or more and sigma above 0.")
     reach = border_reach(w0, sigma)
     result = np.zeros(seeds.shape, np.float32)
     edges = (1.0,) * seeds.ndim if spacing is None else spacing

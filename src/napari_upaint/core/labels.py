@@ -39,7 +39,7 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     tested = any(sample.validation is not None for sample in samples)
     every = painted_pixels([sample.annotation for sample in samples]) if tested else counts
     if every and not counts:
-        raise AnnotationError("Paint lies in validation regions only; paint a few strokes outside to be learnt from.")
+        raise AnnotationError("All paint lies in validation regions; paint a few strokes outside them to learn from.")
     if not counts:
         raise AnnotationError("Nothing is painted; paint a few strokes with label 1 on background and 2 on an object.")
     if BACKGROUND not in counts:
@@ -54,7 +54,7 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
         )
     if kind == "classes" and max(counts) > MOST_CLASSES + BACKGROUND:
         raise AnnotationError(
-            f"Label {max(counts)} is painted as a class, at most {MOST_CLASSES + BACKGROUND} is possible; "
+            f"Label {max(counts)} is painted as a class, but classes end at {MOST_CLASSES + BACKGROUND}; "
             "choose 'objects' if every label is one object."
         )
 

@@ -80,8 +80,8 @@ def go_on_from(run: Trainer, checkpoint: ModelFile) -> None:
     ours, theirs = run.network.state_dict(), network.state_dict()
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ModelError(
-            "The interrupted training had another network or other classes than this one; paint the same classes as"
-            " then, or discard it."
+            "The interrupted training had a different network or different classes; paint the same classes as then, or"
+            " discard it."
         )
     for one in (run.network, run.average):
         one.load_state_dict(theirs)

@@ -186,7 +186,7 @@ def _check(image: np.ndarray, network: UNet) -> None:
         raise ModelError("it shows planes, and this is a 3D model; press 'This view' instead.")
     if len(image) != network.in_channels:
         raise ImageError(
-            f"the model sees {network.in_channels} channels and the image in view has {len(image)}; choose another one."
+            f"the model sees {network.in_channels} channels, the image in view has {len(image)}; choose another model."
         )
     if not is_finite(image):
         raise ImageError("there are pixels that are NaN or infinite in view; export the image again, or replace them.")

@@ -90,7 +90,7 @@ class TrainResult:
             return "Stopped before the first step; nothing was learnt."
         if not (math.isfinite(self.before) and math.isfinite(self.after)):
             return (
-                "Trained, but there was too little paint to set some aside and say how well; paint a few strokes more"
+                "Trained, but there was too little paint to hold some out and test the model; paint a few more strokes"
                 " with every label."
             )
         if not self.pretrained:

@@ -26,9 +26,11 @@ def why_not(samples: Sequence[Sample], kind: Kind, header: ModelHeader, network:
     if painted > known:
         return f"{painted} classes are painted and the network has {known}; press Stop and train again to add a class."
     if any(len(sample.image) != network.in_channels for sample in samples):
-        return "The image has other channels than the one it began with; press Stop and train again."
+        return "The image differs in channels from the one that the training began with; press Stop and train again."
     if any(sample.annotation.ndim != network.ndim for sample in samples):
-        return "It began with planes and this is a volume, or the other way round; press Stop and train again."
+        return (
+            "The training began with planes and this is a volume, or the other way round; press Stop and train again."
+        )
     try:
         check_room(samples, scale)
     except EngineError as error:

@@ -129,7 +129,7 @@ def readme(header: ModelHeader, exported: Exported) -> str:
 The network takes tiles of {tile} pixels, whose gray values are normalised as the description says (percentiles
 {LOW_PERCENTILE:g} and {HIGH_PERCENTILE:g} of the whole image, not of a tile). It sees them at {exported.scale:g}
 of their size and returns scores of the size of the tile, which sum to 1: {", ".join(header.output_names)}.
-Within {halo} pixels of the edge of a tile scores are worth less: let tiles overlap by twice as much.
+Within {halo} pixels of the edge of a tile, scores are less reliable: let tiles overlap by twice as much.
 
 {labels}{border}
 

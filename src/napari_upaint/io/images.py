@@ -65,7 +65,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
     # A damaged file makes the decoders raise anything at all: struct.error, IndexError, MemoryError, their own ones.
     except Exception as error:
         if not isinstance(error, OSError) and path.suffix and path.suffix.lower() not in SUFFIXES:
-            raise FileError(f"{path} is no TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
+            raise FileError(f"{path} is not a TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise FileError(
             f"{path} cannot be read as an image ({reason}); copy it again, or choose another file."

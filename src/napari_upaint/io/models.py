@@ -79,7 +79,7 @@ def save_model(model: ModelFile, path: str | Path) -> Path:
     try:
         from_json(metadata["header"])
     except (TypeError, ValueError) as error:
-        raise FileError(f"Cannot write {path}: nobody could read it again ({error}); report it.") from error
+        raise FileError(f"Cannot write {path}: it could not be read back ({error}); report this.") from error
     content = save({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata=metadata)
     with replacing(path) as new:
         new.write_bytes(content)
@@ -140,7 +140,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
             if written != FORMAT and written.startswith(_FORMATS):
                 raise ModelError(f"{path} is of a newer U-Paint (format {written}); update U-Paint to use it.")
             if written != FORMAT:
-                raise ModelError(f"{path} is no U-Paint model (format {written}); choose another file.")
+                raise ModelError(f"{path} is not a U-Paint model (format {written}); choose another file.")
             header = from_json(metadata["header"])
             names: list[Any] = list(opened.keys()) if with_weights else []
             weights = {name: opened.get_tensor(name) for name in names}
@@ -152,7 +152,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
     # Whatever is wrong inside: SafetensorError, KeyError, RecursionError of nested JSON, MemoryError of a mad size.
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise ModelError(f"{path} is no U-Paint model ({reason}); choose another file.") from error
+        raise ModelError(f"{path} is not a U-Paint model ({reason}); choose another file.") from error
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -171,7 +171,7 @@ def find_model(name_or_path: str | Path) -> Path:
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not os.path.isfile(path):
         bundled = ", ".join(one.stem for one in bundled_models()) or "none"
-        raise ModelError(f"There is no model {name_or_path}; bundled are {bundled}; or give the path of a file.")
+        raise ModelError(f"There is no model {name_or_path}; give a bundled one ({bundled}) or the path of a file.")
     return path
 
 

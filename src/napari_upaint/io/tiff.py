@@ -83,7 +83,7 @@ def _choose(tiff: TiffFile, path: Path) -> TiffPageSeries:
     if len(own) > 1:
         size = " x ".join(map(str, chosen.shape))
         warnings.warn(
-            f"{path.name} holds {len(own)} images and number {own.index(chosen) + 1} ({size}), the largest, was opened;"
+            f"{path.name} holds {len(own)} images; the largest, number {own.index(chosen) + 1} ({size}), was opened;"
             " save the others as files of their own.",
             stacklevel=2,
         )
@@ -122,7 +122,7 @@ def _check_chain(tiff: TiffFile, path: Path) -> None:
     file.seek(at + words.tagnosize + tags * words.tagsize)
     (following,) = struct.unpack(words.offsetformat, file.read(words.offsetsize))
     if following >= file.size:
-        raise FileError(f"{path} names a page behind its end; it was cut short, copy it again.")
+        raise FileError(f"{path} refers to a page beyond its end; it was cut short, copy it again.")
 
 
 def _check_parts(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:

@@ -174,7 +174,7 @@ def describe_autosave(path: Path) -> Autosaved:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
     except Exception as error:
-        raise FileError(f"{path} is no saved annotation ({error}).") from error
+        raise FileError(f"{path} is not a saved annotation ({error}).") from error
     shape = tuple(int(n) for n in about["shape"])
     return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, str(about["dtype"]), about["notes"])
 

@@ -49,7 +49,7 @@ def describe_exit(code: int | None) -> str:
         return f"The engine process was killed (signal 9), most likely because memory ran out; {_MEMORY}."
     if code in _WINDOWS_MEMORY:
         return f"The engine process ended because memory ran out; {_MEMORY}."
-    again = "try again, and look into the details if it happens once more"
+    again = "try again, and see the details if it happens again"
     if code is not None and code < 0:
         return f"The engine process crashed (signal {-code}, {_signal_name(-code)}); {again}."
     if code in _WINDOWS_CRASHES:

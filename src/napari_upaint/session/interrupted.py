@@ -160,7 +160,7 @@ def whole_run(run: Run, continued: Interrupted) -> Run:
 def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
     raw: dict[str, Any] = json.loads(record.read_text("utf-8"))
     if raw["format"] != _FORMAT:
-        raise FileError(f"{record} is no record of an interrupted training.")
+        raise FileError(f"{record} is not a record of an interrupted training.")
     asked, before = raw["asked"], raw["continued"] or {"steps": 0, "seconds": 0.0}
     asked["shape"] = tuple(int(n) for n in asked["shape"])
     asked["settings"] = read_settings(TrainSettings, asked["settings"])

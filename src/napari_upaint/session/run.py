@@ -180,7 +180,7 @@ def load_run(path: str | Path) -> Run:
         raw["model"] = model if model is not None and model.is_file() else None
         return Run(**(_known(Run, raw) | {"id": path.name.removesuffix(ENDING)}))
     except Exception as error:  # whatever somebody's editor made of it
-        raise FileError(f"{path} is no record of a training ({error}); choose another file.") from error
+        raise FileError(f"{path} is not a record of a training ({error}); choose another file.") from error
 
 
 def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:

@@ -145,8 +145,8 @@ class Choosing(QObject):
         annotation, label = self.annotation(), self._following()
         if annotation is not None and label > annotation.highest:
             self.failed.emit(
-                f"{annotation.name} has no number left up to {annotation.highest}; choose a larger type with a"
-                " right-click in napari's list of layers > Convert data type.",
+                f"{annotation.name} has used all numbers up to {annotation.highest}; right-click it in napari's list of"
+                " layers > Convert data type, and choose a larger type.",
                 "",
             )
         else:

@@ -104,7 +104,9 @@ class Comparing(QObject):
         else:
             image = self._plan.target.image.name
             names = " and ".join(f"'{image}: {label(self._plan.runs, number)}'" for number in (0, 1))
-            self._end(f"Compared: the layers {names} show what each model finds; switch them on and off by their eyes.")
+            self._end(
+                f"Compared: the layers {names} show what each model finds; switch them on and off with their eyes."
+            )
 
     def _end(self, words: str = "", failure: tuple[str, str] | None = None) -> None:
         self._plan = None

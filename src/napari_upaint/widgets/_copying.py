@@ -91,7 +91,7 @@ class Copying(QObject):
         if missing:
             self.failed.emit(
                 f"This training learnt from {len(run.images)} images; open {' and '.join(missing)}, too: the text names"
-                " the files of all and of their labels.",
+                " the files of all of them and of their labels.",
                 "",
             )
             return ()
@@ -109,7 +109,7 @@ def _text(plan: CopyPlan) -> tuple[str, str]:
     repeat = Repeat(plan.run, pairs, find_start(plan.run.start), plan.device)
     text = as_python(repeat) if plan.what == "python" else as_command(repeat)
     painted = str(pairs[0][1]) if len(pairs) == 1 else f"{len(pairs)} files in {pairs[0][1].parent}"
-    words = f"Copied. {_WHERE[plan.what]}: it repeats the training '{plan.run.name}' on the paint of now, {painted}."
+    words = f"Copied. {_WHERE[plan.what]}: it repeats the training '{plan.run.name}' on the present paint, {painted}."
     return text, words
 
 

@@ -16,9 +16,7 @@ from napari_upaint.widgets._reasons import Situation, busy
 
 _EVERY = 2000  # ms
 _NONE = "The engine is not running; it starts with the next training or segmentation."
-_TIP = (
-    "End the engine process: all its memory is free again, also that of the graphics card. It starts again by itself."
-)
+_TIP = "End the engine process: this frees all its memory, also on the graphics card. It starts again when needed."
 
 
 class EngineRow(QWidget):
@@ -28,7 +26,7 @@ class EngineRow(QWidget):
         super().__init__()
         self.words = QLabel()
         self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.words.setToolTip("Memory of this computer that the engine process holds now, in MB or GB.")
+        self.words.setToolTip("Memory of this computer that the engine process uses now, in MB or GB.")
         self.button = QPushButton("Free memory")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

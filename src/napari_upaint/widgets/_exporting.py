@@ -12,7 +12,7 @@ from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
 
-_QUESTION = "Author, whom the package will name (may stay empty):"
+_QUESTION = "Author to name in the package (may stay empty):"
 
 
 class Exporting:
@@ -32,7 +32,7 @@ class Exporting:
         model = self._sections.model.choice().path
         if model is None:
             return
-        waits = f"{path.name} will be written when what runs is done."
+        waits = f"{path.name} will be written when the running job is done."
         self._sections.message.show_message(waits if self._working.busy else f"Writing {path.name}…")
         scale = self._sections.predict_settings().scale
         request = ExportRequest(model, path, scale, authors=(author,) if author else ())

@@ -69,7 +69,7 @@ class Form(QWidget):
             if one.name not in without:
                 self._add(layout, one, (zero or {}).get(one.name, ""))
         self._defaults = QPushButton("Restore defaults")
-        self._defaults.setToolTip("Set the fields above to what the program starts with.")
+        self._defaults.setToolTip("Set the fields above back to their defaults.")
         self._defaults.clicked.connect(self.restore)
         layout.addRow("", self._defaults)
 

@@ -11,8 +11,8 @@ from napari_upaint.engine.progress import TilesResult
 from napari_upaint.widgets._screen import on_screen
 
 _WORDS = (
-    "Left: what the network sees, with what is painted; it only looks at the dark frame and learns nothing there.\n"
-    "Right: how much each pixel counts, the brighter the more. What is held out for validation is not learnt here."
+    "Left: what the network sees, with your paint; the dark frame is only context, nothing is learnt there.\n"
+    "Right: how much each pixel counts: the brighter, the more. Paint held out for validation is not learnt here."
 )
 
 

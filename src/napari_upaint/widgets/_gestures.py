@@ -47,8 +47,8 @@ NAPARI_ACTIONS = {
     "activate_labels_pan_zoom_mode": "Move the view",
     "increase_brush_size": "Larger brush",
     "decrease_brush_size": "Smaller brush",
-    "increase_label_id": "Label one up",
-    "decrease_label_id": "Label one down",
+    "increase_label_id": "Next label number",
+    "decrease_label_id": "Previous label number",
     "new_label": "A label that is not used yet",
 }
 

@@ -12,11 +12,11 @@ from napari_upaint.widgets._wrapping_row import WrappingRow
 _METHODS: dict[Method, str] = {
     "margin": "Margin: 1 minus the lead of the best class over the second; 0 is sure, 1 undecided.",
     "entropy": "Entropy of the scores, 0 (sure) to 1 (all classes alike); sees a third class, too.",
-    "rotations": "How far the predictions of the rotated image are apart (twice the standard deviation, 0 to 1).\n"
-    "Needs several of them: small planes have them, others with Rotations above 1 in Settings > Prediction,\n"
+    "rotations": "How much the predictions for the rotated images differ (twice the standard deviation, 0 to 1).\n"
+    "Needs several rotations: small planes have them, others with Rotations above 1 in Settings > Prediction,\n"
     "volumes with 'Slices as a volume'.",
 }
-_SHOW_TIP = "Show how unsure the network is of each pixel of what was segmented, 0 to 1, as a layer on the image."
+_SHOW_TIP = "Show how unsure the network is of each segmented pixel, 0 to 1, as a layer on the image."
 _NEXT_TIP = (
     "Move the view to the most uncertain place that is not painted, and put a ring around it.\n"
     "Again: the next one, also in other planes that were segmented. Key: U"
@@ -58,7 +58,7 @@ class GuideRow(QWidget):
     def say(self, words: str) -> None:
         """Show one line on what was found."""
         self.found.setText(words)
-        self.found.setToolTip(words or "Here stands what 'Where next?' found.")
+        self.found.setToolTip(words or "What 'Where next?' found is shown here.")
 
     def allow(self, why: str) -> None:
         """Enable the button, or say why it is not (empty: enabled)."""

@@ -31,7 +31,7 @@ class HelpSheet(QDialog):
         self._grid = QGridLayout()
         self._grid.setColumnStretch(1, 1)
         self._grid.setHorizontalSpacing(18)
-        self._add("U-Paint (a number field or a list in use keeps the keys for itself)", dock_rows(bound))
+        self._add("U-Paint (a number field or list in use takes the keys)", dock_rows(bound))
         self._add("Brush of a labels layer (napari)", napari_rows())
         self._add("Mouse and others", GESTURES.items())
         self._inner = QWidget()

@@ -92,7 +92,7 @@ class History(QObject):
             return
         self._choose(start)
         name = start.stem if start is not None else "a network from scratch"
-        self.said.emit(f"Undone: back to {name}. '{run.name}' stays in the History; Use it there to redo.")
+        self.said.emit(f"Undone: back to {name}. '{run.name}' stays in the History; press 'Use' there to redo.")
 
     def _use(self, run: Run) -> None:
         self._choose(run.model)

@@ -33,12 +33,12 @@ from napari_upaint.widgets._wrapping_row import wrapping_buttons
 _RUN = Qt.ItemDataRole.UserRole
 _HEIGHT = 150
 _TIPS = {
-    "use": "Choose the model that this training made. The later ones stay in the list: that is how to redo.",
+    "use": "Use the model that this training made. Later ones stay in the list, so you can go back to them.",
     "compare": "Segment what is in view with both models; their outlines are two layers to switch on and off.",
     "rename": "Give the run and its model another name.",
     "delete": "Move the run and its model into the folder 'trash' beside the models.",
-    "python": "Copy this training as a Python program: it repeats it on the paint of now.",
-    "command": "Copy this training as a command for a terminal: it repeats it on the paint of now.",
+    "python": "Copy a Python program that repeats this training on the present paint.",
+    "command": "Copy a command for a terminal that repeats this training on the present paint.",
 }
 
 

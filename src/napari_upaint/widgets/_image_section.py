@@ -12,7 +12,7 @@ from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _SHOW = (
     "Show the chosen image: others that lie over it are hidden, with all that belongs to them.\n"
-    "Their eyes in napari's list of layers show them again."
+    "Click their eyes in napari's list of layers to show them again."
 )
 
 
@@ -47,7 +47,7 @@ class ImageSection(QWidget):
 
     def show_facts(self, image: ImageSource | None, other_channels: int = 0) -> None:
         """Say what is known of the chosen image, and that its file has others that are seen with it, but not learnt."""
-        nothing = "Open an image first: drop its file on napari, or take File > Open Sample > U-Paint."
+        nothing = "Open an image first: drop its file on napari, or choose File > Open Sample > U-Paint."
         alone = f" One of {other_channels + 1} channels: the network sees only this one."
         self._facts.setText(describe_image(image) + alone * bool(other_channels) if image else nothing)
 

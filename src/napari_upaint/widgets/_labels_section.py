@@ -33,14 +33,14 @@ _DRAW_TIP = (
 )
 _TURN_TIP = (
     "Turn the selected region, or the one drawn last, into 'validation only' and back: what is painted inside\n"
-    "is not learnt, but tells how good the model is. Key: Shift+O"
+    "is not learnt from, but tests how good the model is. Key: Shift+O"
 )
 _MASKS = (
-    "The chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
-    "make labels of it that can be learnt from. The layer itself stays as it is."
+    "If the chosen layer is a finished segmentation, in which 0 is background and objects or classes begin with 1:\n"
+    "make labels from it that can be learnt from. The layer itself stays as it is."
 )
 _AWAY = "No brush: these labels are not selected in napari's list of layers."
-_PAINT_ON = "Select the labels again, and take the brush with the number that it had."
+_PAINT_ON = "Select the labels again, and pick up the brush with the number that it had."
 
 
 class LabelsSection(QWidget):

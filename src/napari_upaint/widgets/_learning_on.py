@@ -15,7 +15,7 @@ from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._working import Working
 
 _PAUSE = 700  # milliseconds after the last stroke
-_MISSED = "The last strokes came too late for it; press Train to learn them, too."
+_MISSED = "The last strokes came too late for this training; press Train to learn from them, too."
 _GOES_ON = "The training goes on with what was painted before: "
 
 

@@ -19,8 +19,8 @@ from napari_upaint.widgets._turns import Turns
 
 _PAUSE = 200  # milliseconds: planes come in one after the other, and each would be linked again with every one
 _TIP = (
-    "Objects that overlap from plane to plane keep their number, so that one object is one number\n"
-    "through all slices and times. Follows at once when something is segmented or an object setting changes."
+    "Objects that overlap from plane to plane keep their number, so that an object has one number\n"
+    "in all slices and time points. Updated at once when you segment or change an object setting."
 )
 
 

@@ -24,11 +24,9 @@ class MessageLine(QFrame):
         self._text = WrappedLabel()
         self._text.make_selectable()
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._more = QToolButton(
-            text="Details", checkable=True, toolTip="Show or hide what the program noted about it."
-        )
-        self._dismiss = QToolButton(text="✕", toolTip="Put this message away.", autoRaise=True)
-        self._dismiss.setAccessibleName("Put this message away")
+        self._more = QToolButton(text="Details", checkable=True, toolTip="Show or hide the program's notes about it.")
+        self._dismiss = QToolButton(text="✕", toolTip="Close this message.", autoRaise=True)
+        self._dismiss.setAccessibleName("Close this message")
         self._details = QPlainTextEdit(
             readOnly=True, visible=False, toolTip="For a report to the authors: copy it all."
         )

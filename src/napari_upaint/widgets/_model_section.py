@@ -132,9 +132,9 @@ class ModelSection(QWidget):
         self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
         self.save_button.setEnabled(choice.path is not None)
         self.save_button.setToolTip(
-            "Copy the chosen model to a file, to share it; with the ending .zip for other programs than this."
+            "Copy the chosen model to a file, to share it; a name that ends in .zip makes a package for other programs."
             if choice.path
-            else "A network from scratch is no model yet; train it first."
+            else "A network from scratch is not a model yet; train it first."
         )
         self.chosen.emit()
 

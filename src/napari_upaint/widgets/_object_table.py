@@ -12,7 +12,7 @@ from napari_upaint.core.measure import Table
 
 _TIP = (
     "A row for each object. Click it to see the object in a ring; click the head of a column to sort by it.\n"
-    "Units stand in the heads of the columns: um2 is square micrometres, px pixels."
+    "The heads of the columns include units: um2 is square micrometres, px is pixels."
 )
 _NOTHING = "No measurements: press 'Measure' in the Segment section."
 _MOST_COLUMN = 160  # pixels

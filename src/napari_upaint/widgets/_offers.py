@@ -97,7 +97,7 @@ class ResumeOffer(Offer):
     def __init__(self) -> None:
         super().__init__(
             ("Continue", _CONTINUE_TIP),
-            ("Discard", "Delete what this training had learned, for good; the models in the list stay."),
+            ("Discard", "Delete what this training had learnt, for good; the models in the list stay."),
         )
 
     def show_offer(self, one: Interrupted | None) -> None:

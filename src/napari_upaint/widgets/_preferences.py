@@ -55,7 +55,7 @@ class PreferenceWatch(QObject):
         try:
             save_preferences(self.now)
         except UserError as error:
-            self.failed.emit(f"The preferences hold until napari ends: {error}", "")
+            self.failed.emit(f"The preferences could not be saved and hold only until napari closes: {error}", "")
 
 
 def _settings() -> Any:

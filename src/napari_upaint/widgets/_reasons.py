@@ -52,9 +52,9 @@ def why_not_take_masks(situation: Situation) -> str:
     if not situation.annotation:
         return (
             "Open a finished segmentation of this image first. If it opened as an image, right-click it in napari's"
-            " list of layers and take Convert to Labels."
+            " list of layers and choose Convert to Labels."
         )
-    misfit = "The chosen labels have another size than the image; choose others, or the image that they belong to."
+    misfit = "The chosen labels differ in size from the image; choose others, or the image that they belong to."
     return "" if situation.fits else misfit
 
 
@@ -104,7 +104,7 @@ def why_not_save_table(situation: Situation) -> str:
 def _why_not_fitting(situation: Situation) -> str:
     """Return why the labels are none to learn on this image."""
     if not situation.fits:
-        return "The labels have another size than the image; press 'New labels'."
+        return "The labels differ in size from the image; press 'New labels'."
     return _why_no_paint(situation)
 
 

@@ -66,7 +66,7 @@ class Relabelling(QObject):
         self._labelling.go()
 
     def _fail(self, sentence: str, details: str) -> None:
-        self.failed.emit(f"The labels could not be made again: {sentence}", details)
+        self.failed.emit(f"The labels could not be updated: {sentence}", details)
 
 
 def _label(

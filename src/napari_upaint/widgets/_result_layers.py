@@ -124,7 +124,7 @@ class ResultLayers(QObject):
         """Return an image as it is now; results of one that was closed or has other pixels have no place any more."""
         now = image_source(find(self._viewer, image.key))
         if now.shape != image.shape:
-            raise ImageError(f"{now.name} has another size than before; segment it again.")
+            raise ImageError(f"{now.name} has changed its size; segment it again.")
         return now
 
     def caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:

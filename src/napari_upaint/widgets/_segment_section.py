@@ -15,12 +15,12 @@ from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 Extent = Literal["view", "layer", "all"]
 _GOES_ON = (
-    "What is there by this model and these settings stays, as after Stop; if nothing is missing, all is made anew."
+    "Planes already segmented with this model and settings are kept; if none is missing, all are segmented again."
 )
 _TIPS: dict[Extent, str] = {
     "view": "Segment the plane that is in view; with a 3D model its volume, unless that is large. Key: Shift+P",
-    "layer": "Segment every plane of the chosen image layer; of a stack, with the box below ticked or a 3D model, every"
-    f" volume at once.\n{_GOES_ON}",
+    "layer": "Segment every plane of the chosen image layer; with the box below ticked or a 3D model, every volume as a"
+    f" whole.\n{_GOES_ON}",
     "all": f"Segment every open image layer; one that fails does not stop the others.\n{_GOES_ON}",
 }
 _TEXTS: dict[Extent, str] = {"view": "This view", "layer": "Whole layer", "all": "All open images"}
@@ -105,5 +105,5 @@ class SegmentSection(QWidget):
         """Enable Stop while something runs."""
         self._running = running
         self.stop_button.setEnabled(running)
-        tip = "Keep the planes that are done; the same button goes on with the others."
+        tip = "Stop and keep the planes that are done; the same button continues with the others."
         self.stop_button.setToolTip(tip if running else "Nothing is being segmented.")

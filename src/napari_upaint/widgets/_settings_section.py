@@ -38,7 +38,7 @@ class SettingsSection(QWidget):
             (self.augment, "How the painted parts are varied while it learns."),
             (self.weights, "How much the painted pixels count."),
             (self.predict, "How the network is applied to an image."),
-            (self.objects, "How objects are made of what the network says."),
+            (self.objects, "How objects are made from the scores of the network."),
         ):
             section = QCollapsible(form.title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
@@ -46,13 +46,13 @@ class SettingsSection(QWidget):
             section.layout().setContentsMargins(0, 0, 0, 0)  # no room below the title while it is collapsed
             section.layout().setSpacing(2)
             if form is self.objects:
-                section.addWidget(WrappedLabel("What was segmented follows at once."))
+                section.addWidget(WrappedLabel("Existing labels follow at once."))
             section.addWidget(form)
             section.collapse(animate=False)
             self.sections[form.title] = section
             column.addWidget(section)
         self.restore_button = QPushButton("Restore all defaults")
-        self.restore_button.setToolTip("Set all fields of these five sections to what the program starts with.")
+        self.restore_button.setToolTip("Set all fields of these five sections back to their defaults.")
         self.restore_button.clicked.connect(self.restore)
         column.addWidget(self.restore_button)
 

@@ -28,13 +28,13 @@ _PREVIEW_TIP = (
 )
 _LEARN_TIP = (
     "While a training runs, learn from what you paint, erase, fill or undo, too, a second after the last stroke.\n"
-    f"After new paint at least {LEFT_AFTER_PAINT:.0%} of the time above is left again, so the training goes on for as\n"
-    "long as you paint and ends by itself some time after. A number of steps (Settings) stays what it is."
+    f"After new paint, at least {LEFT_AFTER_PAINT:.0%} of the time above remains, so the training goes on as long as\n"
+    "you paint and ends by itself some time later. A set number of steps (Settings) does not change."
 )
 _OTHERS_TIP = (
     "Train on what is painted on these images, too, so that one model knows them all:\n"
     "{names}.\n"
-    "Labels count that 'New labels' or 'From masks' made, and those that you painted on;\n"
+    "This includes labels made by 'New labels' or 'From masks', and others that you painted on;\n"
     "colour images are not learnt together with gray ones."
 )
 _MOST_NAMES = 8

@@ -37,7 +37,7 @@ def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
     if _has_slices_in_time(image):
         axes = ", ".join(image.placement.axis_labels)
         return (
-            f"The slices of {image.name} are time series (axes {axes}), and so are no volumes; save it with time before"
+            f"The slices of {image.name} are time series (axes {axes}), not volumes; save it with time before"
             " z, or segment it with 'upaint segment'."
         )
     if start:

@@ -32,7 +32,7 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
         return words, "info", ""
     first = summary.failures[0][0]
     if len(summary.failures) > 1:
-        first += f" ({len(summary.failures)} layers failed, see the details.)"
+        first += f" ({len(summary.failures)} layers failed; see the details.)"
     if summary.done or summary.kept:
         return f"Segmented {planes}, but: {first}", "warning", details
     return first, "error", details
@@ -55,12 +55,12 @@ def after_looking(summary: Segmented) -> str:
 
 def after_crossing(summary: Segmented) -> str:
     """Say that a plane was segmented of which hardly more than a line is seen; '' where nothing was."""
-    return "The view crosses that plane; press 'Whole layer' for all of them." if summary.done else ""
+    return "You see that plane from the side; press 'Whole layer' to segment all planes." if summary.done else ""
 
 
 def after_one_slice(summary: Segmented) -> str:
     """Say that a slice was not segmented as a part of its volume, though that is ticked; '' where nothing was."""
-    alone = "It was seen by itself, its objects have numbers of their own; press 'Whole layer' to see the whole volume."
+    alone = "This slice was segmented alone: its objects have their own numbers; press 'Whole layer' for the volume."
     return alone if summary.done else ""
 
 
