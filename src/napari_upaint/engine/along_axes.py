@@ -1,7 +1,7 @@
-"""Volumes seen by networks of planes: their planes along all three axes are predicted, and averaged.
+"""Volumes seen by 2D networks: their planes along all three axes are predicted, and the scores averaged.
 
-Of what a slice shows badly, the upper end of a cell for instance, a plane across the slices shows the middle. (Each
-voxel seen in three planes: Prasoon et al. 2013, doi 10.1007/978-3-642-40763-5_31; as here also Stringer et al. 2021.)
+What a slice shows badly, the upper end of a cell for instance, is seen through its middle by a plane across the slices.
+(Each voxel seen in three planes: Prasoon et al. 2013, doi 10.1007/978-3-642-40763-5_31; as here: Stringer et al. 2021.)
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ PredictPlane = Callable[[np.ndarray, tuple[int, ...]], Generator[PredictProgress
 def predict_along_axes(
     image: np.ndarray, scale: float, spacing: tuple[float, ...] | None, predict: PredictPlane
 ) -> Generator[PredictProgress, Stop | None, tuple[np.ndarray, np.ndarray] | None]:
-    """Predict a volume plane by plane along each axis; None where stopped.
+    """Predict a volume plane by plane along each axis; return None if stopped.
 
     Parameters
     ----------
     image : numpy.ndarray
         Normalised, (C, Z, Y, X).
     scale : float
-        Of Y and X; along Z it is as much as makes voxels cubes.
+        Of Y and X; along Z it is chosen such that voxels become cubes.
     spacing : tuple of float or None
-        Size of a voxel, (Z, Y, X); None: taken for a cube.
+        Size of a voxel, (Z, Y, X); None: voxels are cubes.
     predict : callable
         Given a plane, (C, n, m), and its shape at the network's scale, predicts its scores, (K, n, m).
 
     Returns
     -------
     tuple of numpy.ndarray or None
-        The mean scores, float32, (K, Z, Y, X), and how far the three are apart, float16, (Z, Y, X).
+        The mean scores, float32, (K, Z, Y, X), and how far the three predictions differ, float16, (Z, Y, X).
     """
     shape = image.shape[1:]
     small = scaled_shape(shape, scale, spacing or (1.0, 1.0, 1.0))
@@ -59,7 +59,7 @@ def predict_along_axes(
 def _told(
     predicting: Generator[PredictProgress, Stop | None, np.ndarray | None], done: int, total: int
 ) -> Generator[PredictProgress, Stop | None, np.ndarray | None]:
-    """Predict a plane; its progress is that of one plane of so many."""
+    """Predict a plane, and yield the progress of the whole volume: `done` of `total` planes are done already."""
     try:
         state = next(predicting)
         while True:

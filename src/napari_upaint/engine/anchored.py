@@ -1,4 +1,4 @@
-"""The average of a fine-tuning's weights, drawn back towards where it started."""
+"""The average of the weights during fine-tuning, drawn back towards the start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from napari_upaint.engine.step import Average
 
-# Of the way back, at the most, where the start knows the paint; and the loss at which it is a third of that. Chosen by
+# Share of the way back to the start when its loss is 0, and the loss at which a third of that share is left. Chosen by
 # measurement, see docs/choices.md.
 _BACK, _DOUBTFUL = 0.5, 0.4
 
@@ -17,14 +17,14 @@ _BACK, _DOUBTFUL = 0.5, 0.4
 class AnchoredAverage(Average):
     """A moving average of weights on the line from the start to the network.
 
-    Between the start and what a fine-tuning made of it lies a network that has most of what both know: the
-    strokes' classes, and how objects come apart in images that nobody painted (Wortsman et al. 2022 found so for large
-    image classifiers).
+    Between the start and the fine-tuned network lies one that knows most of what both know: the classes of the strokes,
+    and how to separate objects in images that nobody painted (Wortsman et al. 2022 found this for large image
+    classifiers).
 
     Parameters
     ----------
     network, average : nn.Module
-        What learns; what is judged and kept, both with the weights of the start.
+        The network that learns, and the one that is judged and kept; both have the weights of the start.
     """
 
     def __init__(self, network: nn.Module, average: nn.Module) -> None:
@@ -39,15 +39,15 @@ class AnchoredAverage(Average):
 
 
 def reach(loss: float, hold: float, share: float = 0.0) -> float:
-    """Return how far from the start a fine-tuning may end, 0.5..1 of the way of its weights.
+    """Return how far from the start fine-tuning may end, 0.5..1 of the way that its weights went.
 
     Parameters
     ----------
     loss : float
-        Of the start, on held-out paint: who knows nothing of this question need not be gone back to.
+        Of the start, on held-out paint: if it knows nothing of this task, there is no need to go back to it.
     hold : float
-        How strongly the model is to keep to what it knew, 1 as usual.
+        How strongly the model holds on to what it knew; 1 is usual.
     share : float
-        How much less the start knows than a classifier of pixels, see `first_guess.FirstGuess`.
+        How much less the start knows than a pixel classifier, 0..1, see `first_guess.FirstGuess`.
     """
     return 1 - _BACK * min(1.0, hold) * math.exp(-loss / _DOUBTFUL) * (1 - share**2)

@@ -27,8 +27,8 @@ class AttentionGate(nn.Module):
     channels, gating : int
         Of the skip connection x, and of the gating signal g from the next coarser level.
     padding : {"valid", "same"}
-        Of the network. Padded ones resample alpha linearly, as in the paper. Unpadded ones repeat it: a linear
-        alpha at the rim would need coefficients outside of the tile, and tiles would not meet exactly.
+        Of the network. Padded networks resample alpha linearly, as in the paper. Unpadded ones repeat it: linear
+        interpolation at the rim would need coefficients from outside the tile, and tiles would not meet exactly.
     """
 
     def __init__(self, ndim: int, channels: int, gating: int, padding: Padding) -> None:
@@ -39,7 +39,7 @@ class AttentionGate(nn.Module):
         self.psi = CONV[ndim](channels, 1, kernel_size=1)
 
     def open(self) -> None:
-        """Let nearly everything pass, so that a training starts from the skip connections of a plain U-Net."""
+        """Let nearly everything pass, so that training starts from the skip connections of a plain U-Net."""
         assert self.psi.bias is not None
         nn.init.constant_(self.psi.bias, _OPEN)
 
@@ -49,7 +49,7 @@ class AttentionGate(nn.Module):
 
     def attention(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """Return alpha, 0..1, (B, 1, 2n, ...)."""
-        # The block of x below a pixel of g is the one that g grows into: both are aligned by the up-convolution,
+        # The block of x below a pixel of g is the one that the up-convolution makes of that pixel: the two are aligned
         # wherever the tile lies.
         alpha = torch.sigmoid(self.psi(torch.relu(self.theta(x) + self.phi(g))))
         corners = None if self.mode == "nearest" else False
@@ -59,8 +59,8 @@ class AttentionGate(nn.Module):
 class AttentionUNet(UNet):
     """U-Net with attention gates on all skip connections but the first.
 
-    That one is left out as in Oktay et al. 2018, sec. 2: features of the full resolution say too little yet. A
-    network of two levels therefore is a plain one. Parameters and attributes are those of `UNet`.
+    The first is left out as in Oktay et al. 2018, sec. 2: features at full resolution say too little. A network of two
+    levels is therefore a plain one. Parameters and attributes are those of `UNet`.
     """
 
     def __init__(self, *, width: int = 64, **others: Any) -> None:

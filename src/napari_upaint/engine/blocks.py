@@ -1,4 +1,4 @@
-"""What the networks of the family are made of, in two and three dimensions."""
+"""The building blocks of all networks, in 2D and 3D."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def channels_last(ndim: int) -> torch.memory_format:
-    """Return the layout in memory that is fast for images of so many axes in space."""
+    """Return the memory format that is fast for images with `ndim` spatial axes."""
     return torch.channels_last if ndim == 2 else torch.channels_last_3d
 
 
 def layout_on(device: torch.device, ndim: int) -> torch.memory_format:
-    """Return the layout to compute in on a device.
+    """Return the memory format to compute in on a device.
 
-    On Apple's graphics chips channels stay first: nothing is gained by another layout, in which torch's convolutions,
-    their gradients and its normalisations have been wrong there, each in some of its versions.
+    On Apple's graphics chips channels stay first: channels last gains nothing there, and some versions of torch compute
+    wrong convolutions, gradients or normalisations with it.
     """
     return torch.contiguous_format if device.type == "mps" else channels_last(ndim)
 
 
 def moved_to(device: torch.device, network: Network) -> Network:
-    """Move a network to a device, its weights in a layout that is good there."""
+    """Move a network to a device, with its weights in a memory format that suits it."""
     network.to(device)
     if device.type == "mps":
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -42,7 +42,7 @@ def moved_to(device: torch.device, network: Network) -> Network:
 
 
 class Convolutions(nn.Sequential):
-    """Two 3x3 convolutions from `a` to `b` channels, each with ReLU; `groups` that do not see one another."""
+    """Two 3x3 convolutions from `a` to `b` channels, each with ReLU; the `groups` do not see one another."""
 
     def __init__(self, ndim: int, a: int, b: int, padding: Padding, norm: str | None, groups: int = 1) -> None:
         layers: list[nn.Module] = []
@@ -54,18 +54,18 @@ class Convolutions(nn.Sequential):
 
 
 class Dropout(nn.Dropout):
-    """Drop-out whose chance can be its own, so that threads that train side by side stay reproducible.
+    """Drop-out that can have its own random numbers, so that threads training side by side stay reproducible.
 
     Attributes
     ----------
     rng : numpy.random.Generator or None
-        Where the chance comes from; None: torch's, which all threads share.
+        Source of the random numbers; None: torch's generator, which all threads share.
     """
 
     rng: np.random.Generator | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Set a share `p` of the numbers to 0 while training, and scale the others up to the same sum."""
+        """Set a fraction `p` of the numbers to 0 while training, and scale up the others to keep the expected sum."""
         if self.rng is None or not self.training or not self.p:
             return super().forward(x)
         kept = self.rng.random(x.shape, np.float32) >= self.p
@@ -73,7 +73,7 @@ class Dropout(nn.Dropout):
 
 
 def up_convolution(ndim: int, a: int, b: int, **options: Any) -> nn.Module:
-    """Return a 2x2 up-convolution of stride 2: every pixel becomes four of its own, none reaches over."""
+    """Return a 2x2 up-convolution of stride 2: every pixel becomes four (eight in 3D) that depend on it alone."""
     return UP[ndim](a, b, kernel_size=2, stride=2, **options)
 
 
@@ -91,31 +91,31 @@ UP = {2: _UpConvolution2d, 3: _UpConvolution3d}
 
 
 def _by_product(layer: nn.Module, x: torch.Tensor) -> bool:
-    """Whether to up-convolve by a matrix product: half the time of training on a CPU, with the channels last."""
+    """Return whether to up-convolve by a matrix product: with channels last it halves the time on a CPU in training."""
     layout = channels_last(x.ndim - 2)
     return layer.training and x.device.type == "cpu" and x.is_contiguous(memory_format=layout)
 
 
 def _spread(layer: nn.ConvTranspose2d | nn.ConvTranspose3d, x: torch.Tensor) -> torch.Tensor:
-    """Up-convolve by 2: the channels of a pixel times the weights of its four (eight) pixels, then put in place."""
+    """Up-convolve by 2: multiply a pixel's channels by the weights of its four (eight) pixels, and place these."""
     ndim, outputs = x.ndim - 2, layer.out_channels
     weight = layer.weight.permute(*range(2, 2 + ndim), 1, 0).reshape(-1, layer.in_channels)
     bias = None if layer.bias is None else layer.bias.repeat(2**ndim)
     batch, _, *shape = x.shape
     y = functional.linear(x.movedim(1, -1), weight, bias).view(batch, *shape, *(2,) * ndim, outputs)
-    # Every axis of the image next to that of the weights.
+    # Put each axis of the image next to the matching axis of the kernel.
     order = [axis for i in range(ndim) for axis in (1 + i, 1 + ndim + i)]
     y = y.permute(0, *order, -1).reshape(batch, *(2 * n for n in shape), outputs)
     return torch.movedim(y, -1, 1)
 
 
 def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Module:
-    """Return the layer that normalises; nothing is mixed between `groups` of channels.
+    """Return a normalisation layer; `groups` of channels are not mixed.
 
     Raises
     ------
     ModelError
-        If there is no normalisation of that name.
+        If there is no normalisation with that name.
     """
     if name == "batch":
         return _BATCH_NORM[ndim](channels)
@@ -131,7 +131,7 @@ def crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     margins = tuple((a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True))
     if not any(margins):
         return skip
-    if not torch.is_grad_enabled():  # TorchScript, for one, holds no functions in Python
+    if not torch.is_grad_enabled():  # TorchScript, for one, cannot hold a Python function
         return _middle(skip, margins, like.shape[2:])
     return cast(torch.Tensor, _Middle.apply(skip, margins, like.shape[2:]))  # type: ignore[no-untyped-call]
 
@@ -141,10 +141,10 @@ def _middle(x: torch.Tensor, margins: tuple[int, ...], shape: tuple[int, ...]) -
 
 
 class _Middle(torch.autograd.Function):
-    """A slice whose gradient keeps the layout in memory.
+    """A slice whose gradient keeps the memory format.
 
-    That of a plain slice has the channels first. It is then added to one that has them last, and what comes of it
-    slows every layer further up: a step took a quarter longer.
+    The gradient of a plain slice has channels first. Added to one with channels last, it slows every layer that the
+    gradient passes afterwards: a step took a quarter longer.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The time that a training may take, and takes when there is new paint."""
+"""The time that a training may take, extended when there is new paint."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable
 
 from napari_upaint.settings import TrainSettings
 
-# Of the time that was granted, at least so much is left again after new paint.
+# After new paint, at least this share of the granted time is left again.
 LEFT_AFTER_PAINT = 0.5
 
 
 class Budget:
-    """Seconds or, where they are limited, steps.
+    """The seconds that a training may take or, if they are set, the steps.
 
     Parameters
     ----------
     settings : TrainSettings
     clock : callable
-        Returns seconds; it runs from now.
+        Returns seconds; time counts from now.
 
     Attributes
     ----------
     seconds : float
-        Granted; 0 where steps rule.
+        Granted; 0 if steps are counted.
     """
 
     def __init__(self, settings: TrainSettings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,14 +32,14 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return self._clock() - self._began
 
     def fraction(self, step: int) -> float:
-        """Return how much is used after a step: 1 and more when it is time to end."""
+        """Return the share that is used after `step` steps: 1 or more when it is time to end."""
         return step / self._settings.steps if self._settings.steps else self.spent / self.seconds
 
     def extend(self) -> None:
-        """Grant time for new paint. A number of steps stays what it is: somebody wanted exactly so many."""
+        """Grant time for new paint; a set number of steps does not change, as exactly that many were asked for."""
         if not self._settings.steps:
             self.seconds = max(self.seconds, self.spent + LEFT_AFTER_PAINT * self._settings.seconds)

@@ -1,4 +1,4 @@
-"""Model files to networks and back."""
+"""Turn model files into networks, and networks into model files."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def to_network(model: ModelFile, in_channels: int | None = None, shares: Sequenc
     ----------
     model : ModelFile
     in_channels : int or None
-        Channels of the image; where the model has other ones its first layer is adapted, see `adapt_input`.
+        Channels of the image; if the model has another number, its first layer is adapted, see `adapt_input`.
     shares : sequence of float or None
-        How much of each channel it sees then; None: the same of all.
+        How much of each channel the adapted layer sees; None: the same of all.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def to_network(model: ModelFile, in_channels: int | None = None, shares: Sequenc
     if padding not in ("valid", "same"):
         raise ModelError(f"{model.header.name} asks for the padding {padding!r}; known are valid and same.")
     network = build(model.header.architecture)
-    # copied: weights read from a file are not writable, training needs them so
+    # copied: weights read from a file are read-only, and training changes them
     weights = {name: torch.tensor(np.asarray(value, np.float32)) for name, value in model.weights.items()}
     try:
         network.load_state_dict(weights)
@@ -53,20 +53,20 @@ def to_network(model: ModelFile, in_channels: int | None = None, shares: Sequenc
 def adapt_input(network: UNet, in_channels: int, shares: Sequence[float] | None = None) -> None:
     """Make a network take `in_channels` channels.
 
-    A one-channel network gets its first kernels repeated and divided: at the start it sees a mixture of the channels,
-    while training may tell them apart. Between other numbers the kernels are averaged first.
+    The first kernels of a one-channel network are repeated and weighted by `shares`: at first it sees a mixture of the
+    channels, and training may tell them apart. Kernels of a network with more channels are summed first.
 
     Parameters
     ----------
     network : UNet
     in_channels : int
     shares : sequence of float or None
-        Of each channel in the mixture; they sum to 1. None: the mean.
+        Weight of each channel in the mixture; they sum to 1. None: the mean of the channels.
 
     Raises
     ------
     ModelError
-        If the network has an encoder for each channel, and the image other channels.
+        If the network has an encoder for each channel, and another number of channels.
     """
     if network.in_channels == in_channels:
         return
@@ -85,7 +85,7 @@ def adapt_input(network: UNet, in_channels: int, shares: Sequence[float] | None 
 
 
 def from_network(network: UNet, header: ModelHeader, *, dtype: type[np.floating] = np.float32) -> ModelFile:
-    """Copy a network's weights into a model; channels of the header follow the network."""
+    """Copy a network's weights into a model; the channels and outputs in its header become those of the network."""
     weights = {
         name: value.detach().float().cpu().contiguous().numpy().astype(dtype)
         for name, value in network.state_dict().items()
@@ -99,9 +99,9 @@ def from_network(network: UNet, header: ModelHeader, *, dtype: type[np.floating]
 
 
 def fold_batch_norm(network: UNet) -> UNet:
-    """Return the same function without batch normalisation: its statistics folded into the convolutions.
+    """Return an equal network without batch normalisation: its statistics are folded into the convolutions.
 
-    Without it the network is the paper's again: nothing depends on what else lies in a tile or a batch.
+    This makes it the network of the paper again: nothing depends on what else lies in a tile or a batch.
     """
     folded: UNet = copy.deepcopy(network).eval()
     for block in [*folded.down, *folded.merge]:
@@ -129,8 +129,8 @@ def _fold(convolution: nn.Module, norm: nn.BatchNorm2d | nn.BatchNorm3d) -> None
 def replace_head(network: UNet, old_names: tuple[str, ...], new_names: tuple[str, ...]) -> None:
     """Give the last 1x1 convolution other outputs, starting from what it knows.
 
-    Background and border stay what they are. Every new class starts as the old classes' mean, and shares their
-    probability: with k classes the bias is lowered by log k, so that background keeps its score.
+    Outputs with a known name stay what they are. Every new class starts as the mean of the old classes, and shares
+    their probability: with k classes for each old one, the bias is lowered by log k, and background keeps its score.
     """
     old = network.classify
     known: Mapping[str, int] = {name: index for index, name in enumerate(old_names)}

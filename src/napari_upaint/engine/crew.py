@@ -1,8 +1,8 @@
-"""How tiles are shared out: how many at a time, by how many threads each, and how large they are.
+"""How tiles are shared out: how many at a time, to how many threads each, and how large they are.
 
-Torch's threads meet at the end of every layer, some hundred times a tile, and where anything else wants a core all of
-them wait for the one that was interrupted. Tiles need not meet at all. So every thread gets tiles of its own as long as
-there are enough of them: as fast as all threads together on a quiet machine, and several times faster on a busy one.
+Torch's threads meet at the end of every layer, about a hundred times per tile, and if another program wants a core, all
+of them wait for the one that was interrupted. Tiles need not meet at all. So every thread gets its own tiles as long as
+there are enough: as fast as all threads on one tile on a quiet machine, and several times faster on a busy one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from napari_upaint.engine.device import has_bfloat16, room_for_tiles
 from napari_upaint.engine.threads import all_threads, prediction_threads
 from napari_upaint.engine.unet import UNet
 
-_MOST_MEMORY = 1.5e9  # bytes for the tiles that are in work; more would hardly be faster
-_TOGETHER = 0.8  # of the work of lone threads is done by threads that share a tile
-# Numbers alive at the same time per pixel and feature of the first level, at the most, in 2D and 3D, as measured; the
+_MOST_MEMORY = 1.5e9  # bytes for the tiles being computed; more would hardly be faster
+_TOGETHER = 0.8  # speed of a thread that shares a tile, compared with one that has its own
+# Most numbers in memory at the same time, per pixel and feature of the first level, in 2D and 3D, as measured; the
 # deeper levels of volumes keep less.
 _ALIVE = {2: 9, 3: 7}
 
@@ -33,9 +33,9 @@ class Crew:
     ----------
     plan : Tiling
     workers : int
-        Batches in work at the same time.
+        Batches that are computed at the same time.
     threads : int
-        Of each worker; 0: torch's own business (a GPU).
+        Of each worker; 0: left to torch (on a GPU).
     batch : int
         Tiles that the network gets at once.
     """
@@ -54,7 +54,7 @@ class Crew:
         return time.perf_counter()
 
     def end(self, began: float, pixels: int) -> None:
-        """Note how long tiles of so many pixels took; channels hardly count, only the first layer sees them."""
+        """Note how long tiles took per pixel; channels hardly matter, as only the first layer sees them."""
         if self.workers == 1 and self.threads > 1:
             prediction_threads().took((time.perf_counter() - began) / pixels)
 
@@ -62,7 +62,7 @@ class Crew:
         """Return a crew that needs less memory: one tile at a time, then a quarter of its pixels; None below that."""
         if self.workers * self.batch > 1:
             return Crew(self.plan, 1, self.threads * self.workers)
-        # By their pixels: strips over the whole width are long, and squares of half that length are larger than they.
+        # Compared by pixels: strips over the whole width are long, and squares of half that length can be larger.
         pixels = math.prod(self.plan.input)
         plan = _plan(network, self.plan.shape, 0, pixels // 4, 1)
         return Crew(plan, 1, self.threads) if math.prod(plan.input) < pixels else None
@@ -76,7 +76,7 @@ def crew_for(network: UNet, shape: tuple[int, ...], tile: int, *, exact: bool) -
     network : UNet
     shape : tuple of int
     tile : int
-        Edge of the tiles; 0: as large as memory allows, and cut so that all workers have work.
+        Edge of the tiles, px; 0: as large as memory allows, and cut so that all workers have work.
     exact : bool
         Whether the network computes in float32.
     """
@@ -102,7 +102,7 @@ def _plan(network: UNet, shape: tuple[int, ...], tile: int, pixels: int, parts: 
 
 
 def _batch(plan: tiling.Tiling, pixels: int, workers: int) -> int:
-    """Return how many small tiles the network takes at once: what it would take as one tile."""
+    """Return how many small tiles the network takes at once: as many as have the pixels of the largest tile."""
     return max(1, min(pixels // math.prod(plan.input), -(-len(plan) // workers)))
 
 
@@ -113,6 +113,6 @@ def _effort(crew: Crew) -> float:
 
 
 def tile_pixels(network: UNet, device: torch.device, *, exact: bool = False) -> int:
-    """Return how many input pixels (voxels) memory allows, for all tiles in work together."""
+    """Return how many input pixels (voxels) memory allows, for all tiles computed at the same time."""
     size = 2 if has_bfloat16(device) and not exact else 4
     return int(room_for_tiles(device, _MOST_MEMORY) / (_ALIVE[network.ndim] * size * network.features))

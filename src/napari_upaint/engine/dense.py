@@ -16,20 +16,20 @@ from napari_upaint.settings import Padding
 class DenseUNet(UNet):
     """U-Net whose layers see all layers before them on their level.
 
-    A dense block (fig. 2 there) adds `growth` channels with every layer, normalisation - ReLU - 3x3 convolution, to the
-    concatenation of all before, cropped where convolutions are not padded. A transition, normalisation - ReLU - 1x1
-    convolution, goes before each pooling; on the way up only what a block has added is brought up (sec. 3.2 there).
+    Each layer of a dense block (fig. 2 of the paper), normalisation - ReLU - 3x3 convolution, adds `growth` channels to
+    the concatenation of all before, cropped if convolutions are unpadded. A transition, normalisation - ReLU - 1x1
+    convolution, precedes each pooling. On the way up, only what a block has added goes up (sec. 3.2).
 
     Parameters and attributes are those of `UNet`. `width` is both the channels of the first convolution and the growth
-    rate. Every level has two 3x3 convolutions down and two up as in the U-Net, the first convolution being one of them:
-    so sizes and halo are the U-Net's.
+    rate. As in the U-Net, every level has two 3x3 convolutions down, the first one included, and two up, so sizes and
+    halo are those of the U-Net.
 
     Attributes
     ----------
     growth : int or None
-        Growth rate of a subclass; None: `width`.
+        Set by subclasses: growth rate; None: `width`.
     down_layers, up_layers : tuple of int or None
-        Layers of a block per level of a subclass, the deepest level last; None: as said above.
+        Set by subclasses: layers per block, the deepest level last; None: as said above.
     """
 
     growth: int | None = None
@@ -41,7 +41,7 @@ class DenseUNet(UNet):
         return self.down_layers or (1, *(2,) * levels), self.up_layers or (2,) * levels
 
     def _context(self) -> int:
-        """Return the halo: a layer takes a pixel of its level on each side, the first convolution one more."""
+        """Return the halo: each layer takes one pixel of its level on each side, and so does the first convolution."""
         down, up = self._layers()
         return 1 + sum(n * tiling.grid(level) for layers in (down, up) for level, n in enumerate(layers, start=1))
 
@@ -68,13 +68,13 @@ class DenseUNet(UNet):
 
     def _join(self, level: int, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         up = cast(nn.Conv2d, self.up[level])
-        # Rectified first: He's initialisation counts on it.
+        # ReLU first: He's initialisation assumes it.
         x = up(torch.relu(x[:, -up.in_channels :]))
         return cast(torch.Tensor, self.merge[level](torch.cat([crop(skip, x), x], dim=1)))
 
 
 class DenseBlock(nn.Module):
-    """`layers` 3x3 convolutions of `growth` channels, each on all channels before; all are handed on."""
+    """`layers` 3x3 convolutions of `growth` channels, each on all channels before it; all channels are handed on."""
 
     def __init__(self, ndim: int, channels: int, growth: int, layers: int, padding: Padding, norm: str | None) -> None:
         super().__init__()
@@ -90,6 +90,6 @@ class DenseBlock(nn.Module):
 
 
 def _layer(ndim: int, a: int, b: int, kernel: int, padding: Padding, norm: str | None) -> nn.Sequential:
-    # No ReLU in place: it would change what later layers see before they normalise it.
+    # Not in place: such a ReLU would change the channels before later layers normalise them.
     before = [normalization(norm, ndim, a)] if norm else []
     return nn.Sequential(*before, nn.ReLU(), CONV[ndim](a, b, kernel_size=kernel, padding=padding))

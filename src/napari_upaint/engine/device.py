@@ -1,4 +1,4 @@
-"""Which processor computes, and in which precision."""
+"""Which device computes, and in which precision."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from napari_upaint.errors import EngineError
 def choose(device: str = "auto", ndim: int = 2) -> torch.device:
     """Return the device to compute on: the named one, or the fastest that works ("cuda", "mps", "cpu").
 
-    Volumes (`ndim` 3) are not for Apple's graphics chips: until torch 2.8 half of their layers is missing there, and
-    convolutions come out wrong, in one layout in memory or the other, in later versions too.
+    Volumes (`ndim` 3) are never computed on Apple's graphics chips: half of the layers they need are missing there
+    until torch 2.8, and later versions too compute wrong convolutions in one memory format or the other.
 
     Raises
     ------
     EngineError
-        If the named one does not.
+        If the named device does not work.
     """
     chosen = _fastest() if device == "auto" else _named(device)
     return torch.device("cpu") if chosen.type == "mps" and ndim == 3 else chosen
@@ -38,8 +38,8 @@ def _fastest() -> torch.device:
 def _named(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        # A device that is there need not compute: torch has no programs for a card that is too old or too new for it,
-        # and another program may have all its memory.
+        # A device may exist and yet not compute: torch has no kernels for cards that are too old or too new for it, and
+        # another program may use all of its memory.
         torch.ones(2, device=device).sum().item()
     except (RuntimeError, AssertionError) as error:
         raise EngineError(f"Torch cannot compute on {name!r} here; choose 'auto' or 'cpu'.") from error
@@ -47,22 +47,22 @@ def _named(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether bfloat16 is faster than float32 there.
+    """Return whether bfloat16 is faster than float32 on a device.
 
     Processors without the instructions emulate them at a tenth of the speed.
     """
     if device.type == "cuda":
-        with torch.cuda.device(device):  # there may be several, of different age
+        with torch.cuda.device(device):  # there may be several, of different ages
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not public in torch 2, so looked up with care
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private in torch 2, so they may be missing
     return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)
 
 
 def autocast(device: torch.device, *, exact: bool = False) -> contextlib.AbstractContextManager[object]:
     """Return the context in which networks run: bfloat16 where that is faster, else (or if `exact`) float32."""
-    if exact and device.type == "cuda":  # newer cards drop 13 of the 24 digits in convolutions if nothing is said
+    if exact and device.type == "cuda":  # by default, newer cards drop 13 of the 24 binary digits in convolutions
         return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     if exact or not has_bfloat16(device):
         return contextlib.nullcontext()
@@ -90,7 +90,7 @@ def room_for_tiles(device: torch.device, most: float) -> float:
 
 
 def _free_on_card(device: torch.device) -> int:
-    """Return how many bytes torch can have: those that are free, and those that it holds and does not use."""
+    """Return how many bytes torch can use: those that are free, and those that it has reserved but does not use."""
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return torch.cuda.mem_get_info(device)[0] + unused
 

@@ -1,4 +1,4 @@
-"""Batches of training tiles on the device that learns them: drawn there where it is a GPU, else brought there."""
+"""Batches of training tiles on the device that learns them: drawn on a GPU itself, or drawn on the CPU and copied."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_upaint.engine.sampling import Place, Sampler, TrainingTile
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Training tiles together, see `engine.sampling.TrainingTile`.
+    """Several training tiles stacked, see `engine.sampling.TrainingTile`.
 
     Attributes
     ----------
     images : torch.Tensor
         (B, C, [Z,] Y, X), float32.
     targets, weights : torch.Tensor
-        (B, [z,] y, x): int16 with -1 unlabelled; float32.
+        (B, [z,] y, x): int16, with -1 for unlabelled; float32.
     starts : torch.Tensor or None
         (B, K, [z,] y, x), float32.
     objects : torch.Tensor or None
@@ -46,7 +46,7 @@ Draw = Callable[[Sequence[int]], Batch]
 
 
 def together(tiles: Sequence[TrainingTile]) -> Batch:
-    """Return tiles as a batch on the CPU."""
+    """Stack tiles into a batch on the CPU."""
     starts = [tile.start for tile in tiles if tile.start is not None]
     images, targets, weights = (
         torch.from_numpy(np.stack(arrays))
@@ -58,9 +58,9 @@ def together(tiles: Sequence[TrainingTile]) -> Batch:
 
 
 def drawing(sampler: Sampler, device: torch.device) -> Draw:
-    """Return what draws batches for a device, given the numbers of their tiles.
+    """Return a function that draws batches for a device, given the numbers of their tiles.
 
-    Where the images do not fit into its memory, tiles are drawn by the processor and brought there.
+    If the images do not fit into the memory of the device, tiles are drawn by the processor and copied.
     """
 
     def draw(numbers: Sequence[int]) -> Batch:
@@ -79,12 +79,12 @@ def drawing(sampler: Sampler, device: torch.device) -> Draw:
 
 
 class DeviceSampler:
-    """Draws the tiles of a `Sampler` on a device, where its prepared images are put once.
+    """Draws the tiles of a `Sampler` on a device, to which its prepared images are copied once.
 
     Parameters
     ----------
     sampler : Sampler
-        What it draws and where; the same tiles to 1e-4 of the image's range.
+        Says what to draw and where; its own tiles are the same to 1e-4 of the image's range.
     device : torch.device
     """
 
@@ -101,7 +101,7 @@ class DeviceSampler:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
     def draw(self, numbers: Sequence[int]) -> Batch:
-        """Draw tiles, at once those of the same image."""
+        """Draw tiles, those of the same image together; they are returned in the order of `numbers`."""
         places = [self.sampler.place(number) for number in numbers]
         members: dict[int, list[int]] = {}
         for i, place in enumerate(places):

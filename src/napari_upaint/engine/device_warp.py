@@ -1,7 +1,7 @@
-"""The warps of `core.deformation` where the data lie: batches of tiles on a GPU, one resampling (paper, sec. 3.1).
+"""The warps of `core.deformation` on the device of the data: batches of tiles, one resampling each (paper, sec. 3.1).
 
-The same `Warp` gives the same tile as there: images to 1e-4 of their range, labels exactly but where a pixel lies half
-way between two. Positions are computed in float64; where the device has none (Apple's), they are exact to 1e-4 px.
+A `Warp` gives the same tile here as there: images to 1e-4 of their range, labels exactly unless a pixel lies half way
+between two. Positions are computed in float64, or exact to 1e-4 px if the device has no float64 (Apple's).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Cells(NamedTuple):
     first : list of torch.Tensor
         (B, [z,] y, x), int64: the pixel at or before a position.
     rest : list of torch.Tensor
-        The same shape, float32, 0..1: how far behind it.
+        The same shape, float32, 0..1: how far the position lies beyond that pixel.
     shape : tuple of int
         Of the image, ([Z,] Y, X).
     """
@@ -36,18 +36,18 @@ class Cells(NamedTuple):
     shape: tuple[int, ...]
 
     def part(self, region: tuple[slice, ...]) -> Cells:
-        """Return those of a region of the tiles, ([z,] y, x)."""
+        """Return the cells in a region of the tiles, ([z,] y, x)."""
         where = (slice(None), *region)
         return Cells([one[where] for one in self.first], [one[where] for one in self.rest], self.shape)
 
 
 def positions(warps: Sequence[Warp], device: torch.device) -> torch.Tensor:
-    """Return where the pixels of tiles are read: (B, ndim, [z,] y, x), px of the input.
+    """Return the positions at which the pixels of tiles are read: (B, ndim, [z,] y, x), in px of the input.
 
     Parameters
     ----------
     warps : sequence of Warp
-        Of tiles of one shape, with control points on one grid (or all without).
+        Their tiles have one shape, and their control points one grid (or all have none).
 
     Raises
     ------
@@ -105,7 +105,7 @@ def read_spline(coefficients: torch.Tensor, at: Cells) -> torch.Tensor:
 
 def read_linear(image: torch.Tensor, at: Cells) -> torch.Tensor:
     """Return the linear interpolation of an image (C, [Z,] Y, X): (B, C, [z,] y, x), float32."""
-    # The neighbour of the only pixel of an axis is that pixel.
+    # If an axis has one pixel only, its neighbour is itself.
     taps = [
         [(first, 1 - rest), (first + min(1, n - 1), rest)]
         for first, rest, n in zip(at.first, at.rest, at.shape, strict=True)
@@ -114,7 +114,7 @@ def read_linear(image: torch.Tensor, at: Cells) -> torch.Tensor:
 
 
 def read_nearest(labels: torch.Tensor, at: Cells) -> torch.Tensor:
-    """Return the nearest pixels of labels (or of any map) ([Z,] Y, X): (B, [z,] y, x), never a new value."""
+    """Return the nearest pixels of labels (or any map) ([Z,] Y, X), never a new value: (B, [z,] y, x)."""
     index = torch.zeros_like(at.first[0])
     for first, rest, n in zip(at.first, at.rest, at.shape, strict=True):
         index = index * n + first + (rest >= 0.5)  # halves go up
@@ -134,7 +134,7 @@ def vary(images: torch.Tensor, grays: Sequence[Gray]) -> torch.Tensor:
 
 
 def _read(image: torch.Tensor, taps: Sequence[Sequence[tuple[torch.Tensor, torch.Tensor]]]) -> torch.Tensor:
-    """Add up the pixels of (C, [Z,] Y, X) at every choice of a tap (index, weight) for each axis."""
+    """Return the weighted sum of the pixels of (C, [Z,] Y, X) at all combinations of taps (index, weight) per axis."""
     flat, total = image.reshape(len(image), -1), None
     for chosen in product(*taps):
         index, weight = chosen[0]

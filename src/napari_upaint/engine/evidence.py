@@ -1,4 +1,4 @@
-"""What is known of painted pixels: what filters and the network see there, and what a classifier makes of that."""
+"""What is known about painted pixels: what filters and the network see there, and what a classifier makes of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_upaint.engine.progress import PredictProgress
 from napari_upaint.engine.unet import UNet
 
 _LEAST_SCORE = 1e-3
-_ERROR = 0.05  # of a loss that few strokes tell: of two that are small none is much better
+_ERROR = 0.05  # of a loss measured on few strokes: between two small losses there is no real difference
 
 
 class Mixture(NamedTuple):
@@ -24,9 +24,10 @@ class Mixture(NamedTuple):
     Attributes
     ----------
     share : float
-        How much the classifier counts, 0..1: much where the network was never asked this question.
+        How much the classifier counts, 0..1: a lot if the network has never learnt this task.
     loss : float
-        Mean loss on strokes that the classifier had not seen, classes alike and taken for equally common.
+        Mean loss on strokes that the classifier had not seen; each class counts the same and is taken as equally
+        common.
     """
 
     share: float
@@ -35,18 +36,18 @@ class Mixture(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Painted pixels.
+    """Painted pixels, and what is known about them.
 
     Attributes
     ----------
     features : numpy.ndarray
         float32, (N, F).
     classes : numpy.ndarray
-        int64, (N,): what is painted, 0 background.
+        int64, (N,): the painted class, 0 for background.
     strokes : numpy.ndarray
         int, (N,): which stroke a pixel belongs to; pixels of one stroke look alike.
     known : numpy.ndarray
-        float32, (N, K): scores of the network; background is what is no class.
+        float32, (N, K): scores of the network; background includes the border.
     """
 
     features: np.ndarray
@@ -56,7 +57,7 @@ class Evidence:
 
     @classmethod
     def gathered(cls, parts: Iterable[Evidence], most: int, seed: int) -> Evidence:
-        """Join parts; of classes with more than their share of `most` pixels some are left out, at random."""
+        """Join parts; a class with more than its share of `most` pixels loses some, at random."""
         parts = list(parts)
         joined = cls(*(np.concatenate([getattr(one, field.name) for one in parts]) for field in fields(cls)))
         rng, values = np.random.default_rng(seed), np.unique(joined.classes)
@@ -68,14 +69,14 @@ class Evidence:
         return cls(*(getattr(joined, field.name)[order] for field in fields(cls)))
 
     def unseen(self, folds: int, seed: int) -> np.ndarray:
-        """Return the scores, (N, K), that pixels get from classifiers that have not seen their strokes."""
+        """Return the scores, (N, K), of pixels by classifiers that have not seen their strokes."""
         count = self.known.shape[1]
         fold = np.zeros(int(self.strokes.max(initial=0)) + 1, int)
         for value in np.unique(self.classes):
             names, sizes = np.unique(self.strokes[self.classes == value], return_counts=True)
             fold[names[np.argsort(-sizes, kind="stable")]] = np.arange(len(names)) % folds
         here, everything = fold[self.strokes], len(np.unique(self.classes))
-        # Who has not seen a class at all says nothing.
+        # A classifier that has not seen all classes has no say: the scores stay equal.
         scores = np.full((len(self.classes), count), 1 / count, np.float32)
         for number in np.unique(here):
             seen = here != number
@@ -85,29 +86,29 @@ class Evidence:
         return scores
 
     def mixture(self, folds: int, seed: int) -> Mixture:
-        """Mix the network with a classifier, and judge the mixture, by strokes that the latter has not seen."""
+        """Mix the network with a classifier, and judge the mixture by strokes that the classifier has not seen."""
         unseen = self.unseen(folds, seed)
         share = self.share(unseen)
         return Mixture(share, self.loss(pooled(self.known, unseen, share, axis=1)))
 
     def loss(self, scores: np.ndarray) -> float:
-        """Return the mean over classes of the mean of -log(score of what is painted); 0 where nothing is."""
+        """Return the mean over classes of the mean of -log(score of the painted class); 0 if nothing is painted."""
         if not len(self.classes):
             return 0.0
         picked = np.clip(scores[np.arange(len(self.classes)), self.classes], _LEAST_SCORE, 1)
         return float(np.mean([-np.log(picked[self.classes == value]).mean() for value in np.unique(self.classes)]))
 
     def share(self, unseen: np.ndarray) -> float:
-        """Return how much the classifier counts beside the network, 0..1, by how well both do on unseen strokes."""
+        """Return how much the classifier counts, 0..1, by how well it and the network do on unseen strokes."""
         network, classifier = ((self.loss(scores) + _ERROR) ** 2 for scores in (self.known, unseen))
         return network / (network + classifier)
 
 
 def pooled(network: np.ndarray, classifier: np.ndarray, share: float, axis: int) -> np.ndarray:
-    """Return a weighted geometric mean of scores that sum to 1 along an axis: who is sure counts more.
+    """Return a weighted geometric mean of scores that sum to 1 along an axis: the surer of the two counts more.
 
-    The classifier's weight is the root of its share: it is what was made for this question, and is judged by fewer
-    strokes than it has learnt from.
+    The weight of the classifier is the square root of its share: it was made for this task, and the classifiers that
+    were judged had learnt from fewer strokes.
     """
     weight = math.sqrt(share)
     log_p = (1 - weight) * np.log(np.maximum(network, _LEAST_SCORE))
@@ -117,7 +118,7 @@ def pooled(network: np.ndarray, classifier: np.ndarray, share: float, axis: int)
 
 
 def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
-    """Return scores (K, ...) without border: who paints background does not say whether a border runs there."""
+    """Return scores (K, ...) with border added to background: paint does not say whether background is a border."""
     known = scores[: len(scores) - border].copy()
     if border:
         known[0] += scores[-1]
@@ -125,11 +126,11 @@ def known_scores(scores: np.ndarray, *, border: bool) -> np.ndarray:
 
 
 def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[PredictProgress, None, np.ndarray]:
-    """Return what a classifier may know of the network: its scores of an image, and of the image at half the size.
+    """Return what a classifier is told by the network: its scores of an image, and of the image at half the size.
 
-    Its scores alone, not the features that they are made of: of sixteen such features a few strokes cannot tell which
-    ones matter. At half the size it sees twice as far, and whether both agree tells how sure it is. Yields after each
-    tile: of a large image they take seconds.
+    It is told only the scores, not the features behind them: from a few strokes it cannot tell which of sixteen
+    features matter. At half the size the network sees twice as far, and whether both agree tells how sure it is. Yields
+    after each tile, as a large image takes seconds.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def saying(network: UNet, image: np.ndarray, scores: np.ndarray) -> Generator[Pr
         float16, (2 K, [Z,] Y, X).
     """
     half = yield from predict_scores(network, image, 0.5)
-    assert half is not None  # nobody stops it
+    assert half is not None  # it is never stopped
     said = np.empty((2 * len(scores), *scores.shape[1:]), np.float16)
     said[: len(scores)], said[len(scores) :] = scores, half
     return said

@@ -1,4 +1,4 @@
-"""A model as other programs run it: TorchScript that takes tiles of images at their own size, and gives scores."""
+"""A model for other programs: TorchScript that takes tiles at the size of the image and gives scores."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from napari_upaint.engine.unet import UNet
 from napari_upaint.io.bioimage import Exported, PackageWritten, write_package
 from napari_upaint.io.models import ModelFile
 
-# Edge of a tile as the network sees it, px. What lies at the edge of a tile is computed twice: a quarter of it at the
-# most on each side.
+# Edge of a tile as the network sees it, px. The rim of a tile (the halo) is computed twice: on each side it is at most
+# a quarter of the edge.
 _SEEN, _SHARE = {2: 320, 3: 64}, 4
-_CELLS = 12.0  # px, of the invented image
+_CELLS = 12.0  # size of the spots in the invented image, px
 
 
 def write_model(
@@ -40,7 +40,7 @@ def write_model(
     ModelError
         If the weights do not fit the architecture that the file names.
     FileError
-        If it cannot be written.
+        If the package cannot be written.
     """
     exported = export_model(model, scale)
     write_package(path, model.header, exported, authors=authors, terms=terms)
@@ -48,13 +48,13 @@ def write_model(
 
 
 def export_model(model: ModelFile, scale: float = 0.0) -> Exported:
-    """Make a model's network one that knows the scale by itself.
+    """Export a model's network so that it resizes images to its scale itself.
 
     Parameters
     ----------
     model : ModelFile
     scale : float
-        Of images for the network; 0: the one that the model has learnt.
+        At which the network sees images; 0: the one that the model has learnt.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def export_model(model: ModelFile, scale: float = 0.0) -> Exported:
     ndim = header.architecture.ndim
     factors = scale_factors(ndim, scale, header.spacing)
     network = to_network(model).eval()
-    # Whole cells of the deepest level: tiles then see the same grid as an image that is predicted at once.
+    # Whole cells of the deepest level, so that tiles see the same grid as an image that is predicted at once.
     whole_cells = partial(tiling.input_size, depth=network.depth, padded=True)
     halo = whole_cells(network.halo or _SEEN[ndim] // _SHARE)
     edge = whole_cells(max(_SEEN[ndim], _SHARE * halo))
@@ -74,7 +74,8 @@ def export_model(model: ModelFile, scale: float = 0.0) -> Exported:
     image = _invented(header.architecture.in_channels, tile)
     normalised = torch.from_numpy(measure(image).apply(image))[None]
     with torch.no_grad(), warnings.catch_warnings():
-        # That all sizes are fixed is meant so; TorchScript is to be replaced some day, and what other programs read.
+        # Torch warns that all sizes are fixed, which is intended, and that TorchScript will be replaced some day; but
+        # it is what other programs read.
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(whole, normalised, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.save(traced, file := io.BytesIO())
@@ -84,7 +85,7 @@ def export_model(model: ModelFile, scale: float = 0.0) -> Exported:
 
 
 class _Whole(nn.Module):
-    """A network with all that comes before and after it: resized for it, mirrored at the edges, resized back."""
+    """A network with all that comes before and after it: resize, mirror at the edges, predict, resize back."""
 
     def __init__(self, network: UNet, tile: tuple[int, ...], seen: tuple[int, ...]) -> None:
         super().__init__()

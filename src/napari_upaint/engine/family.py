@@ -1,4 +1,4 @@
-"""The family of networks behind one name each, and a network made of what a model file says of it."""
+"""The family of networks by name, and how to build one from the description in a model file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build(architecture: Architecture) -> UNet:
     Raises
     ------
     ModelError
-        If the description asks for something unknown.
+        If the variant, the number of axes or the normalisation is unknown.
     """
     variant, ndim = architecture.variant, architecture.ndim
     if variant not in FAMILY or ndim not in (2, 3):
@@ -44,6 +44,6 @@ def build(architecture: Architecture) -> UNet:
         norm=architecture.norm,
         dropout=architecture.dropout,
     )
-    # 1.1-1.5 times as fast, in 3D 1.8 times; weights loaded later keep the layout.
+    # 1.1-1.5 times as fast, in 3D 1.8 times; weights loaded later keep this format.
     network.to(memory_format=channels_last(ndim))  # type: ignore[call-overload]
     return network

@@ -1,9 +1,9 @@
-"""A first answer from strokes: a small classifier of pixels, learnt in a second, mixed with what the start knows.
+"""A first answer from strokes: a small pixel classifier, trained in a second, mixed with what the start knows.
 
-It sees what classical filters and the pretrained network itself, at two sizes of the image, say of a pixel. Of
-questions that the network was never asked it knows more than the network; where strokes are few the network knows more.
-How well each does on strokes that it has not seen says how they are mixed. What comes of it tells a training what to
-make of unlabelled pixels, where the scores of the start alone would hold it to the start's mistakes.
+It sees a pixel through classical filters and through the pretrained network, at two sizes of the image. It knows more
+than the network about tasks that the network has never learnt; with few strokes the network knows more. They are mixed
+by how well each does on strokes that it has not seen. The result tells a training what unlabelled pixels are; the
+scores of the start alone would hold it to the start's mistakes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from napari_upaint.engine.prior import background_shift, shifted
 from napari_upaint.engine.remembered import Remembered
 from napari_upaint.engine.unet import UNet
 
-_MOST_PAINTED = 4000  # of which it learns
+_MOST_PAINTED = 4000  # pixels that the classifier learns from
 _FOLDS = 6
-_LEAST = 1e-4  # of a score that is divided by
-_MOST_FALSE = 0.9  # of the border: some of it always remains
+_LEAST = 1e-4  # added to scores, so that none is 0
+_MOST_FALSE = 0.9  # most of the border that can count as false: some of it always remains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +35,13 @@ class FirstGuess:
     Attributes
     ----------
     scores : list of numpy.ndarray
-        float32, (K, [Z,] Y, X), one for each prepared sample: outputs of the network; background as common as it seems.
+        float32, (K, [Z,] Y, X), one for each prepared sample; K as the outputs of the network, with background made as
+        common as it seems.
     loss : float
-        Mean loss of the mixture on strokes that it had not seen, classes alike and taken for equally common.
+        Mean loss of the mixture on strokes that it had not seen; each class counts the same and is taken as equally
+        common.
     share : float
-        How much the classifier counts in it, 0..1: much where the start was never asked this question.
+        How much the classifier counts in it, 0..1: a lot if the start has never learnt this task.
     """
 
     scores: list[np.ndarray]
@@ -56,9 +58,9 @@ def first_guess(
     seed: int,
     known: Remembered | None = None,
 ) -> Generator[str, None, FirstGuess]:
-    """Learn from the paint that is not held out, and mix with the start.
+    """Learn from the paint that is not held out, and mix the result with the start.
 
-    Yields in words what it does, every second or so, and returns the guess.
+    Yields a description of what it does every second or so, and returns the guess.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def first_guess(
     evidence = Evidence.gathered(
         (_evidence(one, prepared, starts, strokes, border) for one in looked), _MOST_PAINTED, seed
     )
-    if len(np.unique(evidence.classes)) < 2:  # one class lies too far away from the rest
+    if len(np.unique(evidence.classes)) < 2:  # the parts that are looked at hold one class only
         return FirstGuess(list(starts), evidence.loss(evidence.known), 0.0)
     share, loss = evidence.mixture(_FOLDS, seed)
     yield WORDS
@@ -92,9 +94,9 @@ def first_guess(
 def answer(
     start: np.ndarray, features: np.ndarray, learnt: PixelClassifier, share: float, *, false: float, border: bool
 ) -> np.ndarray:
-    """Mix scores of the start, (K, Y, X), with what a classifier makes of features, (F, Y, X).
+    """Mix scores of the start, (K, [Z,] Y, X), with those that a classifier gives for features, (F, [Z,] Y, X).
 
-    `false` is the border's share that counts as none, see `less_border`.
+    `false` is the share of border that does not count as such, see `less_border`.
     """
     own = learnt.scores(features.reshape(len(features), -1).T).T
     known = less_border(start, false) if border else start
@@ -113,21 +115,21 @@ def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> 
         result[-1] = rest * _border_share(start)
         rest = rest - result[-1]
     classes = slice(1, -1) if border else slice(1, None)
-    # Trees say 0 of what no stroke speaks for.
+    # Trees give a score of 0 to a class that no stroke speaks for.
     theirs, ours = ((one + _LEAST) / (one + _LEAST).sum(0) for one in (start[classes], own[1:]))
     result[classes] = rest * ((1 - share) * theirs + share * ours)
     return result
 
 
 def less_border(scores: np.ndarray, false: float) -> np.ndarray:
-    """Return scores (K, Y, X) whose border has lost what the start sees of it where none is.
+    """Reduce the border in scores by what the start usually sees where there is none.
 
     Parameters
     ----------
     scores : numpy.ndarray
         (K, Y, X), the border last.
     false : float
-        The border's share of what is no background, 0..1, that counts as none at all.
+        Share of border in what is not background, 0..1, that does not count as border.
     """
     share = _border_share(scores)
     left = np.clip((share - false) / (1 - false), 0, 1)
@@ -137,12 +139,12 @@ def less_border(scores: np.ndarray, false: float) -> np.ndarray:
 
 
 def _border_share(scores: np.ndarray) -> np.ndarray:
-    """Return how much of what is no background is border, (Y, X) or (N,)."""
+    """Return the share of border in what is not background, (Y, X) or (N,)."""
     return np.asarray(scores[-1] / np.maximum(1 - scores[0], 1e-6))
 
 
 def false_border(inside: Sequence[np.ndarray]) -> float:
-    """Return how much border the start usually sees in painted objects; who paints an object paints its inside.
+    """Return how much border the start usually sees in painted objects, where there is none: people paint the inside.
 
     Parameters
     ----------
@@ -176,9 +178,9 @@ def _evidence(
 
 
 def _strokes(prepared: Sequence[Prepared], count: int) -> list[np.ndarray]:
-    """Return the strokes that are not held out, numbered from 1 on over all samples.
+    """Return the strokes that are not held out, numbered from 1 up through all samples.
 
-    Where painted objects meet, the target is border: neither background nor one of the `count - 1` classes.
+    Where painted objects meet, the target is border, neither background nor one of the `count - 1` classes: left out.
     """
     found, last = [], 0
     for one in prepared:

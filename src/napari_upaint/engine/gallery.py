@@ -1,4 +1,4 @@
-"""What the network would learn from now: the very tiles that a training with these settings draws."""
+"""What the network would learn from: the very tiles that a training with these settings draws."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw_tiles(
     Parameters
     ----------
     samples, kind, start, settings, weights, augment, device
-        As for `engine.train.train`. Where the scale is left to the program it is found first, as a training does.
+        As for `engine.train.train`. If no scale is set it is found first, as in training.
 
     Raises
     ------

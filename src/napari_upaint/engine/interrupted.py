@@ -1,4 +1,4 @@
-"""Weights of a training that still runs, written now and then: whatever ends the process costs seconds, not the run."""
+"""Write the weights of a running training every few seconds: if the process dies, seconds are lost and not the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.models import ModelFile, save_model
 
-# Writing may cost this share of the training: a large network is written less often.
+# Writing may take at most this share of the time: a large network is written less often.
 _SHARE = 0.03
 
 
@@ -35,18 +35,18 @@ def with_checkpoints(
     training : generator
         Its steps.
     path : Path or None
-        Model file that is replaced every time; None: none is written.
+        Model file that is replaced every time; None: nothing is written.
     every : float
-        Seconds between two of them.
+        Least time between two writings, in seconds.
     resume : ModelFile or None
-        Checkpoint of an interrupted training, to go on from.
+        Checkpoint of an interrupted training to continue.
     clock : callable
         Returns seconds.
 
     Raises
     ------
     ModelError
-        If `resume` is another network than this training's.
+        If the network of `resume` differs from that of this training.
     """
     written, cost, told = clock(), 0.0, None
     try:
@@ -55,7 +55,7 @@ def with_checkpoints(
                 payload = training.send(told)
             except StopIteration:
                 return
-            # At this moment the start was judged, and no step was taken.
+            # At this point the start has been judged, and no step has been taken.
             if resume is not None and payload.stage == "training":
                 go_on_from(run, resume)
                 resume = None
@@ -69,12 +69,12 @@ def with_checkpoints(
 
 
 def go_on_from(run: Trainer, checkpoint: ModelFile) -> None:
-    """Give a training the weights of an interrupted one; where they are better than the start they are its best.
+    """Give a training the weights of an interrupted one; if they are better than the start, they are its best so far.
 
     Raises
     ------
     ModelError
-        If they are of another network.
+        If they belong to a different network.
     """
     network = to_network(checkpoint, run.network.in_channels)
     ours, theirs = run.network.state_dict(), network.state_dict()

@@ -1,4 +1,4 @@
-"""How well a network does on paint that was held back: whose pixels it knows, and whether it keeps objects apart."""
+"""How well a network does on held-out paint: how well it knows the pixels, and whether it keeps objects apart."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_upaint.engine.unet import UNet
 
 
 class Judgement(NamedTuple):
-    """What a network was found to do.
+    """How well a network does on held-out paint.
 
     Attributes
     ----------
     pixels : float
-        Mean over classes of the mean loss of their held-out pixels; infinity where there are none.
+        Mean over classes of the mean loss of their held-out pixels; infinity if there are none.
     together : float
-        Mean over tiles of how far painted objects run together, see `losses.keep_apart`.
+        Mean over tiles of how far painted objects merge, see `losses.keep_apart`.
     """
 
     pixels: float
@@ -33,8 +33,8 @@ class Judgement(NamedTuple):
 def judge(network: UNet, tiles: Sequence[ValidationTile], device: torch.device, *, border: bool) -> Judgement:
     """Judge a network on tiles.
 
-    Both figures are needed: by its pixels alone a network would be best that calls everything between two objects
-    object, since strokes lie inside.
+    Both figures are needed: strokes lie inside objects, so by pixels alone the best network would be one that calls
+    everything between two objects object.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which weights of a training are kept: those that paint which was held out speaks for."""
+"""Which weights of a training are kept: those that do best on held-out paint."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from torch import nn
 
 _LEAST_GAIN = 1e-4
-# Of what the best weights won over the start: later ones that keep so much are preferred. A few strokes tell by chance
-# which of two is better, and who has learnt longer knows more of the rest of the image.
+# Later weights are preferred if they keep this share of the best gain over the start. On a few strokes it is partly
+# chance which of two is better, and a network that has learnt longer knows more about the rest of the image.
 _KEPT_GAIN = 0.5
 
 
 class Kept:
-    """The weights to give back, and the losses on held-out paint that speak for them.
+    """The weights to return, and the losses on held-out paint that they are chosen by.
 
     Attributes
     ----------
     before : float
         Of the start.
     loss : float
-        Of what is kept, when its paint had not been learnt.
+        Of the kept weights, measured before that paint was learnt.
     state : dict of str to torch.Tensor, or None
-        What is kept; None: nothing yet.
+        The kept weights; None: none yet.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Kept:
 
     @property
     def better(self) -> bool:
-        """Whether what is kept is better than the start."""
+        """Whether the kept weights are better than the start."""
         return self.loss < self.before - _LEAST_GAIN
 
     def begin(self, before: float, loss: float, network: nn.Module | None) -> None:
-        """Take new paint as the judge: of the start, and of what is kept by now (None: its loss only)."""
-        if math.isnan(loss):  # of weights that are no numbers any more: what was kept before stays
+        """Judge by new paint from now on: take the losses on it and, unless None, the weights of `network`."""
+        if math.isnan(loss):  # the weights are no longer numbers: those kept before stay
             loss, network = before, None
         self.before, self.loss, self._least = before, loss, loss
         if network is not None:
@@ -53,6 +53,6 @@ class Kept:
             self.state = copy.deepcopy(network.state_dict())
 
     def offer_knowing(self, loss: float, network: nn.Module) -> None:
-        """Keep a network that has learnt this paint by now, and so should know it at least as well."""
+        """Keep a network that has meanwhile learnt this paint, if it knows it at least as well as the kept one."""
         if loss <= self.loss:
             self.state = copy.deepcopy(network.state_dict())

@@ -1,4 +1,4 @@
-"""What a first answer looks at: tiles of planes or slices of volumes, and what filters and the network say of them."""
+"""What the first answer looks at: tiles of planes or slices of volumes, through filters and the network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_upaint.engine.unet import UNet
 
 WORDS = "making a first answer"
 _TILE = 1000  # px, of the network's input
-# Around the paint; what lies further away is left to the start.
+# Most that is looked at around the paint; what lies further away is left to the start.
 _MOST_PIXELS, _MOST_VOXELS = 1_000_000, 3_000_000
 
 
@@ -33,7 +33,7 @@ class Part:
     number : int
         Of the sample.
     region : tuple of (int or slice)
-        A sample indexed with it is (y, x).
+        Index into the spatial axes of the sample; the result is (y, x).
     features : numpy.ndarray
         float16, (F, y, x).
     """
@@ -53,10 +53,10 @@ class _Place:
 def parts(
     prepared: Sequence[Prepared], network: UNet, starts: Sequence[np.ndarray], known: Remembered
 ) -> Generator[str, None, list[Part]]:
-    """Return the parts of samples that are looked at; yields in words what it does, every second or so.
+    """Return the parts of samples to look at; yield a description of what it does every second or so.
 
-    Of planes these are the tiles that hold most paint, among them the one that holds most of each class. Of volumes
-    they are the painted slices and those nearest to them: few slices are painted, and the rest should be known, too.
+    In planes these are the tiles with most paint, among them the one with most of each class. In volumes they are the
+    painted slices and those nearest to them: few slices are painted, and the others should be known, too.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def parts(
     starts : sequence of numpy.ndarray
         Its scores, (K, [Z,] Y, X), one for each sample.
     known : Remembered
-        What was computed of the images before.
+        What was computed from the images before.
     """
     found, names = list[Part](), [fingerprint(one.image) for one in prepared]
     for place in _tiles(prepared, network) if network.ndim == 2 else _slices(prepared):
@@ -105,9 +105,9 @@ def _tiles(prepared: Sequence[Prepared], network: UNet) -> Iterator[_Place]:
 
 
 def _telling(painted: np.ndarray) -> list[int]:
-    """Return the order in which tiles are looked at by what is painted on them, (tiles, classes).
+    """Return the order in which to look at tiles, given their numbers of painted pixels, (tiles, classes).
 
-    First the best one of each class, the rarest class first, then by the amount of paint.
+    First the tile with most paint of each class, the rarest class first, then by the amount of paint.
     """
     rare = [int(k) for k in np.argsort(painted.sum(0), kind="stable") if painted[:, k].any()]
     best = [int(painted[:, k].argmax()) for k in rare]
@@ -115,7 +115,7 @@ def _telling(painted: np.ndarray) -> list[int]:
 
 
 def _tile_filters(image: np.ndarray, plan: tiling.Tiling, tile: tiling.Tile) -> np.ndarray:
-    """Return what filters say of a tile, (F, y, x)."""
+    """Return the filter responses of a tile, (F, y, x)."""
     y, x = tile.keep
     filters = pixel_features(tiling.cut(image, plan, tile), torch.get_num_threads())
     return filters[:, plan.halo : plan.halo + y, plan.halo : plan.halo + x]
@@ -138,5 +138,5 @@ def _slices(prepared: Sequence[Prepared]) -> Iterator[_Place]:
 
 
 def _slice_filters(image: np.ndarray, z: int) -> np.ndarray:
-    """Return what filters say of a slice, (F, Y, X)."""
+    """Return the filter responses of a slice, (F, Y, X)."""
     return pixel_features(image[:, z], torch.get_num_threads())

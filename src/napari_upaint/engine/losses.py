@@ -1,4 +1,4 @@
-"""The loss: weighted softmax cross entropy on painted pixels (paper, sec. 3, eq. 1), and what is held to elsewhere."""
+"""The loss: weighted softmax cross entropy on painted pixels (paper, sec. 3, eq. 1), and the terms for all others."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from napari_upaint.core.labels import IGNORED
 from napari_upaint.core.leaks import leaks
 
-# Where the first guess is not what the start knew, the network has to be moved there: chosen by measurement, see
-# docs/choices.md.
+# If the first guess differs from what the start knew, the network has to be pulled to it harder: chosen by measurement,
+# see docs/choices.md.
 _FURTHER = 2.0
 
 
@@ -23,12 +23,12 @@ def painted_cross_entropy(
     logits : torch.Tensor
         (B, K, [Z,] Y, X).
     target : torch.Tensor
-        (B, [Z,] Y, X), integer outputs, -1 where nothing is painted.
+        (B, [Z,] Y, X), integer: number of the output, -1 where nothing is painted.
     weights : torch.Tensor
         (B, [Z,] Y, X), the weight map w(x).
     border : bool
-        Whether the last output is the border between objects. Who paints background does not say whether a border
-        runs there, so background is satisfied by both: strokes then never teach the network to forget borders.
+        Whether the last output is the border between objects. Painted background does not say whether a border runs
+        there, so both answers are right: strokes then never teach the network to forget borders.
     """
     log_p = torch.log_softmax(logits.float(), dim=1)
     if border:
@@ -41,14 +41,14 @@ def painted_cross_entropy(
 
 
 def hold_on(logits: torch.Tensor, start: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """Return the mean divergence (Kullback-Leibler) of the scores from those that the training started from.
+    """Return the mean Kullback-Leibler divergence from the scores of the start to those of the network.
 
     Parameters
     ----------
     logits : torch.Tensor
         (B, K, [Z,] Y, X).
     start : torch.Tensor
-        Scores of the start, same shape; they sum to 1 over K.
+        Scores of the start (or of the first guess), same shape; they sum to 1 over K.
     where : torch.Tensor
         (B, [Z,] Y, X), bool: unlabelled pixels.
     """
@@ -58,28 +58,28 @@ def hold_on(logits: torch.Tensor, start: torch.Tensor, where: torch.Tensor) -> t
 
 
 def hold_weight(hold: float, loss: float, share: float = 0.0) -> float:
-    """Return the weight of `hold_on` beside the loss of what is painted.
+    """Return the weight of `hold_on` beside the loss on painted pixels.
 
-    It is never nothing: even where the start errs in what counts as an object it knows how objects come apart, which a
-    few strokes do not show.
+    It is never 0: even a start that is wrong about what counts as an object knows how to separate objects, which a few
+    strokes do not show.
 
     Parameters
     ----------
     hold : float
-        How strongly the model is to keep to what it knew, 1 as usual.
+        How strongly the model holds on to what it knew; 1 is usual.
     loss : float
-        Of what it is held to, on paint that this had not seen; the mean score of what was painted follows from it.
+        Of the scores that it is held to, on paint that they were not learnt from.
     share : float
-        How much of that is a classifier of pixels and not the start, 0..1, see `first_guess.FirstGuess`.
+        How much of these comes from a pixel classifier and not from the start, 0..1, see `first_guess.FirstGuess`.
     """
     return hold * float(np.exp(-loss)) * (1 + _FURTHER * share)
 
 
 def keep_apart(logits: torch.Tensor, objects: torch.Tensor, *, border: bool) -> torch.Tensor:
-    """Return the mean of -log(score of not being inside an object) where painted objects run together.
+    """Return the mean of -log(score of not being inside an object) where painted objects merge.
 
-    Strokes show the insides of objects and not the borders between them; but two that were painted as two are two, so
-    that every path between them crosses a border. Pushed apart is where the best path is narrowest (as in the maximin
+    Strokes show the insides of objects and not the borders between them. But if two objects are painted, every path
+    between them must cross a border. They are pushed apart at the narrowest point of the best path (as in the maximin
     affinity of Turaga et al. 2009, here for a few strokes).
 
     Parameters
@@ -87,14 +87,14 @@ def keep_apart(logits: torch.Tensor, objects: torch.Tensor, *, border: bool) -> 
     logits : torch.Tensor
         (1, K, [Z,] Y, X).
     objects : torch.Tensor
-        (1, [Z,] Y, X), integers: above 0 painted as that object, 0 unlabelled, below 0 painted as background.
+        (1, [Z,] Y, X), integers: above 0 the painted object, 0 unlabelled, below 0 painted background.
     border : bool
-        Whether the last output is the border between objects, which is as good as background here.
+        Whether the last output is the border between objects, which counts like background here.
 
     Returns
     -------
     torch.Tensor
-        0 where no two objects run together.
+        0 if no two objects merge.
     """
     painted = objects[0].cpu().numpy()
     ids = painted[painted > 0]

@@ -1,4 +1,4 @@
-"""How much memory there is, keeping it once it was had, and the words of errors where it ran out."""
+"""How much memory is free, how to keep memory once the process has it, and how errors say that it ran out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 # Parameters of mallopt, from glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
-# The texts of torch and its allocators, which raise a plain RuntimeError for it on a CPU.
+# The texts of torch and its allocators, which raise a plain RuntimeError on a CPU.
 _RAN_OUT = (
     "out of memory",
     "can't allocate memory",
@@ -24,8 +24,8 @@ _RAN_OUT = (
     "status_alloc_failed",
 )
 _GROUPS = "/sys/fs/cgroup"
-# Of the two generations of control groups: the names of what a group may have, what it has, and what of that is files
-# that were read and can go.
+# Of the two generations of control groups: the names of the memory that a group may have, of what it uses, and of the
+# part of that which holds cached files and can be freed.
 _WORDS = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -36,15 +36,15 @@ _WORDS = (
 def keep_blocks() -> bool:
     """Let this process keep large blocks of memory instead of returning them to the system after every layer.
 
-    A layer's output is tens of megabytes. By default each of them is fetched from the system anew, page by page and
-    filled with zeros: a quarter of the time of predicting a tile. Afterwards the process keeps what it once needed, so
-    this is for processes that compute for a living (the engine, the command), not for napari's. Threads share one
-    arena, or each would keep its own. Without effect but on Linux with the GNU C library.
+    The output of a layer takes tens of megabytes. By default each one is fetched from the system again, page by page
+    and filled with zeros: a quarter of the time of predicting a tile. After this call the process keeps what it once
+    needed, so it is meant for processes that only compute (the engine, the command), not for napari's. Threads share
+    one arena, or each would keep its own. It only has an effect on Linux with the GNU C library.
 
     Returns
     -------
     bool
-        Whether the system took the wish.
+        Whether the system accepted it.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -56,7 +56,7 @@ def keep_blocks() -> bool:
 
 
 def give_back() -> None:
-    """Return what is kept and not needed to the system after all: before a pause, or where the memory is short."""
+    """Return memory that is kept but not needed to the system: before a pause, or if memory is short."""
     with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -67,7 +67,7 @@ def says_ran_out(text: str) -> bool:
 
 
 def available() -> int | None:
-    """Return how many bytes of memory are free for this process; None where the system does not tell."""
+    """Return how many bytes of memory are free for this process; None if the system does not tell."""
     free = _system()
     limits = [left for limit in _limits() if (left := _left(*limit)) is not None]
     return min([*limits, *([free] if free is not None else [])], default=None)
@@ -83,14 +83,14 @@ def _system() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows, macOS
         pass
-    try:  # napari brings it along
+    try:  # napari depends on it
         return int(import_module("psutil").virtual_memory().available)
-    except Exception:  # whatever it lacks
+    except Exception:  # missing or broken
         return None
 
 
 def group_folders(controller: str, own: str = "/proc/self/cgroup") -> tuple[list[str], list[str]]:
-    """Return where limits of this process are told: of its container, or of its job on a cluster and all above that.
+    """Return the folders that hold the limits of this process: of its container or cluster job, and of all above it.
 
     Parameters
     ----------
@@ -102,10 +102,10 @@ def group_folders(controller: str, own: str = "/proc/self/cgroup") -> tuple[list
     Returns
     -------
     tuple of list of str
-        Folders of the newer generation of control groups, and of the older one; they need not exist.
+        Folders of control groups version 2, and of version 1; they need not exist.
     """
     groups = {"": "/", controller: "/"}
-    with contextlib.suppress(OSError, ValueError):  # no Linux
+    with contextlib.suppress(OSError, ValueError):  # not Linux
         for line in Path(own).read_text().splitlines():
             _, kinds, group = line.split(":", 2)
             groups |= {kind: group for kind in kinds.split(",") if kind in groups}

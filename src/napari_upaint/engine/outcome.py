@@ -1,4 +1,4 @@
-"""What comes of a training: the best weights as a model, with all that its file says of how it was made."""
+"""The outcome of a training: the best weights as a model, with everything that its file says about how it was made."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from napari_upaint.io.provenance import provenance
 
 
 def outcome(run: Trainer, name: str) -> TrainResult:
-    """Return the best weights as a model of that name; `run.average` has them from then on."""
+    """Return the best weights as a model with that name; they are loaded into `run.average`."""
     kept = run.kept
     if kept.state is not None:
         run.average.load_state_dict(kept.state)
     improved = kept.better if run.start is not None else kept.state is not None
-    # What was learnt says nothing of how well.
+    # Paint that was learnt from cannot test the model.
     after = kept.loss if run.holds_out or not improved else math.inf
     usual = run.header.usual_object
-    if run.step:  # who pressed Stop before does not wait for what is known
+    if run.step:  # else nothing has changed: a Stop before the first step does not wait for this
         usual = usual_object(run.average.eval(), run.prepared, kind=run.kind, border=run.border, scale=run.scale)
     header = _header(run, name, usual, after)
     knows_more = not improved and run.step > 0 and tells_more(header, run.start)

@@ -1,4 +1,4 @@
-"""A classifier of pixels by their features: extremely randomized trees, learnt in a fraction of a second."""
+"""A pixel classifier: extremely randomized trees on features of pixels, trained in a fraction of a second."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 import torch
 
 THOROUGH, QUICK = 50, 20  # trees: to answer, to compare
-# Of the weight of all painted pixels, classes alike: fewer would tell of single strokes.
+# Smallest leaf, as a share of the weight of all painted pixels: smaller ones would fit single strokes.
 _LEAST_LEAF = 0.01
 _AT_ONCE = 16384  # pixels
 
 
 class PixelClassifier:
-    """Extremely randomized trees (Geurts, Ernst & Wehenkel 2006), classes alike.
+    """Extremely randomized trees (Geurts, Ernst & Wehenkel 2006), with balanced classes.
 
-    Trees ask of one feature after the other whether it lies above a threshold. So gray values that were never painted
-    count as the nearest that were, where a function that is smooth would go on rising: of twenty-two painted images
-    they understood more than perceptrons did, and most where little was painted.
+    Trees compare one feature after another with thresholds. So gray values that were never painted count like the
+    nearest painted ones, while a smooth function would extrapolate: on twenty-two painted images trees did better than
+    perceptrons, most of all with little paint.
 
     Parameters
     ----------
@@ -27,13 +27,13 @@ class PixelClassifier:
     classes : numpy.ndarray
         int, (N,): 0 .. `count` - 1.
     count : int
-        Number of classes; those that are not among the pixels get scores of 0.
+        Number of classes; those without painted pixels get scores of 0.
     seed : int
     trees : int
     """
 
     def __init__(self, features: np.ndarray, classes: np.ndarray, count: int, seed: int, trees: int = THOROUGH) -> None:
-        from sklearn.ensemble import ExtraTreesClassifier  # two seconds that whoever only segments need not wait
+        from sklearn.ensemble import ExtraTreesClassifier  # takes two seconds, which segmenting should not wait for
 
         self._count = count
         self._trees = ExtraTreesClassifier(

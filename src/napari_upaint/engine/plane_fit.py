@@ -1,6 +1,6 @@
-"""How well a network, together with a classifier of pixels, fits the paint on planes; how large painted objects are.
+"""How well a network and a pixel classifier together fit the paint on planes, and how large painted objects are.
 
-The network alone does not know at which scale a question can be answered that it was never asked.
+The network alone cannot tell the right scale for a task that it has never learnt.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
 from napari_upaint.settings import Kind
 
-# Of the classifiers that scales are compared by; each costs a tenth of a second.
+# Of the classifiers that scales are compared with; each takes a tenth of a second.
 _MOST_PAINTED, _FOLDS = 1500, 3
 
 
 class View(NamedTuple):
-    """A painted region: normalised image at the network's scale, (C, Y, X), and annotation at its own size, (Y, X)."""
+    """A painted region: normalised image at the network's scale, (C, Y, X); annotation at its own size, (Y, X)."""
 
     image: np.ndarray
     annotation: np.ndarray
 
 
 class _Look(NamedTuple):
-    """What is known of a view.
+    """What is known about a view.
 
     Attributes
     ----------
     evidence : Evidence
-        Of its N painted pixels.
+        About its N painted pixels.
     places : tuple of numpy.ndarray
-        Where these are, two arrays (N,).
+        Where these are in the image, two arrays (N,).
     paint : numpy.ndarray
-        What is painted there, (N,).
+        Their values in the annotation, (N,).
     features : tuple of numpy.ndarray
-        What the classifier sees, two arrays (F, Y, X): of filters and of the network.
+        What the classifier sees, two arrays (F, Y, X): from filters and from the network.
     scores : numpy.ndarray
-        What the network says, (K, Y, X).
+        Of the network, (K, Y, X).
     """
 
     evidence: Evidence
@@ -64,7 +64,7 @@ class _Look(NamedTuple):
 def plane_fit(
     network: UNet, views: Sequence[View], *, kind: Kind, border: bool, measured: bool
 ) -> tuple[float, float] | None:
-    """Compare what both make of strokes that the classifier has not seen with what was painted.
+    """Compare the answers of both together, on strokes that the classifier has not seen, with the paint.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def plane_fit(
     Returns
     -------
     tuple of float or None
-        The disagreement, and the diameter of painted objects, px of the views, 0 where it is not known; None where
-        only one question is asked.
+        The disagreement, and the diameter of painted objects in px of the views, 0 if it is not known; None if only
+        one class is painted.
     """
     measured = measured and network.n_classes - border == 2
     parts, looks, last = list[Evidence](), list[_Look](), 0
@@ -98,7 +98,7 @@ def plane_fit(
 
 
 def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
-    """Look at a view; its strokes are numbered from `last` + 1 on."""
+    """Look at a view; its strokes are numbered from `last` + 1 up."""
     image, count = view.image, network.n_classes - border
     annotation = to_int32(view.annotation)  # ids of objects may be huge
     strokes = class_parts(np.minimum(annotation, FIRST) if count == 2 else annotation)
@@ -118,7 +118,7 @@ def _look(network: UNet, view: View, border: bool, last: int) -> _Look:
 
 
 def _diameter(looks: Sequence[_Look], evidence: Evidence, share: float, kind: Kind, border: bool) -> float:
-    """Measure the painted objects in what both make of the whole views."""
+    """Measure the painted objects in the answers of both together for the whole views."""
     learnt = PixelClassifier(evidence.features, evidence.classes, 2, 0, QUICK)
     false = false_border([_inside(look) for look in looks]) if border else 0.0
     answers = [

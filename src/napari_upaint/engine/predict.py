@@ -1,4 +1,4 @@
-"""Prediction of scores of planes and volumes: resized for the network, rotations averaged (paper, sec. 4)."""
+"""Prediction of the scores of planes and volumes: resized for the network, rotations averaged (paper, sec. 4)."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from napari_upaint.engine.tiled import predict_tiled
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import ModelFile
 
-# Where nobody says it: of so many rotations, and as many as are no more pixels for the network together than this.
+# If it is left to the program: at most so many rotations, with at most so many pixels for the network together.
 _MOST_ROTATIONS, _MOST_PIXELS = 4, 2**20
 _Commands = Stop | None
-# Mean scores, and how far those that were averaged are apart, if there were several.
+# Mean scores, and how far the averaged predictions differ, if there were several.
 Averaged = tuple[np.ndarray, np.ndarray | None]
 
 
 @lru_cache(maxsize=2)
 def cached_network(model: ModelFile, in_channels: int, device: str) -> UNet:
-    """Return a model's network on a device, ready to predict; the last two stay in memory."""
+    """Return a model's network on a device, ready to predict; the two used last stay in memory."""
     return moved_to(torch.device(device), to_network(model, in_channels)).eval()
 
 
 def automatic_rotations(shape: tuple[int, ...]) -> int:
-    """Return over how many rotations is averaged where that is left to the program: 1 to 4, of volumes 1.
+    """Return how many rotations to average if that is left to the program: 1 to 4, for volumes 1.
 
-    As many as take no longer than a plane of a million pixels does anyway: nobody notices that they were waited for.
+    As many as take no longer than one prediction of a plane of a million pixels, so nobody notices the wait.
 
     Parameters
     ----------
     shape : tuple of int
-        That the network sees, ([Z,] Y, X).
+        Of the image as the network sees it, ([Z,] Y, X).
     """
     if len(shape) != 2:
         return 1
@@ -50,7 +50,7 @@ def automatic_rotations(shape: tuple[int, ...]) -> int:
 def predict_scores(
     network: UNet, image: np.ndarray, scale: float, *, tile: int = 0
 ) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
-    """Predict the scores of a normalised image (C, [Z,] Y, X) at its own size; None where stopped.
+    """Predict the scores of a normalised image (C, [Z,] Y, X) at its own size; return None if stopped.
 
     The image is resized by `scale` for the network and the scores are resized back.
     """
@@ -68,7 +68,7 @@ def predict_mean(
 def predict_averaged(
     network: UNet, image: np.ndarray, shape: tuple[int, ...], *, tile: int = 0, rotations: int = 1
 ) -> Generator[PredictProgress, _Commands, Averaged | None]:
-    """Predict mean scores and, float16, how far the rotations are apart (None: there is only one).
+    """Predict mean scores and how far the rotations differ, float16 (None: there is only one); None if stopped.
 
     The network sees the image resized to `shape`, tile by tile (edge in px, 0: as large as memory allows).
     """
@@ -86,14 +86,14 @@ def predict_averaged(
         scores = _turn_back(scores, turn)
         apart = apart or Spread(scores.shape)
         apart.add(scores, turn + 1)
-        del scores  # not needed while the next ones are made
+        del scores  # not needed while the next ones are computed
     assert apart is not None
     spread = resize_image(apart.value(rotations)[None], own)[0]
     return resize_image(apart.mean, own), spread.astype(np.float16)
 
 
 def _turn(image: np.ndarray, turn: int) -> np.ndarray:
-    """Return version `turn` (0..7) of an image: quarter turns in the plane, from 4 on mirrored as well."""
+    """Return version `turn` (0..7) of an image: turned in the plane by quarters, and from 4 up mirrored as well."""
     return np.rot90(image[..., ::-1] if turn >= 4 else image, turn % 4, axes=(-2, -1))
 
 

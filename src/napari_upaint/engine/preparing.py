@@ -1,4 +1,4 @@
-"""Makes samples ready to be cut into tiles, and holds some of their paint out for validation."""
+"""Prepare samples so that tiles can be cut from them, and hold out some of their paint for validation."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from napari_upaint.errors import EngineError
 from napari_upaint.settings import Kind, WeightSettings
 
 HELD_OUT = 0.2  # of the painted pixels of every class
-CONTEXT = 400  # px around the paint: what tiles at a quarter of the scale can see
-# Of volumes it is less: only painted voxels and what the network sees around them must be real, beyond is mirrored.
+CONTEXT = 400  # px around the paint: what tiles can see at scale 0.25
+# For volumes it is less: only painted voxels and what the network sees around them must be real, the rest is mirrored.
 CONTEXT_3D = 64
 _PIECE = 32  # px: long strokes are held out in pieces of about this length
-# Bytes that a pixel takes while it is prepared, per channel and besides; most of them stay.
+# Bytes that a pixel takes while it is prepared, per channel and in addition; most of them stay allocated.
 _PER_CHANNEL, _BESIDES = 12, 45
-_MOST_MEMORY = 0.8  # of what is free
+_MOST_MEMORY = 0.8  # of the free memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A sample at the scale of the network, with everything that a tile is cut from.
+    """A sample at the scale of the network, with everything that tiles are cut from.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Prepared:
     coefficients : numpy.ndarray
         Of its cubic spline, see `core.deformation.prefilter`.
     target : numpy.ndarray
-        int16, ([Z,] Y, X), network outputs, -1 unlabelled.
+        int16, ([Z,] Y, X): number of the network's output, -1 unlabelled.
     weights : numpy.ndarray
         float32, ([Z,] Y, X), the weight map.
     held_out : numpy.ndarray
@@ -55,9 +55,9 @@ class Prepared:
     spacing : tuple of float or None
         Size of a voxel at this scale, ([Z,] Y, X).
     objects : numpy.ndarray or None
-        int32, ([Z,] Y, X): ids of painted objects, -1 painted background, 0 unlabelled; None where classes are painted.
+        int32, ([Z,] Y, X): ids of painted objects, -1 painted background, 0 unlabelled; None if classes are painted.
     apart : float
-        How many pixels the slices of a volume lay apart before they were drawn out.
+        Distance between the slices of a volume before it was stretched along Z, in pixels of a slice.
     """
 
     image: np.ndarray
@@ -75,13 +75,13 @@ def preparing(
 ) -> Generator[str, None, list[Prepared]]:
     """Resize samples to the network's scale, make targets and weight maps, and hold some paint out.
 
-    Paint that lies far apart becomes samples of its own. Yields in words what it does, before each and now and then on
-    the way, since a large one takes seconds, and returns them all.
+    A sample whose paint lies far apart is cut into several. Yields a description of what it does before each sample and
+    now and then in between, as a large one takes seconds, and returns all of them.
 
     Raises
     ------
     EngineError
-        If what is painted and its surroundings do not fit into memory.
+        If the paint and its surroundings do not fit into memory.
     """
     samples, prepared = _around_paint(samples, scale), list[Prepared]()
     _check_room(samples, scale)
@@ -124,7 +124,7 @@ def _check_room(samples: Sequence[Sample], scale: float) -> None:
 
 
 def _size(sample: Sample, scale: float) -> int:
-    """Return how many pixels of a sample are held at once: those of volumes that are drawn out are more."""
+    """Return how many pixels of a sample are in memory at once: a volume that is stretched along Z has more."""
     shape = sample.annotation.shape
     return max(math.prod(shape), math.prod(scaled_shape(shape, scale, sample.spacing)) if len(shape) == 3 else 0)
 
@@ -141,7 +141,7 @@ def _prepare(
     shape = scaled_shape(sample.annotation.shape, scale, sample.spacing)
     image = resize_image(sample.normalization.apply(sample.image), shape)
     yield words
-    # At the image's own resolution: it is the map that the user sees.
+    # At the resolution of the image, so that it is the map that the user sees.
     weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
     target = targets(sample.annotation, kind, border=border)
     objects = _object_ids(sample.annotation) if kind == "objects" else None
@@ -155,7 +155,7 @@ def _prepare(
 
 
 def _object_ids(annotation: np.ndarray) -> np.ndarray:
-    """Return objects 1, 2, ..., -1 for background, 0 for unlabelled pixels; ids may be huge, so they are numbered."""
+    """Return objects as 1, 2, ... (ids may be huge, so they are renumbered), background as -1, unlabelled as 0."""
     ids, painted = np.zeros(annotation.shape, np.int32), annotation > 0
     values, numbers = np.unique(annotation[painted], return_inverse=True)
     ids[painted] = np.where(values >= FIRST, np.arange(1, len(values) + 1), -1)[numbers]
@@ -170,10 +170,10 @@ def _scaled_spacing(sample: Sample, shape: tuple[int, ...]) -> tuple[float, ...]
 
 
 def _sources(painted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return which pixel (flat index) every pixel of the resized annotation shows.
+    """Return the pixel (flat index) that every pixel of the resized annotation shows.
 
-    The nearest one; but where an image shrinks, a thin stroke or a dot would fall between the pixels, so that paint
-    goes before unlabelled pixels.
+    It is the nearest one; but if an image shrinks, a thin stroke or a dot could fall between the pixels, so paint takes
+    precedence over unlabelled pixels.
     """
     source = resize_labels(np.arange(painted.size).reshape(painted.shape), shape)
     if all(new >= old for new, old in zip(shape, painted.shape, strict=True)):
@@ -190,13 +190,13 @@ def hold_out(
 ) -> list[np.ndarray]:
     """Choose painted pixels for validation: whole pieces of strokes, about a fifth of every class.
 
-    A class painted in a single piece keeps it for training. If that leaves validation without some class, nothing is
-    held out at all: a judge that sees one class only would misjudge.
+    A class painted in a single piece keeps it for training. As this leaves validation without that class, no other
+    strokes are held out either: a test that knows only some classes would mislead.
 
     Parameters
     ----------
     validation : sequence of (numpy.ndarray or None)
-        bool, one for each annotation: what is painted there is held out, and no more of its classes.
+        bool, one for each annotation: paint there is held out, and no other paint of the same classes.
 
     Returns
     -------
@@ -232,18 +232,18 @@ def _choose(pieces: list[tuple[int, np.ndarray]], rng: np.random.Generator) -> l
     for index in rng.permutation(len(pieces)):
         if held >= HELD_OUT * painted:
             break
-        if held + len(pieces[index][1]) <= painted / 2:  # at least half stays for training, however uneven the pieces
+        if held + len(pieces[index][1]) <= painted / 2:  # at least half is left for training, however uneven the pieces
             chosen.append(pieces[index])
             held += len(pieces[index][1])
     return chosen
 
 
 def _pieces(mask: np.ndarray) -> list[np.ndarray]:
-    """Cut strokes into pieces, components within coarse squares; return their flat indices."""
+    """Cut strokes into pieces (connected components within coarse squares); return their flat indices."""
     flat = np.flatnonzero(mask)
     if not len(flat):
         return []
-    keys = ndimage.label(mask)[0].ravel()[flat].astype(np.int64)  # the strokes, then the squares in them
+    keys = ndimage.label(mask)[0].ravel()[flat].astype(np.int64)  # by stroke, then by square within the stroke
     for position, length in zip(np.unravel_index(flat, mask.shape), mask.shape, strict=True):
         keys = keys * (length // _PIECE + 1) + position // _PIECE
     order = np.argsort(keys, kind="stable")

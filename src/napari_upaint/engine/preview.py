@@ -1,4 +1,4 @@
-"""The preview: what is in view, predicted with the newest weights, beside a training or without one."""
+"""The preview: the part in view, predicted with the newest weights, during a training or without one."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ImageError, ModelError, UserError
 from napari_upaint.io.models import ModelFile, ModelHeader
 
-# Pixels that the network sees at the most: where an image has to be enlarged for it, a preview may be coarse.
+# Most pixels that the network sees: if an image must be enlarged for it, a preview may be coarser.
 _MOST_PIXELS = 1_300_000
-# Seconds that nothing is heard for at the most, if that can be helped: a stop has to come through.
+# Most seconds without listening, if it can be avoided: Stop has to get through.
 _DEAF = 1.5
 _BUNDLED_WIDTH = 16
 
@@ -42,10 +42,10 @@ def with_preview(
     training: Generator[TrainProgress, Told | None, None],
     first: Told | None = None,
 ) -> Generator[TrainProgress | SamplesHeard | PredictProgress | PreviewResult, Told | None, None]:
-    """Yield what a training yields and, between two steps, previews of the view that it was told of.
+    """Yield what a training yields and, between steps, previews of the view that was sent.
 
-    The training itself hears nothing of views. Whether it took new samples is yielded as well. `first` is what was told
-    before the training was there: its first yield is skipped for it.
+    Views are not passed on to the training. Whether it took new samples is yielded as well. `first` is what was sent
+    before the training existed; it replaces the first yield of the training.
     """
     share, told = PreviewShare(), None  # type: PreviewShare, Told | None
     try:
@@ -70,7 +70,7 @@ def with_preview(
 
 
 def _heard(share: PreviewShare, told: Told | None) -> Told | None:
-    """Keep a view for the preview; return what is for the training."""
+    """Keep a view for the preview; return anything else, which is for the training."""
     if isinstance(told, PreviewView):
         share.look_at(told)
         return None
@@ -78,7 +78,7 @@ def _heard(share: PreviewShare, told: Told | None) -> Told | None:
 
 
 def _effort(network: UNet, scale: float, view: PreviewView | None) -> float:
-    """Return about how much more a pixel sent costs than with the bundled network at full size."""
+    """Return roughly how much more a pixel of the view costs than with the bundled network at scale 1."""
     if view is None:
         return 1.0
     return float((network.classify.in_channels / _BUNDLED_WIDTH * _scale(scale, view)) ** 2)
@@ -87,7 +87,7 @@ def _effort(network: UNet, scale: float, view: PreviewView | None) -> float:
 def _show(
     run: Trainer, share: PreviewShare, step: int
 ) -> Generator[PredictProgress | PreviewResult, Told | None, Told | None]:
-    """Predict the view; return what was told meanwhile. It is given up for a stop and for another view."""
+    """Predict the view, unless Stop or another view comes; return what was sent meanwhile."""
     view, told = share.view, None
     assert view is not None
     making = _make(run, view, _tile(run.network, view, share.cost(_effort(run.network, run.scale, view))))
@@ -118,12 +118,12 @@ def _tile(network: UNet, view: PreviewView, cost: float) -> int:
     if cost < _DEAF:
         return 0
     edge = math.sqrt(math.prod(view.image.shape[1:]) * _DEAF / cost)
-    # Smaller ones would be little more than their halo.
+    # Smaller tiles would be little more than their halo.
     return max(int(edge), 2 * network.halo + 196)
 
 
 def _make(run: Trainer, view: PreviewView, tile: int) -> Generator[PredictProgress, None, PreviewResult]:
-    """Predict a view with the newest weights; what goes wrong is told: it must not end the training."""
+    """Predict a view with the newest weights; report errors instead of raising, as they must not end the training."""
     try:
         assert view.image is not None
         _check(view.image, run.average)
@@ -140,7 +140,7 @@ def _make(run: Trainer, view: PreviewView, tile: int) -> Generator[PredictProgre
 def preview_view(
     view: PreviewView, model: ModelFile, device: str = "auto"
 ) -> Generator[PredictProgress | PreviewResult, Stop | None, None]:
-    """Predict a view with a finished model; yields the `PreviewResult` last, unless it was stopped.
+    """Predict a view with a finished model; yield the `PreviewResult` last, unless stopped.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def preview_view(
 
 
 def _scale(scale: float, view: PreviewView) -> float:
-    """Return the factor by which what was sent is resized for the network."""
+    """Return the factor by which the image of the view is resized for the network."""
     assert view.image is not None
     return min(scale * view.shrunk, math.sqrt(_MOST_PIXELS / math.prod(view.image.shape[1:])))
 

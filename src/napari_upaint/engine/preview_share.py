@@ -1,4 +1,4 @@
-"""When there is time for a preview: its share of a training."""
+"""When a training has time for a preview."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from napari_upaint.engine.progress import PreviewView
 
-# Of the time that is spent on training itself.
+# Of the time spent on training itself.
 SHARE = 0.15
-# Nobody sees a difference sooner, seconds of training.
+# Least seconds of training between previews: before that nobody would see a difference.
 PAUSE = 1.0
-# Before anything was measured: seconds per pixel, a network of the bundled kind on one thread.
+# Seconds per pixel before anything has been measured, for a network like the bundled ones on one thread.
 GUESS = 0.8e-6
 
 
@@ -27,18 +27,18 @@ class PreviewShare:
     Attributes
     ----------
     view : PreviewView or None
-        What is looked at.
+        What is being viewed.
     spent : float
         Seconds on previews so far.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._first: float | None = None  # when the first step had been taken
-        self._began = 0.0  # when the preview was begun that is being made
-        self._new = False  # whether the view was not shown yet
+        self._first: float | None = None  # when the first step was done
+        self._began = 0.0  # when the present preview was begun
+        self._new = False  # whether the view has not been shown yet
         self._step = -1  # of the weights that were shown last
-        self._at = 0.0  # seconds of training when they were
+        self._at = 0.0  # seconds of training when they were shown
         self._per_pixel = GUESS
         self.view: PreviewView | None = None
         self.spent = 0.0
@@ -54,12 +54,12 @@ class PreviewShare:
         return 0.0 if self._first is None else self._clock() - self._first - self.spent
 
     def cost(self, scale: float = 1.0) -> float:
-        """Return how many seconds a preview will take, more for larger networks than it is guessed at first.
+        """Return how many seconds a preview will take: a guess at first, then as long per pixel as the last one.
 
         Parameters
         ----------
         scale : float
-            How much more a pixel costs than with the bundled network, for the guess.
+            How much more a pixel costs than with the bundled network; used for the guess.
         """
         assert self.view is not None and self.view.image is not None
         per_pixel = self._per_pixel * (scale if self._per_pixel == GUESS else 1)
@@ -74,7 +74,7 @@ class PreviewShare:
         trained, cost = self.trained, self.cost(scale)
         if self.spent + cost > SHARE * trained:
             return False
-        # A view that moved is shown as soon as can be; the same one again not before it has changed visibly.
+        # A new view is shown as soon as possible; the same one not before it can have changed visibly.
         return self._new or trained - self._at >= max(PAUSE, cost / SHARE)
 
     def begin(self) -> None:
@@ -82,7 +82,7 @@ class PreviewShare:
         self._began = self._clock()
 
     def end(self, step: int | None) -> None:
-        """Note that it was made, with the weights of a step; None: it was given up for something more urgent."""
+        """Note that it was made with the weights of a step; None: it was given up for something more urgent."""
         seconds = self._clock() - self._began
         self.spent += seconds
         if step is not None and self.view is not None and self.view.image is not None:

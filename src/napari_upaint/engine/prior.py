@@ -1,7 +1,7 @@
-"""How much of an image is background: strokes cannot tell, what nobody painted can.
+"""How much of an image is background: strokes cannot tell, but unpainted pixels can.
 
-A classifier that learns from as many pixels of one class as of the other, as strokes teach it, takes both for equally
-common. Where objects are rare it finds them too fat and too many, where they fill the image too thin.
+A classifier that learns from strokes gives all classes the same weight, and so takes them to be equally common. If
+objects are rare it finds too many and makes them too fat; if they fill the image it makes them too thin.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Of the way to the estimate, and how far at the most; chosen by measurement, see docs/choices.md: scores are no
-# calibrated probabilities, and the estimate runs away where few pixels are sure.
+# Share of the way to the estimate, and the largest shift; chosen by measurement, see docs/choices.md: scores are not
+# calibrated probabilities, and the estimate runs away if few pixels are sure.
 _TAKEN, _MOST = 0.5, 1.0
 _ROUNDS = 30
-_EVERY = 7  # pixels tell enough
+_EVERY = 7  # every seventh pixel tells enough
 _LEAST_SHARE, _LEAST_SCORE = 0.005, 1e-4
 
 
 def background_shift(scores: Sequence[np.ndarray]) -> float:
-    """Return by how much the log odds of background should be higher, by what the images themselves say.
+    """Return by how much to raise the log odds of background, estimated from the images themselves.
 
-    Scores are taken for what they would be if both answers were equally common; the share that explains them best
-    is found by expectation and maximisation (Saerens, Latinne & Decaestecker 2002, Neural Computation 14, sec. 2.3).
-    Half of it is taken, and 1 (2.7 times the odds) at the most.
+    The scores are assumed to be made for background and the rest being equally common; the share of background that
+    explains them best is found by expectation maximisation (Saerens, Latinne & Decaestecker 2002, Neural Computation
+    14, sec. 2.3). Half of its log odds is taken, and at most 1 (2.7 times the odds).
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def background_shift(scores: Sequence[np.ndarray]) -> float:
 
 
 def shifted(scores: np.ndarray, shift: float) -> np.ndarray:
-    """Return scores (K, [Z,] Y, X) with log odds of background higher by `shift`; the rest keeps its proportions."""
+    """Raise the log odds of background in scores (K, [Z,] Y, X) by `shift`; the others keep their proportions."""
     result = scores.copy()
     result[0] *= np.exp(shift)
     return np.asarray(result / result.sum(0))

@@ -1,4 +1,4 @@
-"""What the generators of the engine yield and accept: frozen values, no torch in sight."""
+"""What the generators of the engine yield and accept: frozen values without torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from napari_upaint.core.usual_object import UNKNOWN, Usual
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import Kind, ObjectSettings
 
-# A start whose loss on held-out paint is below this gives it nine tenths of the score: it knows such objects.
+# A start with a lower loss on held-out paint scores it at 0.9 or more: it knows such objects.
 _KNOWN = 0.1
 _NEW = "the scale of these images and the size of their objects"
-# Fewer steps than these teach little, whatever was painted: getting ready took the time, or Stop came.
+# Fewer steps teach little, whatever was painted: preparation took the time, or Stop was pressed.
 _FEW = 10
 
 
@@ -31,7 +31,7 @@ class TrainProgress:
     step : int
         Steps done.
     seconds, budget : float
-        Seconds spent and seconds granted (0 where steps rule).
+        Seconds spent and seconds granted (0 if steps are counted).
     fraction : float
         0..1, how much of the budget is used.
     loss : float or None
@@ -56,18 +56,18 @@ class TrainResult:
     Attributes
     ----------
     model : ModelFile
-        What is kept, see `engine.keeping`; the start where nothing was better.
+        The kept weights, see `engine.keeping`; those of the start if nothing was better.
     improved : bool
-        Whether the model is better than its start on held-out paint, or on all paint where it was too little to hold
-        some of it out; from scratch, whether anything was kept.
+        Whether the model is better than its start on held-out paint, or on all paint if there was too little to hold
+        some out; from scratch, whether anything was kept.
     before, after : float
-        Loss on held-out paint of the start and of the result; infinite where there was none to judge by, or for a
-        result that has learnt all paint there is.
+        Loss on held-out paint of the start and of the result; infinite if there was no paint to judge by, or for a
+        result that has learnt all paint.
     steps, seconds : int, float
-        Done, and what they took, getting ready included.
+        Steps done, and the time taken, including preparation.
     knows_more : bool
-        Whether the start was kept but knows what it did not before: at which scale it sees these images, or what
-        their objects are like.
+        Whether the weights of the start were kept but the model knows something new: at which scale it sees these
+        images, or what their objects are like.
     pretrained : bool
         Whether the training began with a model.
     """
@@ -83,7 +83,7 @@ class TrainResult:
 
     @property
     def message(self) -> str:
-        """What came of the training, and what to do now, for whoever painted."""
+        """The outcome of the training and what to do now, for the user."""
         kept = f"loss on held-out paint {self.before:.3g}"
         advice = "give it more time" if self.steps < _FEW else "paint more and train again"
         if not self.steps:
@@ -109,7 +109,7 @@ class TrainResult:
 
 @dataclass(frozen=True, slots=True)
 class PredictProgress:
-    """Tiles done of a prediction."""
+    """How many tiles of a prediction are done."""
 
     done: int
     total: int
@@ -122,9 +122,9 @@ class Sight:
     Attributes
     ----------
     scale : float
-        Factor by which it is resized for the network.
+        Factor by which the image is resized for the network.
     usual : Usual
-        What its objects are like, sizes as in `ModelHeader.object_size`.
+        What its objects are like, with sizes as in `ModelHeader.object_size`.
     """
 
     scale: float
@@ -138,15 +138,15 @@ class PlaneResult:
     Attributes
     ----------
     labels : numpy.ndarray
-        int32, axes ([Z,] Y, X): objects 1.. or classes 1.. (the user's class k is k - 1), 0 background.
+        int32, axes ([Z,] Y, X): objects 1.. or classes 1.. (what was painted as k is k - 1), 0 background.
     scores : numpy.ndarray
-        float16 softmax output, axes (K, [Z,] Y, X), outputs as `names`.
+        float16 softmax output, axes (K, [Z,] Y, X), one for each of `names`.
     names : tuple of str
-        ("background", class names ..., and "border" where the model knows borders).
+        ("background", class names ..., and "border" if the model knows borders).
     spread : numpy.ndarray or None
-        float16, axes ([Z,] Y, X), 0..1: how far the averaged rotations are apart; None where there was only one.
+        float16, axes ([Z,] Y, X), 0..1: how far the averaged predictions differ; None if there was only one.
     usual : Usual
-        What the model knows of the objects that it was painted with.
+        What usual objects are like, their size in pixels (voxels) of this image.
     """
 
     labels: np.ndarray
@@ -158,7 +158,7 @@ class PlaneResult:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Sent into a running generator: finish with what there is."""
+    """Sent into a running generator: finish with what is there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,9 +175,9 @@ class SamplesHeard:
     Attributes
     ----------
     problem : str
-        Why it goes on with the samples that it had, one sentence; empty if it took the new ones.
+        One sentence that says why it goes on with its old samples; empty if it took the new ones.
     samples : int
-        How many it learns from now.
+        How many it learns from now on.
     """
 
     problem: str
@@ -186,24 +186,24 @@ class SamplesHeard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreviewView:
-    """Sent into a running training: predict this again and again with the newest weights, until told otherwise.
+    """Sent into a running training: predict this repeatedly with the newest weights, until told otherwise.
 
     Attributes
     ----------
     id : int
         Comes back with every result.
     image : numpy.ndarray or None
-        Raw gray values of what is in view with some context around it, axes (C, Y, X); None: no preview any more.
+        Raw gray values of what is in view with some context around it, axes (C, Y, X); None: no more previews.
     normalization : Normalization
         Of the whole image that the region was cut from.
     inside : tuple of slice
-        What is asked for of it, (Y, X); the rest is context.
+        The part of it that is wanted, (Y, X); the rest is context.
     shrunk : int
-        Pixels of the whole image along the edge of one pixel sent.
+        Pixels of the whole image along the edge of one pixel of `image`.
     objects : ObjectSettings
         How scores become objects.
     sight : Sight or None
-        How a finished model sees the whole image; None: as paint has taught it.
+        How a finished model sees the whole image; None: as it has learnt from paint.
     """
 
     id: int
@@ -217,15 +217,15 @@ class PreviewView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreviewResult:
-    """What is in view as the newest weights see it.
+    """What is in view, as segmented with the newest weights.
 
     Attributes
     ----------
     id : int
         Of the view.
     picture : numpy.ndarray
-        uint8, axes (Y, X) as the view's `inside`: 0 background, k inside a class (1 for all objects), n + k on the
-        outline of its objects, n being the number of classes.
+        uint8, axes (Y, X), the part `inside` of the view: 0 background, k inside class k (1 for all objects), n + k on
+        the outline of its objects, where n is the number of classes.
     classes : tuple of str
         Names of the n classes.
     kind : {"objects", "classes"}
@@ -234,7 +234,7 @@ class PreviewResult:
     step : int
         Of the training; 0 without one.
     problem : str
-        Why there is no picture, one sentence; empty if there is.
+        One sentence that says why there is no picture; empty if there is one.
     """
 
     id: int
@@ -246,7 +246,7 @@ class PreviewResult:
     problem: str = ""
 
 
-# What a running generator can be told between two of its steps.
+# What can be sent to a running generator between steps.
 Told = Stop | NewSamples | PreviewView
 
 
@@ -259,7 +259,7 @@ class ShownTile:
     image : numpy.ndarray
         (C, [Z,] Y, X), float32, normalised: the network's input.
     target : numpy.ndarray
-        int16, ([z,] y, x), the middle of the input: outputs of the network, -1 unlabelled.
+        int16, ([z,] y, x), the middle of the input: number of the network's output, -1 unlabelled.
     weights : numpy.ndarray
         float32, shape of ``target``: how much each pixel counts.
     """
@@ -277,7 +277,7 @@ class TilesResult:
     ----------
     tiles : tuple of ShownTile
     first : int
-        Number of the first one.
+        Number of the first tile.
     scale : float
         At which the network would see the image.
     """

@@ -1,4 +1,4 @@
-"""How a training proceeds: optimiser, tile size, learning rate over time."""
+"""How training proceeds: optimiser, tile size, learning rate over time."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ class Plan:
     ----------
     optimizer : {"adamw", "sgd"}
     learning_rate : float
-        Of a step, before `warmth`.
+        Of a step, before it is multiplied by `warmth`.
     output : int
-        Pixels of a tile that are learnt from: small ones mean more steps in a minute, large ones less work lost to
-        the halo. The network's input follows from it and the depth.
+        Edge of the part of a tile that is learnt from, px: small ones mean more steps in a minute, large ones less work
+        lost to the halo. The size of the network's input follows from it and from the depth.
     average : float
         Share of the old value in the moving average of the weights at every step; 0: no average.
     validations : int
         How often the held-out paint is judged during a training.
     warmup : int
-        Steps until the rate is reached; 0: at once.
+        Steps until the learning rate is reached; 0: at once.
     decays : bool
-        Whether it falls in the last third of the budget.
+        Whether the learning rate falls in the last third of the budget.
     apart : float
         Weight of keeping painted objects apart, see `losses.keep_apart`.
     all_paint : float
-        Used share of the budget, or of what is left of it when new paint comes, from which on held-out paint is
-        learnt from, too.
+        Share of the budget (after new paint, of what was left of it) after which held-out paint is learnt from, too.
     """
 
     optimizer: Literal["adamw", "sgd"]
@@ -52,17 +51,17 @@ class Plan:
 # Chosen by measurement, see docs/choices.md.
 FINE_TUNE = Plan("adamw", 1e-3, 196, 0.98, 16, 10, True, apart=0.1, all_paint=0.5)
 FROM_SCRATCH = Plan("adamw", 1e-3, 196, 0.98, 16, 20, True, apart=0.1, all_paint=0.5)
-# Sec. 3: one tile of 572 px a step, momentum 0.99. With that momentum a step moves a hundred times its size.
+# Paper, sec. 3: one tile of 572 px per step, momentum 0.99. With that momentum a step moves a hundred times its size.
 PAPER = Plan("sgd", 1e-4, 388, 0.0, 16, 0, False)
-# Of volumes tiles are small along each axis, and judging one costs as much as learning it does of a plane.
+# Tiles of volumes are small along each axis, and judging one takes as long as learning from a tile of a plane.
 _OUTPUT_3D = {"fast": 28, "paper": 44}
 _VALIDATIONS_3D = 8
-# Steps take longer and see less paint: of three rates tried on confocal nuclei the one that had learnt most.
+# Steps take longer and see less paint: of three rates tried on confocal nuclei, this one learnt most.
 _SCRATCH_RATE_3D = 3e-3
 
 
 def plan_for(settings: TrainSettings, *, pretrained: bool, ndim: int = 2) -> Plan:
-    """Return the plan of a training, of planes or of volumes."""
+    """Return the plan of a training on planes or volumes."""
     plan = PAPER if settings.recipe == "paper" else FINE_TUNE if pretrained else FROM_SCRATCH
     if ndim == 2:
         return plan
@@ -71,7 +70,7 @@ def plan_for(settings: TrainSettings, *, pretrained: bool, ndim: int = 2) -> Pla
 
 
 def optimizer_for(plan: Plan, parameters: list[torch.nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
-    """Build the optimiser of a plan; the settings' learning rate goes before the plan's own."""
+    """Build the optimiser of a plan; a learning rate in the settings overrides that of the plan."""
     rate = settings.learning_rate or plan.learning_rate
     if plan.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.99)
@@ -80,7 +79,7 @@ def optimizer_for(plan: Plan, parameters: list[torch.nn.Parameter], settings: Tr
 
 
 def warmth(plan: Plan, step: int, fraction: float) -> float:
-    """Return the factor of the learning rate at a step, `fraction` of the budget being used."""
+    """Return the factor of the learning rate at a step, when `fraction` of the budget is used."""
     warm = min(1.0, (step + 1) / plan.warmup) if plan.warmup else 1.0
-    # Half of a cosine would be low for long; a minute is short, so the rate stays high and falls in the last third.
+    # A cosine schedule is low for a long time; a minute is short, so the rate stays high and falls in the last third.
     return warm * (min(1.0, max(0.02, (1 - fraction) * 3)) if plan.decays else 1.0)

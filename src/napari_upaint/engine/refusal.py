@@ -14,9 +14,10 @@ from napari_upaint.settings import Kind
 
 
 def why_not(samples: Sequence[Sample], kind: Kind, header: ModelHeader, network: UNet, scale: float) -> str:
-    """Return why samples cannot be taken, one sentence; empty if they can.
+    """Return one sentence that says why samples cannot be taken; empty if they can.
 
-    Half-painted states come while somebody paints: all of a class erased, a class more than the network has.
+    Samples arrive while somebody is painting: a whole class may be erased just now, or there may be one class more than
+    the network has.
     """
     try:
         check_samples(samples, kind)

@@ -1,4 +1,4 @@
-"""What was computed of an image is computed once while paint on it comes, stroke after stroke."""
+"""Remember what was computed from an image, so that it is computed only once while stroke after stroke comes in."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Fingerprint = tuple[tuple[int, ...], int, int]
 
 
 class Remembered:
-    """Keeps what the last look at the images needed, and what this one needs."""
+    """Keeps what the last look at the images used, and what this one uses."""
 
     def __init__(self) -> None:
         self._before: dict[Hashable, Any] = {}
         self._now: dict[Hashable, Any] = {}
 
     def begin(self) -> None:
-        """Begin another look: what neither it nor the last one needs is forgotten."""
+        """Begin another look: what neither it nor the last one uses is forgotten."""
         self._before, self._now = self._now, {}
 
     def get(self, key: Hashable) -> Any:
-        """Return what is known under a key, None if nothing is."""
+        """Return the value of a key, None if there is none."""
         found = self._now.get(key, self._before.get(key))
         return None if found is None else self.put(key, found)
 
@@ -34,6 +34,6 @@ class Remembered:
 
 
 def fingerprint(image: np.ndarray) -> Fingerprint:
-    """Return what tells an image from others: its shape, and two sums over its bytes (milliseconds a megapixel)."""
+    """Return what identifies an image: its shape and two checksums of its bytes (milliseconds per megapixel)."""
     pixels = np.ascontiguousarray(image).data
     return image.shape, zlib.crc32(pixels), zlib.adler32(pixels)

@@ -1,4 +1,4 @@
-"""Draws training tiles where paint is, and cuts the tiles that judge."""
+"""Draw training tiles where there is paint, and cut the tiles that a network is judged by."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from napari_upaint.engine.preparing import Prepared
 from napari_upaint.settings import AugmentSettings
 
 _MOST_JUDGED = {2: 8, 3: 4}
-# Displacements of volumes are limited to this share of a tile: 4 voxels on a grid of 32 (Cicek et al. 2016, sec. 3).
+# Displacements in volumes are limited to this share of a tile: 4 voxels on a grid of 32 (Cicek et al. 2016, sec. 3).
 _MOST_DISPLACEMENT = 1 / 16
-# Slices further apart than so many pixels are not turned into the plane: it would be blurred as no plane is.
+# If slices are further apart (px), a volume is not tilted: its planes would be blurred as no real plane is.
 _MOST_APART = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingTile:
-    """What one step learns from.
+    """A tile to learn from.
 
     Attributes
     ----------
     image : numpy.ndarray
         (C, [Z,] Y, X), float32, the network's input.
     target, weights : numpy.ndarray
-        ([z,] y, x) of the network's output: int16 with -1 unlabelled; float32.
+        ([z,] y, x) of the network's output: int16, with -1 for unlabelled; float32.
     start : numpy.ndarray or None
         (K, [z,] y, x): scores of the model that the training started from.
     objects : numpy.ndarray or None
-        ([z,] y, x): which painted object, see `Prepared`.
+        ([z,] y, x): ids of painted objects, see `Prepared`.
     """
 
     image: np.ndarray
@@ -59,15 +59,15 @@ class Place(NamedTuple):
 
 
 class Sampler:
-    """Draws tiles from prepared samples; tile number n is the same for the same seed, whoever asks when.
+    """Draws tiles from prepared samples; for the same seed, tile number n is always the same, in any order or thread.
 
     Parameters
     ----------
     tile : tuple of int
         Input of the network, ([Z,] Y, X).
     start : list of numpy.ndarray, callable or None
-        Scores of the model that the training started from: (K, [Z,] Y, X), one for each sample; or what makes them,
-        (K, [z,] y, x), of a tile.
+        Scores of the model that the training started from: (K, [Z,] Y, X), one for each sample; or a function that
+        computes them, (K, [z,] y, x), for a tile.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Sampler:
         self._places = self._painted_places()
 
     def _painted_places(self) -> list[np.ndarray]:
-        """Return for every painted class the pixels it may be drawn from: rows of (sample, [z,] y, x)."""
+        """Return, for every painted class, the pixels that can be drawn: rows of (sample, [z,] y, x)."""
         found: dict[int, list[np.ndarray]] = {}
         for number, one in enumerate(self.prepared):
             train = (one.target != IGNORED) & ~one.held_out
@@ -102,7 +102,7 @@ class Sampler:
         return [np.concatenate(rows) for _, rows in sorted(found.items())]
 
     def place(self, number: int) -> Place:
-        """Draw where tile `number` lies: a random class, a random painted pixel of it, a random warp about it."""
+        """Draw where tile `number` lies: a random class, a random painted pixel of it, a random warp around that."""
         rng = np.random.default_rng((self.seed, number))
         places = self._places[rng.integers(len(self._places))]
         index, *place = places[rng.integers(len(places))].tolist()
@@ -122,11 +122,11 @@ class Sampler:
 
     @property
     def inner(self) -> tuple[slice, ...]:
-        """The network's output within its input."""
+        """The region of the network's output within its input."""
         return tuple(slice(self.halo, n - self.halo) for n in self.tile)
 
     def draw(self, number: int) -> TrainingTile:
-        """Draw tile `number`: image, target, weights and scores of the start at its place."""
+        """Draw tile `number`: image, target, weights, objects and the start's scores there."""
         index, warp, gray = self.place(number)
         one = self.prepared[index]
         image = vary_gray(warp_image(one.coefficients, warp, prefiltered=True), gray)
@@ -140,7 +140,7 @@ class Sampler:
         return TrainingTile(image, target, warp_labels(one.weights, warp)[self.inner], start, objects)
 
     def _is_upright(self, one: Prepared) -> bool:
-        """Return whether a volume is turned about Z only: a thin one would consist of its mirror images otherwise."""
+        """Return whether to rotate a volume about Z only: if tilted, a thin one would mostly show its mirror image."""
         if len(self.tile) == 2:
             return False
         thin = one.target.shape[0] < max(n - 2 * self.halo for n in self.tile)
@@ -151,7 +151,7 @@ class Sampler:
 class ValidationTile:
     """A fixed tile: normalised input (C, [Z,] Y, X), target ([z,] y, x) with -1 everywhere but on held-out paint.
 
-    `objects`, ([z,] y, x), holds all paint, see `Prepared`: whether two objects are apart is seen from both.
+    `objects`, ([z,] y, x), holds all paint, see `Prepared`: both objects are needed to see whether they are apart.
     """
 
     image: np.ndarray
@@ -160,7 +160,7 @@ class ValidationTile:
 
 
 def holds_out(prepared: Sequence[Prepared]) -> bool:
-    """Return whether paint is held out that can judge: of background and of something else, or it would misjudge."""
+    """Return whether the held-out paint can judge a network: this takes background and at least one class."""
     held = np.unique(np.concatenate([np.unique(one.target[one.held_out]) for one in prepared]))
     return BACKGROUND - 1 in held and len(held) > 1
 
@@ -175,8 +175,8 @@ def validation_tiles(
 ) -> list[ValidationTile]:
     """Cut the tiles that hold most of the held-out paint of every class.
 
-    They hold all paint where not enough is `held_out`, see `holds_out`. There are more than 8 planes, or
-    4 volumes, only where there are more classes.
+    Without `held_out` (see `holds_out`) all paint is judged. There are at most 8 tiles of planes or 4 of volumes, or as
+    many as it takes to hold the best one of every class.
     """
     found: list[tuple[Counter[int], Prepared, tiling.Tiling, tiling.Tile, np.ndarray]] = []
     for one in prepared:
@@ -195,7 +195,7 @@ def validation_tiles(
 
 
 def _telling(counts: Sequence[Counter[int]], most: int) -> list[int]:
-    """Return which tiles to judge: the best of every class first, then those with most paint, classes alike."""
+    """Return which tiles to judge: first the best of every class, then those with most paint relative to its class."""
     total = sum(counts, Counter[int]())
     best = [max(range(len(counts)), key=lambda i: counts[i][value]) for value in sorted(total)]
     shares = [sum(number / total[value] for value, number in one.items()) for one in counts]

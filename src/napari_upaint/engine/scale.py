@@ -1,8 +1,8 @@
-"""Finds the scale at which a pretrained network understands an image best.
+"""Find the scale at which a pretrained network understands an image best.
 
-A network knows objects of some tens of pixels. Whether an image should be shrunk or enlarged for it is the strongest
-lever there is on images from other microscopes, and a few strokes suffice to tell: by how well the network agrees with
-them, and by how large the painted objects are.
+A network knows objects of some tens of pixels. For images from other microscopes nothing helps more than to shrink or
+enlarge them accordingly. A few strokes tell the right scale: by how well the network agrees with them, and by how large
+the painted objects are.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from napari_upaint.settings import Kind
 
 Region = tuple[slice, ...]
 _Place = tuple[int, Region]  # number of the annotation, box
-# First the one at which painted objects are measured, last those that cost most: what is found early saves these.
+# First the one at which painted objects are measured, last the most costly ones: early findings often save those.
 SCALES = (0.5, 1.0, 0.7, 0.35, 0.25, 1.4, 2.0)
 
 
 class _Looks(NamedTuple):
-    """How much is looked at.
+    """How much to look at.
 
     Attributes
     ----------
     pixels : int
-        Enlarged planes cost four times the work; so many pixels around the paint tell enough.
+        Most pixels (voxels) of a region as the network sees it, and of all regions at scale 1: so many tell enough.
     window, margin : int
-        Edge of the windows that are looked at where the paint spreads wider, and the context around paint; windows
-        twice as large (of volumes 1.4 times) must stay below `pixels`.
+        Edge of the windows that are looked at if paint is spread more widely, and the context around paint, px. A
+        window of a plane stays below `pixels` at scale 2; one of a volume at scale 1.
     """
 
     pixels: int
@@ -48,15 +48,14 @@ class _Looks(NamedTuple):
 
 
 _LOOKS = {2: _Looks(700_000, 416, 48), 3: _Looks(1_100_000, 80, 16)}
-# Below this disagreement there is nothing left to tell.
+# Smaller disagreements make no difference.
 _LEAST = 0.02
-# At which painted objects are measured: a quarter of the pixels, and about the same answer as at others.
+# The scale at which painted objects are measured: a quarter of the pixels, and about the same answer as at others.
 _MEASURED = 0.5
-# px: the largest objects that the bundled networks of planes and of volumes have learnt from, see
-# pretraining/config.toml.
+# Diameter of the largest objects that the bundled 2D and 3D networks have learnt from, px, see pretraining/config.toml.
 _LARGEST = {2: 70.0, 3: 40.0}
-# Some images are best left as they are, some are enlarged more than a network needs: what is right lies between 0.7 and
-# 1 more often than anywhere else.
+# Some images are best left as they are, others have a higher magnification than a network needs: the right scale is
+# most often between 0.7 and 1.
 USUAL = math.sqrt(0.7)
 
 
@@ -67,10 +66,10 @@ class Fit(NamedTuple):
     ----------
     scale : float
     disagreement : float
-        Of the network, and of planes a classifier of pixels, with the paint: a loss.
+        Of the network (on planes, with a pixel classifier) with the paint: a loss.
     size : float
-        Diameter of painted objects in the image as it is, the largest ones that the network has learnt from being 1; 0
-        where this scale does not tell.
+        Diameter of painted objects in the image at its own size, relative to the largest that the network has learnt
+        from; 0 if this scale does not tell.
     """
 
     scale: float
@@ -81,19 +80,19 @@ class Fit(NamedTuple):
 def find_scale(
     network: UNet, samples: Sequence[Sample], *, kind: Kind, border: bool, start: ModelHeader | None = None
 ) -> Iterator[float]:
-    """Yield the best scale so far after each that was looked at: the last one is what was found.
+    """Yield the best scale so far after each scale that was looked at; the last one is the result.
 
     Parameters
     ----------
     network : UNet
-        Is left as it is.
+        Its weights do not change.
     samples : sequence of Sample
-        Of which at least one is painted.
+        At least one is painted.
     kind : {"objects", "classes"}
     border : bool
         Whether the network's last output is the border between objects.
     start : ModelHeader or None
-        The model that is trained on, see `best_scale`.
+        The model that the training starts from, see `best_scale`.
     """
     found: list[Fit] = []
     for fit in look_at_scales(network, samples, kind=kind, border=border, start=start):
@@ -106,9 +105,9 @@ def find_scale(
 def look_at_scales(
     network: UNet, samples: Sequence[Sample], *, kind: Kind, border: bool, start: ModelHeader | None = None
 ) -> Iterator[Fit]:
-    """Yield how every scale suits that could be the best one by what was found before, see `find_scale`."""
+    """Yield the fit of every scale that could still be the best one given the fits before, see `find_scale`."""
     network.eval()
-    # What judges is not learnt from, not even how large it is.
+    # Validation paint is not learnt from, not even to find the scale.
     samples = [replace(one, annotation=learnt(one.annotation, one.validation)) for one in samples]
     regions = painted_regions(samples)
     found: list[Fit] = []
@@ -122,13 +121,13 @@ def look_at_scales(
 def _fit(
     network: UNet, samples: Sequence[Sample], regions: Sequence[_Place], scale: float, kind: Kind, border: bool
 ) -> Fit | None:
-    """Return how a scale suits; None where it cannot be looked at, or where only one question is asked."""
+    """Return how a scale suits the paint; None if it cannot be looked at, or if only one class is painted."""
     shapes = [
         scaled_shape(samples[number].annotation[region].shape, scale, samples[number].spacing)
         for number, region in regions
     ]
     most = _LOOKS[samples[0].annotation.ndim].pixels
-    # Scales are compared on the same paint, so that one region too large or too small for it rules a scale out.
+    # Scales are compared on the same paint, so a single region that is too large or too small rules a scale out.
     if any(np.prod(shape) > most or min(shape[-2:]) < 8 for shape in shapes):
         return None
     views = [
@@ -148,20 +147,20 @@ def _scaled(sample: Sample, region: Region, shape: tuple[int, ...]) -> np.ndarra
 
 
 def best_scale(found: Sequence[Fit], start: ModelHeader | None = None) -> float:
-    """Return the scale with the least disagreement times its distance from the usual one, as a factor; 1 without any.
+    """Return the scale with the least product of disagreement and distance from the usual scale; 1 without any fit.
 
-    Strokes are few, and the best agreement alone chooses by chance: at fine scales a network that sees only parts of
-    objects still knows their insides. Where little can be told the usual scale wins; where a scale is twice as far
-    away, it has to agree twice as well. Scales at which painted objects are larger than any that a bundled network has
-    learnt from are out of the question. Who corrects a result paints where it is wrong, which speaks against the scale
-    of that result however good it is: what is twice as far from a scale that strokes were learnt at has to agree four
-    times as well.
+    The distance is a factor. With few strokes, agreement alone would choose by chance: at fine scales, a network that
+    sees only parts of objects still knows their insides. So if little can be told the usual scale wins, and a scale
+    twice as far away has to agree twice as well. Scales at which painted objects are larger than any that a bundled
+    network has learnt from are ruled out. If the model has learnt from strokes before, new strokes correct a result:
+    they lie where it is wrong, which speaks against its scale however good that is. So a scale twice as far from the
+    model's own has to agree four times as well.
 
     Parameters
     ----------
     found : sequence of Fit
     start : ModelHeader or None
-        The model that is trained on; None: a bundled one.
+        The model that the training starts from; None: a bundled one.
     """
     usual, power = USUAL, 1
     if start is not None and "start" in start.provenance:
@@ -176,7 +175,7 @@ def best_scale(found: Sequence[Fit], start: ModelHeader | None = None) -> float:
 
 
 def may_be_best(scale: float, found: Sequence[Fit], start: ModelHeader | None = None) -> bool:
-    """Return whether a scale would be chosen if it agreed perfectly: else nobody needs to look."""
+    """Return whether a scale would be chosen if it agreed perfectly; if not, there is no need to look at it."""
     return best_scale([*found, Fit(scale, 0.0)], start) == scale
 
 
@@ -188,7 +187,7 @@ def _not_too_fine(found: Sequence[Fit]) -> Sequence[Fit]:
 def painted_regions(samples: Sequence[Sample]) -> list[_Place]:
     """Choose where to look: boxes around the paint, as (number of the sample, box).
 
-    Together they hold paint of both questions, background and not, and at most about `_Looks.pixels` pixels.
+    Together they hold both painted background and painted classes, and at most about `_Looks.pixels` pixels.
     """
     boxes = [(number, box) for number, one in enumerate(samples) for box in _boxes(one)]
     parts = [samples[number].annotation[box] for number, box in boxes]
@@ -198,7 +197,7 @@ def painted_regions(samples: Sequence[Sample]) -> list[_Place]:
     counts = np.array([[(part == BACKGROUND).sum(), (part >= FIRST).sum()] for part in parts]).reshape(-1, 2)
     shares = (counts / np.maximum(counts.sum(0), 1)).sum(1)
     chosen: list[int] = []
-    # The most telling one of each question whatever it costs, then as many as the limit admits.
+    # First the boxes with most background and with most of the classes, whatever their size, then as many as allowed.
     for rank, index in enumerate([*counts.argmax(0), *np.argsort(-shares, kind="stable")] if boxes else []):
         pixels = sum(sizes[i] for i in (*chosen, index))
         if index not in chosen and (rank < 2 or pixels <= _LOOKS[parts[index].ndim].pixels):
@@ -207,7 +206,7 @@ def painted_regions(samples: Sequence[Sample]) -> list[_Place]:
 
 
 def _boxes(sample: Sample) -> list[Region]:
-    """Return the box around the paint with some context, or several where it is too large to look at."""
+    """Return the box around the paint with some context, or several windows if it is too large to look at."""
     annotation = sample.annotation
     places = np.argwhere(annotation > 0)
     if not len(places):

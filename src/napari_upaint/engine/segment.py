@@ -1,4 +1,4 @@
-"""Segmentation of planes and volumes: seen as the model sees them, scores made to labels, memory minded."""
+"""Segmentation of planes and volumes: choose how the model sees them, turn scores into labels, keep within memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from napari_upaint.errors import ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
-# From so many pixels on the memory of tiles is worth giving back: fetching it anew takes a hundredth of the time.
+# From so many pixels up the memory of tiles is given back to the system: getting it again takes 1 % of the time.
 _LARGE = 2**25
 _Commands = Stop | None
 
@@ -41,9 +41,9 @@ def segment_plane(
     spacing: tuple[float, ...] | None = None,
     sight: Sight | None = None,
 ) -> Generator[PredictProgress | PlaneResult, _Commands, None]:
-    """Segment a plane, or a volume; yields the `PlaneResult` last, unless it was stopped.
+    """Segment a plane or a volume; yield the `PlaneResult` last, unless stopped.
 
-    A 3D model sees a volume in space, a 2D model along its three axes, if the settings say so.
+    A 3D model sees a volume as a whole, a 2D model plane by plane along three axes, if the settings say so.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ def segment_plane(
     device : str
         "auto", "cpu", "cuda", ...
     spacing : tuple of float or None
-        Size of a voxel, (Z, Y, X). None: a 2D model takes it for a cube, a 3D model for one of those that it has
-        learnt from; if these were not known either, it sees the slices as they are.
+        Size of a voxel, (Z, Y, X). None: a 2D model assumes cubes, a 3D model voxels like those that it has learnt
+        from; if these are not known either, it sees the slices as they are.
     sight : Sight or None
-        How the model sees the image that the plane belongs to. None: as paint taught it, and a model that has learnt
-        from none finds it out from this plane or volume.
+        How the model sees the image that the plane belongs to. None: as it has learnt from paint; a model that has not
+        learnt from paint finds it from this plane or volume.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def segment_plane(
         If a plane is given to a 3D model.
     ImageError
         If the image is empty, holds NaN or infinite pixels, has other axes than the model takes, or is a volume or a
-        large plane that memory does not suffice for.
+        large plane that does not fit into memory.
     EngineError
         If memory runs out even for the smallest tile.
     """
@@ -82,7 +82,7 @@ def segment_plane(
         sight = yield from _look_at(image, normalization, model, settings, device, spacing)
         if sight is None:
             return
-    shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # that the network sees, but along axes
+    shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # what the network sees, unless along axes
     rotations = settings.rotations or automatic_rotations(shape)
     large = image[0].size >= _LARGE
     if image.ndim == 4 or large:
@@ -117,14 +117,14 @@ def _look_at(
     device: str,
     spacing: tuple[float, ...] | None,
 ) -> Generator[PredictProgress, _Commands, Sight | None]:
-    """Find how a model sees a plane or a volume; a model of planes sees some slices of it."""
+    """Find how a model sees a plane or a volume; a 2D model looks at some slices of a volume."""
     header = model.header
     windows = windows_of(1, lambda _: image, header.architecture.ndim) if header.sees_any_size else []
     return (yield from look([normalization.apply(one) for one in windows], model, settings, device, spacing))
 
 
 def _usual(header: ModelHeader, usual: Usual, spacing: tuple[float, ...] | None, along_axes: bool) -> Usual:
-    """Return an object as usual, its size in pixels (voxels) of the image."""
+    """Return what usual objects are like, with their size in pixels (voxels) of the image."""
     if along_axes:
         return of_volumes(usual, slices_apart(spacing))
     return in_volumes(usual, drawn_out(spacing)) if header.architecture.ndim == 3 else usual
@@ -152,19 +152,19 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
 def _bytes_per_pixel(
     channels: int, header: ModelHeader, rotations: int, objects: ObjectSettings, larger: float
 ) -> float:
-    """Return what a pixel (voxel) takes beside its gray values, as measured: tiles come on top.
+    """Return how many bytes a pixel (voxel) takes beside its gray values, as measured; tiles come on top.
 
-    `larger` is how many pixels the network sees for one of the image.
+    `larger` is how many pixels the network sees per pixel of the image.
     """
     outputs = header.architecture.n_outputs
-    # Gray values and scores at the scale of the network, with several rotations also their mean and spread; then scores
-    # at the scale of the image, and the labels.
+    # Gray values and scores at the scale of the network (with several rotations also their mean and spread), scores at
+    # the scale of the image, and the labels.
     numbers = channels + outputs * (2 if rotations == 1 else 4)
     return 4 * max(1.0, larger) * numbers + (24 if objects.split else 8)
 
 
 def _check_room(pixels: int, each: float) -> None:
-    """Refuse an image that would fill the memory: the system ends a program then, and says nothing."""
+    """Refuse an image that would fill the memory: the system would kill the program without a word."""
     needed, free = pixels * each, available()
     if free is not None and needed > free:
         give_back()

@@ -1,8 +1,8 @@
-"""How a model that has learnt from no paint sees an image: at which scale, and what the objects there are like.
+"""How a model that has not learnt from paint sees an image: at which scale, and what the objects in it are like.
 
-A network knows objects of some tens of pixels, whatever an image shows. Where paint tells at which scale, see
-`engine/scale.py`. Where there is none, the network's own certainty does: at a wrong scale it is unsure of what it
-finds, and finds something else at the next one.
+A network knows objects of some tens of pixels, whatever an image shows. If there is paint, it tells the scale (see
+`engine/scale.py`). If there is none, the network's own certainty does: at a wrong scale it is unsure of what it finds,
+and finds something else at the next one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import PredictSettings
 
 _FIRST = (0.5, 0.7, 1.0)
-# px: less of an image tells nothing.
+# px: smaller images tell nothing.
 _LEAST_EDGE = 24
-# How much it counts that the same is found at the scales beside, compared with certainty.
+# Weight of finding the same at the neighbouring scales, compared with certainty.
 _AGREEMENT = 0.4
 
 
@@ -40,7 +40,7 @@ class _Look(NamedTuple):
 
     @property
     def certainty(self) -> float:
-        """The mean over all objects of how sure the network is of them; 0 without any."""
+        """The mean certainty of the network over all objects; 0 without any."""
         every = np.concatenate([one.certainties for one in self.found])
         return float(every.mean()) if len(every) else 0.0
 
@@ -52,14 +52,14 @@ def look(
     device: str = "auto",
     spacing: tuple[float, ...] | None = None,
 ) -> Generator[PredictProgress, Stop | None, Sight | None]:
-    """Find how a model sees an image; None where stopped.
+    """Find how a model sees an image; return None if stopped.
 
-    A model that has learnt from paint knows it, and so does who set the scale.
+    A model that has learnt from paint knows it already, and a scale in the settings is kept.
 
     Parameters
     ----------
     windows : sequence of numpy.ndarray
-        Parts of the image, normalised, (C, [Z,] Y, X), at least one; not looked at where the model knows.
+        Parts of the image, normalised, (C, [Z,] Y, X), at least one; not needed if the model knows.
     model : ModelFile
     settings : PredictSettings
     device : str
@@ -93,7 +93,7 @@ def look(
 
 
 def _possible(windows: Sequence[np.ndarray], ndim: int) -> tuple[float, ...]:
-    """Return the scales that leave enough to be seen, in order."""
+    """Return the scales at which enough of the windows is left to be seen, in ascending order."""
     edge = min(min(window.shape[-2:]) for window in windows)
     return tuple(scale for scale in SCALES[ndim] if edge * scale >= _LEAST_EDGE) or (1.0,)
 
@@ -112,7 +112,7 @@ def _look(
 
 
 def _assurance(looks: Mapping[float, _Look], scale: float) -> float:
-    """Return how sure the network is of what it finds at a scale, and how much that is the same at those beside."""
+    """Rate a scale by the certainty of what is found there and its agreement with the neighbouring scales."""
     known = sorted(looks)
     at = known.index(scale)
     beside = [

@@ -1,4 +1,4 @@
-"""What a training starts from: a bundled or earlier model with its outputs adapted, or a fresh network."""
+"""What training starts from: a bundled or earlier model with its outputs adapted, or a fresh network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader
 from napari_upaint.settings import Kind, TrainSettings
 
-# Of a network from scratch: a level more costs a volume eight times the context.
+# Of a network from scratch: in volumes, one more level takes eight times as much context.
 DEPTH = {2: 5, 3: 3}
 
 
@@ -27,7 +27,7 @@ def start_header(
     """Describe the model that a training will make."""
     names = class_names([sample.annotation for sample in samples], kind)
     if start is not None:
-        # A model that knows more classes than are painted now keeps them; where objects are painted there is one.
+        # A model that knows more classes than are painted now keeps them; with objects there is only one class.
         known = start.header.classes
         names = known if kind == "classes" and len(known) >= len(names) else names
         return replace(start.header, classes=names, kind=kind, spacing=samples[0].spacing)
@@ -50,7 +50,7 @@ def start_network(
 ) -> UNet:
     """Return the network to train, with the outputs that the header names.
 
-    `shares` is how much it sees of each channel at first, where the start has other channels; see `adapt_input`.
+    `shares` is how much it sees of each channel at first if the start has other channels, see `adapt_input`.
     """
     if start is None:
         return build(header.architecture)
@@ -61,14 +61,14 @@ def start_network(
 
 
 def start_shares(samples: Sequence[Sample], kind: Kind, start: ModelFile | None) -> tuple[float, ...] | None:
-    """Return how much a start of other channels sees of each at first, so that the paint stands out; None: as it is."""
+    """Return how much the start sees of each channel at first, so that paint stands out; None if its channels fit."""
     if start is None or start.header.architecture.in_channels == samples[0].image.shape[0]:
         return None
     return channel_shares(samples, kind)
 
 
 def tells_more(header: ModelHeader, start: ModelFile | None) -> bool:
-    """Return whether a header knows another scale than its start's, or the painted objects where that knows none."""
+    """Return whether a header has another scale than its start, or knows the painted objects and the start does not."""
     if start is None:
         return False
     known = start.header.usual_object != UNKNOWN or header.usual_object == UNKNOWN
@@ -76,13 +76,13 @@ def tells_more(header: ModelHeader, start: ModelFile | None) -> bool:
 
 
 def known_loss(header: ModelHeader, samples: Sequence[Sample]) -> float | None:
-    """Return the loss on held-out paint that a start came to with these images; None if it learnt from none of them.
+    """Return the loss on held-out paint that a start reached with these images; None if it learnt from none of them.
 
-    Who paints an image again corrects what the start made of it. Corrections lie where it errs, so that its loss there
-    says nothing of the rest of the image. A name alone tells little (many images are called "Image"): the gray values
-    have to be the same, too.
+    New paint on an image that the start has learnt from corrects its result. Corrections lie where it is wrong, so its
+    loss there says nothing about the rest of the image. A name alone tells little (many images are called "Image"), so
+    the gray values must be the same, too.
     """
-    learnt: Any = header.training.get("gray")  # whatever the file holds
+    learnt: Any = header.training.get("gray")  # Any: the file may hold anything
     loss: Any = header.training.get("validation_after")
     if not isinstance(learnt, dict) or not isinstance(loss, int | float) or not math.isfinite(loss):
         return None
@@ -91,7 +91,7 @@ def known_loss(header: ModelHeader, samples: Sequence[Sample]) -> float | None:
 
 
 def gray_of(samples: Sequence[Sample]) -> dict[str, list[list[float]]]:
-    """Return the gray values that the images were normalised by, by the images' names, as JSON holds them."""
+    """Return the gray values that images were normalised by, per name of an image, in a form that JSON can hold."""
     found: dict[str, list[list[float]]] = {}
     for sample in samples:
         gray = [float(value) for value in (*sample.normalization.low, *sample.normalization.high)]

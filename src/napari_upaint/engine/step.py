@@ -1,7 +1,7 @@
-"""A step of training: as many tiles as there are threads for, their mean gradient, new weights.
+"""A training step: as many tiles as there are threads for, their mean gradient, new weights.
 
-Threads that share a tile meet at the end of every layer, some hundred times a step, and wait for each other there. So
-every thread learns a tile of its own, on a copy of the network that shares the weights, and they meet once a step.
+Threads that share a tile meet at the end of every layer, about a hundred times per step, and wait for each other there.
+So every thread learns its own tile, on a copy of the network that shares the weights, and they meet once per step.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from napari_upaint.engine.losses import hold_on, keep_apart, painted_cross_entro
 from napari_upaint.engine.threads import training_threads
 from napari_upaint.engine.unet import UNet
 
-MOST_TILES = 4  # of a step: more would mean few steps in a minute
-_FURTHER = 0.1  # of its work is lost by every further thread at the same tile
+MOST_TILES = 4  # per step: more would mean few steps in a minute
+_FURTHER = 0.1  # cost of each further thread on the same tile, in waiting
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of the network besides its tiles.
+    """What a step asks of the network, apart from its tiles.
 
     Attributes
     ----------
@@ -54,15 +54,15 @@ class Learner:
     Parameters
     ----------
     network : UNet
-        What learns, on its device.
+        The network that learns, on its device.
     optimizer : torch.optim.Optimizer
         Of the network's parameters.
     seed : int
-        Of the drop-out; every tile has its own chance.
+        Of the drop-out; every tile has its own random numbers.
     clip : float
-        Largest norm of the gradient; 0: any.
+        Largest norm of the gradient; 0: no limit.
     most : int
-        Tiles of a step at the most.
+        Most tiles per step.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class Learner:
         self._pool.shutdown()
 
     def step(self, draw: Draw, first: int, question: Question) -> tuple[float, int]:
-        """Learn tiles `first`, `first` + 1, ...; return their mean loss and how many they were.
+        """Learn tiles `first`, `first` + 1, ...; return their mean loss and their number.
 
-        Where memory does not suffice for so many, this step and all that follow learn half as many.
+        If memory runs out, this step and all later ones learn at most half as many.
         """
         self.network.train()
         while True:
@@ -116,14 +116,14 @@ class Learner:
             self._replicas.append(replica(self.network))
 
         def learn(index: int) -> float:
-            if torch.get_num_threads() != each:  # of the calling thread alone
+            if torch.get_num_threads() != each:  # set for the calling thread only
                 torch.set_num_threads(each)
             return self._gradient(self._replicas[index], draw([first + index]), first + index, question)
 
         others = [self._pool.submit(learn, index) for index in range(1, count)]
         try:
             losses = [learn(0)]
-        finally:  # nobody computes on when this returns, whatever happened
+        finally:  # no thread may go on computing after this returns, whatever happened
             wait(others)
             if together != each:
                 torch.set_num_threads(together)
@@ -133,7 +133,7 @@ class Learner:
         return float(np.mean(losses))
 
     def _batch(self, batch: Batch, first: int, question: Question) -> float:
-        """Learn tiles as one batch: a GPU shares out the work by itself."""
+        """Learn tiles as one batch: a GPU shares out the work itself."""
         loss = self._gradient(self.network, batch, first, question)
         self._move()
         return loss
@@ -150,7 +150,7 @@ class Learner:
         return float(loss.detach())
 
     def _gather(self, count: int) -> None:
-        """Average the gradients of the first `count` replicas, and what their layers count, in a fixed order."""
+        """Average the gradients and the running statistics of the first `count` replicas, in a fixed order."""
         if count == 1:
             return
         replicas = self._replicas[:count]
@@ -159,7 +159,7 @@ class Learner:
             torch._foreach_add_(gradients[0], other)
         torch._foreach_div_(gradients[0], count)
         for buffers in zip(*(network.buffers() for network in replicas), strict=True):
-            if buffers[0].dtype.is_floating_point:  # running means; not how many batches they saw
+            if buffers[0].dtype.is_floating_point:  # running statistics, not the count of batches
                 mean = torch.stack(buffers).mean(0)
                 for one in buffers:
                     one.copy_(mean)
@@ -167,7 +167,7 @@ class Learner:
     def _move(self) -> None:
         gradients = [one.grad for one in self.parameters if one.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm):  # it would make all weights NaN, for good
+        if not torch.isfinite(norm):  # it would make all weights NaN for good
             return
         if self.clip:
             nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
@@ -191,7 +191,7 @@ class Average:
 
     def __init__(self, network: nn.Module, average: nn.Module) -> None:
         pairs = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
-        # Not the norm's count of batches.
+        # Without the count of batches of a normalisation.
         floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
         self._ours, self._theirs = [ours for ours, _ in floats], [theirs for _, theirs in floats]
 
@@ -203,7 +203,7 @@ class Average:
 def share_out(threads: int, most: int = MOST_TILES) -> tuple[int, int]:
     """Return how many tiles a step learns, and how many threads each of them gets.
 
-    As many tiles as threads while these are few; the more meet at one tile, the more they wait.
+    There are as many tiles as threads, up to `most`; the more threads share a tile, the more they wait.
     """
 
     def work(tiles: int) -> tuple[float, int]:
@@ -215,7 +215,7 @@ def share_out(threads: int, most: int = MOST_TILES) -> tuple[int, int]:
 
 
 def replica(network: UNet) -> UNet:
-    """Return a copy of a network that shares its weights, but not their gradients nor what its layers count."""
+    """Return a copy of a network that shares its weights, but not their gradients or the running statistics."""
     other = copy.deepcopy(network)
     for ours, theirs in zip(other.parameters(), network.parameters(), strict=True):
         ours.data, ours.grad = theirs.data, None
@@ -223,7 +223,7 @@ def replica(network: UNet) -> UNet:
 
 
 def seed_dropout(network: nn.Module, seed: Sequence[int]) -> None:
-    """Let the drop-out of a network depend on `seed` alone, not on what other threads draw."""
+    """Let the drop-out of a network depend on `seed` only, not on what other threads draw."""
     rng = np.random.default_rng(seed)
     for one in network.modules():
         if isinstance(one, Dropout):

@@ -1,4 +1,4 @@
-"""The table of generators that the engine process (or the command line) can run, by the names of their requests."""
+"""The table of generators that the engine process (or the command line) can run, by name of request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def train(
 ) -> Generator[TrainProgress | TrainResult | SamplesHeard | PredictProgress | PreviewResult, Told | None, None]:
     """Train; see `napari_upaint.engine.train.train`. `start` may also be a bundled model's name or a path.
 
-    Without a result if it is stopped before torch is loaded.
+    There is no result if it is stopped before torch is loaded.
     """
     told = yield TrainProgress("getting ready", 0, 0.0, settings.seconds, 0.0)  # at once: loading torch takes a while
     if isinstance(told, Stop):
@@ -106,7 +106,7 @@ def look(
     device: str,
     spacing: tuple[float, ...] | None = None,
 ) -> Generator[PredictProgress | Sight, Stop | None, None]:
-    """Find how a model sees an image; see `napari_upaint.engine.sight.look`. Yields it last, unless it was stopped."""
+    """Find how a model sees an image, see `napari_upaint.engine.sight.look`; yield it last, unless stopped."""
     from napari_upaint.engine.sight import look as run
 
     normalised = [normalization.apply(window) for window in windows]
@@ -156,14 +156,14 @@ def describe_device(device: str) -> Generator[DeviceLine, object, None]:
     from napari_upaint.engine.device import describe
 
     yield DeviceLine(describe(device))
-    # What nearly every request needs, loaded before somebody waits for it: a second for the first preview.
+    # Nearly every request needs this; loading it now saves the first preview a second.
     import napari_upaint.engine.preview  # noqa: F401
 
     load_ahead()
 
 
 def load_ahead() -> None:
-    """Load and compile what the first training would wait for: four seconds, some more the first time on a machine."""
+    """Load and compile what the first training would wait for: four seconds, more on the first run on a machine."""
     compile_ahead()
     import sklearn.ensemble  # noqa: F401
     import torch
@@ -181,12 +181,12 @@ TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "device": describe_device,
 }
 
-# The model of the last request. The same object again lets the predictor keep the network that it made of it.
+# The model of the last request. If the same object comes again, prediction can reuse the network made from it.
 _last: dict[str, tuple[object, ModelFile]] = {}
 
 
 def _model(model: ModelFile | str | Path) -> ModelFile:
-    """Return a loaded model, the very same object as the last time if it is the same model."""
+    """Return a loaded model: the very same object as last time if the model is the same."""
     if isinstance(model, ModelFile):
         kept = _last.get("memory")
         if kept is None or not _equal(kept[1], model):
@@ -202,7 +202,7 @@ def _model(model: ModelFile | str | Path) -> ModelFile:
 
 
 def _equal(a: ModelFile, b: ModelFile) -> bool:
-    """Compare two models. A model in memory arrives as a new copy with every plane."""
+    """Return whether two models are equal; a model in memory arrives as a new copy with every plane."""
     if a is b:
         return True
     if a.header != b.header or a.weights.keys() != b.weights.keys():

@@ -1,4 +1,4 @@
-"""Generators that yield after every step and return what comes of them: run to the end, or told of in other words."""
+"""Run generators that yield after every step and return a result: silently, or yielding a description instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Outcome = TypeVar("Outcome")
 
 
 def returned(steps: Generator[object, None, Outcome]) -> Outcome:
-    """Return what steps come to, whatever they yield."""
+    """Run steps to the end, ignore what they yield, and return their result."""
     while True:
         try:
             next(steps)
@@ -20,7 +20,7 @@ def returned(steps: Generator[object, None, Outcome]) -> Outcome:
 
 
 def telling(words: Words, steps: Generator[object, None, Outcome]) -> Generator[Words, None, Outcome]:
-    """Say after each step what it is for, and return what they come to."""
+    """Run steps to the end, yield `words` after each of them, and return their result."""
     while True:
         try:
             next(steps)

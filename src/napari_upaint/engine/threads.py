@@ -1,4 +1,4 @@
-"""How many threads compute: all, or one where another program keeps a core busy."""
+"""How many threads compute: all, or one if another program keeps a core busy."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import ClassVar
 
 import torch
 
-_PROBES = 2  # steps in a row that are timed
-_AGAIN = 40  # steps after which the other choice is tried once more
+_PROBES = 2  # timed steps in a row per choice
+_AGAIN = 40  # steps after which all choices are tried again
 
 
 class ThreadChoice:
-    """Tries one thread and all of them on real steps, and keeps to what was faster.
+    """Tries one thread and all threads on real steps, and uses the faster choice.
 
-    On a quiet machine all threads win. Where something else wants a core they wait for each other at every layer, and
-    one thread alone can be several times faster; nobody can know beforehand, so the clock decides.
+    On a quiet machine all threads win. If another program wants a core, they wait for each other at every layer, and
+    one thread alone can be several times faster. This cannot be known beforehand, so the clock decides.
 
     Parameters
     ----------
     most : int
-        Threads to use at the most.
+        Most threads to use.
     """
 
     steady: ClassVar[bool] = False  # set by `steady_threads` for all choices at once
@@ -49,8 +49,8 @@ class ThreadChoice:
             torch.set_num_threads(threads)
 
     def took(self, seconds: float) -> None:
-        """Note what the last step took (seconds, or seconds per pixel where steps differ)."""
-        if self.steady:  # no choice was made: the probes are still to come, or stay where they were
+        """Note how long the last step took (in seconds, or in seconds per pixel if steps differ in size)."""
+        if self.steady:  # no choice was made: the probes are not counted
             return
         threads = self.threads
         self._times[threads] = [*self._times[threads], seconds][-_PROBES:]
@@ -59,7 +59,7 @@ class ThreadChoice:
 
 @contextmanager
 def steady_threads(wanted: bool) -> Iterator[None]:
-    """Keep to all threads inside, if `wanted`: sums differ in their last bits between numbers of threads."""
+    """Use all threads in this context if `wanted`: the last bits of sums depend on the number of threads."""
     before = ThreadChoice.steady
     ThreadChoice.steady = wanted or before
     try:
@@ -68,7 +68,7 @@ def steady_threads(wanted: bool) -> Iterator[None]:
         ThreadChoice.steady = before
 
 
-# One choice for each kind of work, for as long as the process lives: it remembers what it learnt about the machine.
+# One choice for each kind of work, which lives as long as the process and remembers what it found on the machine.
 @lru_cache(maxsize=1)
 def training_threads() -> ThreadChoice:
     """Return the choice for training steps."""

@@ -1,4 +1,4 @@
-"""How large a training tile is: as the recipe says for planes; for volumes as their shape and memory allow."""
+"""How large a training tile is: for planes as the recipe says, for volumes as their shape and memory allow."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from napari_upaint.engine.threads import all_threads
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import EngineError
 
-# Numbers alive at the same time in a training step per voxel and feature of the first level, as measured (9 to 10).
+# Numbers in memory at the same time in a training step, per voxel and feature of the first level (9 to 10 measured).
 _ALIVE = 12
-_MOST_MEMORY = 4e9  # bytes, of all tiles of a step; larger tiles would make steps of many seconds
+_MOST_MEMORY = 4e9  # bytes for all tiles of a step; with larger tiles a step would take many seconds
 _SHRINK = 0.75
-# Voxels along each axis that a padded network learns from, although those near the edges see zeros. Of confocal nuclei
-# ten times as many such tiles as ones that held the context of 28 voxels taught more in a minute, see docs/choices.md.
+# Voxels along each axis that a padded network learns from, although those near the edges see zeros. On confocal nuclei,
+# a minute with ten times as many of these tiles taught more than one with tiles that hold all context of 28 voxels, see
+# docs/choices.md.
 _PADDED = 48
 _LEAST = 4  # voxels of output along each axis
 
@@ -29,14 +30,14 @@ _LEAST = 4  # voxels of output along each axis
 def training_tile(network: UNet, output: int, samples: Sequence[Sample], device: torch.device) -> tuple[int, ...]:
     """Return the network's input for one training tile, ([Z,] Y, X).
 
-    Planes: square, with at least `output` pixels that are learnt from. Volumes: a cube, no larger than the largest
-    sample as the network sees it, and as large as memory allows.
+    Planes: a square with at least `output` x `output` pixels that are learnt from. Volumes: a cube as large as `output`
+    and memory allow, and along each axis no larger than the largest sample as the network sees it.
 
     Parameters
     ----------
     network : UNet
     output : int
-        Pixels (voxels, along each axis) that are learnt from.
+        Pixels (voxels) along each axis that are learnt from.
     samples : sequence of Sample
     device : torch.device
 
@@ -65,7 +66,7 @@ def training_tile(network: UNet, output: int, samples: Sequence[Sample], device:
 
 
 def _voxels(network: UNet, device: torch.device) -> int:
-    """Return how many input voxels of one tile memory allows, several tiles being learnt at once."""
+    """Return how many input voxels memory allows for one tile, given that several tiles are learnt at once."""
     memory = room_for_tiles(device, _MOST_MEMORY)
     memory /= MOST_TILES if device.type != "cpu" else share_out(all_threads())[0]
     return int(memory / (_ALIVE * (2 if has_bfloat16(device) else 4) * network.features))

@@ -1,7 +1,7 @@
-"""Scores of an image tile by tile, the next tiles being cut while the network computes (paper, sec. 2, fig. 2).
+"""Predict scores tile by tile, while the next tiles are cut (paper, sec. 2, fig. 2).
 
-Unpadded networks predict tile by tile exactly what they would predict at once. Tiles of padded ones overlap by half and
-are blended.
+Tile by tile, unpadded networks predict exactly what they would for the whole image. Tiles of padded ones overlap by
+half and are blended.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from napari_upaint.errors import EngineError
 def predict_tiled(
     network: UNet, image: np.ndarray, tile: int, turn: tuple[int, int]
 ) -> Generator[PredictProgress, Stop | None, np.ndarray | None]:
-    """Predict with the largest tile that memory allows: out of memory halves it and starts again.
+    """Predict an image with the largest tiles that memory allows; if memory runs out, start again with smaller ones.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def predict_tiled(
     tile : int
         Edge of the network's input, px; 0: as large as memory allows.
     turn : tuple of int
-        Which one of how many turned images this is, from 0 on: for progress.
+        Which of how many rotations of the image this is, counted from 0; for the progress.
 
     Returns
     -------
     numpy.ndarray or None
-        float32, (K, [Z,] Y, X); None where stopped.
+        float32, (K, [Z,] Y, X); None if stopped.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _predict_with(
 def _pipeline(
     image: np.ndarray, crew: Crew, predict: Callable[[Sequence[tiling.Tile], np.ndarray], int]
 ) -> Iterator[int]:
-    """Predict all tiles, the next ones being cut while the network computes; yield what every batch returns."""
+    """Predict all tiles in batches, cutting the next while the network computes; yield what `predict` returns."""
     tiles = list(crew.plan)
     waiting: deque[Future[int]] = deque()
     pool = ThreadPoolExecutor(crew.workers, "tiles")
@@ -127,5 +127,5 @@ def tile_scores(network: UNet, tile: np.ndarray) -> np.ndarray:
 
 
 def exact_arithmetic() -> bool:
-    """Return whether float32 is asked for by the environment: UPAINT_EXACT=1, to compare results across machines."""
+    """Return whether the environment asks for float32 (UPAINT_EXACT=1), to compare results across machines."""
     return os.environ.get("UPAINT_EXACT") == "1"

@@ -1,4 +1,4 @@
-"""Training and fine-tuning: a generator that reports every step and can be stopped between two (paper, sec. 3)."""
+"""Training and fine-tuning: a generator that reports every step and can be stopped between steps (paper, sec. 3)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 Command = Told | None
-# Steps: who paints without a pause must not keep it from learning.
+# Least steps between two looks at new paint: painting without a pause must not keep the training from learning.
 _BETWEEN_LOOKS = 3
 Training = Generator[TrainProgress | TrainResult | SamplesHeard | PredictProgress | PreviewResult, Command, None]
 
@@ -52,38 +52,38 @@ def train(
 ) -> Training:
     """Train on painted samples; the last value yielded is the `TrainResult`.
 
-    Held-out paint judges what is kept, the start among it, until it is clear that learning helps; then all paint is
-    learnt, see `engine.keeping`. Send `Stop` to end early with the best so far, `NewSamples` to go on with other paint
-    (answered by `SamplesHeard`), `PreviewView` to see now and then what the newest weights make of a region
-    (`PreviewResult`).
+    Held-out paint decides which weights are kept, those of the start included, until it is clear that learning helps;
+    then all paint is learnt from, see `engine.keeping`. Send `Stop` to end early with the best so far, `NewSamples` to
+    go on with other paint (answered by `SamplesHeard`), `PreviewView` to see now and then how the newest weights
+    segment a region (`PreviewResult`).
 
     Parameters
     ----------
     samples : sequence of Sample
-        Planes (C, Y, X), or volumes (C, Z, Y, X) for a 3D network; at least one painted. Only what is painted is
-        learnt from: a few slices of a volume suffice.
+        Planes (C, Y, X), or volumes (C, Z, Y, X) for a 3D network; at least one is painted. Only paint is learnt from:
+        a few painted slices of a volume suffice.
     kind : {"objects", "classes"}
     start : ModelFile or None
-        What to fine-tune; None: from He initialisation.
+        Model to fine-tune; None: train from scratch (He initialisation).
     told : Stop, NewSamples, PreviewView or None
-        What came before the training was there.
+        What was sent before the training existed.
     checkpoint : Path or None
-        File that the weights are written to every `checkpoint_seconds` while it trains.
+        File to which the weights are written every `checkpoint_seconds`; None: they are not.
     resume : ModelFile or None
-        Checkpoint of an interrupted training that had the same start, to go on from.
+        Checkpoint of an interrupted training with the same start, to continue it.
 
     Raises
     ------
     AnnotationError, ImageError
         If the samples cannot be learnt from; nothing has been changed then.
     ModelError
-        If there are planes for a network of volumes, or the other way round.
+        If there are planes for a 3D network or volumes for a 2D network.
     """
     check_samples(samples, kind)
     _check_fit(samples, start, settings)
-    if resume is not None:  # it has found the scale
+    if resume is not None:  # it had found the scale
         settings = replace(settings, scale=resume.header.scale)
-    # Where steps are counted, the same seed gives the same model.
+    # If steps are counted, the same seed gives the same model.
     with steady_threads(bool(settings.steps)):
         run = Trainer(list(samples), kind, start, settings, weights, augment, device)
         steps = with_checkpoints(run, _train(run), checkpoint, checkpoint_seconds, resume)
@@ -103,7 +103,7 @@ def _train(run: Trainer) -> Generator[TrainProgress, Command, None]:
 
 
 def _hear(run: Trainer, command: Command) -> bool:
-    """Take up what was sent; return whether it was a stop."""
+    """Act on what was sent; return whether it was a stop."""
     if isinstance(command, NewSamples):
         run.take(command.samples)
     return isinstance(command, Stop)
@@ -122,9 +122,9 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
 
 
 def _look(run: Trainer) -> Generator[TrainProgress, Command, bool]:
-    """Look at what is painted; return whether it was stopped. What is painted meanwhile waits for the next look."""
+    """Look at the paint; return whether it was stopped. Paint that comes meanwhile waits for the next look."""
     for words in run.look_at_samples():
-        # Of one image it is a moment, and comes with every stroke: nothing to be told.
+        # With one image it takes a moment and happens at every stroke: not worth reporting.
         if _hear(run, (yield run.progress("training" if run.step and len(run.samples) == 1 else words))):
             return True
     return False
@@ -133,7 +133,7 @@ def _look(run: Trainer) -> Generator[TrainProgress, Command, bool]:
 def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
     """Take steps until the budget is used."""
     judged, since = 0, 0
-    # One step at least, even where getting ready took all of a short budget.
+    # At least one step, even if preparation took all of a short budget.
     while (fraction := run.fraction()) < 1 or not run.step:
         run.learn_everything(fraction)
         run.train_step(fraction)
@@ -148,7 +148,7 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
             if (yield from _look(run)):
                 break
             judged, since = int(run.fraction() * run.plan.validations), 0  # the budget has grown
-    if run.judged < run.step:  # what the last steps learnt has not been judged yet
+    if run.judged < run.step:  # the last steps have not been judged yet
         run.judge()
 
 

@@ -38,7 +38,7 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 _JUDGING = "judging the start"
-# Of volumes, at the scale of the network, which a first answer is made for: it takes a second a million or so.
+# Most voxels, at the scale of the network, for which a first answer is made: a million takes about a second.
 _MOST_VOXELS = 8_000_000
 
 
@@ -68,12 +68,12 @@ class Trainer:
         network = start_network(self.header, start, samples[0].image.shape[0], self.shares)
         self.network = moved_to(self.device, network)
         self.average = copy.deepcopy(self.network) if self.plan.average else self.network
-        # On the way back to the start is no place where that answered another question.
+        # It makes no sense to go back towards a start that had other outputs.
         same = start is not None and start.header.output_names == self.header.output_names
         self.averaging = (AnchoredAverage if same else Average)(self.network, self.average)
         self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
         clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
-        most = 1 if self.plan.optimizer == "sgd" else MOST_TILES  # the paper's: one tile a step
+        most = 1 if self.plan.optimizer == "sgd" else MOST_TILES  # as in the paper: one tile per step
         self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip, most=most)
         self.tile = training_tile(self.network, self.plan.output, samples, self.device)
         self.step, self.loss = 0, None  # type: int, float | None
@@ -85,13 +85,13 @@ class Trainer:
         self.holds_out = False  # whether there is enough paint to hold some of it out
         self.everything = False  # whether held-out paint is learnt from, too
         self.looked = 0.0  # how much of the budget was used when samples were looked at
-        self.unseen = False  # whether other samples were taken since
-        self._known = Remembered()  # of images that stay while paint comes
+        self.unseen = False  # whether new samples were taken since
+        self._known = Remembered()  # about images that stay while new paint comes
 
     def take(self, samples: Sequence[Sample]) -> None:
-        """Take new samples, unless this training cannot learn from them: then it goes on with those it has.
+        """Take new samples, or keep the old ones if this training cannot learn from the new.
 
-        `refusal` says why.
+        `refusal` then says why.
         """
         self.refusal = why_not(samples, self.kind, self.header, self.network, self.scale)
         if not self.refusal:
@@ -101,7 +101,7 @@ class Trainer:
     def look_at_samples(self) -> Iterator[str]:
         """Prepare tiles for training and validation, and judge the network on the latter.
 
-        Yields in words what it does, every second or so: who does not go on leaves everything as it was.
+        Yields a description of what it does every second or so; if it is not run to the end, nothing changes.
         """
         first, self.unseen = self.step == 0, False
         self._known.begin()
@@ -116,7 +116,7 @@ class Trainer:
         validation = validation_tiles(prepared, self.network.depth, max(self.tile), held_out=held_out, padded=padded)
         now = self._judged(self.average, validation)
         yield _JUDGING
-        # New paint is a new question: the start, and what was best, are judged again.
+        # New paint is a new test: the start and the present average are judged again.
         start = now if first or self.start is None else self._judged(self._teacher, validation)
         before = self._total(start) if first or self.start is not None else self.kept.before
         loss, best = self._total(now), self.average
@@ -137,12 +137,12 @@ class Trainer:
         )
 
     def sampler(self, prepared: Sequence[Prepared], start: Start = None) -> Sampler:
-        """Return what draws the tiles of this training from prepared samples."""
+        """Return the sampler that draws the tiles of this training from prepared samples."""
         tile, halo, seed = self.tile, self.network.halo, self.settings.seed
         return Sampler(prepared, self.augment, tile=tile, halo=halo, seed=seed, start=start)
 
     def _start_scores(self, image: np.ndarray, words: str) -> Generator[str, None, np.ndarray]:
-        """Return what the start says of a prepared image."""
+        """Return the scores of a prepared image by the start."""
         key = "start", *fingerprint(image)
         known = self._known.get(key)
         if known is None:
@@ -150,14 +150,14 @@ class Trainer:
         return np.asarray(self._known.put(key, known))
 
     def _draw_from(self, prepared: list[Prepared]) -> None:
-        """Draw tiles from samples from now on."""
-        self.draw = None  # on a GPU there may not be room for both
+        """Draw tiles from these samples from now on."""
+        self.draw = None  # a GPU may not have room for both
         self.draw = drawing(self.sampler(prepared, self.held), self.device)
 
     def learn_everything(self, fraction: float) -> None:
-        """Learn from all paint, once the held-out part of it has told that learning helps.
+        """Learn from all paint, once the held-out part of it has shown that learning helps.
 
-        A fifth of a few strokes is much to do without. Validation regions are never learnt from.
+        Of a few strokes, a fifth is a lot to do without. Validation regions are never learnt from.
         """
         due = fraction - self.looked >= self.plan.all_paint * (1 - self.looked) and self.kept.better
         if due and not self.everything and all(sample.validation is None for sample in self.samples):
@@ -165,14 +165,14 @@ class Trainer:
             self._draw_from([replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared])
 
     def _guesses(self, prepared: list[Prepared]) -> bool:
-        """Return whether unlabelled pixels are held to a first answer, for which the start looks at whole samples."""
+        """Return whether to make a first answer for unlabelled pixels, for which the start predicts whole samples."""
         small = self.network.ndim == 2 or sum(one.target.size for one in prepared) <= _MOST_VOXELS
         return self.start is not None and bool(self.settings.hold) and small
 
     def _held_scores(
         self, prepared: list[Prepared], starts: list[np.ndarray], loss: float
     ) -> Generator[str, None, Start]:
-        """Return what unlabelled pixels are held to, and set how strongly; `loss` is the start's on held-out paint."""
+        """Return the scores to hold unlabelled pixels to, and set how strongly; `loss` is that of the start."""
         self.hold, hold = 0.0, self.settings.hold
         if self.start is None:
             return None
@@ -180,7 +180,7 @@ class Trainer:
         if not self._guesses(prepared):
             self._go_back(loss, 0.0)
             self.hold = hold_weight(hold, loss)
-            # A tile at a time, by what the start says: what was painted in a volume may have wide surroundings.
+            # The start predicts tile by tile as they are drawn: paint in a volume may have wide surroundings.
             return partial(tile_scores, teacher) if hold else None
         guessing = first_guess(
             prepared, teacher, starts, border=self.border, seed=self.settings.seed, known=self._known
@@ -221,7 +221,7 @@ class Trainer:
     def _average_weights(self) -> None:
         if self.average is self.network:
             return
-        # Short at first, or the average would remember the start for the whole of a short training.
+        # A short memory at first, or the average would remember the start throughout a short training.
         keep = min(self.plan.average, (self.step + 1) / (self.step + 4))
         self.averaging.move(1 - keep)
 
@@ -232,10 +232,10 @@ class Trainer:
         return judgement.pixels + self.plan.apart * judgement.together
 
     def judge(self) -> float | None:
-        """Judge the averaged network, and keep it if it deserves that.
+        """Judge the averaged network, and keep it if it is good enough.
 
-        Returns its loss on held-out paint: classes alike, objects that run together added; None where no paint is held
-        out, or no longer.
+        Returns its loss on held-out paint, in which each class counts the same and merged objects are added; None if no
+        paint is held out (any more).
         """
         loss, self.judged = self._total(self._judged(self.average, self.validation)), self.step
         if self.everything:
@@ -245,10 +245,10 @@ class Trainer:
         return loss if self.holds_out else None
 
     def fraction(self) -> float:
-        """Return how much of the budget is used: steps where they are limited, else seconds."""
+        """Return the share of the budget that is used: of steps if they are counted, else of seconds."""
         return self.budget.fraction(self.step)
 
     def progress(self, stage: str, validation: float | None = None) -> TrainProgress:
-        """Return the state in words and figures."""
+        """Return the state of the training, with a description of the stage."""
         seconds, granted = self.budget.spent, self.budget.seconds
         return TrainProgress(stage, self.step, seconds, granted, min(1.0, self.fraction()), self.loss, validation)

@@ -1,7 +1,7 @@
-"""The U-Net of Ronneberger et al. 2015, in two and three dimensions.
+"""The U-Net of Ronneberger et al. 2015, in 2D and 3D.
 
 With its defaults the network is exactly the paper's (sec. 2, fig. 1): 23 convolutions, 31,030,658 parameters for one
-channel and two classes, 572 -> 388 pixels. The rest of the family (see `engine.family`) are U-Nets with other levels.
+channel and two classes, 572 -> 388 pixels. The others of the family (see `engine.family`) have different levels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UNet(nn.Module):
     Parameters
     ----------
     ndim : {2, 3}
-        Spatial axes.
+        Number of spatial axes.
     in_channels, n_classes : int
         Channels of the image, and outputs (logits, no softmax).
     width : int
@@ -43,7 +43,7 @@ class UNet(nn.Module):
     norm : {None, "batch", "group", "instance"}
         Normalisation between convolution and ReLU; none in the paper.
     dropout : float
-        At the end of the contracting path (sec. 3.1).
+        Probability of drop-out at the end of the contracting path (sec. 3.1).
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class UNet(nn.Module):
         Pixels that the output lacks on each side.
     """
 
-    takes_any_channels = True  # whether the first layer can be adapted to images of other channels
+    takes_any_channels = True  # whether the first layer can be adapted to images with other channels
 
     def __init__(
         self,
@@ -71,14 +71,14 @@ class UNet(nn.Module):
         self.halo = self._context() if padding == "valid" else 0
         self.pool = POOL[ndim](2)
         self.dropout = Dropout(dropout)
-        # Kept in the order of the levels, so that up[0] works at full resolution.
+        # In the order of the levels, so that up[0] works at full resolution.
         self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         self.classify = CONV[ndim](self._make_levels(width), n_classes, kernel_size=1)
         self.apply(initialize)
 
     @property
     def features(self) -> int:
-        """Features of a pixel at full size, where they are most: the memory that a tile takes grows with them."""
+        """The largest number of features per pixel at full resolution; the memory that a tile takes grows with it."""
         first = [one.out_channels for one in self.down[0].modules() if isinstance(one, nn.Conv2d | nn.Conv3d)]
         return max(self.classify.in_channels, *first)
 
@@ -86,7 +86,7 @@ class UNet(nn.Module):
         return tiling.halo(self.depth)
 
     def _make_levels(self, width: int) -> int:
-        """Fill `down`, `up` and `merge`; return the channels that they end with."""
+        """Fill `down`, `up` and `merge`; return the number of channels at their end."""
         channels = [width * 2**level for level in range(self.depth)]
         self.down.extend(self._convolutions(a, b) for a, b in pairwise([self.in_channels, *channels]))
         self.up.extend(up_convolution(self.ndim, b, a) for a, b in pairwise(channels))
@@ -97,7 +97,7 @@ class UNet(nn.Module):
         return Convolutions(self.ndim, a, b, self.padding, self.norm, groups)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits, (B, n_classes, [Z,] Y, X), smaller by `halo` on each side."""
+        """Return the logits, (B, n_classes, [Z,] Y, X), smaller than `x` by `halo` on each side."""
         skips: list[torch.Tensor] = []
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else self._descend(level, x))

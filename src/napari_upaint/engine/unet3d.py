@@ -16,10 +16,10 @@ from napari_upaint.settings import Padding
 
 
 class ShiftedBatchNorm(nn.Module):
-    """Batch normalisation with a learned shift and no learned scale.
+    """Batch normalisation with a learnt shift and no learnt scale.
 
-    A scale before a ReLU is one too many: the next convolution holds it already. Counting so, and no bias elsewhere
-    but in the last layer, gives the number of parameters that Cicek et al. report.
+    A scale before a ReLU is redundant: the next convolution has it already. Without it, and with a bias in the last
+    layer only, the number of parameters is the one that Cicek et al. report.
     """
 
     mean: torch.Tensor
@@ -32,19 +32,18 @@ class ShiftedBatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise each channel of (B, C, [Z,] Y, X): by its statistics while training, else by the running ones."""
+        """Normalise each channel of (B, C, [Z,] Y, X) by its own statistics in training, else by the running ones."""
         return functional.batch_norm(x, self.mean, self.variance, None, self.shift, self.training, momentum=0.1)
 
 
 class UNet3D(UNet):
     """U-Net that doubles the channels before each pooling, with batch normalisation before each ReLU (sec. 2).
 
-    On the way down level l takes ``width * 2^l`` channels and leaves twice as many, so pooling has no bottleneck; the
-    up-convolutions keep the number of channels. With ``in_channels=3, n_classes=3`` and the defaults here it has the
-    paper's 19,069,955 parameters, and makes 44x44x28 voxels out of 132x132x116.
+    On the way down, the first convolution of level l makes ``width * 2^l`` channels and the second twice as many, so
+    pooling is not a bottleneck; the up-convolutions keep the number of channels. With ``in_channels=3, n_classes=3``
+    and the defaults here it has the paper's 19,069,955 parameters, and makes 44x44x28 voxels out of 132x132x116.
 
-    Parameters and attributes are those of `UNet`. No other normalisation than None (the paper's) and "batch" (the
-    same) can be asked for.
+    Parameters and attributes are those of `UNet`, but `norm` can only be None or "batch", which mean the same.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class _Convolutions(nn.Sequential):
     def __init__(self, ndim: int, a: int, m: int, b: int, padding: Padding) -> None:
         layers: list[nn.Module] = []
         for i, o in ((a, m), (m, b)):
-            # The normalisation takes any bias away again.
+            # The normalisation would remove any bias.
             layers += [CONV[ndim](i, o, kernel_size=3, padding=padding, bias=False), ShiftedBatchNorm(o)]
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers)

@@ -1,4 +1,4 @@
-"""What the painted objects are like as a network finds them."""
+"""What painted objects are like, as a network finds them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from napari_upaint.engine.preparing import Prepared
 from napari_upaint.engine.unet import UNet
 from napari_upaint.settings import Kind
 
-# Pixels that are looked at: somebody waits for the end of the training. The images with most paint tell enough.
+# Most pixels that are looked at, as the user waits for the training to end; the images with most paint tell enough.
 _MOST_PIXELS = 2_000_000
-_PART = {2: 700, 3: 120}  # px, edge of a part of a large image: several times as long as the objects that are known
-# What is left out is below a tenth of the usual size: so it is no more than half of that in the image whose objects are
-# smallest, where images of very different things were painted.
+_PART = {2: 700, 3: 120}  # px, edge of a part of a large image: several times as long as objects that networks know
+# Objects below a tenth of the usual size are left out. If images of very different things were painted, this factor
+# keeps that limit at half the usual size in the image with the smallest objects, or below.
 _TIMES_SMALLEST = 5
 
 
 def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, border: bool, scale: float) -> Usual:
-    """Return the usual painted object, sizes in pixels of the images (of volumes in cubes of a pixel).
+    """Return what painted objects usually are like, sizes in pixels of the images (in volumes: cubes of a pixel).
 
-    It is `UNKNOWN` where none was found.
-
-    Of several images it is such that the usual object of none of them is left out.
+    It is `UNKNOWN` if none were found. With several images, it is chosen such that the usual object of none of them is
+    left out.
 
     Parameters
     ----------
@@ -40,9 +39,9 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
     border : bool
         Whether the network's last output is the border between objects.
     scale : float
-        Of the images for the network.
+        At which the network sees the images.
     """
-    found: dict[int, list[Usual]] = {}  # of each image
+    found: dict[int, list[Usual]] = {}  # per image
     for one in _most_painted(prepared):
         usual = find_usual(whole(network, one.image), one.painted, kind=kind, border=border, shrunk=1 / scale)
         if usual != UNKNOWN:
@@ -50,7 +49,7 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
     if not found:
         return UNKNOWN
     sizes = [float(np.median([usual.size for usual in parts])) for parts in found.values()]
-    # Slices stay as they are where it is not known how far they lie apart.
+    # If it is not known how far slices lie apart, the network sees them as they are.
     cubes = network.ndim == 3 and prepared[0].spacing is not None
     size = min(float(np.median(sizes)), _TIMES_SMALLEST * min(sizes)) / scale ** (3 if cubes else 2)
     return Usual(size, min(usual.least_score for parts in found.values() for usual in parts))
@@ -58,9 +57,9 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """A part of an image, (C, [Z,] Y, X), and what is painted there, ([Z,] Y, X): above 0 objects or classes.
+    """A part of an image, (C, [Z,] Y, X), and its paint, ([Z,] Y, X): above 0 objects or classes.
 
-    `paint` is how many pixels that are.
+    `paint` is the number of painted pixels.
     """
 
     number: int
@@ -80,7 +79,7 @@ def _most_painted(prepared: Sequence[Prepared]) -> list[_View]:
 
 
 def _views(number: int, one: Prepared) -> Iterator[_View]:
-    """Yield a sample, in parts if it is large: the surroundings of strokes far apart may be all of an image."""
+    """Yield a sample, in parts if it is large: strokes and their surroundings may be spread over a whole image."""
     painted = one.target if one.objects is None else one.objects
     side = _PART[one.target.ndim] if one.target.size > _MOST_PIXELS else max(one.target.shape)
     for starts in product(*(range(0, n, side) for n in one.target.shape)):

@@ -1,4 +1,4 @@
-"""How well a network of volumes fits the paint, and how large painted objects are for it."""
+"""How well a 3D network fits the paint on volumes, and how large painted objects are in its eyes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from napari_upaint.engine.unet import UNet
 
 
 def volume_fit(network: UNet, views: Sequence[View], *, border: bool, measured: bool) -> tuple[float, float] | None:
-    """Compare what the network makes of painted regions with what was painted.
+    """Compare the network's answers in painted regions with the paint.
 
     Parameters
     ----------
     views : sequence of View
         Of volumes: image at the network's scale, (C, Z, Y, X), and annotation at its own size, (Z, Y, X).
     network, border, measured
-        As for `plane_fit`; so is what is returned.
+        As for `plane_fit`; the result is the same, too.
     """
     losses, counts, painted = np.zeros(2), np.zeros(2), list[Painted]()
     for image, annotation in views:
