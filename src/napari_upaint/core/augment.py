@@ -10,7 +10,7 @@ import numpy as np
 from napari_upaint.core.deformation import Warp
 from napari_upaint.settings import AugmentSettings
 
-# How much of the variation of gray values all channels share: chosen by measurement, see docs/choices.md.
+# Share of the variation of gray values that all channels have in common: chosen by measurement, see docs/choices.md.
 _TOGETHER = 0.7
 
 
@@ -28,7 +28,7 @@ def draw_warp(
     Parameters
     ----------
     rng : numpy.random.Generator
-        The same state gives the same warp.
+        With the same state, the same warp is drawn.
     settings : AugmentSettings
         Displacements have ``settings.displacement`` px standard deviation on ``settings.grid`` points per axis.
     out_shape : sequence of int
@@ -36,10 +36,10 @@ def draw_warp(
     center : sequence of float
         Input position of the tile's centre, px.
     spacing : sequence of float, optional
-        Physical size of a voxel, ([Z,] Y, X): warps are drawn in physical space, so that a turned cell keeps its
-        shape where voxels are longer than wide. The unit of ``displacement`` is then the finest voxel edge.
+        Physical size of a voxel, ([Z,] Y, X): warps are drawn in physical space, so that a rotated cell keeps its shape
+        even if voxels are longer than wide. The unit of ``displacement`` is then the shortest voxel edge.
     upright : bool
-        Whether volumes are turned about Z only.
+        Whether to rotate volumes about Z only.
     """
     ndim = len(out_shape)
     matrix = np.eye(ndim)
@@ -65,11 +65,11 @@ def draw_warp(
 
 
 def _rotation(rng: np.random.Generator, ndim: int) -> np.ndarray:
-    """Draw a rotation matrix, every orientation equally likely."""
+    """Draw a rotation matrix; every orientation is equally likely."""
     if ndim == 2:
         angle = rng.uniform(0, 2 * np.pi)
         return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    # The orthogonal part of a Gaussian matrix is uniform once the signs of R's diagonal are taken out (Mezzadri 2007).
+    # The Q of a Gaussian matrix is uniform once the signs of the diagonal of R are moved into it (Mezzadri 2007).
     q, r = np.linalg.qr(rng.normal(size=(ndim, ndim)))
     q = q * np.sign(np.diag(r))
     q[:, 0] *= np.sign(np.linalg.det(q))
@@ -85,9 +85,9 @@ class Gray(NamedTuple):
 
 
 def draw_gray(rng: np.random.Generator, channels: int, amount: float) -> Gray:
-    """Draw how brightness, contrast and gamma of a tile vary: of several channels mostly alike.
+    """Draw how brightness, contrast and gamma of a tile vary, mostly the same for all channels.
 
-    What differs between channels is colour, and tells stained things apart; a light that varies changes all of them.
+    Differences between channels are colour, which tells stains apart; a change of the light changes all channels.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def draw_gray(rng: np.random.Generator, channels: int, amount: float) -> Gray:
 
 
 def _alike(rng: np.random.Generator, channels: int, amount: float) -> np.ndarray:
-    """Draw a number from -amount to amount for each channel."""
+    """Draw a number between -amount and amount for each channel."""
     if channels == 1:
         return rng.uniform(-amount, amount, 1)
     return _TOGETHER * rng.uniform(-amount, amount) + (1 - _TOGETHER) * rng.uniform(-amount, amount, channels)
@@ -121,8 +121,8 @@ def vary_gray(image: np.ndarray, gray: Gray) -> np.ndarray:
 
     Notes
     -----
-    Gamma is a parabola through 0 and 1, ``v + g v (1 - v)``, and changes nothing outside: a power has an infinite slope
-    at 0, where the noise of a dark background lies.
+    Gamma is a parabola through 0 and 1, ``v + g v (1 - v)``, and changes nothing outside of 0..1. A power would have an
+    infinite slope at 0, where the noise of a dark background lies.
     """
     shape = (len(image),) + (1,) * (image.ndim - 1)
     gamma, contrast, brightness = (part.reshape(shape) for part in gray)

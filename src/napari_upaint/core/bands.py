@@ -1,4 +1,4 @@
-"""Large arrays worked on band by band: what is made on the way stays small, and in the processor's cache."""
+"""Process large arrays band by band: intermediate arrays stay small, and in the processor's cache."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def bands(shape: tuple[int, ...], least: int = 1) -> list[slice]:
     shape : tuple of int
         Of the array, ([Z,] Y, X).
     least : int
-        Rows (slices) that a band has at least, but for the last one.
+        Least number of rows (slices) per band, except for the last.
     """
     rows = max(1, least, _PIXELS // max(1, math.prod(shape[1:])))
     return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
 
 
 def sizes(labels: np.ndarray) -> np.ndarray:
-    """Return how many pixels each label from 0 to the highest has."""
+    """Return the number of pixels of each label, from 0 to the highest."""
     found = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
     for band in bands(labels.shape):
         some = np.bincount(labels[band].ravel())
@@ -33,7 +33,7 @@ def sizes(labels: np.ndarray) -> np.ndarray:
 
 
 def replaced(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the value of each pixel's label: ``values[labels]``, which needs an index of twice the size of labels."""
+    """Return ``values[labels]``, without the index of twice the size of the labels that NumPy makes for it."""
     result = np.empty(labels.shape, values.dtype)
     for band in bands(labels.shape):
         result[band] = values[labels[band]]

@@ -1,4 +1,4 @@
-"""The gaps between objects: how much they count, and how touching objects get one."""
+"""The gaps between objects: how much they count, and how to cut one between touching objects."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_upaint.core.compiled import kernel
 from napari_upaint.core.ids import identify
 from napari_upaint.core.nearest_objects import two_nearest
 
-# What is smaller than this is taken for 0.
+# Smaller weights count as 0.
 _NEGLIGIBLE = 1e-7
 
 
 def border_reach(w0: float, sigma: float) -> float:
-    """Return the sum of distances from which on the border term is below 1e-7, in the unit of ``sigma``."""
+    """Return the sum of distances beyond which the border term is below 1e-7, in the unit of ``sigma``."""
     return sigma * math.sqrt(2 * math.log(max(w0 / _NEGLIGIBLE, 1.0)))
 
 
@@ -26,14 +26,14 @@ def border_term(
 ) -> np.ndarray:
     """Weigh the gaps between objects: eq. 2 of the paper without w_c.
 
-    ``w0 exp(-(d1 + d2)^2 / (2 sigma^2))`` on background pixels, with the distances d1 and d2 to the nearest and the
-    second nearest object (to its nearest pixel, centre to centre); 0 on objects.
+    ``w0 exp(-(d1 + d2)^2 / (2 sigma^2))`` on background pixels, where d1 and d2 are the distances to the nearest and
+    the second nearest object (to its nearest pixel, centre to centre); 0 on objects.
 
     Parameters
     ----------
     labels : numpy.ndarray
-        Integers, axes ([Z,] Y, X): 0 background, every other id one object. Between objects that touch there is no
-        background to weigh: `carve_border` first.
+        Integers, axes ([Z,] Y, X): 0 background, every other id one object. Objects that touch have no background
+        between them to weigh: use `carve_border` first.
     w0 : float
         Weight where two objects would touch.
     sigma : float
@@ -50,12 +50,12 @@ def border_term(
 
 
 def seed_border(seeds: np.ndarray, w0: float, sigma: float, spacing: Sequence[float] | None) -> np.ndarray:
-    """Return `border_term` of int32 seeds, in which ids < 0 are unlabelled: neither object nor weighed.
+    """Return `border_term` of int32 seeds, in which ids < 0 are unlabelled: neither objects nor weighed.
 
     Raises
     ------
     ValueError
-        If w0 or sigma cannot be, or the spacing does not fit.
+        If w0, sigma or the spacing is out of range, or the spacing does not fit the seeds.
     """
     if not (sigma > 0 and w0 >= 0):
         raise ValueError(f"w0 is {w0} and sigma {sigma}; give w0 of 0 or more and sigma above 0.")
@@ -83,8 +83,8 @@ def _near(seeds: np.ndarray, reach: float, w0: float, sigma: float, spacing: Seq
 def carve_border(labels: np.ndarray) -> np.ndarray:
     """Cut a gap of one pixel between objects that touch, corners included (paper, sec. 3).
 
-    Of two touching pixels of different objects, the one before becomes background; which one depends on its neighbours
-    alone. Objects of one or two pixels can vanish.
+    Of two touching pixels of different objects, the first in memory order becomes background; this depends on its
+    neighbours only. Objects of one or two pixels can vanish.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def carve_border(labels: np.ndarray) -> np.ndarray:
 
 
 def touching(seeds: np.ndarray) -> np.ndarray:
-    """Mark the pixels of ([Z,] Y, X) that `carve_border` takes away; ids <= 0 are no objects."""
+    """Mark the pixels of ([Z,] Y, X) that `carve_border` takes away; ids <= 0 are not objects."""
     mark = np.zeros(seeds.shape, np.bool_)
     volume = (1,) * (3 - seeds.ndim) + seeds.shape
     _mark_touching(np.ascontiguousarray(seeds, np.int32).reshape(volume), mark.reshape(volume))
@@ -113,8 +113,8 @@ def touching(seeds: np.ndarray) -> np.ndarray:
 def _mark_touching(seeds: np.ndarray, mark: np.ndarray) -> None:
     """Mark pixels of (Z, Y, X) that touch another object among the 13 neighbours that follow in memory order.
 
-    Towards a neighbour that lies back on some axis, the pixel between them that lies back on none decides: if it is an
-    object, it differs from one of the two, and that one is marked anyway; marking both would make a gap of two pixels.
+    If a neighbour lies back along some axis, the pixel between the two that lies back along none decides: if that one
+    is an object, it differs from one of the two, which is marked anyway; marking both would make a gap of two pixels.
     """
     nz, ny, nx = seeds.shape
     for z in range(nz):

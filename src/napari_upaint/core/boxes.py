@@ -1,4 +1,4 @@
-"""Boxes around what is painted: of a large image little is, and nothing has to be computed elsewhere."""
+"""Boxes around the paint: little of a large image is painted, and nothing has to be computed elsewhere."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 
 Box = tuple[slice, ...]
 
-# Pixels; of a smaller image all is computed in some milliseconds.
+# Pixels; a smaller image is computed as a whole in a few milliseconds.
 _LARGE = 4_000_000
 
 
 def box_of(mask: np.ndarray) -> Box | None:
-    """Return the smallest box around what is true, None if nothing is."""
+    """Return the smallest box around all true pixels, None if there are none."""
     along = [_along(mask, axis) for axis in range(mask.ndim)]
     return tuple(slice(int(one[0]), int(one[-1]) + 1) for one in along) if all(map(len, along)) else None
 
 
 def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
-    """Return a box larger by the margins, px on each side along each axis, cut to an image of a shape."""
+    """Return a box enlarged by margins (px, on both sides along each axis) and cut to an image of `shape`."""
     sides = zip(box, margins, shape, strict=True)
     return tuple(slice(max(0, side.start - margin), min(n, side.stop + margin)) for side, margin, n in sides)
 
 
 def neighbours(ndim: int) -> Iterator[tuple[Box, Box]]:
-    """Iterate over the axes: pixels with another one before them along the axis, and where those others are."""
+    """Iterate over the axes: the region of all pixels but the first along the axis, and of those just before them."""
     for axis in range(ndim):
         yield (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(None, -1),)
 
 
 def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
-    """Return boxes around painted pixels with their context, cut to the image; the boxes do not meet.
+    """Return boxes around painted pixels with context, cut to the image; the boxes do not meet.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
     Returns
     -------
     list of tuple of slice
-        None without paint.
+        Empty if nothing is painted.
     """
     tight = _apart(painted, margins, tuple(slice(0, n) for n in painted.shape))
     return [grown(box, margins, painted.shape) for box in tight]
 
 
 def telling_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
-    """Return boxes outside of which paint tells nothing: `painted_boxes` of a large image, of a small one all of it.
+    """Return boxes that hold all that depends on paint: `painted_boxes` of a large image, the whole of a small one.
 
-    What depends on nothing further away than the margins is the same computed box by box.
+    What depends on nothing beyond the margins can be computed box by box with the same result.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def telling_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
 
 
 def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
-    """Return the boxes around the paint in a box, as small as can be; a list of all painted pixels would not fit."""
+    """Return boxes as small as possible around the paint in a box, without a list of all pixels (too large)."""
     part, tight = painted[box], []
     for axis, (margin, within) in enumerate(zip(margins, box, strict=True)):
         along = _along(part, axis) + within.start
@@ -81,5 +81,5 @@ def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
 
 
 def _along(mask: np.ndarray, axis: int) -> np.ndarray:
-    """Return where along an axis anything is true."""
+    """Return the indices along an axis at which anything is true."""
     return np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))

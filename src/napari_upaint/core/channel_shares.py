@@ -1,4 +1,4 @@
-"""How colours and channels are mixed for a network that knows gray images alone: so that what is painted stands out."""
+"""How to mix colours or channels for a network that only knows gray images, so that the paint stands out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
 from napari_upaint.settings import Kind
 
-# Of the mixture that is always the mean of all channels: strokes do not show everything that tells objects apart.
+# Share of the mixture that is always the mean of all channels: strokes do not show all that distinguishes objects.
 _MEAN = 0.25
 _MIXTURES = (0.25, 0.5, 0.75)  # of two channels
-_BLUR = 1e-4  # squared gray values (of about 0..1) that every class varies by at least
-_CLEAR = 6.25  # of two classes: five standard deviations apart
+_BLUR = 1e-4  # least variance of every class, in squared gray values (of about 0..1)
+_CLEAR = 6.25  # for two classes: five standard deviations apart
 _PIECE = 32  # px: paint that is closer together looks alike anyway
-_MOST = 100_000  # painted pixels of an image that are looked at
-_CHANCE = 25.0  # the largest F that counts as chance; of two classes: five standard errors apart
+_MOST = 100_000  # about how many painted pixels of an image are used
+_CHANCE = 25.0  # the largest F that counts as chance; for two classes: five standard errors apart
 
 
 class _Paint(NamedTuple):
@@ -34,29 +34,29 @@ class _Paint(NamedTuple):
 def channel_shares(samples: Sequence[Sample], kind: Kind) -> tuple[float, ...]:
     """Return the share of each channel in a mixture in which painted classes differ most from each other.
 
-    Every channel, every two, and the mean of all are compared by Fisher's criterion (Fisher 1936): the variance of the
-    classes' means divided by the mean of the classes' variances. What is best makes three quarters of the mixture,
-    the mean of all channels the rest. Where the mean shows the classes clearly apart it is kept, and so it is where
-    the strokes are too few to tell a difference from chance.
+    Each channel, each pair, and the mean of all are compared by Fisher's criterion (Fisher 1936): the variance of the
+    class means divided by the mean of the class variances. The best makes up three quarters of the mixture, the mean of
+    all channels the rest. The mean alone is kept if it shows the classes clearly apart, or if the strokes are too few
+    to tell a difference from chance.
 
     Parameters
     ----------
     samples : sequence of Sample
-        All with the same number of channels, painted with background and something else.
+        All have the same number of channels; together they have painted background and something else.
     kind : {"objects", "classes"}
         Objects are one class here.
 
     Returns
     -------
     tuple of float
-        One share a channel, 0..1; they sum to 1.
+        One share per channel, 0..1; they sum to 1.
     """
     paint = _painted(samples, kind)
     count = len(paint.values)
     mixtures = _mixtures(count)
     value = np.minimum(_apart(paint, mixtures), _CLEAR)
     value[1:] *= _significance(paint, mixtures)[1:] > _CHANCE
-    best = mixtures[int(np.argmax(value))]  # the first of equals: the mean
+    best = mixtures[int(np.argmax(value))]  # if several are equal, the first: the mean
     return tuple(float(share) for share in _MEAN / count + (1 - _MEAN) * best)
 
 
@@ -76,7 +76,7 @@ def _painted(samples: Sequence[Sample], kind: Kind) -> _Paint:
 
 
 def _mixtures(count: int) -> np.ndarray:
-    """Return the mixtures that are compared, (M, C): the mean of all, then each channel, then pairs."""
+    """Return the mixtures to compare, (M, C): the mean of all, then each channel, then pairs."""
     single = np.eye(count)
     two = combinations(single, 2)
     pairs = [share * one + (1 - share) * other for one, other in two for share in _MIXTURES]
@@ -93,7 +93,7 @@ def _apart(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
 
 
 def _significance(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
-    """Return the F of an analysis of variance of each mixture, (M,): a piece of a stroke is one observation."""
+    """Return the F of an analysis of variance for each mixture, (M,): a piece of a stroke is one observation."""
     sizes = np.bincount(paint.pieces)
     sums = np.stack([np.bincount(paint.pieces, channel) for channel in paint.values])
     means = mixtures @ (sums / sizes)

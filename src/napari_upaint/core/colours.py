@@ -1,17 +1,17 @@
-"""The colours of what is painted: the same in the window, in its samples and in pictures; safe for the colour-blind."""
+"""The colours of paint: the same in the window, in its samples and in pictures; safe for colour-blind people."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Okabe & Ito (2008): told apart with every common colour blindness. Background is the calm sky blue, the first object
-# the striking orange. Their black, which no dark image shows, is replaced by Tol's wine (2012); gray would look like
-# the purple and the green to those who see no green.
+# Okabe & Ito (2008): distinct with every common colour blindness. Background is the calm sky blue, the first object the
+# striking orange. Their black, which is invisible on dark images, is replaced by Tol's wine (2012); gray would look
+# like the purple and the green to people who do not see green.
 BACKGROUND_COLOUR = "#56b4e9"
 CLASS_COLOURS = ("#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#0072b2", "#882255")
-# What the model sees while it learns: brighter than all of them, on dark fluorescence and on stained tissue.
+# The preview: brighter than all of them, on dark fluorescence and on stained tissue.
 PREVIEW_COLOUR = "#00ff9c"
-_REPEATS = 36  # of the colours of objects: there may be hundreds of these
+_REPEATS = 36  # of the colours of objects: there may be hundreds of objects
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -21,20 +21,20 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def label_rgb(labels: np.ndarray) -> np.ndarray:
-    """Return the colours of painted labels (1 background, from 2 on classes or objects) as uint8, last axis RGB."""
+    """Return the colours of painted labels (1 background, from 2 up classes or objects) as uint8, last axis RGB."""
     palette = np.array([rgb(colour) for colour in (BACKGROUND_COLOUR, *CLASS_COLOURS)], np.uint8)
     return np.asarray(palette[np.where(labels == 1, 0, 1 + (labels - 2) % len(CLASS_COLOURS))])
 
 
 def label_colour(label: int) -> str:
-    """Return the colour ``#rrggbb`` of a painted label (1 background, from 2 on classes or objects)."""
+    """Return the colour ``#rrggbb`` of a painted label (1 background, from 2 up classes or objects)."""
     return BACKGROUND_COLOUR if label == 1 else CLASS_COLOURS[(label - 2) % len(CLASS_COLOURS)]
 
 
 def label_rgba(first: int = 1) -> np.ndarray:
-    """Return colours (n, 4), 0..1, of the labels 0, first, first + 1, ...; 0 is transparent, objects' colours repeat.
+    """Return RGBA colours (n, 4), 0..1, of the labels 0, first, first + 1, ...; 0 is transparent, colours repeat.
 
-    An annotation starts with the background (1); a map of classes has no background in it, so it starts with 2.
+    In an annotation, `first` is the background (1); a map of classes has none, so there it is 2.
     """
     labels = np.arange(first, 2 + _REPEATS * len(CLASS_COLOURS))
     return np.vstack([np.zeros((1, 4)), np.insert(label_rgb(labels) / 255, 3, 1.0, axis=1)]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How the loops of this floor are compiled: one thread, without the GIL, kept on disk."""
+"""How the loops of this floor are compiled: single-threaded, without the GIL, cached on disk."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 
 import numba
 
-# Sums may be reordered and fused, so that they become vector instructions; NaN and infinity stay what they are.
+# Sums may be reordered and fused, so that they become vector instructions; NaN and infinity keep their meaning.
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a loop over arrays at its first call.
 
-    The machine code is kept beside the source or, where that cannot be written, in the user's cache folder; where
-    neither can be, it is compiled once per process. One thread: a second OpenMP runtime beside torch's slows both.
+    The machine code is kept beside the source or, if that is not writable, in the user's cache folder; if neither is,
+    it is compiled once per process. Single-threaded: a second OpenMP runtime beside torch's slows down both.
 
-    Callers pass arrays of one dtype and memory order each, so that one specialisation is all that is ever compiled.
+    Callers always pass the same dtypes and memory order, so that each loop is compiled only once.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:
         compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
         return numba.njit(**options)(function)
-    if hasattr(compiled, "_cache"):  # numba has no other way, and may lose this one
+    if hasattr(compiled, "_cache"):  # private: numba offers no other way, and may drop this one
         compiled._cache = _Cache(compiled._cache)  # noqa: SLF001
     return compiled
 
 
 class _Cache:
-    """Numba's cache, which fails at every start once a file of it is damaged, and on a full disk; this stops nobody."""
+    """Numba's cache without its errors: alone, it fails at every start once a file is damaged, and on a full disk."""
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache
@@ -40,26 +40,26 @@ class _Cache:
         return getattr(self._cache, name)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what was kept; None, as if there were nothing, where it cannot be read."""
+        """Return what was kept; None, as if there were nothing, if it cannot be read."""
         try:
             return self._cache.load_overload(sig, target_context)
-        except Exception:  # whatever a power cut made of it
+        except Exception:  # a damaged file can raise anything
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep it, if that can be."""
+        """Keep the machine code, if possible."""
         with contextlib.suppress(Exception):
             try:
                 self._cache.save_overload(sig, data)
-            except Exception:  # the list of what is kept is damaged
+            except Exception:  # the index of the cache is damaged
                 self._cache.flush()
                 self._cache.save_overload(sig, data)
 
 
 def compile_ahead(ndim: int = 2) -> None:
-    """Compile what training tiles and the followed weight map need, or load it, so that nobody waits for it.
+    """Compile or load what training tiles and the followed weight map need, so that nobody waits for it later.
 
-    Some seconds the first time on a machine, a fifth of a second later. Safe in a thread.
+    Takes some seconds the first time on a machine, later a fifth of a second. Safe in a thread.
     """
     import numpy as np
 

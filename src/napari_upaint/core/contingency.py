@@ -1,4 +1,4 @@
-"""How two label maps overlap: every pair of ids that share pixels, and no more."""
+"""How two label maps overlap: all pairs of ids that share pixels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from napari_upaint.core.ids import number_ids
 
 @dataclass(frozen=True, eq=False)
 class Contingency:
-    """Overlaps of two label maps, ids numbered 0, 1, ... in rising order.
+    """Overlaps of two label maps, as pairs of indices into their sorted ids.
 
     Attributes
     ----------
     first_ids, second_ids : numpy.ndarray
-        The ids that occur, rising; 0 among them where it occurs.
+        The ids that occur, in ascending order, 0 included.
     first_sizes, second_sizes : numpy.ndarray
-        int64: pixels of each id.
+        int64: number of pixels of each id.
     first, second : numpy.ndarray
-        int64: numbers of the pairs of ids that share pixels.
+        int64: the pairs that share pixels, as indices into `first_ids` and `second_ids`.
     shared : numpy.ndarray
-        int64: how many pixels each pair shares, at least 1.
+        int64: number of pixels that each pair shares, at least 1.
     """
 
     first_ids: np.ndarray
@@ -54,12 +54,12 @@ class Contingency:
 
 
 def contingency(first: np.ndarray, second: np.ndarray) -> Contingency:
-    """Count shared pixels of two maps of one shape, any integers or booleans.
+    """Count the shared pixels of two maps of the same shape, any integers or booleans.
 
     Raises
     ------
     ValueError
-        If the shapes differ or the values are no integers.
+        If the shapes differ or the values are not integers.
     """
     check_pair(first, second)
     first_names, a = number_ids(first)
@@ -80,7 +80,7 @@ def contingency(first: np.ndarray, second: np.ndarray) -> Contingency:
 
 
 def check_pair(first: np.ndarray, second: np.ndarray) -> None:
-    """Raise ValueError unless both are integers of one shape."""
+    """Raise ValueError unless both maps have integers (or booleans) and the same shape."""
     if first.shape != second.shape:
         raise ValueError(f"The labels have shape {first.shape}, the truth {second.shape}; compare maps of one shape.")
     for one in (first, second):
@@ -89,7 +89,7 @@ def check_pair(first: np.ndarray, second: np.ndarray) -> None:
 
 
 def _count(keys: np.ndarray, possible: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the keys 0 .. possible - 1 that occur, rising, and how often."""
+    """Return those of the keys 0 .. possible - 1 that occur, in ascending order, and how often."""
     if possible > 4 * keys.size + 1024:
         return np.unique(keys, return_counts=True)
     counts = np.bincount(keys, minlength=possible)
@@ -98,7 +98,7 @@ def _count(keys: np.ndarray, possible: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sum(shared: np.ndarray, numbers: np.ndarray, length: int) -> np.ndarray:
-    """Sum the pairs of each number, exactly."""
+    """Sum the shared pixels of all pairs of each id, exactly."""
     sums = np.zeros(length, np.int64)
     np.add.at(sums, numbers, shared)
     return sums

@@ -26,7 +26,7 @@ class Warp:
     out_shape : tuple of int
         Shape of the tile, ([Z,] Y, X).
     matrix : numpy.ndarray
-        (ndim, ndim): offset from the tile's centre (px) to offset in the input (px).
+        (ndim, ndim): maps offsets from the tile's centre (px) to offsets in the input (px).
     center : sequence of float
         Input position of the tile's centre, ([Z,] Y, X), px; pixel centres are whole numbers.
     control : numpy.ndarray or None
@@ -57,7 +57,7 @@ class Warp:
         return cls(tuple(shape), np.eye(len(shape)), (np.asarray(shape) - 1) / 2)
 
     def geometry(self) -> resampling.Geometry:
-        """Return what the compiled loops take: a plane is a volume of one slice there."""
+        """Return the geometry as the compiled loops take it: a plane as a volume of one slice."""
         ndim = len(self.out_shape)
         lead = 3 - ndim
         matrix, origin = np.eye(3), np.zeros(3)
@@ -78,7 +78,7 @@ class Warp:
 def _curve(n: int, points: int) -> np.ndarray:
     """Return the (points, n) matrix that interpolates control points spread evenly over n pixels.
 
-    Cubic spline through the points, level at both ends (its control polygon is mirrored).
+    It is a cubic spline through the points, level at both ends (its control polygon is mirrored).
     """
     positions = np.linspace(0, points - 1, n) if n > 1 else np.full(1, (points - 1) / 2)
     curve = [ndimage.map_coordinates(unit, positions[None], order=3, mode="mirror") for unit in np.eye(points)]
@@ -119,7 +119,7 @@ def displacement_field(shape: Sequence[int], control: np.ndarray) -> np.ndarray:
 
 
 def prefilter(image: np.ndarray) -> np.ndarray:
-    """Return the cubic spline coefficients of an image, to be cached where many tiles are drawn from it.
+    """Return the cubic spline coefficients of an image, to be kept if many tiles are drawn from it.
 
     Parameters
     ----------
@@ -143,11 +143,11 @@ def warp_image(image: np.ndarray, warp: Warp, *, prefiltered: bool = False, orde
     image : numpy.ndarray
         Axes (C, [Z,] Y, X), any real dtype; or what `prefilter` returned for it.
     warp : Warp
-        As many axes as the image has in space.
+        With as many axes as the image has spatial axes.
     prefiltered : bool
         Whether ``image`` comes from `prefilter` (order 3 only).
     order : {3, 1}
-        3: cubic B-spline, interpolating; 1: linear, at least twice as fast and a little blurred.
+        3: interpolating cubic B-spline; 1: linear, at least twice as fast and a little blurred.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def warp_image(image: np.ndarray, warp: Warp, *, prefiltered: bool = False, orde
     Raises
     ------
     ValueError
-        If image and warp differ in their axes, or the order cannot be.
+        If image and warp differ in their axes, or the order is not possible.
 
     Notes
     -----
@@ -181,14 +181,14 @@ def warp_image(image: np.ndarray, warp: Warp, *, prefiltered: bool = False, orde
 
 
 def warp_labels(labels: np.ndarray, warp: Warp) -> np.ndarray:
-    """Read labels (or any map) at the nearest pixel, mirrored at the borders: never a new value.
+    """Read labels (or any map) at the nearest pixel, mirrored at the borders: there are never new values.
 
     Parameters
     ----------
     labels : numpy.ndarray
         Axes ([Z,] Y, X), any dtype.
     warp : Warp
-        As many axes as the labels.
+        With as many axes as the labels.
 
     Returns
     -------

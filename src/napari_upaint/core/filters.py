@@ -1,4 +1,4 @@
-"""What classical filters say of a pixel: gray value, edges and texture at several sizes."""
+"""What classical filters say about a pixel: gray value, edges and texture at several sizes."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from scipy import ndimage
 
 from napari_upaint.core.resize import resize_image
 
-# px; what lies further apart tells more of the places that were painted than of what was painted there.
+# px; coarser filters say more about where strokes lie than about what they mark.
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 PER_CHANNEL = 4 * len(SIGMAS)
-# Coarse filters are computed on smaller images: what is smooth needs fewer pixels.
+# Coarse filters are computed on smaller images: smooth images need fewer pixels.
 _FINEST = 2.0
 _MOST = 3e4  # float16 ends at 65504; hot pixels may go beyond
 
 
 def pixel_features(image: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Filter an image.
+    """Return the features of each pixel by filtering an image.
 
     Parameters
     ----------
     image : numpy.ndarray
         Normalised, (C, Y, X).
     threads : int
-        That share the work.
+        Number of threads that share the work.
 
     Returns
     -------
     numpy.ndarray
-        float16, (20 C, Y, X): of each channel at each of `SIGMAS` the smoothed image, the strength of its edges, and
-        the two eigenvalues of its second derivatives, the larger one first. A quarter of the time of scikit-image's
-        `multiscale_basic_features`, which computes the same at full size.
+        float16, (20 C, Y, X): for each channel and each of `SIGMAS`, the smoothed image, the strength of its edges, and
+        the two eigenvalues of its second derivatives, the larger one first. This takes a quarter of the time of
+        scikit-image's `multiscale_basic_features`, which computes the same at full size.
     """
     features = np.empty((len(image), PER_CHANNEL, *image.shape[1:]), np.float16)
     with ThreadPoolExecutor(threads) as pool:
@@ -49,7 +49,7 @@ def pixel_features(image: np.ndarray, threads: int = 1) -> np.ndarray:
 
 
 def _fill(features: np.ndarray, level: np.ndarray, factor: int, sigma: float) -> None:
-    """Filter an image that was made smaller by a factor into features (4, Y, X) of the whole."""
+    """Filter an image that was shrunk by a factor; write its features (4, Y, X) at full size."""
     smooth = ndimage.gaussian_filter(level, sigma / factor, mode="mirror")
     described = _described(smooth) * np.array([1, sigma, sigma, sigma], np.float32)[:, None, None]
     if factor > 1:
@@ -58,7 +58,7 @@ def _fill(features: np.ndarray, level: np.ndarray, factor: int, sigma: float) ->
 
 
 def _halved(level: np.ndarray) -> np.ndarray:
-    """Return the means of squares of four pixels; an odd edge is repeated."""
+    """Shrink an image to half by averaging squares of 2 x 2 pixels; an odd edge is repeated."""
     level = np.pad(level, [(0, n % 2) for n in level.shape], mode="edge")
     return level.reshape(level.shape[0] // 2, 2, level.shape[1] // 2, 2).mean((1, 3))
 

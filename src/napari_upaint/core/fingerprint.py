@@ -1,4 +1,4 @@
-"""Fingerprints: what tells pixels, settings and files from others, whatever they are called."""
+"""Fingerprints: identify pixels, settings and files by their content, whatever they are called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def fingerprint(*parts: Any) -> str:
-    """Return 32 hexadecimal digits that are the same for the same parts only: arrays, or what has a plain `repr`."""
+    """Return 32 hexadecimal digits that identify the parts: arrays, or values with a plain `repr`."""
     found = hashlib.blake2b(digest_size=16)
     for part in parts:
         is_array = isinstance(part, np.ndarray)

@@ -1,4 +1,4 @@
-"""Gray values that are no numbers: nothing can be learnt from them, and nothing found."""
+"""Check for gray values that are NaN or infinite: nothing can be learnt from them, and nothing found."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def is_finite(image: np.ndarray) -> bool:
 
 
 def check_finite(image: np.ndarray, name: str = "The image") -> None:
-    """Refuse an image with gray values that are no numbers, however few.
+    """Refuse an image with NaN or infinite gray values, however few.
 
     Raises
     ------
     ImageError
-        If there are some, with their number.
+        If there are any; the message gives their number.
     """
     if not is_finite(image):
         wrong = image.size - np.count_nonzero(np.isfinite(image))

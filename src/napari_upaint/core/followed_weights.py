@@ -1,4 +1,4 @@
-"""A weight map that follows its annotation while it is painted: exact, and little is computed after a stroke."""
+"""A weight map that follows an annotation while it is painted: exact, with little to compute after each stroke."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from napari_upaint.settings import Kind, WeightSettings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangedWeights:
-    """The part of a weight map that became another.
+    """The part of a weight map that changed.
 
     Attributes
     ----------
     box : tuple of slice
-        Where, ([Z,] Y, X).
+        The part, ([Z,] Y, X).
     weights : numpy.ndarray
-        float32, what is there now.
+        float32, the new weights of that part.
     """
 
     box: Box
@@ -32,8 +32,8 @@ class ChangedWeights:
 class FollowedWeights:
     """The weight map of one plane or volume; see `core.weight_map.weight_map`.
 
-    The border term and the classes are kept apart: of objects, a stroke changes the first in its neighbourhood alone.
-    The balance of the classes changes everywhere with every stroke, but it is only a table.
+    The border term and the classes are stored separately. With objects, a stroke changes the border term only around
+    itself. The balance of the classes changes everywhere with every stroke, but is only a table.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class FollowedWeights:
         Parameters
         ----------
         annotation : numpy.ndarray
-            Integers, ([Z,] Y, X); always of the same plane.
+            Integers, ([Z,] Y, X); always of the same plane or volume.
         """
         fresh = self._known.shape != annotation.shape or self._known.dtype != annotation.dtype
         if fresh:
@@ -80,7 +80,7 @@ class FollowedWeights:
         self._counts = np.zeros(2, np.int64)
 
     def _follow_objects(self, changed: Box) -> Box:
-        """Bring classes and border up to date around a change; return where they can be others now."""
+        """Update classes and border around a change; return the box in which they may have changed."""
         shape = self._known.shape
         # A stroke also decides whether its neighbours lie in the gap between touching objects.
         near, read = (grown(changed, (by,) * len(shape), shape) for by in (1, 2))
@@ -92,7 +92,7 @@ class FollowedWeights:
         return update_border(self._border, self._known, changed, self.settings, self.spacing)
 
     def _follow_classes(self) -> Box:
-        """Compute everything that is painted again: a stroke may join far patches of a class."""
+        """Recompute everything that is painted, as a stroke may join distant patches of a class; return its box."""
         self._border[self._painted or ...] = 0
         self._classes[self._painted or ...] = -1
         painted = box_of(self._known > 0)
@@ -113,7 +113,7 @@ class FollowedWeights:
 
 @kernel
 def _add_balance(weights: np.ndarray, classes: np.ndarray, table: np.ndarray) -> None:
-    """Add w_c of the classes; classes < 0 are unlabelled and have none."""
+    """Add w_c of the classes to the weights; classes < 0 are unlabelled and have none."""
     for i in range(len(weights)):
         if classes[i] >= 0:
             weights[i] += table[classes[i]]
@@ -124,7 +124,7 @@ def _whole(shape: tuple[int, ...]) -> Box:
 
 
 def _union(one: Box, other: Box) -> Box:
-    """Return the smallest box around two; those without extent do not count."""
+    """Return the smallest box around two boxes; empty ones do not count."""
     boxes = [box for box in (one, other) if box and all(s.stop > s.start for s in box)]
     if not boxes:
         return other

@@ -1,4 +1,4 @@
-"""What a model finds where nobody has painted: how sure it is of it, and what most of it is like."""
+"""What a model finds in an image without paint: how sure it is of the objects, and what most of them are like."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_upaint.settings import ObjectSettings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The objects of an image.
+    """The objects found in an image.
 
     Attributes
     ----------
@@ -34,8 +34,9 @@ def find_objects(scores: np.ndarray, *, border: bool) -> Found:
     Parameters
     ----------
     scores : numpy.ndarray
-        Of objects, (K, [Z,] Y, X), as for `core.objects.label_scores`.
+        Of a model for objects, (K, [Z,] Y, X), as for `core.objects.label_scores`.
     border : bool
+        Whether the last of the scores is the border between objects.
     """
     labels = label_scores(scores, kind="objects", border=border, settings=ObjectSettings())
     inside = inside_scores(scores, border).sum(0, dtype=np.float32)
@@ -43,12 +44,12 @@ def find_objects(scores: np.ndarray, *, border: bool) -> Found:
 
 
 def agreement(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Return the IoU of what two labellings of the same images call objects; 0 where neither finds any.
+    """Return the IoU of the foregrounds of two labellings of the same images; 0 if neither finds any object.
 
     Parameters
     ----------
     pairs : sequence of tuple of numpy.ndarray
-        Labels, 0 background, of one shape.
+        Both labels of each image, of the same shape, 0 background.
     """
     both = sum(int(((a > 0) & (b > 0)).sum()) for a, b in pairs)
     either = sum(int(((a > 0) | (b > 0)).sum()) for a, b in pairs)
@@ -56,12 +57,12 @@ def agreement(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def usual_found(images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Usual:
-    """Return what most of what was found is like; `UNKNOWN` where nothing was.
+    """Return what most of the found objects are like; `UNKNOWN` if there are none.
 
     Parameters
     ----------
     images : sequence of tuple of numpy.ndarray
-        Of each image the labels of objects, ([Z,] Y, X), and the scores that these were made of, (K, [Z,] Y, X).
+        For each image the labels of objects, ([Z,] Y, X), and the scores they were made from, (K, [Z,] Y, X).
     """
     sizes = [np.bincount(labels.ravel())[1:] for labels, _ in images]
     sure = [sureness(labels, scores[0], ObjectSettings().threshold, 1.0)[1:] for labels, scores in images]

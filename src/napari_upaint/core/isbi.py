@@ -12,26 +12,26 @@ from napari_upaint.core.contingency import check_pair
 from napari_upaint.core.partitions import v_rand
 from napari_upaint.core.warping import warp_truth
 
-# The challenge's.
+# Those of the challenge.
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(10))
 _IN_PLANE = np.stack([np.zeros((3, 3), bool), ndimage.generate_binary_structure(2, 1), np.zeros((3, 3), bool)])
-_CORNERS = np.ones((3, 3), bool)  # background is connected over corners, too; objects over edges only
+_CORNERS = np.ones((3, 3), bool)  # background is also connected across corners; objects only across edges
 
 
 @dataclass(frozen=True, slots=True)
 class IsbiScores:
-    """The challenge's measures at one threshold, or the best of all: see `isbi_scores`.
+    """The measures of the challenge at one threshold, or the best of all: see `isbi_scores`.
 
     Attributes
     ----------
     warping : float
-        Share of pixels that split or merge cells after truth's borders were moved.
+        Share of pixels that split or merge cells after the borders of the truth were warped.
     rand : float
-        1 - F-score of the pairs of pixels that are joined, truth's membranes left out.
+        1 - F-score of the pairs of joined pixels, without the membranes of the truth.
     pixel : float
         1 - F-score of the pixels inside cells.
     v_rand : float
-        The F-score of `rand` after the membranes found were thinned to lines; 1 is perfect.
+        The F-score of `rand` after the found membranes were thinned to lines; 1 is perfect.
     """
 
     warping: float
@@ -43,12 +43,12 @@ class IsbiScores:
 def isbi_scores(cells: np.ndarray, truth: np.ndarray) -> IsbiScores:
     """Score a probability map as the challenge does: each measure at the threshold that suits it best.
 
-    Look at all of them: the pixel error knows no topology, and a map without any cell splits and merges none.
+    Look at all of them: the pixel error ignores topology, and a map without any cell splits and merges none.
 
     Parameters
     ----------
     cells : numpy.ndarray
-        Scores of the insides of cells, 0..1, ([N,] Y, X); what is above a threshold is cell.
+        Scores for the inside of cells, 0..1, ([N,] Y, X); pixels above a threshold are cells.
     truth : numpy.ndarray
         > 0 inside cells, 0 on membranes; same shape.
 
@@ -82,7 +82,7 @@ def scores_at(cells: np.ndarray, truth: np.ndarray) -> IsbiScores:
 
 
 def components(cells: np.ndarray) -> np.ndarray:
-    """Give the cells of a binary map (N, Y, X) ids that go on from plane to plane; edges connect, corners do not.
+    """Return ids of the cells in a binary map (N, Y, X), unique in all planes; edges connect, corners do not.
 
     Returns
     -------
@@ -93,13 +93,13 @@ def components(cells: np.ndarray) -> np.ndarray:
 
 
 def thinned(labels: np.ndarray) -> np.ndarray:
-    """Let all cells grow alike until the membranes between them are lines of one pixel; (N, Y, X), 0 on membranes."""
+    """Grow all cells at the same rate until the membranes are lines of one pixel; (N, Y, X), 0 on membranes."""
     far = np.stack([ndimage.distance_transform_edt(plane == 0) for plane in labels])
     return np.asarray(watershed(far, labels, connectivity=_IN_PLANE, watershed_line=True))
 
 
 def _singles(labels: np.ndarray) -> np.ndarray:
-    """Give every pixel of membrane an id of its own: joined with nothing, it is no segment."""
+    """Give every membrane pixel its own id, so that it is joined with no other and belongs to no segment."""
     labels = labels.astype(np.int64)
     membrane = labels == 0
     labels[membrane] = int(labels.max(initial=0)) + 1 + np.arange(np.count_nonzero(membrane))
@@ -107,9 +107,9 @@ def _singles(labels: np.ndarray) -> np.ndarray:
 
 
 def split_or_merged(cells: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Mark the pixels that differ after warping and split a cell of truth or merge two (Jain et al. 2010).
+    """Mark pixels that differ after warping and split a cell of the truth or merge two (Jain et al. 2010).
 
-    Holes, and cells too many or missing, are not marked: the challenge's warping error does not count them.
+    Holes, extra cells and missing cells are not marked, as the warping error of the challenge does not count them.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def split_or_merged(cells: np.ndarray, truth: np.ndarray) -> np.ndarray:
     warped = warp_truth(cells, truth)
     marked = np.zeros(warped.shape, bool)
     for plane, ours, mark in zip(warped, cells, marked, strict=True):
-        # Framed: an object at the edge of the image is surrounded by background there.
+        # Framed, so that background surrounds objects at the edge of the image.
         framed = np.pad(plane, 1)
         objects, outside = ndimage.label(framed)[0], ndimage.label(~framed, _CORNERS)[0]
         for y, x in np.argwhere(plane != ours).tolist():
@@ -134,14 +134,14 @@ def split_or_merged(cells: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _merges(objects: np.ndarray) -> bool:
-    """Whether the centre of 3 x 3 ids touches two objects: turned to object it would join them."""
+    """Return whether the centre of 3 x 3 ids touches two objects: as part of an object it would join them."""
     return len({int(objects[at]) for at in ((0, 1), (1, 0), (1, 2), (2, 1))} - {0}) > 1
 
 
 def _splits(outside: np.ndarray) -> bool:
-    """Whether one background touches the centre from two sides: the object falls apart if the centre joins it.
+    """Return whether one background touches the centre from two sides: the object is split if the centre joins it.
 
-    Two different backgrounds would be joined instead: a hole is opened, nothing split.
+    If the two are different backgrounds, they are joined instead: a hole is opened, and nothing is split.
     """
     pieces, count = ndimage.label(outside > 0, _CORNERS)
     ids = [int(outside[pieces == piece][0]) for piece in range(1, count + 1)]

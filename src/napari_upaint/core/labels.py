@@ -1,4 +1,4 @@
-"""What painted values mean: 0 unlabelled, 1 background, from 2 on classes or objects."""
+"""What painted values mean: 0 unlabelled, 1 background, from 2 up classes or objects."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from napari_upaint.settings import Kind
 UNLABELLED, BACKGROUND, FIRST = 0, 1, 2
 IGNORED = -1  # in targets: no loss there
 MOST_CLASSES = 32
-# Pixels around objects within which borders are sought: they reach 2 of them, and few boxes are quicker than many.
+# Margin around objects within which borders are sought, px: borders reach 2 px, and few boxes are quicker than many.
 _AROUND = 32
-# Who sees paint on the image has to be told why it does not count.
+# Tells users who see paint on the image why it does not count.
 _OUTSIDE = " outside validation regions"
 
 
@@ -31,7 +31,10 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     Raises
     ------
     AnnotationError
-        If shapes differ, nothing is painted, background or everything else is missing, or there are too many classes.
+        If shapes differ, labels are not whole numbers of 0 or more, nothing is painted, background or everything else
+        is missing, or there are too many classes.
+    ImageError
+        If an image holds NaN or infinite pixels.
     """
     for sample in samples:
         _check_sample(sample)
@@ -75,25 +78,25 @@ def _check_sample(sample: Sample) -> None:
 
 
 def as_classes(annotation: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return an annotation in which painted objects are one class; classes stay what they are."""
+    """Return an annotation in which all painted objects are one class; classes do not change."""
     return np.minimum(annotation, FIRST) if kind == "objects" else annotation
 
 
 def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
-    """Return the annotation that finished masks stand for, as other programs and people write them.
+    """Return the annotation that corresponds to finished masks, as other programs and people write them.
 
     Parameters
     ----------
     masks : numpy.ndarray
-        Integers, (..., Y, X): 0 background, from 1 on objects or classes.
+        Integers, (..., Y, X): 0 background, from 1 up objects or classes.
     kind : {"objects", "classes"}
-        Objects get other ids where theirs do not fit.
+        Objects are renumbered if an id does not fit.
 
     Returns
     -------
     numpy.ndarray
-        Same shape, int32: 1 background, from 2 on objects or classes. A plane without any object stays unlabelled:
-        nobody may have looked at it.
+        Same shape, int32: 1 background, from 2 up objects or classes. A plane without any object stays unlabelled:
+        perhaps nobody has looked at it.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
 
 
 def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:
-    """Count the painted pixels of every value, rising; unlabelled ones are left out."""
+    """Count the painted pixels of every value, in ascending order; unlabelled ones are left out."""
     counts: dict[int, int] = {}
     for annotation in annotations:
         values, numbers = np.unique(annotation[annotation > 0], return_counts=True)
@@ -117,13 +120,13 @@ def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:
 def class_names(annotations: Sequence[np.ndarray], kind: Kind) -> tuple[str, ...]:
     """Return the names of the network's outputs that the annotations ask for, "background" first.
 
-    Classes between the painted ones are counted too, so that class k is always output k - 1.
+    Numbers between the painted classes count as well, so that class k is always output k - 1.
     """
     if kind == "objects":
         return ("background", "object")
     highest = max(painted_pixels(annotations), default=FIRST)
     if highest <= FIRST:
-        return ("background", "object")  # one class of its own: the same question as objects
+        return ("background", "object")  # a single class: the same task as objects
     return ("background", *(f"class {value}" for value in range(FIRST, highest + 1)))
 
 
@@ -136,23 +139,23 @@ def targets(annotation: np.ndarray, kind: Kind, *, border: int | None = None) ->
         Any integer type, ([Z,] Y, X).
     kind : {"objects", "classes"}
     border : int or None
-        Output index of the border between objects; None where the network has none. Borders are known only where
-        two painted objects meet.
+        Output index of the border between objects; None if the network has none. Borders are known only where two
+        painted objects meet.
 
     Returns
     -------
     numpy.ndarray
-        int16, ([Z,] Y, X): -1 unlabelled, 0 background, 1.. classes (objects: 1), `border`.
+        int16, ([Z,] Y, X): -1 unlabelled, 0 background, 1.. classes (objects: 1), or `border`.
     """
     known = annotation > UNLABELLED
-    # Ids of objects may be huge: compared in their own type, never converted.
+    # Ids of objects may be huge: they are compared in their own dtype, never converted.
     values = annotation > BACKGROUND if kind == "objects" else annotation.astype(np.int16) - BACKGROUND
     result = np.where(known, values, IGNORED).astype(np.int16)
     if kind == "objects":
         objects = np.where(annotation >= FIRST, annotation, 0)
         if border is not None:
             result[borders(objects) & known] = border
-        else:  # the gap between touching objects is background (paper, sec. 3); the weight map raises it there
+        else:  # the gap between touching objects is background (paper, sec. 3), and the weight map is higher there
             result[(carve_border(objects) == 0) & (objects > 0)] = 0
     return result
 
@@ -163,10 +166,10 @@ def borders(labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     labels : numpy.ndarray
-        Object ids, 0 and below: no object; ([Z,] Y, X).
+        Ids of objects, ([Z,] Y, X); 0 and below: not an object.
     """
-    # Filters compare ids only, so they may be renumbered; int32 keeps them quick and exact. Of a large image little is
-    # painted: sorting all of its pixels would take most of the time until a stroke is learnt.
+    # Filters only compare ids, so these may be renumbered; int32 keeps the filters quick and exact. Little of a large
+    # image is painted: sorting all of its pixels would take most of the time until a stroke is learnt.
     ids, painted = np.zeros(labels.shape, np.int32), labels > 0
     ids[painted] = np.unique(labels[painted], return_inverse=True)[1] + 1
     none = np.iinfo(np.int32).max

@@ -1,4 +1,4 @@
-"""Where scores let objects run together that were painted as two."""
+"""Where scores let objects merge that were painted as two."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ import numpy as np
 
 from napari_upaint.core.compiled import kernel
 
-# Below this the scores keep two objects apart as they are.
+# Lower scores keep two objects apart already.
 FLOOR = 0.2
-# Pixels that are named between two objects, the widest open first, and between all.
+# Most pixels that are returned per pair of objects, the most open first, and in total.
 _EACH, _MOST = 4, 64
 
 
 def leaks(inside: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """Return the pixels where painted objects would run together first.
+    """Return the pixels where painted objects would merge first.
 
-    The painted objects are flooded, in order of falling scores. Where the floods of two meet, the best path between the
-    two is narrowest: if a border runs between them, then there.
+    The image is flooded from the painted objects, in order of falling scores. Where the floods of two objects meet, the
+    best path between them is narrowest: if a border runs between them, it is there.
 
     Parameters
     ----------
     inside : numpy.ndarray
         Scores of being inside an object, 0..1, ([Z,] Y, X).
     objects : numpy.ndarray
-        Integers, same shape: above 0 painted as that object, 0 unlabelled, below 0 painted as background.
+        Integers, same shape: above 0 the painted object, 0 unlabelled, below 0 painted background.
 
     Returns
     -------
     numpy.ndarray
-        int64, flat indices into `inside` of unlabelled pixels; a few for every two objects with a path between them
-        along which all scores are `FLOOR` or more.
+        int64, flat indices into `inside` of unlabelled pixels; a few for each pair of objects that is connected by a
+        path on which all scores are `FLOOR` or more.
     """
     values = np.where(objects == 0, inside.astype(np.float32), np.where(objects > 0, np.float32(2), np.float32(-1)))
     values = values.ravel()
     high = np.flatnonzero(values >= FLOOR)
-    # Of integers of 16 bits NumPy sorts by radix: a fifth of the time, and steps of 1e-4 are fine enough.
+    # NumPy sorts 16-bit integers by radix: a fifth of the time, and steps of 1e-4 are fine enough.
     order = high[np.argsort((20_000 - 10_000 * values[high]).astype(np.uint16), kind="stable")]
     marks = np.maximum(objects, 0).astype(np.int64).ravel()
     found = np.zeros((_MOST, 3), np.int64)
     volume = np.array((1,) * (3 - inside.ndim) + inside.shape)
     places = found[: _flood(order, marks, volume, found, _EACH), 0]
-    return places[objects.ravel()[places] == 0]  # what is painted is known
+    return places[objects.ravel()[places] == 0]  # painted pixels are known
 
 
 @kernel
@@ -53,7 +53,7 @@ def _root(parent: np.ndarray, at: int) -> int:
 
 @kernel
 def _flood(order: np.ndarray, marks: np.ndarray, shape: np.ndarray, found: np.ndarray, each: int) -> int:
-    """Join pixels in the given order; note in rows of `found` (pixel, two marks) where floods meet and stay apart."""
+    """Join pixels in the given order; where two floods meet, keep them apart and note (pixel, two marks) in `found`."""
     parent = np.full(shape[0] * shape[1] * shape[2], -1, np.int64)
     count = 0
     for index in order:

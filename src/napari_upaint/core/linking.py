@@ -14,29 +14,29 @@ from napari_upaint.core.contingency import contingency
 from napari_upaint.core.ids import number_ids
 
 Index = tuple[int, ...]
-# Less overlap than this (intersection over union) is a neighbour that was touched, not the object itself.
+# With less overlap (intersection over union), it is a neighbour that is touched, not the same object.
 _LEAST_OVERLAP = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewIds:
-    """What becomes of the ids of a plane; indexed with its labels, it gives them under their new ids.
+    """The new ids of the objects in a plane; indexed with the labels of the plane, it returns them with new ids.
 
     Attributes
     ----------
     old : numpy.ndarray
-        0 and the ids of the plane, rising.
+        0 and the ids of the plane, in ascending order.
     new : numpy.ndarray
-        int32: what each of them becomes; 0 stays 0.
+        int32: the new id of each of them; 0 stays 0.
     """
 
     old: np.ndarray
     new: np.ndarray
 
     def __getitem__(self, labels: np.ndarray) -> np.ndarray:
-        """Return labels under their new ids, int32; all of them must be among the old ones."""
+        """Return labels with their new ids, int32; all labels must be among the old ids."""
         names, places = number_ids(labels)
-        # It does not matter what names get that do not occur.
+        # Names that do not occur may get any id.
         at = np.minimum(np.searchsorted(self.old, names), len(self.old) - 1)
         return np.asarray(self.new[at][places].reshape(labels.shape))
 
@@ -47,23 +47,24 @@ class NewIds:
 
 
 def new_ids(planes: Mapping[Index, np.ndarray]) -> Iterator[tuple[Index, NewIds]]:
-    """Give overlapping objects of neighbouring planes one id.
+    """Give overlapping objects of neighbouring planes the same id.
 
-    Planes are taken in order. Each is compared with the nearest one before it along its last leading axis (slices), and
-    what has no partner there along the axes before (time). Partners are chosen such that the sum of their overlaps is
-    largest (Kuhn 1955, "The Hungarian method"); an object without a partner gets an id that no plane had before.
+    Planes are taken in order. Each is compared with the nearest one before it along the last leading axis (slices);
+    objects without a partner there are then compared along the axes before that (time). Partners are chosen such that
+    the sum of their overlaps is largest (Kuhn 1955, "The Hungarian method"); an object without a partner gets an id
+    that no plane had before.
 
     Parameters
     ----------
     planes : mapping of index tuples to numpy.ndarray
-        Index along the leading axes, and integers (Y, X) of one shape: 0 background, every other id one object. Planes
-        may be missing. Which ids they have does not matter: linking what was linked changes nothing.
+        Index along the leading axes, and integers (Y, X) of the same shape: 0 background, every other id one object.
+        Planes may be missing. The present ids do not matter: linking a second time changes nothing.
 
     Yields
     ------
     index : tuple of int
     ids : NewIds
-        What becomes of the ids of that plane.
+        The new ids of that plane.
     """
     linked: dict[Index, _Ids] = {}
     following = 1
@@ -82,7 +83,7 @@ def adopt(labels: np.ndarray, before: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     labels, before : numpy.ndarray
-        Integers of one shape, 0 background.
+        Integers of the same shape, 0 background.
     """
     known, ids = _Ids(before), _Ids(labels)
     known.linked = known.ids.astype(np.int32)
@@ -92,22 +93,22 @@ def adopt(labels: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def plain_ids(labels: np.ndarray) -> NewIds:
-    """Return the ids that objects have without linking: 1, 2, ... by the first pixel."""
+    """Return the ids that objects have without linking: 1, 2, ... in order of their first pixel."""
     ids = _Ids(labels)
     ids.number(1)
     return ids.new()
 
 
 class _Ids:
-    """The objects of a plane in order of their first pixel, with the ids that they get.
+    """The objects of a plane in order of their first pixel, with their new ids.
 
-    In that order, and not by their ids: what comes out must not depend on how the objects were numbered.
+    They are not ordered by id, as the result must not depend on how the objects were numbered.
     """
 
     def __init__(self, labels: np.ndarray) -> None:
         names, places = number_ids(labels)
         first = np.full(len(names), -1, np.int64)
-        first[places[::-1]] = np.arange(len(places))[::-1]  # of several the last one stays: the first pixel
+        first[places[::-1]] = np.arange(len(places))[::-1]  # the last one written stays: that of the first pixel
         objects = np.flatnonzero((first >= 0) & (names != 0))
         order = np.argsort(first[objects])
         self.ids = names[objects[order]]
@@ -116,11 +117,11 @@ class _Ids:
         self._place = np.argsort(order)
 
     def places(self, ids: np.ndarray) -> np.ndarray:
-        """Return which objects these are."""
+        """Return the indices of the objects with these ids."""
         return np.asarray(self._place[np.searchsorted(self._rising, ids)])
 
     def take(self, labels: np.ndarray, reference: np.ndarray, its: _Ids) -> None:
-        """Take over the ids of another plane's objects, where both have no partner yet."""
+        """Take over the ids of the objects of another plane, if neither object has a partner yet."""
         table = contingency(labels, reference).objects()
         own = self.places(table.first_ids)[table.first]
         other = its.places(table.second_ids)[table.second]
@@ -130,7 +131,7 @@ class _Ids:
             self.linked[mine] = its.linked[theirs]
 
     def number(self, following: int) -> int:
-        """Give the others new ids from `following` on; return the one after the last."""
+        """Give the remaining objects new ids from `following` up; return the id after the last."""
         new = np.flatnonzero(self.linked == 0)
         self.linked[new] = np.arange(following, following + len(new))
         return following + len(new)
@@ -142,7 +143,7 @@ class _Ids:
 
 
 def _references(index: Index, known: Mapping[Index, object]) -> Iterator[Index]:
-    """Iterate over the nearest known planes before this one along each axis, the last axis first."""
+    """Iterate over the axes, last one first; yield the nearest known plane before this one along each."""
     for axis in reversed(range(len(index))):
         for at in range(index[axis] - 1, -1, -1):
             before = (*index[:axis], at, *index[axis + 1 :])
@@ -154,7 +155,7 @@ def _references(index: Index, known: Mapping[Index, object]) -> Iterator[Index]:
 def _partners(
     rows: np.ndarray, columns: np.ndarray, overlap: np.ndarray, shape: tuple[int, int]
 ) -> Iterator[tuple[int, int]]:
-    """Choose pairs with the largest sum of overlaps, group by group: objects far apart need not be weighed together."""
+    """Choose pairs with the largest sum of overlaps, separately for each group of objects that are connected."""
     n = sum(shape)
     graph = coo_array((np.ones(len(rows), np.int8), (rows, shape[0] + columns)), shape=(n, n))
     group = connected_components(graph, directed=False)[1][rows]

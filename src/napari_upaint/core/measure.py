@@ -1,4 +1,4 @@
-"""Measurements of labels: size, shape and intensities of each, in physical units."""
+"""Measurements of labels: size, shape and intensities of each label, in physical units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_upaint.core.ids import number_ids
 
 Table = dict[str, np.ndarray]
 
-# How units are written in the name of a column: letters that every program reads.
+# How units are written in the names of columns: letters that every program can read.
 _SHORT = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm", "meter": "m", "pixel": "px"}
 _INTENSITIES = ("mean", "min", "max", "std")
 
@@ -33,20 +33,20 @@ def measure(
     image : numpy.ndarray
         (C, [Z,] Y, X), real numbers.
     spacing : sequence of float or None
-        Size of a pixel ([Z,] Y, X) in `unit`; None: one pixel.
+        Size of a pixel ([Z,] Y, X) in `unit`; None: 1 along each axis.
     unit : str
         Unit of `spacing`, as napari calls it.
     channels : sequence of str
-        Names for the columns of intensities; without names, numbers where there are several channels.
+        Names for the columns of intensities; without names, several channels are numbered.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        Columns of the same length, a row for each label in rising order: ``label``; ``area_UNIT2`` (3D:
+        Columns of the same length, with one row per label in ascending order: ``label``; ``area_UNIT2`` (3D:
         ``volume_UNIT3``); ``diameter_UNIT`` of the circle (sphere) of that size; ``z_UNIT, y_UNIT, x_UNIT`` of the
-        centre, 0 is the centre of the first pixel; ``major_UNIT`` and ``minor_UNIT`` axis of the ellipse with the same
-        second moments; ``eccentricity`` of it (2D: 0 circle, towards 1 line); mean, smallest, largest value and
-        standard deviation of each channel.
+        centre, where 0 is the centre of the first pixel; ``major_UNIT`` and ``minor_UNIT`` axis of the ellipse with the
+        same second moments, and in 2D its ``eccentricity`` (0 for a circle, towards 1 for a line); mean, minimum,
+        maximum and standard deviation of each channel.
 
     Raises
     ------
@@ -80,11 +80,11 @@ def _sizes(labels: np.ndarray, spacing: tuple[float, ...]) -> Table:
     wanted = ["label", "area", "equivalent_diameter_area", "centroid", "axis_major_length", "axis_minor_length"]
     if labels.ndim == 2:
         wanted.append("eccentricity")
-    # A single pixel where there is no label at all: its row gives the columns, and goes.
+    # Without any label, a single pixel is measured to get the columns, and its row is removed.
     measured = labels if labels.any() else np.ones((1,) * labels.ndim, np.int32)
     names = None
     if int(measured.max()) > measured.size:
-        # regionprops takes time and memory for every number up to the largest; 0 is put in front to stay 0.
+        # regionprops takes time and memory for every number up to the largest; the 0 put in front keeps 0 as it is.
         names, dense = number_ids(np.append(np.zeros(1, measured.dtype), np.maximum(measured, 0)))
         measured = dense[1:].reshape(measured.shape)
     with np.errstate(all="ignore"):
@@ -95,7 +95,7 @@ def _sizes(labels: np.ndarray, spacing: tuple[float, ...]) -> Table:
 
 
 def _intensities(labels: np.ndarray, channel: np.ndarray, present: np.ndarray) -> Table:
-    """Measure all labels in one sorting: a loop over thousands of objects would take seconds."""
+    """Measure all labels by sorting once: a loop over thousands of objects would take seconds."""
     where = labels != 0
     ids, values = labels[where], channel[where].astype(np.float64)
     order = np.argsort(ids, kind="stable")
@@ -105,7 +105,7 @@ def _intensities(labels: np.ndarray, channel: np.ndarray, present: np.ndarray) -
         return {name: np.zeros(0) for name in _INTENSITIES}
     counts = np.diff(np.append(starts, len(ids)))
     mean = np.add.reduceat(values, starts) / counts
-    # Deviations from the mean, not squares of values: those cancel where the mean is large.
+    # Deviations from the mean, not squares of values: with a large mean those would cancel.
     deviation = np.sqrt(np.add.reduceat((values - np.repeat(mean, counts)) ** 2, starts) / counts)
     columns = (mean, np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts), deviation)
     return dict(zip(_INTENSITIES, columns, strict=True))

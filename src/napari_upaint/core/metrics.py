@@ -1,4 +1,4 @@
-"""How good a segmentation is: pixels and objects here, partitions and topology in their own files."""
+"""How good a segmentation is: pixels and objects here; partitions and topology in their own files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ObjectScores:
     Attributes
     ----------
     matched, found, expected : int
-        Pairs of a found and a true object, found objects, true objects.
+        Number of matched pairs (a found and a true object), of found objects, and of true objects.
     """
 
     matched: int
@@ -45,7 +45,7 @@ class ObjectScores:
 
     @property
     def precision(self) -> float:
-        """Share of the found objects that are true."""
+        """Share of the found objects that match a true one."""
         return _share(self.matched, self.found, self.expected)
 
     @property
@@ -60,32 +60,32 @@ class ObjectScores:
 
     @property
     def average_precision(self) -> float:
-        """Matched of all objects that either map has: TP / (TP + FP + FN)."""
+        """Share of matched objects among all objects of both maps: TP / (TP + FP + FN)."""
         return _share(self.matched, self.found + self.expected - self.matched, 0)
 
 
 def _share(part: float, whole: float, other: float) -> float:
-    """Return part of whole; of nothing, everything was right unless the other map has something."""
+    """Return part / whole; if the whole is 0, then 1 (all is right), or 0 if the other map has something."""
     if whole:
         return part / whole
     return 0.0 if other else 1.0
 
 
 def iou(labels: np.ndarray, truth: np.ndarray) -> float:
-    """Return the intersection over union of two foregrounds (not 0) of one shape, any; 1 where both are empty."""
+    """Return the intersection over union of the foregrounds (not 0) of two maps of one shape; 1 if both are empty."""
     check_pair(labels, truth)
     a, b = labels != 0, truth != 0
     return _share(int(np.count_nonzero(a & b)), int(np.count_nonzero(a | b)), 0)
 
 
 def pixel_error(labels: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of pixels that are foreground (not 0) in one map only; of one shape, any."""
+    """Return the share of pixels that are foreground (not 0) in only one of two maps of the same shape."""
     check_pair(labels, truth)
     return float(np.count_nonzero((labels != 0) != (truth != 0)) / max(1, labels.size))
 
 
 def object_scores(labels: np.ndarray, truth: np.ndarray, threshold: float = 0.5) -> ObjectScores:
-    """Match objects one to one, as many pairs as possible with an intersection over union of ``threshold`` or more.
+    """Match objects one to one: as many pairs as possible with an intersection over union of at least ``threshold``.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def object_scores(labels: np.ndarray, truth: np.ndarray, threshold: float = 0.5)
 def average_precision(
     labels: np.ndarray, truth: np.ndarray, thresholds: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9)
 ) -> np.ndarray:
-    """Return TP / (TP + FP + FN) at each IoU threshold (2018 Data Science Bowl), float64; see `object_scores`."""
+    """Return TP / (TP + FP + FN) at each IoU threshold (Data Science Bowl 2018), float64; see `object_scores`."""
     table = contingency(labels, truth).objects()
     return np.array([_match(table, threshold).average_precision for threshold in thresholds])
 
@@ -114,7 +114,7 @@ def _match(table: Contingency, threshold: float) -> ObjectScores:
         # More than half of the union: no object can have two partners.
         matched = int(good.sum())
     else:
-        # Older versions of SciPy match by numbers of 32 bits alone.
+        # Older versions of SciPy can only match 32-bit indices.
         ends = table.first[good].astype(np.int32), table.second[good].astype(np.int32)
         pairs = coo_array((np.ones(good.sum(), np.int8), ends), shape=shape)
         matched = int((maximum_bipartite_matching(pairs.tocsr()) >= 0).sum())
@@ -122,10 +122,10 @@ def _match(table: Contingency, threshold: float) -> ObjectScores:
 
 
 def seg_score(labels: np.ndarray, truth: np.ndarray) -> float:
-    """Return SEG of the Cell Tracking Challenge: the mean IoU of the true objects with what was found of them.
+    """Return SEG of the Cell Tracking Challenge: the mean IoU of true objects with the objects that cover them.
 
-    A true object is found if one object of ``labels`` covers more than half of its pixels, otherwise its IoU is 0;
-    false objects cost nothing.
+    A true object is found if one object of ``labels`` covers more than half of its pixels; otherwise its IoU is 0.
+    False objects cost nothing.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def seg_score(labels: np.ndarray, truth: np.ndarray) -> float:
 
 
 def seg_overlaps(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return what `seg_score` is the mean of: float64, one IoU for each true object, rising ids; 0 where not found."""
+    """Return what `seg_score` averages, float64: the IoU of each true object, by ascending id; 0 if not found."""
     table = contingency(labels, truth).objects()
     overlaps = np.zeros(len(table.second_ids))
     covers = 2 * table.shared > table.second_sizes[table.second]

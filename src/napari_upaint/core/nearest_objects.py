@@ -1,7 +1,7 @@
-"""Distances to the two nearest different objects: exact, separable, in a window.
+"""Distances to the two nearest different objects: exact, separable, within a window.
 
-One axis after the other, each pixel keeps its two nearest *different* objects on the lines seen so far. Nothing is lost
-by forgetting the third: two others are then nearer at every pixel that looks along this line.
+Axis by axis, each pixel keeps the two nearest *different* objects on the lines seen so far. Nothing is lost by
+forgetting the third: the two others are nearer for every pixel that looks along this line.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def two_nearest(
     Parameters
     ----------
     seeds : numpy.ndarray
-        int32, axes ([Z,] Y, X): object ids > 0, 0 background, < 0 pixels that are neither and not measured.
+        int32, axes ([Z,] Y, X): > 0 ids of objects, 0 background, < 0 neither (not measured).
     reach : float
         Both distances are exact where ``d1 + d2 <= reach``; elsewhere they are exact, too large or infinite.
     spacing : sequence of float, optional
-        Distance between pixel centres along each axis, in the unit of ``reach``; 1 where not given.
+        Distance between pixel centres along each axis, in the unit of ``reach``; 1 if not given.
 
     Returns
     -------
     d1, d2 : numpy.ndarray
-        float32, shape of ``seeds``: from pixel centre to the nearest pixel centre of the object. Infinite outside the
-        background.
+        float32, shape of ``seeds``: distance from the pixel's centre to the nearest pixel centre of the object.
+        Infinite outside the background.
 
     Raises
     ------
@@ -155,11 +155,11 @@ def _last_axis(
     step: float,
     reach: float,
 ) -> None:
-    """Turn what the lines know into distances (2, N, X), looking outwards along each row until nothing can come."""
+    """Compute distances (2, N, X) from ids and squares, looking outwards along each row as long as it can matter."""
     n, nx = seeds.shape
     far = min(nx - 1, int(reach / step))
-    # The row, with nothing on both sides, so that every pixel can look as far. Loops instead of slices: they compile
-    # six times faster.
+    # The row with empty margins, so that every pixel can look equally far. Loops instead of slices, as they compile six
+    # times faster.
     row_ids, row_squares = np.zeros((2, nx + 2 * far), np.int32), np.empty((2, nx + 2 * far), np.float32)
     row_squares[:] = INFINITE
     nearest, best = np.empty(nx, np.int32), np.empty((2, nx), np.float32)
@@ -168,7 +168,7 @@ def _last_axis(
             nearest[x] = ids[0, y, x]
             for j in range(2):
                 row_ids[j, far + x], row_squares[j, far + x] = ids[j, y, x], squares[j, y, x]
-                # Elsewhere than on the background less than any square: these pixels never change or ask for more.
+                # Outside the background it is less than any square: these pixels never change or ask for more.
                 best[j, x] = squares[j, y, x] if seeds[y, x] == 0 else np.float32(-1)
         for k in range(1, far + 1):
             if not _more(best[0], best[1], step * k, reach):
@@ -184,9 +184,9 @@ def _last_axis(
 
 @kernel
 def _more(square1: np.ndarray, square2: np.ndarray, away: float, reach: float) -> bool:
-    """Whether any pixel of a row can still gain from objects that are ``away`` along the row."""
+    """Return whether any pixel of a row can still gain from objects that are ``away`` along the row."""
     square = np.float32(away * away)
-    # Beyond half the reach, only pixels whose nearest object leaves enough for the second.
+    # Beyond half the reach, only pixels whose nearest object is near enough to leave room for the second.
     largest = INFINITE if away <= reach / 2 else np.float32(max(0.0, reach - away) ** 2)
     wanted = 0
     for i in range(len(square1)):
@@ -198,7 +198,7 @@ def _more(square1: np.ndarray, square2: np.ndarray, away: float, reach: float) -
 def _look(
     ids: np.ndarray, squares: np.ndarray, added: np.float32, nearest: np.ndarray, best1: np.ndarray, best2: np.ndarray
 ) -> None:
-    """Bring what other pixels of the row know to a row of pixels; selections only, so that it becomes vector code."""
+    """Update a row of pixels with what others of the row know; only selections, so that it becomes vector code."""
     for i in range(len(nearest)):
         mine, first, second = nearest[i], best1[i], best2[i]
         square = squares[i] + added

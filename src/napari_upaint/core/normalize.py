@@ -1,4 +1,4 @@
-"""Normalisation: gray values of any range to about 0..1, measured once per image."""
+"""Normalisation: map gray values of any range to about 0..1, measured once per image."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from napari_upaint.core.finite import check_finite
 from napari_upaint.errors import ImageError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
-# A hot pixel may be a hundred times brighter than the cells; beyond this it says nothing more.
+# A hot pixel may be a hundred times brighter than the cells; values beyond these limits tell nothing more.
 CLIP = (-1.0, 3.0)
-# More values than this do not move a percentile visibly, and cost memory.
+# More values would not move a percentile visibly, and cost memory.
 _MOST_VALUES = 4_000_000
 
 
@@ -41,14 +41,14 @@ class Normalization:
         Raises
         ------
         ImageError
-            If it has other channels.
+            If the image has another number of channels.
         """
         if len(image) != len(self.low):
             raise ImageError(
                 f"The image has {len(image)} channels, expected {len(self.low)}; choose the same channels."
             )
         shape = (-1,) + (1,) * (image.ndim - 1)
-        # float32 for what it can hold; contrast of some units on top of a billion (int32, float64) would drown in it.
+        # float32 if it can hold the values; in int32 or float64 a contrast of a few units on a billion would be lost.
         kind = np.result_type(image.dtype, np.float32)
         low = np.asarray(self.low, kind).reshape(shape)
         contrast = np.subtract(self.high, self.low).astype(kind).reshape(shape)
@@ -64,7 +64,7 @@ class Normalization:
 def measure(image: np.ndarray, name: str = "image") -> Normalization:
     """Measure the normalisation of a whole image, axes (C, [Z,] Y, X).
 
-    A channel without contrast beside others that have some is kept (it becomes 0 everywhere).
+    A channel without contrast is kept if others have some (it becomes 0 everywhere).
 
     Raises
     ------
@@ -73,7 +73,7 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
     """
     if not image.size:
         raise ImageError(f"{name} has no pixels (its shape is {image.shape}); choose another image.")
-    if image.dtype == bool:  # percentiles of truth are not defined
+    if image.dtype == bool:  # NumPy has no percentiles of booleans
         image = image.view(np.uint8)
     low, high, constant = [], [], 0
     for channel in image:
@@ -86,7 +86,7 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
             a, b = float(channel.min()), float(channel.max())
         if not b > a:
             constant += 1
-            b = a + max(1.0, abs(a))  # a billion and one is a billion, in float32
+            b = a + max(1.0, abs(a))  # in float32, a billion and one is a billion
         low.append(a)
         high.append(b)
     if constant == len(low):
@@ -97,6 +97,6 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return steps per axis that leave at most some millions of values, evenly spread."""
+    """Return strides per axis that leave at most a few million values, evenly spread."""
     step = max(1, round((np.prod(shape, dtype=float) / _MOST_VALUES) ** (1 / max(1, len(shape)))))
     return tuple(min(step, max(1, n // 64)) for n in shape)

@@ -1,4 +1,4 @@
-"""Scores to labels: threshold, components, small objects, holes, touching objects apart."""
+"""Turn scores into labels: threshold, components, small objects, holes, splitting of touching objects."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from napari_upaint.core.usual_object import (
 )
 from napari_upaint.settings import Kind, ObjectSettings
 
-# Borders are drawn about so wide on each object; objects grow back over them.
+# Borders take about this width from each object, px; objects grow back over them.
 _BORDER = 2
-# How sure a model is of an object shows around it, too: what is none often fades out where an object has an edge. So
-# what lies within this distance, px, counts in where its score is at least this share of the threshold.
+# How sure a model is of an object also shows around it: false objects often fade out where true ones have an edge. So
+# pixels within this distance (px) count if their score is at least this share of the threshold.
 _AROUND, _DOUBTFUL = 8, 0.6
 
 
@@ -47,9 +47,9 @@ def label_scores(
     border : bool
     settings : ObjectSettings
     usual : Usual
-        An object as usual, for settings that leave it to that which objects are left out.
+        What usual objects are like; decides which objects are left out, unless the settings do.
     shrunk : float
-        How many times smaller than the image the scores are, whose pixels sizes are given in.
+        How many times smaller than the image the scores are; sizes are given in pixels of the image.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def label_scores(
     best = _classes(scores, border, settings.threshold)
     parts = class_parts(best)
     counts = sizes(parts)
-    # Regions may be of any size: what is small for a painted one must be doubtful, too, or be a speck.
+    # Regions may be of any size: one that is small compared with painted ones is left out only if doubtful or a speck.
     unlike = counts < smallest_part(settings, usual, shrunk)
     if least > 0:
         unlike |= (counts < smallest) & (_own_means(parts, scores, best) < least)
@@ -77,18 +77,18 @@ def label_scores(
 
 
 def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: bool, shrunk: float = 1.0) -> Usual:
-    """Return what the painted objects are like among all that scores hold, see `usual_object`.
+    """Return what the painted objects are like, as they are found in scores, see `usual_object`.
 
     Parameters
     ----------
     scores : numpy.ndarray
         (K, [Z,] Y, X), as for `label_scores`.
     painted : numpy.ndarray
-        Integers, ([Z,] Y, X): above 0 painted as that object, or as that class.
+        Integers, ([Z,] Y, X): above 0 the painted object or class.
     kind : {"objects", "classes"}
     border : bool
     shrunk : float
-        How many times smaller than the image the scores are; sizes are those in `scores`.
+        How many times smaller than the image the scores are; the size that is returned is in pixels of `scores`.
     """
     everything = ObjectSettings(smallest=0, least_sure=0)
     if kind == "objects":
@@ -106,7 +106,7 @@ def class_parts(classes: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     classes : numpy.ndarray
-        Integers, ([Z,] Y, X): small ones from 1, what is below is no class. Of paint the parts are its strokes.
+        Integers, ([Z,] Y, X): small numbers from 1; 0 and below are not classes. The parts of paint are its strokes.
     """
     parts, count = np.zeros(classes.shape, np.int32), 0
     for value in range(1, int(classes.max(initial=0)) + 1):
@@ -117,19 +117,19 @@ def class_parts(classes: np.ndarray) -> np.ndarray:
 
 
 def _classes(scores: np.ndarray, border: bool, threshold: float) -> np.ndarray:
-    """Return the likeliest class of each pixel, 0 background."""
+    """Return the most likely class of each pixel, 0 background."""
     best = np.empty(scores.shape[1:], np.int32)
     for band in bands(best.shape):
         classes = np.asarray(inside_scores(scores, border)[:, band], np.float32)
         some = classes.argmax(0) + 1
-        # Any class against background first: with many classes none of them need reach the threshold alone.
+        # All classes together against background: with many classes, no single one need reach the threshold.
         some[classes.sum(0) < threshold] = 0
         best[band] = some
     return best
 
 
 def inside_scores(scores: np.ndarray, border: bool) -> np.ndarray:
-    """Return the scores of what is neither background nor border, (K - 1 or K - 2, [Z,] Y, X)."""
+    """Return the scores without background and border, (K - 1 or K - 2, [Z,] Y, X)."""
     return scores[1:-1] if border else scores[1:]
 
 
@@ -143,7 +143,7 @@ def _own_means(parts: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np
 
 
 def _give_up(classes: np.ndarray, parts: np.ndarray, unlike: np.ndarray) -> None:
-    """Give parts the class, or the background, that most of their edge lies at, in place; others given up not asked."""
+    """Give unlike parts the class (or background) along most of their edge, in place; other such parts do not count."""
     unlike[0] = False
     given = replaced(unlike, parts)
     if not given.any():
@@ -165,7 +165,7 @@ def _objects(scores: np.ndarray, border: bool, settings: ObjectSettings) -> np.n
     if settings.split:
         labels = split(labels)
     if border:
-        # Objects take back the border pixels beside them, but not what is background.
+        # Objects take back the border pixels beside them, but no background.
         for band, grown, _ in _grown(labels, scores[0], 1 - settings.threshold, _BORDER):
             labels[band] = grown
     if settings.fill_holes:
@@ -181,18 +181,18 @@ def _at_edge(labels: np.ndarray) -> np.ndarray:
 
 
 def sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float) -> np.ndarray:
-    """Return the mean score of each object of being no background, doubtful surroundings counted in.
+    """Return the mean of 1 - (score of background) of each object, with its doubtful surroundings.
 
     Parameters
     ----------
     labels : numpy.ndarray
         Objects, ([Z,] Y, X), 0 background.
     background : numpy.ndarray
-        Its scores, ([Z,] Y, X).
+        Scores of background, ([Z,] Y, X).
     threshold : float
-        Score from which on a pixel counts as an object.
+        Score that a pixel needs to count as object.
     shrunk : float
-        How many times smaller than the image both are.
+        How many times smaller than the image both arrays are.
 
     Returns
     -------
@@ -206,12 +206,12 @@ def sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrun
 def _grown(
     labels: np.ndarray, background: np.ndarray, most: float, pixels: int
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Let objects grow by some pixels into places with less background than `most`; the higher id wins where two meet.
+    """Grow objects by some pixels into places with less background than `most`; where two meet, the higher id wins.
 
-    Yields band after band: where it is, its labels and its background, float32. The labels given may be replaced by
-    these at once. Neighbour by neighbour: a distance transform of the whole image would cost ten times as much.
+    Yields for each band its slice, its labels and its background, float32. The caller may write these into `labels` at
+    once. Growing neighbour by neighbour costs a tenth of a distance transform of the whole image.
     """
-    above = labels[:0]  # what of the band before grows into the next one
+    above = labels[:0]  # the part of the band before that can grow into the next one
     for band in bands(labels.shape, 4 * pixels):
         grown = np.concatenate([above, labels[band.start : band.stop + pixels]])
         first = band.start - len(above)
@@ -232,7 +232,7 @@ def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:
 
 
 def _fill(labels: np.ndarray) -> None:
-    """Close the holes of objects, in place: background that one object encloses, islands in it left alone."""
+    """Fill holes in objects, in place: background that a single object encloses; islands in it stay."""
     holes, _ = ndimage.label(labels == 0)
     boxes = ndimage.find_objects(labels)
     for value, box in enumerate(ndimage.find_objects(holes), start=1):
@@ -251,7 +251,7 @@ def _beside(labels: np.ndarray, hole: np.ndarray, box: tuple[slice, ...]) -> lis
         for step in (-1, 1):
             moved = slice(side.start + step, side.stop + step)
             found.append(labels[(*box[:axis], moved, *box[axis + 1 :])][hole])
-    # Beside a pixel of it that is no object are others of it alone.
+    # Neighbours that are not objects belong to the hole itself, so 0 is left out.
     return [id_ for id_ in np.unique(np.concatenate(found)).tolist() if id_]
 
 
@@ -260,11 +260,11 @@ def _within(inner: tuple[slice, ...], outer: tuple[slice, ...]) -> bool:
 
 
 def _renumbered(labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Leave all objects out but the kept ones, bool for each label, and number these in order of their first pixel."""
+    """Leave out all objects but the kept ones (bool per label), and number these in order of their first pixel."""
     first, at = np.zeros(len(kept), np.intp), labels.size
     for band in reversed(bands(labels.shape)):
         flat = labels[band].ravel()
-        first[flat[::-1]] = np.arange(at - len(flat), at)[::-1]  # of several values for one place the last one stays
+        first[flat[::-1]] = np.arange(at - len(flat), at)[::-1]  # the last one written stays: that of the first pixel
         at -= len(flat)
     objects = np.flatnonzero(kept)
     objects = objects[objects > 0]

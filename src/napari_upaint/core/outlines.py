@@ -1,4 +1,4 @@
-"""Labels as a picture: insides and outlines, so that touching objects of one colour stay apart."""
+"""Labels as a picture: insides and outlines, so that touching objects of the same colour can be told apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_CLASSES = 127  # insides and outlines together fit into a byte
 
 
 def outlined(labels: np.ndarray, kind: Kind, classes: int) -> np.ndarray:
-    """Tell the insides of objects from their outlines.
+    """Return a picture of labels that distinguishes the insides of objects from their outlines.
 
     Parameters
     ----------
@@ -20,13 +20,13 @@ def outlined(labels: np.ndarray, kind: Kind, classes: int) -> np.ndarray:
     kind : {"objects", "classes"}
         All objects are one class.
     classes : int
-        How many classes there are, n.
+        Number of classes, n.
 
     Returns
     -------
     numpy.ndarray
-        uint8, (Y, X): 0 background, k inside class k, n + k on the outline of an object or area of class k. An
-        outline is one pixel wide and lies inside; the edge of the image is none.
+        uint8, (Y, X): 0 background, k inside class k, n + k on the outline of an object or area of class k. An outline
+        is one pixel wide and lies inside; the edge of the image is not an outline.
     """
     n = min(classes, _MOST_CLASSES)
     edge = np.zeros(labels.shape, bool)

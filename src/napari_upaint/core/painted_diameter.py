@@ -1,4 +1,4 @@
-"""How large painted objects are, told from strokes on them and what was found around these."""
+"""How large painted objects are, from the strokes on them and the objects found there."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy import ndimage
 
 
 class Painted(NamedTuple):
-    """What was found in an image, and the painted pixels of objects in it.
+    """The objects found in an image, and the painted pixels of objects in it.
 
     Attributes
     ----------
     found : numpy.ndarray
-        bool, ([Z,] Y, X): where some object is.
+        bool, ([Z,] Y, X): inside of found objects.
     ids : numpy.ndarray
         int, (N,): which object a painted pixel belongs to.
     places : tuple of numpy.ndarray
-        Where these pixels are, an array (N,) for each axis.
+        Indices of these pixels, an array (N,) for each axis.
     """
 
     found: np.ndarray
@@ -28,12 +28,12 @@ class Painted(NamedTuple):
 
 
 def painted_diameter(images: Iterable[Painted]) -> float:
-    """Return the median diameter of painted objects, the square root of an area, in px; 0 where it is not known.
+    """Return the median diameter of painted objects (square root of the area) in px; 0 if it is not known.
 
-    Of volumes it is the cube root of a volume.
+    In volumes it is the cube root of the volume.
 
-    Of what was found, only parts count that hold paint of one object: others have run together. An object in several
-    pieces is as large as the largest of them. Where fewer than half of the objects stand alone nothing is known.
+    Only found parts that hold paint of a single object count: others are merged objects. An object in several pieces is
+    as large as the largest of them. If fewer than half of the objects stand alone, the diameter is not known.
     """
     areas, objects, ndim = list[float](), 0, 2
     for image in images:

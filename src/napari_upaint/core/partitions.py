@@ -28,9 +28,9 @@ def rand_error(labels: np.ndarray, truth: np.ndarray) -> float:
 def v_rand(labels: np.ndarray, truth: np.ndarray, alpha: float = 0.5) -> float:
     """Return the foreground-restricted Rand score of the ISBI challenges (Arganda-Carreras et al. 2015).
 
-    Of the pairs of truth's foreground pixels: those that both join, divided by the weighted mean of those that the
-    labels join and those that truth joins. 1 - v_rand is the "Rand error" of the ISBI 2012 challenge, where membranes
-    are truth's 0.
+    Among pairs of foreground pixels of the truth, it is the number that both maps join, divided by the weighted mean of
+    the numbers that the labels join and that the truth joins. 1 - v_rand is the "Rand error" of the ISBI 2012
+    challenge, in which membranes are 0 in the truth.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def v_rand(labels: np.ndarray, truth: np.ndarray, alpha: float = 0.5) -> float:
 
 
 def variation_of_information(labels: np.ndarray, truth: np.ndarray, *, foreground: bool = False) -> tuple[float, float]:
-    """Return how much is unknown of one map once the other is given, in bits (Meila 2007).
+    """Return how much is unknown about one map when the other is known, in bits (Meila 2007).
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def variation_of_information(labels: np.ndarray, truth: np.ndarray, *, foregroun
     Returns
     -------
     split, merged : float
-        Entropy of labels given truth (objects cut in pieces) and of truth given labels (objects joined); the variation
-        of information is the sum.
+        Entropy of labels given truth (objects cut into pieces) and of truth given labels (objects joined); the
+        variation of information is the sum.
     """
     check_pair(labels, truth)
     if foreground:
@@ -81,7 +81,7 @@ def variation_of_information(labels: np.ndarray, truth: np.ndarray, *, foregroun
 
 
 def _joined(labels: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
-    """Count ordered pairs of different pixels that are joined in both maps, in labels, in truth."""
+    """Count the ordered pairs of different pixels that are joined in both maps, in the labels, and in the truth."""
     table = contingency(labels, truth)
     # float64: squares of more than 3e9 pixels do not fit an int64
     counts = (one.astype(np.float64) for one in (table.shared, table.first_sizes, table.second_sizes))

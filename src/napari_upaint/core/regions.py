@@ -1,4 +1,4 @@
-"""Regions that the user draws: fully annotated ones, and ones whose paint judges and is never learnt from."""
+"""Regions that the user draws: fully annotated, or with paint that tests the model and is never learnt from."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Region:
     Attributes
     ----------
     purpose : {"annotated", "validation"}
-        annotated: what is unlabelled inside is background; validation: what is painted inside is used for judging only.
+        annotated: unlabelled pixels inside are background; validation: paint inside is used for testing only.
     corners : tuple of (float, float)
         (Y, X) in pixels; pixel centres are whole numbers.
     index : tuple of int
-        Plane that it lies on: index along the axes before Y and X.
+        The plane of the region: index along the axes before Y and X.
     """
 
     purpose: Purpose
@@ -42,7 +42,7 @@ def region_mask(
         Of the whole image.
     purpose : {"annotated", "validation"}
     shape : sequence of int
-        Shape of the part that is marked, ([Z,] Y, X).
+        Shape of the part to mark, ([Z,] Y, X).
     index : sequence of int
         Where the part lies in the image: index along the axes before ``shape``.
 
@@ -82,7 +82,7 @@ def fill_background(annotation: np.ndarray, annotated: np.ndarray | None) -> np.
 
 
 def learnt(annotation: np.ndarray, validation: np.ndarray | None) -> np.ndarray:
-    """Return what of an annotation is learnt from: nothing that lies in validation regions.
+    """Return the part of an annotation that is learnt from: all paint outside of validation regions.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def learnt(annotation: np.ndarray, validation: np.ndarray | None) -> np.ndarray:
 
 
 def as_notes(regions: Iterable[Region]) -> list[dict[str, Any]]:
-    """Return regions as JSON holds them."""
+    """Return regions in a form that JSON can hold."""
     return [asdict(region) for region in regions]
 
 
 def from_notes(notes: Any) -> tuple[Region, ...]:
-    """Return the regions that `as_notes` wrote; what is none is left out."""
+    """Return the regions that `as_notes` wrote; anything else is left out."""
     found = []
     for note in notes if isinstance(notes, list) else []:
         try:

@@ -1,8 +1,8 @@
 """Compiled loops that read an image at warped positions, one output row at a time.
 
 Planes are volumes of one slice here: matrices are 3 x 3, origins have three entries, control points are
-(3, gz, gy, gx). A row of positions is made from the affine part and ``gx`` products per axis, so that no array of
-coordinates ever exists.
+(3, gz, gy, gx). A row of positions is computed from the affine part and ``gx`` products per axis, without an array of
+all coordinates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Geometry(NamedTuple):
     control : numpy.ndarray
         (3, gz, gy, gx): displacements, px.
     along_z, along_y, along_x : numpy.ndarray
-        (g, n): share of each control point in each output pixel along an axis.
+        (g, n): weight of each control point at each output pixel along an axis.
     """
 
     matrix: np.ndarray
@@ -75,7 +75,7 @@ def cubic_plane(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None
     shape = (out.shape[1], padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN)
     width = out.shape[3]
     row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
-    z = out.shape[1] - 1  # no literal 0, for which everything would be compiled once more
+    z = out.shape[1] - 1  # not a literal 0, for which everything would be compiled once more
     for y in range(out.shape[2]):
         _row_positions(row, z, y, geometry)
         _row_cells(row, shape, first, rest)
@@ -125,7 +125,7 @@ def linear(image: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
     """Trilinear (bilinear for one slice) value of (C, Z, Y, X) into out (C, Z, Y, X)."""
     channels, nz, ny, nx = image.shape
     flat = image.reshape(channels, nz * ny * nx)
-    # The neighbour of the only pixel of an axis is that pixel.
+    # If an axis has one pixel only, its neighbour is itself.
     dz, dy, dx = min(1, nz - 1) * ny * nx, min(1, ny - 1) * nx, min(1, nx - 1)
     width = out.shape[3]
     row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)

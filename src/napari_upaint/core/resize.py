@@ -1,4 +1,4 @@
-"""Planes and volumes resized to the scale a network works at, and scores resized back."""
+"""Resize planes and volumes to the scale at which a network works, and scores back."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from scipy import ndimage
 
 from napari_upaint.core.bands import bands
 
-# How far apart slices are taken to be at the least and at the most, in pixels: there is nothing between them that could
-# be drawn out further.
+# Least and largest distance of slices that is used, in pixels: stretching them further would not add anything.
 _APART = 0.5, 6.0
 
 
 def slices_apart(spacing: tuple[float, ...] | None) -> float:
-    """Return how many pixels the slices of a volume lie apart, by the size of its voxels, (Z, Y, X); unknown: 1."""
+    """Return how many pixels the slices of a volume lie apart, given the size of a voxel, (Z, Y, X); 1 if unknown."""
     return 1.0 if spacing is None else spacing[0] / float(np.sqrt(spacing[1] * spacing[2]))
 
 
 def drawn_out(spacing: tuple[float, ...] | None) -> float:
-    """Return how many times as many slices a volume gets, so that its voxels are cubes as far as that makes sense."""
+    """Return the factor by which a volume is stretched along Z to make its voxels cubes, within sensible limits."""
     return float(np.clip(slices_apart(spacing), *_APART))
 
 
@@ -29,27 +28,27 @@ def scaled_shape(shape: tuple[int, ...], scale: float, spacing: tuple[float, ...
     ----------
     shape : tuple of int
     scale : float
-        Of Y and X; along Z it is as much as makes voxels cubes.
+        Of Y and X; along Z it is chosen such that voxels become cubes.
     spacing : tuple of float or None
-        Size of a voxel, (Z, Y, X). None: it is not known how far slices lie apart, and all of them stay as they are.
+        Size of a voxel, (Z, Y, X). None: it is not known how far slices lie apart, and their number stays the same.
     """
     factors = scale_factors(len(shape), scale, spacing)
     return tuple(max(1, round(n * factor)) for n, factor in zip(shape, factors, strict=True))
 
 
 def scale_factors(ndim: int, scale: float, spacing: tuple[float, ...] | None = None) -> tuple[float, ...]:
-    """Return by how much each axis is resized for a network, ([Z,] Y, X); see `scaled_shape`."""
+    """Return the factors by which the axes are resized for a network, ([Z,] Y, X); see `scaled_shape`."""
     planes = (scale, scale)
     return planes if ndim == 2 else (1.0 if spacing is None else scale * drawn_out(spacing), *planes)
 
 
 def resizing(old: int, new: int) -> np.ndarray:
-    """Return `resize_image` along one axis as a matrix, float32, (new, old): it is linear, and each axis is alone."""
+    """Return `resize_image` along one axis as a matrix, float32, (new, old): resizing is linear and separable."""
     return resize_image(np.eye(old, dtype=np.float32)[None], (new, old))[0]
 
 
 def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Resize (C, [Z,] Y, X) linearly; blurred first where it shrinks, so that nothing aliases.
+    """Resize (C, [Z,] Y, X) linearly; axes that shrink are blurred first, against aliasing.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if image.shape[1:] == shape:
         return np.asarray(image, np.float32)
     factors = [old / new for old, new in zip(image.shape[1:], shape, strict=True)]
-    # Half of the pixel pitch: the usual compromise between aliasing and blur.
+    # Half of the reduction minus 1: the usual compromise between aliasing and blur.
     sigma = [max(0.0, (factor - 1) / 2) for factor in factors]
     result = np.empty((len(image), *shape), np.float32)
     for channel, into in zip(image, result, strict=True):
@@ -73,12 +72,12 @@ def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def resized_places(
     places: tuple[np.ndarray, ...], shape: tuple[int, ...], new: tuple[int, ...]
 ) -> tuple[np.ndarray, ...]:
-    """Return where pixels of an image of a shape lie once it is resized to another: indices, (N,) for each axis."""
+    """Return where pixels lie after an image of `shape` is resized to `new`: indices, (N,) for each axis."""
     return tuple(place * size // old for place, old, size in zip(places, shape, new, strict=True))
 
 
 def resize_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Resize ([Z,] Y, X) to the nearest pixel: dtype and set of values stay."""
+    """Resize ([Z,] Y, X) to the nearest pixel: the dtype stays, and there are no new values."""
     if labels.shape == shape:
         return labels
     index = [_positions(old, new).round().astype(np.intp) for old, new in zip(labels.shape, shape, strict=True)]
@@ -91,7 +90,7 @@ def _positions(old: int, new: int) -> np.ndarray:
 
 
 def _sample(channel: np.ndarray, into: np.ndarray) -> None:
-    """Interpolate one axis after the other: far less work than a dense grid of coordinates."""
+    """Interpolate axis by axis: far less work than a dense grid of coordinates."""
     axes = [_between(old, new) for old, new in zip(channel.shape, into.shape, strict=True)]
     for band in bands(into.shape):
         result = channel
@@ -103,7 +102,7 @@ def _sample(channel: np.ndarray, into: np.ndarray) -> None:
 
 
 def _between(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return which two of `old` pixels each of `new` ones lies between, and the share of the second, float32."""
+    """Return between which two of `old` pixels each of `new` ones lies, and the share of the second, float32."""
     positions = _positions(old, new)
     low = np.floor(positions).astype(np.intp)
     return low, np.minimum(low + 1, old - 1), (positions - low).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The sample: one image plane (or volume) with what was painted on it."""
+"""The sample: one image plane (or volume) and the paint on it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Sample:
     image : numpy.ndarray
         Raw gray values, axes (C, [Z,] Y, X), any real dtype.
     annotation : numpy.ndarray
-        Integers, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 on classes or objects.
+        Integers, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 up classes or objects.
     normalization : Normalization
         Measured once on the whole image that the region was cut from, never on the region itself:
         a region full of cells would otherwise look darker than it is.
     spacing : tuple of float or None
-        Physical size of a voxel, ([Z,] Y, X), or None where unknown.
+        Physical size of a voxel, ([Z,] Y, X), or None if unknown.
     name : str
-        What the user calls the image; appears in messages.
+        The user's name of the image; appears in messages.
     validation : numpy.ndarray or None
-        bool, shape of ``annotation``: paint that judges and is never learnt from. None: nowhere.
+        bool, shape of ``annotation``: where paint tests the model and is never learnt from. None: nowhere.
     """
 
     image: np.ndarray
@@ -40,14 +40,14 @@ class Sample:
 
 
 def pieces(sample: Sample, margins: tuple[int, ...]) -> list[Sample]:
-    """Cut a sample into pieces around its paint, wherever the paint lies so far apart that their contexts do not meet.
+    """Cut a sample into pieces around its paint, if the paint lies so far apart that the contexts do not meet.
 
-    Together they hold all of the paint, each stroke once; a volume painted in two corners costs two corners.
+    Together they hold all of the paint, each stroke once; a volume painted in two corners costs only two corners.
 
     Parameters
     ----------
     sample : Sample
-        Painted somewhere.
+        With some paint.
     margins : tuple of int
         Context on each side along each axis, px.
     """

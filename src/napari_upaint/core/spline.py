@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_upaint.core.compiled import kernel
 
-# Mirrored pixels around the coefficients, so that the four taps of an axis never leave the array.
+# Number of mirrored pixels around the coefficients, so that the four taps of an axis never leave the array.
 MARGIN = 2
 _POLE = math.sqrt(3.0) - 2.0
 # The pole to this power is below the last bit of a float64.
@@ -69,7 +69,7 @@ def _filter_rows(rows: np.ndarray) -> None:
 
 @kernel
 def _filter_columns(block: np.ndarray) -> None:
-    """Turn samples into coefficients along the middle axis of (outer, n, inner), in place; whole rows at a time."""
+    """Turn samples into coefficients along the middle axis of (outer, n, inner), in place, whole rows at a time."""
     outer, n, inner = block.shape
     pole = np.float32(_POLE)
     gain = np.float32(6.0)
@@ -95,7 +95,7 @@ def _filter_columns(block: np.ndarray) -> None:
 
 @kernel
 def _start_weight(k: int, n: int) -> float:
-    """Weight of sample k in the first value of the causal filter: the sum over all its mirror images."""
+    """Return the weight of sample k in the first value of the causal filter: the sum over all its mirror images."""
     period = 2 * n - 2
     if k == 0 or k == n - 1:
         return float(_POLE**k / (1.0 - _POLE**period))
@@ -104,7 +104,7 @@ def _start_weight(k: int, n: int) -> float:
 
 @kernel
 def cell(position: float, n: int) -> tuple[int, float]:
-    """Return the pixel at or before a position on an axis of n pixels, mirrored, and the rest (0..1)."""
+    """Return the pixel at or before a position on a mirrored axis of n pixels, and the rest (0..1)."""
     if n < 2:
         return 0, 0.0
     period = 2.0 * (n - 1)

@@ -1,4 +1,4 @@
-"""Touching objects apart, with little more memory than the watershed itself takes."""
+"""Split touching objects, with little more memory than the watershed itself takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from skimage.segmentation import watershed
 
 from napari_upaint.core.bands import bands, replaced
 
-# Pixels around a peak that may not be higher.
+# No pixel within this distance of a peak may be higher, px.
 _PEAK = 3
 
 
@@ -29,14 +29,14 @@ def split(labels: np.ndarray) -> np.ndarray:
     height = ndimage.gaussian_filter(_distance(inside), 1.0)
     given = [_seeds(labels, inside, height), np.negative(height, out=height)]
     del height
-    # The watershed makes copies: what nobody else holds goes as soon as it has them, a third of what it needs.
+    # The watershed makes copies: without other references its arguments are freed then, a third of the memory.
     return np.asarray(watershed(given.pop(), given.pop(), mask=inside), np.int32)
 
 
 def _distance(inside: np.ndarray) -> np.ndarray:
     """Return how far each pixel is from the edge, px, float64; beyond the image nothing is inside.
 
-    SciPy's own distances take three times as much memory on the way as the places that they are measured to.
+    On the way, SciPy's own distances take three times as much memory as the indices of the nearest pixels.
     """
     padded = np.pad(inside, 1)
     nearest = ndimage.distance_transform_edt(padded, return_distances=False, return_indices=True)
@@ -49,16 +49,16 @@ def _distance(inside: np.ndarray) -> np.ndarray:
 
 
 def _seeds(labels: np.ndarray, inside: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return the middle of each part that is to be an object, numbered from 1."""
+    """Return the middle of each future object, numbered from 1."""
     peaks = inside.copy()
     for band in bands(labels.shape, 4 * _PEAK):
         first = max(0, band.start - _PEAK)
         around = height[first : band.stop + _PEAK]
         highest = around == ndimage.maximum_filter(around, 2 * _PEAK + 1)
         peaks[band] &= highest[band.start - first : band.stop - first]
-    # Neighbouring peaks are one; grown inside only, or the seed of one object would cut its neighbour.
+    # Peaks close together become one seed; they grow inside objects only, or a seed would cut into a neighbour.
     seeds = ndimage.label(ndimage.binary_dilation(peaks, iterations=2, mask=inside))[0]
-    # A small object in the shade of a large one has no peak of its own; it stays as it is.
+    # A small object close to a large one has no peak of its own; it stays as it is.
     seedless = np.ones(int(labels.max(initial=0)) + 1, bool)
     seedless[labels[seeds > 0]] = seedless[0] = False
     np.add(labels, seeds.max(initial=0), out=seeds, where=replaced(seedless, labels), casting="same_kind")

@@ -1,8 +1,8 @@
-"""Tiles put together: side by side where they meet exactly, averaged where they overlap.
+"""Put tiles together: side by side if they meet exactly, averaged if they overlap.
 
-Scores of a padded network are worth less towards the edges of a tile, where zeros stand in for the image. So its tiles
-overlap by half and every pixel is a weighted mean of them. The weights of all tiles add up to 1 on every pixel, and
-since tiles lie on a grid, they do so on every axis by itself: no image of sums is needed, and nothing is divided.
+Scores of a padded network are less reliable towards the edges of a tile, where zeros stand in for the image. So its
+tiles overlap by half, and every pixel is a weighted mean of them. The weights of all tiles add up to 1 at every pixel.
+As tiles lie on a grid, they do so along each axis separately: no image of sums is needed, and nothing is divided.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SIGMA = 1 / 8  # of the tile's size
 
 
 def window(size: int) -> np.ndarray:
-    """Return how much each pixel along a tile's axis is trusted: float64, (size,), 1 in the middle at the most.
+    """Return how much to trust each pixel along an axis of a tile: float64, (size,), at most 1, in the middle.
 
     A Gaussian with a standard deviation of an eighth of the size: 3e-4 at the edges, never 0.
     """
@@ -26,12 +26,12 @@ def window(size: int) -> np.ndarray:
 
 
 def shares(n: int, size: int, stride: int, count: int) -> list[np.ndarray]:
-    """Return the weights along an axis of `n` pixels, float32, one array for each tile; they add up to 1 on each pixel.
+    """Return the weights of each tile along an axis of `n` pixels, float32; at each pixel they add up to 1.
 
     Parameters
     ----------
     n, size, stride, count : int
-        Pixels of the image and of a tile, distance of the tiles and their number; what leaves the image is cut off.
+        Pixels of the image and of a tile, distance of the tiles and their number; what is outside the image is cut off.
     """
     one = window(size)
     parts = [one[: max(0, n - i * stride)] for i in range(count)]
@@ -53,7 +53,7 @@ class Stitching:
     Attributes
     ----------
     scores : numpy.ndarray
-        float32, (K, [Z,] Y, X); complete when every tile was put.
+        float32, (K, [Z,] Y, X); complete once `put` was called for every tile.
     """
 
     def __init__(self, tiling: Tiling, channels: int) -> None:
@@ -64,7 +64,7 @@ class Stitching:
         self._shares = [shares(*axis) for axis in axes] if tiling.blended else []
 
     def put(self, tile: Tile, part: np.ndarray) -> None:
-        """Take what the network made of a tile, (K, [z,] y, x)."""
+        """Add the scores of a tile, (K, [z,] y, x)."""
         kept = part[(slice(None), *(slice(n) for n in tile.keep))]
         place = (slice(None), *tile.region)
         if not self.tiling.blended:

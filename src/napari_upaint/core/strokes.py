@@ -1,8 +1,8 @@
 """A simulated annotator: brush strokes as a person would paint them, drawn from a ground truth.
 
-Used by the demo, the tests and the benchmarks. A stroke never leaves what it is meant for: object strokes stay inside
-their object (a little off its edge, as a careful person paints), background strokes stay in the background, and some
-of those run through the gaps between close objects, where a network needs them most.
+Used by the demo, the tests and the benchmarks. A stroke never leaves what it marks: object strokes stay inside their
+object (a little off its edge, as a careful person paints), background strokes stay in the background. Some of the
+latter run through gaps between close objects, where a network needs them most.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from napari_upaint.core.boxes import box_of, grown
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.settings import Kind
 
-# Objects nearer to each other than twice this have a gap that is worth a stroke.
+# Half the width, px, of the widest gap between objects that is worth a stroke.
 _GAP_REACH = 8
-# Specks of a few pixels are nothing that a person would hit with a brush.
+# A person would not hit specks of fewer pixels with a brush.
 _SMALLEST = 12
-# Turns (radians) that a hand tries when the way ahead is blocked, mildest first.
+# Turns (radians) that a hand tries if the way ahead is blocked, mildest first.
 _TURNS = (0.0, 0.4, -0.4, 0.8, -0.8, 1.3, -1.3, 1.9, -1.9, 2.6, -2.6)
 
 
@@ -34,18 +34,18 @@ def paint_strokes(
     width: int = 3,
     kind: Kind = "objects",
 ) -> np.ndarray:
-    """Paint strokes into some objects and the background of a ground truth.
+    """Paint strokes on some objects and on the background of a ground truth.
 
     Parameters
     ----------
     truth : numpy.ndarray
         Integers, axes (Y, X), 0 background; objects by id, or classes 1, 2, ...
     rng : numpy.random.Generator
-        Source of all chance: the same state paints the same strokes.
+        Source of all randomness: with the same state, the same strokes are painted.
     n_object : int
-        Strokes on objects, one each, neighbours in pairs; for classes, strokes per class.
+        Strokes on objects, one on each, in pairs of neighbours; for classes, strokes per class.
     n_background : int
-        Strokes on background, every other one through a gap between close objects if there is one.
+        Strokes on background, every other one through a gap between close objects, if there is one.
     length, width : int
         Length of a stroke and diameter of the brush in px; on small objects strokes are shorter.
     kind : {"objects", "classes"}
@@ -54,7 +54,7 @@ def paint_strokes(
     Returns
     -------
     numpy.ndarray
-        The annotation, uint16, axes (Y, X): 0 unlabelled, 1 background, from 2 on objects or classes.
+        The annotation, uint16, axes (Y, X): 0 unlabelled, 1 background, from 2 up objects or classes.
     """
     annotation = np.zeros(truth.shape, np.uint16)
     if kind == "classes":
@@ -91,9 +91,9 @@ def correct(
     truth, prediction : numpy.ndarray
         Integers, axes (Y, X), 0 background; `prediction` as labels of a result (objects by any id, or classes).
     annotation : numpy.ndarray or None
-        What is painted already; it is kept, and objects painted before keep their id.
+        Previous paint; it is kept, and objects painted before keep their id.
     n_strokes : int
-        At most so many strokes are added; fewer where there are fewer errors.
+        Largest number of strokes to add; there are fewer if there are fewer errors.
 
     Returns
     -------
@@ -125,19 +125,19 @@ def stroke(
     mask : numpy.ndarray
         Boolean, axes (Y, X): where the stroke may be.
     start : numpy.ndarray or None
-        Boolean, axes (Y, X): where to begin and where narrow passages may be followed; None or empty: anywhere.
+        Boolean, axes (Y, X): where to begin, and where narrow passages may be followed; None or empty: anywhere.
 
     Returns
     -------
     numpy.ndarray
-        Boolean, axes (Y, X), a part of `mask`; empty only if `mask` is. One pixel is left free along the
-        edge of the mask wherever the mask is wide enough for that.
+        Boolean, axes (Y, X), a part of `mask`; empty only if `mask` is. One pixel is left free along the edge of the
+        mask wherever it is wide enough.
     """
     drawn = np.zeros_like(mask, dtype=bool)
     tight = box_of(mask)
     if tight is None:
         return drawn
-    box = grown(tight, (1, 1), mask.shape)  # with a pixel around it, so that depths inside stay what they were
+    box = grown(tight, (1, 1), mask.shape)  # with a pixel around it, so that depths inside do not change
     inside, ends = mask[box], mask[box] if start is None else (start & mask)[box]
     depth = np.full(inside.shape, np.inf) if inside.all() else ndimage.distance_transform_edt(inside)
     allowed = begin = depth >= min(width / 2 + 1, 0.7 * float(depth.max()))
@@ -173,7 +173,7 @@ def _walk(allowed: np.ndarray, begin: np.ndarray, rng: np.random.Generator, leng
 
 
 def _neighbours(truth: np.ndarray, rng: np.random.Generator, n: int) -> list[int]:
-    """Choose up to `n` objects by chance, each second one the neighbour of the one before: gaps become known."""
+    """Choose up to `n` random objects, every second one the neighbour of the one before, so that gaps become known."""
     sizes = np.bincount(truth.ravel())
     ids = np.flatnonzero(sizes >= _SMALLEST)
     ids = ids[ids > 0]
@@ -193,7 +193,7 @@ def _neighbours(truth: np.ndarray, rng: np.random.Generator, n: int) -> list[int
 
 
 def _between(truth: np.ndarray) -> np.ndarray:
-    """Return where two different objects are within reach (an outer rim of an expanded object is no gap)."""
+    """Return where two different objects are within reach (the outer rim of an expanded object is not a gap)."""
     near = expand_labels(truth, _GAP_REACH)
     largest = ndimage.maximum_filter(near, 3)
     smallest = ndimage.minimum_filter(np.where(near > 0, near, largest.max() + 1), 3)
@@ -201,7 +201,7 @@ def _between(truth: np.ndarray) -> np.ndarray:
 
 
 def _merged(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return where objects of the truth share one object of the prediction, each with most of its area."""
+    """Return where one object of the prediction covers several objects of the truth, most of the area of each."""
     both = (truth > 0) & (prediction > 0)
     pairs, counts = np.unique(np.stack([truth[both], prediction[both]]), axis=1, return_counts=True)
     sizes = np.bincount(truth.ravel())

@@ -1,9 +1,9 @@
-"""Overlap tiles: which sizes a U-Net takes, what it gives back, and how an image is cut (paper, sec. 2 and fig. 2).
+"""Overlap tiles: which sizes a U-Net takes and returns, and how to cut an image (paper, sec. 2 and fig. 2).
 
-Everything follows from two numbers of the network: its depth (levels) and whether its convolutions are padded.
-Per level of an unpadded U-Net two 3x3 convolutions take 4 pixels of that level's size, on the way down and again on
-the way up. With five levels: 572 -> 388, a halo of 92 on each side. A padded one takes nothing, but its scores are
-worth less towards the edges of a tile: its tiles overlap by half and are blended, see `core.stitching`.
+Everything follows from two properties of the network: its depth (levels) and whether its convolutions are padded.
+On each level of an unpadded U-Net, two 3x3 convolutions take 4 pixels of that level's size, on the way down and again
+on the way up. With five levels: 572 -> 388, a halo of 92 on each side. A padded one takes nothing, but its scores are
+less reliable towards the edges of a tile: its tiles overlap by half and are blended, see `core.stitching`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _TAKEN = 4  # two 3x3 convolutions without padding take 2 pixels on each side
 
 
 def grid(depth: int) -> int:
-    """Return the pixels that one pixel of the deepest level covers: 2**(depth - 1)."""
+    """Return how many pixels one pixel of the deepest level covers along an axis: 2**(depth - 1)."""
     return int(2 ** (depth - 1))
 
 
 def halo(depth: int) -> int:
     """Return how many pixels of context an unpadded network of `depth` levels takes on each side (92 for 5)."""
-    # Down: 4 * 2^l on every level; up: the same on all but the deepest.
+    # On the way down 4 * 2^l on every level; on the way up the same on all but the deepest.
     return (_TAKEN * (2 * (grid(depth) - 1) + grid(depth))) // 2
 
 
@@ -43,14 +43,14 @@ def input_size(output: int, depth: int, *, padded: bool = False) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One network input and what it is kept for.
+    """The place of one tile in an image.
 
     Attributes
     ----------
     start : tuple of int
-        First pixel of the output in the image, per axis; a multiple of the grid.
+        First pixel of the output in the image along each axis; a multiple of the grid.
     keep : tuple of int
-        Pixels of the output that lie in the image, per axis.
+        Number of output pixels to keep along each axis, from the first.
     """
 
     start: tuple[int, ...]
@@ -58,25 +58,25 @@ class Tile:
 
     @property
     def region(self) -> tuple[slice, ...]:
-        """Where the kept output belongs in the image."""
+        """The region of the kept output in the image."""
         return tuple(slice(a, a + n) for a, n in zip(self.start, self.keep, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """A cut of an image into tiles of one size.
+    """A division of an image into tiles of one size.
 
     Attributes
     ----------
     shape : tuple of int
-        The image, ([Z,] Y, X).
+        Of the image, ([Z,] Y, X).
     output, input : tuple of int
-        What a tile yields, and what it needs.
+        Shapes of a tile's output and input.
     stride : tuple of int
         Distance of neighbouring tiles: a multiple of 2^(levels - 1), so that the pooling of every tile falls on the
-        same pixels and the tiles meet without a seam. The paper's own 388 is none; 384 is.
+        same pixels and the tiles meet without a seam. The paper's own 388 is not such a multiple; 384 is.
     halo : int
-        Context on each side, made by mirroring where the image ends; 0: a padded network.
+        Context on each side, mirrored beyond the image; 0: a padded network.
     """
 
     shape: tuple[int, ...]
@@ -92,8 +92,8 @@ class Tiling:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Tiles along each axis."""
-        # Blended ones reach over to the next one, so that the last one begins earlier.
+        """Number of tiles along each axis."""
+        # Blended tiles reach into the next, so the last one begins earlier.
         reach = (a - b if self.blended else 0 for a, b in zip(self.output, self.stride, strict=True))
         return tuple(max(1, -(-(n - r) // s)) for n, r, s in zip(self.shape, reach, self.stride, strict=True))
 
@@ -115,13 +115,13 @@ def plan(shape: tuple[int, ...], depth: int, tile: int, *, padded: bool = False)
     Parameters
     ----------
     shape : tuple of int
-        The image, ([Z,] Y, X).
+        Of the image, ([Z,] Y, X).
     depth : int
         Levels of the network.
     tile : int
-        Largest input wished for; the smallest possible one is used where that is larger.
+        Largest input wanted, px; the smallest possible one is used if that is larger.
     padded : bool
-        Whether the network pads its convolutions: tiles overlap by half.
+        Whether the network pads its convolutions: then tiles overlap by half.
     """
     halo_ = 0 if padded else halo(depth)
     most = max(1, (tile - 2 * halo_) // grid(depth))
@@ -129,7 +129,7 @@ def plan(shape: tuple[int, ...], depth: int, tile: int, *, padded: bool = False)
 
 
 def plan_within(shape: tuple[int, ...], depth: int, pixels: int, *, padded: bool = False, parts: int = 1) -> Tiling:
-    """Cut an image into equal tiles of at most `pixels` input pixels, so that the least work is wasted on the halo.
+    """Cut an image into equal tiles of at most `pixels` input pixels, such that the halos cause the least work.
 
     Tiles need not be square: strips over the whole width have no halo at their ends.
 
@@ -138,9 +138,9 @@ def plan_within(shape: tuple[int, ...], depth: int, pixels: int, *, padded: bool
     shape, depth, padded
         As for `plan`.
     pixels : int
-        Pixels (voxels) of one input that memory allows.
+        Number of pixels (voxels) of one input that memory allows.
     parts : int
-        Tiles that are computed at the same time: work counts in rounds of so many.
+        Tiles that are computed at the same time: work is counted in rounds of so many tiles.
     """
     cells = grid(depth)
     axes = []
@@ -154,7 +154,7 @@ def plan_within(shape: tuple[int, ...], depth: int, pixels: int, *, padded: bool
         sizes = np.multiply.outer(sizes, [float(axis[2]) for axis in choices])
         numbers = np.multiply.outer(numbers, counts)
     work = sizes * (-(-numbers // parts))
-    # Too large ones only if all are: then the smallest.
+    # If all are too large, the smallest.
     best = np.argmin(np.where(sizes <= pixels, work, np.inf) if (sizes <= pixels).any() else sizes)
     chosen = np.unravel_index(best, sizes.shape)[1:]
     return _tiling(shape, [choices[i] for choices, i in zip(axes, chosen, strict=True)], halo_)
@@ -166,13 +166,13 @@ def _axis(n: int, most: int, depth: int, padded: bool) -> tuple[int, int, int]:
     if not padded:
         count = -(-n // (most * cells))
         stride = -(-n // (count * cells)) * cells
-        # The last tile keeps the rest only, so a single tile may be cut to the image.
+        # A last tile only keeps the rest, so a single tile may be as small as the image.
         size = input_size(stride if count > 1 else n, depth)
         return stride, size - 2 * halo(depth), size
     if n <= most * cells or n <= cells:
         size = input_size(n, depth, padded=True)
         return size, size, size
-    halves = -(-n // (max(1, most // 2) * cells))  # each but the first and the last is covered twice
+    halves = -(-n // (max(1, most // 2) * cells))  # all but the first and the last are covered twice
     stride = -(-n // (halves * cells)) * cells
     return stride, 2 * stride, 2 * stride
 
@@ -183,7 +183,7 @@ def _tiling(shape: tuple[int, ...], axes: list[tuple[int, int, int]], halo_: int
 
 
 def cut(image: np.ndarray, tiling: Tiling, tile: Tile) -> np.ndarray:
-    """Return a tile's network input, (C, [Z,] Y, X), mirrored where it leaves the image (paper, fig. 2)."""
+    """Return the network input of a tile, (C, [Z,] Y, X), mirrored beyond the image (paper, fig. 2)."""
     index = tuple(
         mirrored(a - tiling.halo, size, n) for a, size, n in zip(tile.start, tiling.input, tiling.shape, strict=True)
     )
@@ -194,7 +194,7 @@ def cut(image: np.ndarray, tiling: Tiling, tile: Tile) -> np.ndarray:
 
 
 def mirrored(start: int, size: int, n: int) -> np.ndarray:
-    """Return the pixels ``start .. start + size - 1`` of an axis of `n`, mirrored at its ends without repetition.
+    """Return the pixels ``start .. start + size - 1`` of an axis of `n`, mirrored without repeating the end pixels.
 
     >>> mirrored(-2, 5, 4).tolist()
     [2, 1, 0, 1, 2]

@@ -1,4 +1,4 @@
-"""How unsure a network is of each pixel, and where paint would teach it most."""
+"""How unsure a network is at each pixel, and where paint would teach it most."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from napari_upaint.core.ids import number_ids
 
 Method = Literal["margin", "entropy", "rotations"]
 
-# A place whose window is this sure on average is not worth a visit: the edge of an object that was found well gives as
-# much.
+# A place with a lower mean uncertainty in its window is not worth a visit: the edge of a well-found object has as much.
 LEAST = 0.1
-_RADII = (4, 64)  # pixels, of a window about as large as an object
+_RADII = (4, 64)  # limits for the radius of a window about as large as an object, px
 _DEFAULT_RADIUS = 12
 
 
@@ -27,9 +26,9 @@ class Place:
     Attributes
     ----------
     at : tuple of int
-        Index of its centre, ([Z,] Y, X).
+        Index of the centre, ([Z,] Y, X).
     uncertainty : float
-        Mean of its window, 0..1.
+        Mean over the window around it, 0..1.
     """
 
     at: tuple[int, ...]
@@ -55,24 +54,24 @@ def margin(scores: np.ndarray) -> np.ndarray:
 
 
 def entropy(scores: np.ndarray) -> np.ndarray:
-    """Return the entropy of the scores, in units of its maximum log(K): 0 sure, 1 all alike; float32, ([Z,] Y, X)."""
+    """Return the entropy of the scores divided by its maximum log(K): 0 sure, 1 all equal; float32, ([Z,] Y, X)."""
     total = np.zeros(scores.shape[1:], np.float32)
     for one in scores:
-        # No logarithm of 0: 0 log 0 is 0.
+        # Avoids the logarithm of 0: 0 log 0 is 0.
         score = np.clip(one.astype(np.float32), np.float32(1e-7), 1)
         total -= score * np.log(score)
     return np.asarray(np.clip(total / np.float32(np.log(len(scores))), 0, 1))
 
 
 class Spread:
-    """Mean and spread of predictions that come one by one (Welford's recurrence: squares of sums would cancel)."""
+    """Mean and spread of predictions that come one by one (Welford's recurrence, as sums of squares would cancel)."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         self.mean = np.zeros(shape, np.float32)
         self._squares = np.zeros(shape, np.float32)
 
     def add(self, scores: np.ndarray, nth: int, part: tuple[slice | int, ...] = ()) -> None:
-        """Take scores, the `nth` ones (from 1 on) of all that comes, (K, [Z,] Y, X), or of a part of it."""
+        """Add the `nth` prediction (from 1 up) of all scores, (K, [Z,] Y, X), or of a part of them."""
         mean, squares = self.mean[part], self._squares[part]
         for channel, score in enumerate(scores):
             step = score - mean[channel]
@@ -80,15 +79,15 @@ class Spread:
             squares[channel] += step * (score - mean[channel])
 
     def value(self, count: int) -> np.ndarray:
-        """Return how much so many scores differ: 0 all agree, 1 as far apart as can be; float32, ([Z,] Y, X).
+        """Return how much `count` predictions differ: 0 all agree, 1 as much as possible; float32, ([Z,] Y, X).
 
-        Twice the standard deviation, of the class where it is largest.
+        It is twice the standard deviation of the class for which that is largest.
         """
         return np.asarray(np.clip(2 * np.sqrt(self._squares.max(0) / np.float32(max(1, count))), 0, 1))
 
 
 def object_radius(labels: np.ndarray) -> int:
-    """Return the radius in pixels of a usual object (the median by size), within sensible limits.
+    """Return the radius of an object of median size, px, within sensible limits.
 
     Parameters
     ----------
@@ -100,17 +99,17 @@ def object_radius(labels: np.ndarray) -> int:
     sizes = sizes[sizes > 0]
     if not len(sizes):
         return _DEFAULT_RADIUS
-    # Of the ball of that size in any number of dimensions.
+    # Of the interval, circle or ball of that size.
     ball = {1: 2.0, 2: np.pi, 3: 4 / 3 * np.pi}[min(3, labels.ndim)]
     return int(np.clip(round(float(np.median(sizes) / ball) ** (1 / min(3, labels.ndim))), *_RADII))
 
 
 def smoothed(uncertainty: np.ndarray, radius: int) -> np.ndarray:
-    """Return the weighted mean of the window around each pixel, float32; there is no doubt outside the image.
+    """Return the weighted mean of the window around each pixel, float32; outside the image, uncertainty counts as 0.
 
-    The weights fall linearly from the middle to nothing at 2 * (radius // 2) + 1 pixels: with equal ones a small
-    doubtful spot would be found at the side of a window as well as in its middle. Nothing outside, since half a window
-    at the edge holds half as much to paint.
+    The weights fall linearly from the middle to 0 at 2 * (radius // 2) + 1 pixels: with equal weights, a small
+    uncertain spot would count the same at the side of a window as in its middle. It is 0 outside because half a window
+    at the edge of the image holds half as much to paint.
     """
     means = np.asarray(uncertainty, np.float32)
     for _ in range(2):
@@ -127,24 +126,24 @@ def where_next(
     """Return the most uncertain place that is neither painted nor visited.
 
     Places are compared by the mean of a window about as large as an object (`smoothed`): the edge of any object is a
-    line of undecided pixels, and single pixels are no place to paint.
+    line of undecided pixels, and single pixels are not worth painting.
 
     Parameters
     ----------
     uncertainty : numpy.ndarray
         Real numbers 0..1, ([Z,] Y, X): `margin`, `entropy`, or the value of a `Spread`.
     painted : numpy.ndarray
-        The annotation, or where it is painted: anything but 0; same shape.
+        The annotation, or a mask of what is painted: anything but 0; same shape.
     visited : sequence of index tuples
-        Places where somebody was; their windows and that of the place returned do not overlap.
+        Places visited before; their windows do not overlap that of the returned place.
     radius : int
-        Half the edge of the window, pixels; see `object_radius`. The window holds no paint; where every window holds
-        some, smaller ones are looked at.
+        Half the edge of the window, px; see `object_radius`. The window holds no paint; if every window holds some,
+        smaller ones are tried.
 
     Returns
     -------
     Place or None
-        None where every window is sure, painted or visited. Of equals the first in the order of the array.
+        None if every window is sure, painted or visited. If several are equal, the first in the order of the array.
 
     Raises
     ------
@@ -179,9 +178,9 @@ def where_next_of(
     Parameters
     ----------
     bounds : mapping
-        For each plane the mean of its most uncertain window, painted or not: no place in it can be more uncertain.
+        For each plane, the mean of its most uncertain window, painted or not: no place in it can be more uncertain.
     find : callable
-        `where_next` in one plane.
+        Calls `where_next` for one plane.
     """
     best: tuple[PlaneKey, Place] | None = None
     for key in sorted(bounds, key=lambda one: -bounds[one]):

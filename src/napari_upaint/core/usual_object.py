@@ -1,6 +1,6 @@
-"""What painted objects are like, as a model finds them, and what is left out because it is unlike them.
+"""What painted objects are like, as a model finds them, and which objects are left out because they are unlike them.
 
-Of classes an object is a connected part of one class.
+With classes, an object is a connected part of one class.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import numpy as np
 
 from napari_upaint.settings import ObjectSettings
 
-# Smaller objects are left out where nothing is known; else below this share of the usual size. Both shares were chosen
-# by measurement, see docs/choices.md.
+# Smaller objects are left out (px) if nothing is known; else those below this share of the usual size. This share and
+# _SURE_SHARE were chosen by measurement, see docs/choices.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
-# What the edge of an image cuts may be smaller by this factor.
+# Objects that the edge of an image cuts may be smaller by this factor.
 _CUT_SHARE = 1 / 3
-# Who paints spots paints specks: there it is this share of the usual size that is the least.
+# If the painted objects are spots, only objects below this share of their usual size are specks.
 _SPECK_SHARE = 0.5
-# Less sure objects are left out below this share of the usual score, and of the lowest one that was painted: nobody
-# wants to paint an object and see it vanish.
+# Objects are left out if their score is below this share of the usual score, and of the lowest score of a painted
+# object: nobody wants to paint an object and see it vanish.
 _SURE_SHARE, _LOWEST_SHARE = 0.75, 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """An object as usual.
+    """What usual objects are like.
 
     Attributes
     ----------
     size : float
         Median size, px; 0: unknown.
     least_score : float
-        Objects below this score, 0..1, are unlike it; 0: unknown. Of objects it is the mean score of being no
-        background, doubtful surroundings counted in; of parts of a class that of their class.
+        Objects with a lower score, 0..1, are unlike them; 0: unknown. The score of an object is the mean of
+        1 - (score of background), with its doubtful surroundings; that of a part of a class, the mean for its class.
     """
 
     size: float = 0.0
@@ -45,37 +45,37 @@ UNKNOWN = Usual()
 
 
 def in_volumes(usual: Usual, apart: float) -> Usual:
-    """Return what is usual in voxels of a volume, such that `smallest_object` leaves out a thirtieth of it.
+    """Return what is usual in voxels of a volume, such that `smallest_object` returns a thirtieth of the true size.
 
-    In planes it is a tenth: a third of the diameter either way.
+    In planes it is a tenth: both are a third of the diameter.
 
     Parameters
     ----------
     usual : Usual
-        Of which the size is a volume in cubes of a pixel.
+        With its size as a volume in cubes of a pixel.
     apart : float
-        How many pixels the slices lie apart.
+        Distance between slices, in pixels.
     """
     return replace(usual, size=usual.size * _SMALLEST_SHARE**0.5 / apart)
 
 
 def of_volumes(usual: Usual, apart: float) -> Usual:
-    """Return what is usual in voxels of a volume of objects of which planes were painted, see `in_volumes`."""
+    """Return what is usual in voxels of a volume if objects were painted on planes, see `in_volumes`."""
     return in_volumes(replace(usual, size=usual.size**1.5), apart)
 
 
 def smallest_object(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0, *, cut: bool = False) -> int:
     """Return below how many pixels objects are left out: as the settings say, or by the usual size.
 
-    Both are in pixels of the image; what is returned is in those of one that is `shrunk` times smaller. `cut`: for
-    objects that the edge of the image cuts.
+    Settings and usual size are in pixels of the image, the result in pixels of an image that is `shrunk` times smaller.
+    `cut` is for objects that the edge of the image cuts.
     """
     share = _SMALLEST_SHARE * (_CUT_SHARE if cut else 1)
     return _pixels(settings, max(_speck(usual), round(share * usual.size)), shrunk)
 
 
 def smallest_part(settings: ObjectSettings, usual: Usual, shrunk: float = 1.0) -> int:
-    """Return below how many pixels parts of a class are left out however sure a model is; see `smallest_object`."""
+    """Return below how many pixels parts of a class are left out, however sure the model is; see `smallest_object`."""
     return _pixels(settings, _speck(usual), shrunk)
 
 
@@ -84,29 +84,29 @@ def _pixels(settings: ObjectSettings, known: int, shrunk: float) -> int:
 
 
 def _speck(usual: Usual) -> int:
-    """Return below how many pixels something is a speck in any image, unless such were painted."""
+    """Return below how many pixels something is a speck: the same in all images, unless small objects were painted."""
     return min(_SMALLEST, round(_SPECK_SHARE * usual.size)) if usual.size else _SMALLEST
 
 
 def least_score(settings: ObjectSettings, usual: Usual) -> float:
-    """Return below which score objects are left out: as the settings say, or as usual; 0: none are."""
+    """Return below which score objects are left out: as the settings say, or as `usual` does; 0: none are."""
     return settings.least_sure / 100 if settings.least_sure >= 0 else usual.least_score
 
 
 def mean_scores(highest: int, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return each label's mean score, float64, (highest label + 1,); of missing ones 0.
+    """Return the mean score of each label, float64, (highest label + 1,); 0 for missing labels.
 
     Parameters
     ----------
     highest : int
-        Label.
+        Highest label.
     parts : iterable of (numpy.ndarray, numpy.ndarray)
-        The image band by band: labels of objects, 0 background, and the scores of belonging to them.
+        The image band by band: labels of objects, 0 background, and the scores of the pixels.
     """
     total, counts = np.zeros(highest + 1), np.zeros(highest + 1, np.intp)
     for labels, scores in parts:
         flat = labels.ravel()
-        np.add.at(total, flat, scores.ravel().astype(np.float64))  # pixel after pixel, whatever the bands
+        np.add.at(total, flat, scores.ravel().astype(np.float64))  # pixel by pixel: the same for any bands
         some = np.bincount(flat)
         counts[: len(some)] += some
     return total / np.maximum(1, counts)
@@ -115,10 +115,10 @@ def mean_scores(highest: int, parts: Iterable[tuple[np.ndarray, np.ndarray]]) ->
 def usual_object(
     labels: np.ndarray, means: np.ndarray, painted: np.ndarray, strokes: np.ndarray | None = None
 ) -> Usual:
-    """Return what the objects that were painted are like, as they were found; `UNKNOWN` where none was.
+    """Return what painted objects are like, as they were found; `UNKNOWN` if none were.
 
-    Specks and doubtful objects that a model finds beside them are seldom painted: this tells one from the other. Of
-    specks it matters whether they are objects: none is smaller than what is painted of it.
+    Specks and doubtful objects that a model finds beside them are seldom painted, so this tells them apart. If the
+    painted objects themselves are small, each counts as at least as large as the paint on it.
 
     Parameters
     ----------
@@ -127,21 +127,21 @@ def usual_object(
     means : numpy.ndarray
         Score of each label, (highest label + 1,).
     painted : numpy.ndarray
-        Integers, shape of `labels`: above 0 painted as that object.
+        Integers, shape of `labels`: above 0 the painted object.
     strokes : numpy.ndarray or None
-        `painted` with the paint, too, that lies on what cannot be that object; None: there is none.
+        `painted` including paint where something else was found; None: `painted` holds all paint.
     """
     where = (painted > 0) & (labels > 0)
     pairs, counts = np.unique(np.stack([painted[where], labels[where]]), axis=1, return_counts=True)
     most: dict[int, int] = {}
-    for index in np.argsort(counts):  # of each painted object the one found that holds most of its paint
+    for index in np.argsort(counts):  # for each painted object, the found one that holds most of its paint
         most[int(pairs[0, index])] = int(pairs[1, index])
     if not most:
         return UNKNOWN
     found = sorted(set(most.values()))
     sizes, sure = np.bincount(labels.ravel()), means[found]
     size = float(np.median(sizes[found]))
-    if size < _SMALLEST / _SPECK_SHARE:  # spots, or splinters of what is larger
+    if size < _SMALLEST / _SPECK_SHARE:  # spots, or splinters of larger objects
         paint = np.bincount(painted[painted > 0] if strokes is None else strokes[strokes > 0])
         for number, label in most.items():
             sizes[label] = max(sizes[label], paint[number])
@@ -151,7 +151,7 @@ def usual_object(
 
 
 def usual_of_found(sizes: np.ndarray, sure: np.ndarray) -> Usual:
-    """Return what most of what was found is like, where nobody painted: most by area, since specks are many.
+    """Return what most found objects are like in an image without paint: most by area, since specks are many.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def usual_of_found(sizes: np.ndarray, sure: np.ndarray) -> Usual:
 
 
 def _middle(values: np.ndarray, weights: np.ndarray) -> int:
-    """Return where the weighted median is."""
+    """Return the index of the weighted median."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
     return int(order[np.searchsorted(reached, reached[-1] / 2)])

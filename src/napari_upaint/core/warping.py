@@ -1,4 +1,4 @@
-"""Warping error: what remains wrong after borders have been moved without changing any topology."""
+"""Warping error: what is still wrong after borders have been moved without changing the topology."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _AROUND = np.array([(0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0)
 
 
 def warping_error(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None = None) -> float:
-    """Return the share of pixels that differ after truth was warped towards the labels (Jain et al. 2010).
+    """Return the share of pixels that differ after the truth was warped towards the labels (Jain et al. 2010).
 
     Parameters
     ----------
@@ -20,12 +20,12 @@ def warping_error(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | N
         Integers or booleans of one shape, ([Z,] Y, X): > 0 is foreground (cells), 0 background (membranes). Objects of
         a label map must be separated by background.
     mask : numpy.ndarray, optional
-        bool: where truth may be warped, for instance near its borders; everywhere if not given.
+        bool: where the truth may be warped, for instance near its borders; everywhere if not given.
 
     Returns
     -------
     float
-        0 to 1: each remaining pixel stands for a split, a merger, a hole or an object too many or too few.
+        0 to 1: each remaining pixel stands for a split, a merger, a hole, or an object too many or too few.
     """
     check_pair(labels, truth)
     if labels.size == 0:
@@ -34,11 +34,11 @@ def warping_error(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | N
 
 
 def warp_truth(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None = None) -> np.ndarray:
-    """Move truth's borders towards those of the labels, one simple pixel after the other, until none is left.
+    """Move the borders of the truth towards those of the labels, one simple pixel after another, until none is left.
 
-    A pixel is simple if flipping it changes no topology: objects are connected over edges, background over edges and
-    corners, and lies around the image. Volumes are warped plane by plane, as in the challenge. Parameters: see
-    `warping_error`.
+    A pixel is simple if flipping it does not change the topology: objects are connected across edges, background across
+    edges and corners, and the image is surrounded by background. Volumes are warped plane by plane, as in the
+    challenge. Parameters: see `warping_error`.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def warp_truth(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None
     Raises
     ------
     ValueError
-        If shapes differ, or they are none of planes or volumes.
+        If shapes differ, or are not those of planes or volumes.
     """
     check_pair(labels, truth)
     if labels.ndim not in (2, 3) or (mask is not None and mask.shape != labels.shape):
@@ -66,13 +66,13 @@ def warp_truth(labels: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None
 
 
 def _is_simple(ring: int) -> bool:
-    """Whether the centre of eight neighbours (bit i: neighbour i of `_AROUND` is foreground) is simple.
+    """Return whether the centre of eight neighbours (bit i: neighbour i of `_AROUND` is foreground) is simple.
 
-    It is if exactly one object of the ring, connected over edges, shares an edge with it, and not all of the ring is
-    object: the background of the ring is then in one piece, too.
+    It is simple if exactly one object of the ring, connected across edges, shares an edge with it, and the ring is not
+    all object: then the background of the ring is in one piece, too.
     """
     inside = [bool(ring >> i & 1) for i in range(8)]
-    # Every object ends, counterclockwise, at an edge neighbour from which the next one cannot be reached.
+    # Counterclockwise, every object ends at an edge neighbour from which the next one cannot be reached.
     ends = sum(inside[i] and not (inside[i + 1] and inside[(i + 2) % 8]) for i in range(0, 8, 2))
     return ends == 1
 
@@ -82,7 +82,7 @@ SIMPLE = np.array([_is_simple(ring) for ring in range(256)])
 
 @kernel
 def _relax(warped: np.ndarray, goal: np.ndarray, free: np.ndarray, simple: np.ndarray) -> None:
-    """Flip simple pixels of one framed plane towards the goal, first come, first served; ``warped`` is changed."""
+    """Flip simple pixels of one framed plane towards the goal, first come, first served; change ``warped``."""
     ny, nx = warped.shape
     queue = np.empty((ny * nx, 2), np.int32)
     waits = np.zeros((ny, nx), np.bool_)

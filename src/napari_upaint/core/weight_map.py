@@ -24,39 +24,39 @@ def weight_map(
 ) -> np.ndarray:
     """Weigh every painted pixel: ``w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2))`` (paper, eq. 2).
 
-    The second term is there on painted background only, between objects that are painted. What the annotation does not
-    know has no weight and moves no other pixel's.
+    The second term is only added on painted background, between painted objects. Unlabelled pixels have no weight and
+    do not affect the weights of others.
 
     Parameters
     ----------
     annotation : numpy.ndarray
-        Integers, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 on objects or classes.
+        Integers, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 up objects or classes.
     kind : {"objects", "classes"}
-        objects: every value from 2 on is one object; a pixel between touching ones counts as background (see
-        `carve_border`). classes: every patch of one class (connected over faces) is an object beside the other patches
-        of this class; the largest border term of all classes counts.
+        objects: every value from 2 up is one object; a pixel between touching objects counts as background (see
+        `carve_border`). classes: every patch of one class (connected across faces) is an object beside the other
+        patches of this class; the largest border term of all classes counts.
     settings : WeightSettings, optional
-        w0, sigma (in px; in voxels' shortest edges where ``spacing`` is given) and whether classes are balanced.
+        w0, sigma (in px, or in shortest voxel edges if ``spacing`` is given) and whether classes are balanced.
     spacing : sequence of float, optional
-        Size of a voxel, ([Z,] Y, X), any unit: only ratios count.
+        Size of a voxel, ([Z,] Y, X), in any unit: only ratios count.
 
     Returns
     -------
     numpy.ndarray
-        float32, shape of ``annotation``; the painted pixels' w_c are 1 on average.
+        float32, shape of ``annotation``; the mean of w_c over painted pixels is 1.
     """
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)
     classes = np.minimum(seeds, 1) if kind == "objects" else seeds
     table = balance_of(np.bincount(classes[classes >= 0], minlength=2), settings)
-    # Unlabelled pixels, -1, find the 0 at the end.
+    # Unlabelled pixels are -1, so they get the 0 at the end.
     weights = np.append(table, 0).astype(np.float32)[classes]
     weights += border_of(seeds, kind, settings, spacing)
     return weights
 
 
 def border_of(seeds: np.ndarray, kind: Kind, settings: WeightSettings, spacing: Sequence[float] | None) -> np.ndarray:
-    """Return the second term of `weight_map`, float32, of what `seeds_of` returned."""
+    """Return the second term of `weight_map`, float32, for seeds from `seeds_of`."""
     edges = _edges(spacing)
     border = np.zeros(seeds.shape, np.float32)
     if settings.w0 == 0:
@@ -78,23 +78,23 @@ def update_border(
     settings: WeightSettings,
     spacing: Sequence[float] | None,
 ) -> Box:
-    """Bring the border term of objects up to date after a brush stroke, in place, where the stroke can have changed it.
+    """Update the border term of objects in place after a brush stroke, where the stroke may have changed it.
 
     Parameters
     ----------
     border : numpy.ndarray
-        What `border_of` returned before the stroke; changed in place.
+        The result of `border_of` before the stroke; changed in place.
     annotation : numpy.ndarray
         After the stroke, ([Z,] Y, X).
     changed : tuple of slice
-        A box around all pixels that the stroke changed, in px.
+        A box around all pixels that the stroke changed.
     settings, spacing
         As for `weight_map`.
 
     Returns
     -------
     tuple of slice
-        The box that was computed again: nothing changed outside.
+        The box that was recomputed: nothing changed outside.
     """
     edges = _edges(spacing) or [1.0] * annotation.ndim
     # One pixel more: a stroke also decides whether its neighbours are carved.
@@ -107,7 +107,7 @@ def update_border(
 
 
 def seeds_of(annotation: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return int32: -1 unlabelled, 0 background (gaps between touching objects, too), from 1 on objects or classes."""
+    """Return int32 seeds: -1 unlabelled, 0 background (and gaps of touching objects), from 1 up objects or classes."""
     seeds = identify(annotation) - np.int32(1)
     if kind == "objects":
         seeds[touching(seeds)] = 0
@@ -124,9 +124,10 @@ def _edges(spacing: Sequence[float] | None) -> list[float] | None:
 
 
 def balance_of(counts: np.ndarray, settings: WeightSettings) -> np.ndarray:
-    """Return w_c from the painted pixels of each class, background first: all pixels divided by classes times own ones.
+    """Return w_c of each class, background first, from the numbers of painted pixels.
 
-    All 1 where ``settings.balance`` is off; 0 for a class that is not painted.
+    It is (all painted pixels) / (number of painted classes * pixels of the class); 0 for a class that is not painted,
+    and 1 for all classes if ``settings.balance`` is off.
     """
     if not settings.balance:
         return np.ones(len(counts), np.float32)
