@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pathlib import Path
 from napari_upaint.errors import FileError
 from napari_upaint.io.file_names import files_in
 
-_DIGITS = 16  # of the name of a file that is being written
-ABANDONED = 24 * 3600.0  # s; what was not finished, or not fetched, by then never will be
+_DIGITS = 16  # in the name of a file that is being written
+ABANDONED = 24 * 3600.0  # s; a file that is not finished, or not fetched, by then never will be
 _CANNOT_WAIT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # s
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a new, empty file beside `path`; it takes that name when all went well, and is removed otherwise.
+    """Give a new, empty file beside `path`; it takes that name if all goes well, and is removed otherwise.
 
-    An older file of that name survives any failure. Folders on the way are made. The permissions are those of any
-    new file of the user (umask).
+    An older file with that name survives any failure. Missing folders are made. The permissions are those of any new
+    file of the user (umask).
 
     Raises
     ------
     FileError
-        If the file cannot be written: read-only folder, full disk, a folder of that name.
+        If the file cannot be written: read-only folder, full disk, a folder with that name.
     """
-    # A link to a file elsewhere stays a link: what it points to is replaced.
+    # A link to a file elsewhere stays a link: the file it points to is replaced.
     path = Path(os.path.realpath(Path(path).expanduser()))
-    # The ending is kept (programs choose the format by it) and the name short (file systems allow 255 bytes).
+    # The ending stays (programs choose the format by it), and the name is short (file systems allow 255 bytes).
     new = path.with_name(f".{secrets.token_hex(_DIGITS // 2)}{path.suffix}")
     try:
         if path.is_dir():
@@ -52,7 +52,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def sweep_unfinished(folder: Path) -> None:
-    """Remove what `replacing` left in a folder of this program where its process was killed, a day ago or more."""
+    """Remove files that `replacing` left in a folder of this program when it was killed, if older than a day."""
     for path in files_in(folder, f".{'[0-9a-f]' * _DIGITS}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > ABANDONED:
@@ -60,20 +60,20 @@ def sweep_unfinished(folder: Path) -> None:
 
 
 def _store(path: Path) -> None:
-    """Wait until a file is on the disk: a power cut must not leave an empty one under the name of a good one."""
+    """Wait until a file is on the disk: a power cut must not leave an empty file in place of a good one."""
     try:
-        # Windows stores only what was opened for writing; elsewhere a copy of a read-only file may be stored, too.
+        # Windows can only sync files that are open for writing; elsewhere even a copy of a read-only file can be.
         with path.open("rb+" if os.name == "nt" else "rb") as opened:
             os.fsync(opened.fileno())
     except PermissionError:
         return
-    except OSError as error:  # a full disk may be noticed only now; but some drives cannot be waited for
+    except OSError as error:  # a full disk may show only now; but some drives do not support waiting
         if error.errno not in _CANNOT_WAIT:
             raise
 
 
 def _take_name(new: Path, path: Path) -> None:
-    """Let a file take the place of another; on Windows a virus scanner or an indexer may have it open for a moment."""
+    """Replace a file by another; on Windows a virus scanner or an indexer may have it open for a moment."""
     for pause in _PAUSES if os.name == "nt" else ():
         try:
             new.replace(path)

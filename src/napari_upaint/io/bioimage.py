@@ -1,4 +1,4 @@
-"""Models for other programs: packages as https://bioimage.io describes them."""
+"""Models for other programs: packages as defined by https://bioimage.io."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from napari_upaint.io.atomic import replacing
 from napari_upaint.io.model_facts import facts
 from napari_upaint.io.model_header import ModelHeader
 
-# Of the description. Programs read those of older versions, too.
+# Version of the description. Programs also read older ones.
 _FORMAT = "0.5.3"
 _PAPER = {
     "text": "Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation. MICCAI 2015",
     "doi": "10.1007/978-3-319-24574-4_28",
 }
-_OTHERS = re.compile(r"[^A-Za-z0-9_+() -]+")  # characters that names must not hold
+_OTHERS = re.compile(r"[^A-Za-z0-9_+() -]+")  # characters that names must not contain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,13 +39,13 @@ class Exported:
     script : bytes
         A TorchScript file: normalised tiles (B, C, [Z,] Y, X) in, scores (B, K, [Z,] Y, X) of the same size out.
     tile, halo : tuple of int
-        Of a tile, ([Z,] Y, X): its size, and how much at each edge is worth less; pixels of the image.
+        Size of a tile, and width of the less reliable rim on each side, ([Z,] Y, X), in pixels of the image.
     scale : float
-        By which it resizes images.
+        Factor by which it resizes images.
     image, scores : numpy.ndarray
-        float32, (1, C, [Z,] Y, X) and (1, K, [Z,] Y, X): raw gray values of a tile and what comes of it, for tests.
+        float32, (1, C, [Z,] Y, X) and (1, K, [Z,] Y, X): raw gray values of a tile and the scores for it, for tests.
     torch : str
-        The version that wrote it.
+        Version of torch that wrote it.
     """
 
     script: bytes
@@ -59,13 +59,13 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class PackageWritten:
-    """A model was written for other programs.
+    """Tells that a model was written for other programs.
 
     Attributes
     ----------
     path : pathlib.Path
     tile : tuple of int
-        What the network in it takes, ([Z,] Y, X), pixels of the image.
+        Size of the tiles that its network takes, ([Z,] Y, X), in pixels of the image.
     """
 
     path: Path
@@ -84,14 +84,14 @@ def write_package(
     header : ModelHeader
     exported : Exported
     authors : sequence of str
-        Names; none: "unknown", since a package has to name somebody.
+        Names; none: "unknown", since a package must name somebody.
     terms : str
-        Of use, an identifier of https://spdx.org/licenses; "": none are given.
+        Terms of use, as an identifier of https://spdx.org/licenses; "": none are given.
 
     Raises
     ------
     FileError
-        If it cannot be written; an older file is left as it was.
+        If the package cannot be written; an older file is left as it was.
     """
     files = {
         "README.md": readme(header, exported).encode(),
@@ -113,7 +113,7 @@ def write_package(
 
 
 def readme(header: ModelHeader, exported: Exported) -> str:
-    """Return what people should know of a package, Markdown."""
+    """Return what people should know about a package, as Markdown."""
     tile, halo = (" x ".join(map(str, sizes)) for sizes in (exported.tile, exported.halo))
     if header.kind == "classes":
         labels = "A pixel belongs to the class with the highest score."

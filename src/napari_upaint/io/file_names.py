@@ -1,4 +1,4 @@
-"""Names of files: made of what users call things, without their endings, which there are, whether two are the same."""
+"""Names of files: from users' names of things, without their endings; whether files exist, whether two are the same."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNO
 
 
 def file_name(text: str, otherwise: str, most: int = 60) -> str:
-    """Return a text as part of a file name, with what every file system takes; `otherwise` if nothing is left."""
-    alphabet = sys.getfilesystemencoding()  # not every system's has all letters
+    """Return a text as part of a file name, in characters that all file systems take; `otherwise` if none are left."""
+    alphabet = sys.getfilesystemencoding()  # not every system can encode all letters
     text = text.encode(alphabet, "replace").decode(alphabet)
     kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in text)
-    # No dots and blanks at the ends: Windows drops them, and a dot in front hides a file.
+    # No dots or blanks at the ends: Windows drops them, and a dot in front hides a file.
     name = kept.strip(" .")[:most].strip(" .")
-    # What Windows calls its devices, whatever stands behind the dot.
+    # Names of devices on Windows, whatever follows the dot.
     return (f"_{name}" if _DEVICE.match(name) else name) or otherwise
 
 
 def plain_name(path: Path) -> str:
-    """Return the name of a file without its ending, also without the one of `.ome.tif`."""
+    """Return the name of a file without its ending, including that of `.ome.tif`."""
     return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
 
 
 def files_in(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder whose names match; none where it cannot be looked into: its drive may be away."""
+    """Return the files of a folder whose names match; none if it cannot be read: its drive may be disconnected."""
     try:
         return list(folder.glob(pattern))
     except OSError:
@@ -37,9 +37,9 @@ def files_in(folder: Path, pattern: str) -> list[Path]:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is such a file or folder; ``OSError`` where its drive is away.
+    """Return whether a file or folder exists; raise ``OSError`` if its drive is disconnected.
 
-    From Python 3.14 on the methods of paths say False of a drive that is away, as if its files had been deleted.
+    From Python 3.14 on, the methods of paths return False for a disconnected drive, as if its files had been deleted.
     """
     try:
         path.stat()
@@ -49,7 +49,7 @@ def is_there(path: Path) -> bool:
 
 
 def is_another_file(file: str, other: str) -> bool:
-    """Return whether what is known of `other`, "" if nothing, is of another file: one that was moved is the same."""
+    """Return whether two recorded paths ("" if unknown) are different files; if `other` is gone, it was moved."""
     if not file or not other or file == other:
         return False
     return os.path.exists(other) and Path(file).resolve() != Path(other).resolve()

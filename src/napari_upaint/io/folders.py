@@ -1,4 +1,4 @@
-"""Where U-Paint keeps this user's files."""
+"""Where U-Paint keeps the user's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image: pixels of any number of axes, in memory or on disk, cut into planes for a network."""
+"""The image: pixels along any number of axes, in memory or on disk, cut into planes for a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 
-# Samples per pixel beyond these are transparency: nothing to learn from.
+# Samples per pixel -> how many of them are not transparency, which cannot be learnt from.
 _WITHOUT_ALPHA = {2: 1, 4: 3}
 
 
@@ -23,21 +23,21 @@ class Image:
     Attributes
     ----------
     data : array
-        A NumPy array, or a lazy one (memory map, Zarr) that slices like one.
+        A NumPy array, or a lazy one (memory map, Zarr) that can be sliced in the same way.
     axes : str
         A letter per axis: T time, Z, C channel, Y, X, S samples of a colour; any other letter is a series.
     spacing : mapping of str to float
-        Step along an axis, by letter: in `unit` for Z, Y and X, in seconds for T. Unknown ones are left out.
+        Step along an axis, by letter: in `unit` for Z, Y and X, in seconds for T. Unknown steps are left out.
     unit : str
-        "micrometer", or "pixel" where the file says nothing (or nothing known).
+        "micrometer", or "pixel" if the file names no unit or an unknown one.
     channel_names : tuple of str
         One per channel, or empty.
     name : str
-        What the user calls it: the name of the file without its ending.
+        The user's name of the image: that of the file without its ending.
     path : Path or None
-        Where it was read from.
+        File from which it was read.
     only : int or None
-        The one channel that planes consist of, counted from 0; None: all.
+        The only channel in planes, counted from 0; None: all channels.
     """
 
     data: Any
@@ -61,7 +61,7 @@ class Image:
 
     @property
     def leading_axes(self) -> str:
-        """Letters of the axes that are neither channels nor Y and X."""
+        """Letters of all axes except channels, colour samples, Y and X."""
         return "".join(letter for letter in self.axes if letter not in "CSYX")
 
     @property
@@ -81,7 +81,7 @@ class Image:
 
     @property
     def channel_count(self) -> int:
-        """Number of channels of a plane, transparency not counted."""
+        """Number of channels of a plane, without transparency."""
         if self.only is not None:
             return 1
         samples = self.length("S")
@@ -89,20 +89,20 @@ class Image:
 
     @property
     def plane_spacing(self) -> tuple[float, float] | None:
-        """Physical size of a pixel along Y and X, or None where unknown."""
+        """Physical size of a pixel along Y and X, or None if unknown."""
         return (self.spacing["Y"], self.spacing["X"]) if {"Y", "X"} <= set(self.spacing) else None
 
     def length(self, letter: str) -> int:
-        """Return the length of an axis, 1 for one that the image does not have."""
+        """Return the length of an axis, 1 if the image does not have it."""
         return int(self.data.shape[self.axes.index(letter)]) if letter in self.axes else 1
 
     def with_channel(self, channel: str) -> Image:
-        """Return the image with one of its channels, by name or by number from 1 on; "": with all.
+        """Return the image with one of its channels, by name or by number from 1 up; "": with all channels.
 
         Raises
         ------
         FileError
-            If it has no such channel.
+            If the image has no such channel.
         """
         if not channel:
             return self
@@ -117,7 +117,7 @@ class Image:
         return replace(self, only=only)
 
     def plane(self, index: tuple[int, ...] = ()) -> np.ndarray:
-        """Return one plane, axes (C, Y, X), read now; transparency is left out.
+        """Read and return one plane, axes (C, Y, X), without transparency.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class Image:
         Raises
         ------
         ValueError
-            If there are more of them, or fewer.
+            If there are more or fewer positions than leading axes.
         """
         if len(index) != len(self.leading_axes):
             raise ValueError(f"an index of {len(self.leading_axes)} numbers is needed, not {index}")
@@ -145,6 +145,6 @@ class Image:
 
 
 def planes(image: Image) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Iterate over (index, plane): positions along the leading axes, array with axes (C, Y, X), read one by one."""
+    """Iterate over (index along the leading axes, plane with axes (C, Y, X)); planes are read one by one."""
     for index in product(*(range(n) for n in image.leading_shape)):
         yield index, image.plane(index)

@@ -1,4 +1,4 @@
-"""Images in and out: any common microscopy file becomes an `Image`, small ones in memory, large ones lazy."""
+"""Images in and out: common microscopy files become an `Image`, small ones in memory, large ones lazily."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".stk", ".btf", ".tf8")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
 _JPEG_END = b"\xff\xd9"
-# Images beyond this many bytes stay on disk until a part of them is needed.
+# Images of this many bytes and more stay on disk until a part of them is needed.
 LAZY_FROM = 256 * 2**20
-# Most microscopes write files of their own, and Fiji reads nearly all of them.
+# Most microscopes write formats of their own, and Fiji reads nearly all of them.
 _AS_TIFF = "save it as TIFF, for example in Fiji, or open it in napari with a plug-in that reads such files"
 
 
@@ -42,12 +42,12 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
     path : str or Path
         A file.
     lazy_from : int or None
-        Images of so many bytes and more are not loaded but opened lazily; None: `LAZY_FROM`.
+        Images of so many bytes and more are opened lazily, not loaded; None: `LAZY_FROM`.
 
     Raises
     ------
     FileError
-        If there is no such file, it is empty or damaged, or no image.
+        If there is no such file, or it is empty, damaged or not an image.
     """
     path = Path(path).expanduser()
     if _is_zarr(path):
@@ -62,7 +62,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
         image = _read_picture(path) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
     except FileError:
         raise
-    # A damaged file makes the decoders raise anything at all: struct.error, IndexError, MemoryError, their own ones.
+    # With a damaged file, decoders may raise anything: struct.error, IndexError, MemoryError, their own errors.
     except Exception as error:
         if not isinstance(error, OSError) and path.suffix and path.suffix.lower() not in SUFFIXES:
             raise FileError(f"{path} is not a TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
@@ -78,12 +78,12 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
 
 
 def _is_zarr(path: Path) -> bool:
-    """Return whether a folder is one image of another kind."""
+    """Return whether a folder is a Zarr store, which is a single image."""
     return path.suffix.lower() == ".zarr"
 
 
 def _read_picture(path: Path) -> Image | None:
-    """Read a PNG, JPEG or BMP, known by its first bytes: endings of files are wrong at times."""
+    """Read a PNG, JPEG or BMP, recognised by its first bytes, since file endings can be wrong; None for others."""
     import imagecodecs
 
     decoders = {
@@ -97,7 +97,7 @@ def _read_picture(path: Path) -> Image | None:
         if decode is None:
             return None
         content = start + opened.read()
-    # The decoder fills what is missing with gray. The mark of the end is nowhere else but in a thumbnail at the start.
+    # The decoder fills a missing part with gray. The end mark occurs nowhere else, except in a thumbnail at the start.
     if decode is imagecodecs.jpeg_decode and _JPEG_END not in content[len(content) // 2 :]:
         raise ValueError("its end is missing")
     data = decode(content)
@@ -112,7 +112,7 @@ def _read_tiff(path: Path, lazy_from: int) -> Image:
 
 
 def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Return the image files of files and folders: files as given, those of a folder by name, 2 before 10.
+    """Return the image files among files and in folders: files as given, those of a folder by name, 2 before 10.
 
     Raises
     ------

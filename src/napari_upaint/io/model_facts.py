@@ -1,4 +1,4 @@
-"""What a model's header says, in words."""
+"""What the header of a model says, as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari_upaint.io.model_header import ModelHeader
 
 
 def facts(header: ModelHeader) -> str:
-    """Return what a header says, a line for each fact."""
+    """Return what a header says, one line per fact, as Markdown."""
     return "\n".join(f"* **{name}**: {text}" for name, text in _facts(header) if text)
 
 
@@ -32,7 +32,7 @@ def _facts(header: ModelHeader) -> list[tuple[str, str]]:
 
 
 def channels(header: ModelHeader) -> str:
-    """Return how many channels a model takes."""
+    """Return the number of channels that a model takes, as text."""
     count = header.architecture.in_channels
     return "1, or any" if count == 1 and header.architecture.variant != "multimodal" else str(count)
 
@@ -79,5 +79,5 @@ def _versions(origin: Any) -> str:
 
 
 def short(text: str, most: int) -> str:
-    """Return a text, its end replaced by dots where it is longer."""
+    """Return a text of at most `most` characters; the end of a longer one is replaced by dots."""
     return text if len(text) <= most else text[: most - 3] + "..."

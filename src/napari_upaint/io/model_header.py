@@ -1,4 +1,4 @@
-"""What a model file says of itself: dataclasses, and their checked way to JSON and back."""
+"""What a model file says about itself: dataclasses, written to JSON and read back with checks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.settings import Kind
 
-_LARGEST_SCALE = 64  # of images: far above the largest setting, below what no memory holds
+_LARGEST_SCALE = 64  # far above the largest setting, and not so large that no memory could hold the image
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Everything that is needed to build the network again."""
+    """Everything that is needed to rebuild the network."""
 
     variant: str = "plain"
     ndim: int = 2
@@ -33,24 +33,24 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class ModelHeader:
-    """What a model file says of itself.
+    """What a model file says about itself.
 
     Attributes
     ----------
     classes : tuple of str
-        Names of the network's outputs without the border: "background" first.
+        Names of the network's outputs without the border; "background" is first.
     border : bool
         Whether the last output is the border between touching objects.
     kind : {"objects", "classes"}
-        What the model was painted with.
+        What was painted for the model.
     scale : float
         Factor by which images are resized before the network sees them.
     spacing : tuple of float or None
-        Physical size of a pixel, ([Z,] Y, X), of the images it was trained on, or None where unknown.
+        Physical size of a pixel, ([Z,] Y, X), of the images that it was trained on, or None if unknown.
     object_size : float
-        Median size of the painted objects, in pixels (voxels) of the images; 0 where unknown.
+        Median size of the painted objects, in pixels (in volumes: cubes of a pixel) of the images; 0 if unknown.
     least_score : float
-        Objects with a lower score are unlike the painted ones, see `core.usual_object`; 0 where unknown.
+        Objects with a lower score are unlike the painted ones, see `core.usual_object`; 0 if unknown.
     training, provenance : mapping
         Settings, hashes, versions, seed, metrics: anything that JSON holds.
     """
@@ -76,7 +76,7 @@ class ModelHeader:
 
     @property
     def sees_any_size(self) -> bool:
-        """Whether it has learnt from many kinds of images, resized, and from no paint: no scale is its own."""
+        """Whether it has learnt from many kinds of resized images and not from paint: it has no scale of its own."""
         return "diameter" in self.training
 
     @property
@@ -86,7 +86,7 @@ class ModelHeader:
 
 
 def to_json(header: ModelHeader) -> str:
-    """Return a header as JSON; NumPy's numbers and paths become plain ones."""
+    """Return a header as JSON; NumPy's numbers and arrays become plain ones, other objects strings."""
     return json.dumps(asdict(header), default=_plain)
 
 
@@ -97,13 +97,13 @@ def _plain(value: Any) -> Any:
 def from_json(text: str) -> ModelHeader:
     """Return the header that JSON describes.
 
-    Entries that this version does not know are left out of the header; an architecture with some is refused, since
-    the network would be another one.
+    Entries that this version does not know are left out of the header. In an architecture they are refused, since the
+    network would be a different one.
 
     Raises
     ------
     ValueError, TypeError
-        If it is no header, or one that contradicts itself.
+        If it is not a header, or contradicts itself.
     """
     raw = json.loads(text)
     if not isinstance(raw, dict) or not isinstance(raw.get("architecture"), dict):
@@ -136,7 +136,7 @@ def _check_network(network: Architecture) -> None:
 def _check_header(header: ModelHeader) -> None:
     for name in ("name", "summary", "normalization"):
         _expect(isinstance(getattr(header, name), str), name, getattr(header, name))
-    classes: Any = header.classes  # whatever the file holds
+    classes: Any = header.classes  # Any: the file may hold anything
     named = isinstance(classes, tuple) and all(isinstance(one, str) for one in classes)
     _expect(named and len(classes) >= 2, "classes", classes)
     _expect(isinstance(header.border, bool), "border", header.border)

@@ -1,4 +1,4 @@
-"""Model files: one .safetensors file each, weights and a JSON header; bundled and the user's own."""
+"""Model files, bundled and the user's own: one .safetensors file each, with weights and a JSON header."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A line of a list of models."""
+    """An entry in a list of models."""
 
     path: Path
     header: ModelHeader
@@ -60,17 +60,17 @@ class ModelCard:
 
     @property
     def name(self) -> str:
-        """What `load_model` finds it by."""
+        """The name by which `load_model` finds it."""
         return self.path.stem
 
 
 def save_model(model: ModelFile, path: str | Path) -> Path:
-    """Write a model atomically; an older file of that name survives a failure.
+    """Write a model atomically; an older file with that name survives a failure.
 
     Raises
     ------
     FileError
-        If the file cannot be written, or could not be read again: a size in the header is no number.
+        If the file cannot be written, or could not be read back, for instance because a size in the header is NaN.
     """
     from safetensors.numpy import save
 
@@ -92,21 +92,21 @@ def load_model(name_or_path: str | Path) -> ModelFile:
     Raises
     ------
     ModelError
-        If there is no such model, or the file is no U-Paint model.
+        If there is no such model, or the file is not a U-Paint model.
     """
     header, weights = _read(find_model(name_or_path), with_weights=True)
     return ModelFile(header, weights)
 
 
 def model_fingerprint(name_or_path: str | Path) -> str:
-    """Return what tells the content of a model's file from others; read anew only where the file was replaced since.
+    """Return the fingerprint of a model file's content; the file is read again only if it was replaced since.
 
     Raises
     ------
     ModelError
         If there is no such model.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     path = find_model(name_or_path)
     state = os.stat(path)
@@ -119,12 +119,12 @@ def _fingerprint(path: Path, _changed: int, _size: int) -> str:
 
 
 def read_header(name_or_path: str | Path) -> ModelHeader:
-    """Read what a model says of itself; its weights are not loaded.
+    """Read the header of a model, without its weights.
 
     Raises
     ------
     ModelError
-        If there is no such model, or the file is no U-Paint model.
+        If there is no such model, or the file is not a U-Paint model.
     """
     return _read(find_model(name_or_path), with_weights=False)[0]
 
@@ -133,7 +133,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
     from safetensors import safe_open
 
     try:
-        path.open("rb").close()  # `safe_open` takes a file that it may not read for one that is missing
+        path.open("rb").close()  # `safe_open` reports a file that it may not read as missing
         with safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
             written = str(metadata.get("format"))
@@ -144,19 +144,19 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
             header = from_json(metadata["header"])
             names: list[Any] = list(opened.keys()) if with_weights else []
             weights = {name: opened.get_tensor(name) for name in names}
-        if not all(np.isfinite(array).all() for array in weights.values()):  # it would find nothing, without a word
+        if not all(np.isfinite(array).all() for array in weights.values()):  # such a model would silently find nothing
             raise ModelError(f"{path} holds weights that are NaN or infinite; it is damaged, choose another file.")
         return header, weights
     except ModelError:
         raise
-    # Whatever is wrong inside: SafetensorError, KeyError, RecursionError of nested JSON, MemoryError of a mad size.
+    # For anything wrong inside: SafetensorError, KeyError, RecursionError (nested JSON), MemoryError (absurd size).
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise ModelError(f"{path} is not a U-Paint model ({reason}); choose another file.") from error
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """Return the path of a model: by the name of a bundled one, by the name of an own one, or by its path.
+    """Return the path of a model, given its name (bundled or the user's own; bundled first) or its path.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def find_model(name_or_path: str | Path) -> Path:
     if str(name_or_path) in named:
         return named[str(name_or_path)]
     path = Path(name_or_path).expanduser()
-    if os.path.isdir(path):  # no method of the path: those fail where its drive is away
+    if os.path.isdir(path):  # not the path's own method, which fails if its drive is disconnected
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not os.path.isfile(path):
         bundled = ", ".join(one.stem for one in bundled_models()) or "none"
@@ -176,7 +176,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def list_models() -> list[Path]:
-    """Return the model files of the package, the default first, then the user's own, the newest first."""
+    """Return the model files of the package, the default first, then the user's own, newest first."""
     return bundled_models() + _own_models()
 
 
@@ -191,15 +191,15 @@ def _own_models() -> list[Path]:
     for path in files_in(user_models_folder(), f"[!.]*{MODEL_ENDING}"):
         try:
             dated.append((-path.stat().st_mtime, path))
-        except OSError:  # deleted since, or a link to nowhere
+        except OSError:  # deleted meanwhile, or a broken link
             continue
     return [path for _, path in sorted(dated)]
 
 
 def describe_models() -> Iterator[ModelCard]:
-    """Yield a card for each of `list_models()`, read one by one; files that are no models are left out."""
+    """Yield a card for each of `list_models()`, read one by one; files that are not models are left out."""
     bundled = set(bundled_models())
     for path in list_models():
-        # Somebody else's file in the user's folder is not worth a message.
+        # A foreign file in the user's folder is not worth a message.
         with contextlib.suppress(ModelError):
             yield ModelCard(path, _read(path, with_weights=False)[0], path in bundled)

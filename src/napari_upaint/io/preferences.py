@@ -1,4 +1,4 @@
-"""The user's preferences: a small JSON file, so that the command knows them without the window."""
+"""The user's preferences: a small JSON file, so that the command knows them, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Preferences
 
-# Set it to keep everything somewhere else, for instance on a larger disk; it goes before the preferred folder.
+# Set it to keep everything elsewhere, for instance on a larger disk; it takes precedence over the preferred folder.
 VARIABLE = "UPAINT_HOME"
 
 
@@ -31,7 +31,7 @@ def preferences_file() -> Path:
 
 
 def load_preferences() -> Preferences:
-    """Return the preferences; the default stands for whatever is missing, unknown or out of its limits."""
+    """Return the preferences, with defaults for values that are missing, unknown or out of range."""
     try:
         raw = json.loads(preferences_file().read_text("utf-8"))
     except (OSError, ValueError):
@@ -40,7 +40,7 @@ def load_preferences() -> Preferences:
 
 
 def preferences_from(raw: dict[str, Any]) -> Preferences:
-    """Return preferences of values from a file or another program, each checked by itself."""
+    """Return preferences made of values from a file or another program, each checked separately."""
     good = Preferences()
     for one in fields(Preferences):
         value: Any = raw.get(one.name)
@@ -57,9 +57,9 @@ def save_preferences(preferences: Preferences) -> Path:
     Raises
     ------
     FileError
-        If it cannot be written.
+        If the file cannot be written.
     """
-    from napari_upaint.io.atomic import replacing  # the command reads preferences only, and starts at once
+    from napari_upaint.io.atomic import replacing  # not above: the command only reads preferences, and starts at once
 
     path = preferences_file()
     with replacing(path) as new:
@@ -68,6 +68,6 @@ def save_preferences(preferences: Preferences) -> Path:
 
 
 def from_environment(variable: str, otherwise: Path) -> Path:
-    """Return the folder that an environment variable names; by the XDG rules a relative one is ignored."""
+    """Return the folder that an environment variable names; a relative one is ignored, as XDG demands."""
     value = os.environ.get(variable, "")
     return Path(value) if Path(value).is_absolute() else otherwise

@@ -1,4 +1,4 @@
-"""Where a model comes from: when, by which versions, from which images; what its file says besides the weights."""
+"""Where a model comes from: when, with which versions and from which images it was trained, for its file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PACKAGES = ("torch", "numpy")
 
 
 def provenance(*, start: str, images: Sequence[str], seed: int, pixels: Iterable[Any] = ()) -> dict[str, Any]:
-    """Return the record of a training, for a model's header: plain values only.
+    """Return the record of a training for the header of a model: plain values only.
 
     Parameters
     ----------
     start : str
-        Name of the model it began with, or "from scratch".
+        Name of the model that it began with, or "from scratch".
     images : sequence of str
-        What the user calls the images.
+        The user's names of the images.
     seed : int
     pixels : iterable of tuple of float or None
-        Size of a voxel of each image, ([Z,] Y, X) in the images' unit; None where unknown.
+        Size of a voxel of each image, ([Z,] Y, X), in the unit of the images; None if unknown.
     """
     record: dict[str, Any] = {"date": today(), "start": start, "images": list(images), "seed": seed} | versions()
     edges = [float(edge) for sizes in pixels if sizes is not None for edge in sizes[-2:]]
@@ -42,24 +42,24 @@ def today() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the program ("version"), of Python and of what computes."""
+    """Return the versions of the program ("version"), of Python, torch and NumPy."""
     found = {"version": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # a test environment without it
+        except PackageNotFoundError:  # as in a test environment
             continue
     return found
 
 
 def command_line(arguments: Sequence[str]) -> str:
-    """Return a command as it would be typed; of paths only the last part, folders are nobody's business."""
+    """Return a command as it would be typed, with only the last part of paths, since folders are private."""
     plain = [part.rstrip("/" + os.sep).replace(os.sep, "/").rsplit("/", 1)[-1] or part for part in arguments]
     return shlex.join(plain)
 
 
 def own_summary(header: ModelHeader) -> str:
-    """Return where a trained model comes from in one sentence; its header has inherited the words of its start."""
+    """Return one sentence on where a trained model comes from; the summary in its header is still that of its start."""
     images, start = header.provenance.get("images"), header.provenance.get("start")
     if not images or not start:
         return header.summary

@@ -1,4 +1,4 @@
-"""The package's sample images: small, real, with permissive terms; offline."""
+"""The sample images of the package: small, real, offline, with permissive terms of use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HELD_OUT = {
     ),
     "usiigaci_phc": frozenset({"train_set1"}),
 }
-# Of the volumes only these slices (first, end) along Z, with a margin around what was cut.
+# In volumes only these slices (first, end) along Z, with a margin around the part that was cut out.
 HELD_OUT_SLICES = {
     "fib25_3d": {"fib25_medulla_250": (0, 20)},
     "gonuclear_3d": {"1135_mini": (56, 100)},
@@ -40,9 +40,9 @@ class PackageSample:
     image : Image
         The image as read from its file.
     strokes : numpy.ndarray or None
-        Annotation, uint16, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 on one id per object.
+        Annotation, uint16, axes ([Z,] Y, X): 0 unlabelled, 1 background, from 2 up one id per object.
     truth : numpy.ndarray or None
-        Ground truth, uint16, axes ([Z,] Y, X): 0 background, from 1 on one id per object.
+        Ground truth, uint16, axes ([Z,] Y, X): 0 background, from 1 up one id per object.
     """
 
     image: Image
@@ -56,7 +56,7 @@ def open_sample(name: str) -> PackageSample:
     Raises
     ------
     FileError
-        If there is no sample of that name.
+        If there is no sample with that name.
     """
     if name not in SAMPLES:
         raise FileError(f"There is no sample {name!r}; choose one of {', '.join(SAMPLES)}.")

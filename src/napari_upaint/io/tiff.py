@@ -1,4 +1,4 @@
-"""TIFF in: the image that a file holds, its pixels (in memory or lazy) and its axes; nothing that is cut short."""
+"""Read TIFF: the image in a file, its pixels (in memory or lazily) and its axes; truncated files are refused."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from napari_upaint.io.tiff_scale import Scale, ome_pixels, ome_root, read_scale
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-# Pages of more bytes than this are read by the tiles or strips that they are stored in.
+# Larger pages (bytes) are read by the tiles or strips in which they are stored.
 _WHOLE_PAGE = 64 * 2**20
-# What TIFF calls the meaning of samples that are no colours on a screen: gray values (0, 1) and inks (5).
+# Photometric interpretations whose samples are not colours on a screen: gray values (0, 1) and inks (5).
 _NO_COLOURS = (0, 1, 5)
-# Kinds of images that are known by their pages alone.
+# Kinds of series that are known only from the chain of pages.
 _CHAINED = ("generic", "uniform")
-# What TIFF calls transparency, with colours multiplied by it (1) or not (2).
+# Extra samples that are transparency: with colours multiplied by it (1) or not (2).
 _ALPHA = {1, 2}
 
 
 def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
     """Read the largest image of a TIFF: array (NumPy, memory map or Zarr), letters of its axes, scale.
 
-    Warns where the file holds other images too.
+    Warns if the file holds other images, too.
 
     Parameters
     ----------
     lazy_from : int
-        Images of so many bytes and more are opened lazily: as a memory map if stored plainly, else as a Zarr
-        array that decodes what is asked for. Of a pyramid the full resolution is taken.
+        Images of so many bytes and more are opened lazily: as a memory map if stored plainly, else as a Zarr array that
+        decodes only the requested part. From a pyramid, the full resolution is taken.
 
     Raises
     ------
     FileError
-        If planes are missing that the file says it has.
+        If planes are missing that the file claims to have.
     """
     import tifffile
 
@@ -68,16 +68,16 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
 
 
 def _written_in_a_loop(tiff: TiffFile) -> bool:
-    """Whether tifffile wrote a plane at a time and noted each as an image of its own: together they are a stack."""
+    """Return whether tifffile wrote each plane as a separate image, one at a time: together they are a stack."""
     kinds = {(series.shape, series.dtype) for series in tiff.series} if tiff.is_shaped else set()
     return len(kinds) == 1 and len(tiff.series) > 1 and _plane_count(tiff.series[0]) == 1
 
 
 def _choose(tiff: TiffFile, path: Path) -> TiffPageSeries:
-    """Return the largest image (the first of equals) that is stored in this file; warn if there are others."""
-    # The header of an OME-TIFF also lists the images of the files beside it.
+    """Return the largest image stored in this file (the first, if several are equal); warn if there are others."""
+    # The header of an OME-TIFF also lists images of the files beside it.
     own = [series for series in tiff.series if series.keyframe.parent is tiff] or list(tiff.series)
-    # Thumbnails and the lower levels of pyramids are not worth a word.
+    # Thumbnails and lower levels of pyramids are not worth a warning.
     own = [series for series in own if not series.keyframe.is_reduced] or own
     chosen = max(own, key=lambda series: series.size)
     if len(own) > 1:
@@ -95,7 +95,7 @@ def _plane_count(series: TiffPageSeries) -> int:
 
 
 def _check_complete(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
-    """Raise a FileError if the file does not hold the planes that its header tells of."""
+    """Raise a FileError if the file does not hold the planes that its header lists."""
     if series.kind == "ome":
         _check_chain(tiff, path)
         _check_parts(tiff, series, path)
@@ -114,7 +114,7 @@ def _check_complete(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
 
 
 def _check_chain(tiff: TiffFile, path: Path) -> None:
-    """Raise a FileError if the last page that is there names one behind the end of the file."""
+    """Raise a FileError if the last page refers to another one beyond the end of the file."""
     words, file = tiff.tiff, tiff.filehandle
     at = tiff.pages[-1].offset
     file.seek(at)
@@ -126,12 +126,12 @@ def _check_chain(tiff: TiffFile, path: Path) -> None:
 
 
 def _check_parts(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
-    """Raise a FileError if files that hold parts of the image are missing; warn if planes are, as of a stopped scan."""
+    """Raise a FileError if files with parts of the image are missing; warn if planes are, as after a stopped scan."""
     absent, root = sum(page is None for page in series), ome_root(tiff)
     pixels = ome_pixels(root, tiff, series) if absent and root is not None else None
     if root is None or pixels is None:
         return
-    # This file itself may have got another name.
+    # This file itself may have been renamed.
     others = {
         part.get("FileName", "") for part in pixels.iterfind("{*}TiffData/{*}UUID") if part.text != root.get("UUID")
     }
@@ -145,7 +145,7 @@ def _check_parts(tiff: TiffFile, series: TiffPageSeries, path: Path) -> None:
 
 
 def known_axes(axes: str) -> str:
-    """Name the axes that a plain TIFF leaves unnamed (Q, or I for pages): Z as ImageJ does, then T, then others."""
+    """Name the axes that a plain TIFF leaves unnamed (Q, or I for pages): Z first, as ImageJ does, T, then others."""
     unnamed = [at for at, letter in enumerate(axes) if letter in "QI" or letter in axes[:at]]
     free = (letter for letter in "ZTPRVHAEFGJKLMN" if letter not in axes)
     letters = list(axes)
@@ -155,13 +155,13 @@ def known_axes(axes: str) -> str:
 
 
 def _name_channels(axes: str, page: TiffPage) -> str:
-    """Call samples channels where the file says that they are neither colours nor transparency."""
+    """Call samples channels if the file says that they are neither colours nor transparency."""
     colours = page.photometric not in _NO_COLOURS or _ALPHA.intersection(page.extrasamples)
     return axes if colours or "C" in axes else axes.replace("S", "C")
 
 
 def _mapped(tiff: TiffFile, series: TiffPageSeries, path: Path) -> np.memmap | None:
-    """Map what is stored plainly into memory; None for others, and on drives that cannot do that, as some networks'."""
+    """Map a plainly stored image into memory; return None for others, and if the drive (a network's) cannot do that."""
     if series.dataoffset is None or series.is_multifile:
         return None
     dtype = np.dtype(tiff.byteorder + series.dtype.char)
@@ -177,6 +177,6 @@ def _open_lazily(tiff: TiffFile, series: TiffPageSeries) -> Any:
     by_tile = page.nbytes > _WHOLE_PAGE or page.is_tiled
     store = series.aszarr(level=0, chunkmode=None if by_tile else "page")
     array = zarr.open_array(store, mode="r")
-    # The file is open as long as somebody holds the array, and not a moment longer.
+    # The file stays open exactly as long as the array is in use.
     weakref.finalize(store, tiff.close)
     return array

@@ -1,4 +1,4 @@
-"""What a TIFF says of its axes: steps, units and names of channels, from the words of many programs."""
+"""What a TIFF says about its axes: steps, units and names of channels, as many programs write them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
-# Pixels larger than this (micrometers) come from print settings such as 72 or 300 dots per inch, not from a microscope.
+# Larger pixels (micrometers) come from print settings such as 72 or 300 dots per inch, not from a microscope.
 _LARGEST_PRINTED = 10.0
 _INCH = 25400.0  # micrometers
-# Steps beyond these are no sizes, and their ratios are no numbers any more.
+# Steps beyond these are not real sizes, and computing with them would overflow.
 _SENSIBLE = (1e-9, 1e9)
 _MICROMETERS = {
     **dict.fromkeys(("m", "meter", "metre"), 1e6),
     **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    # Two signs look like a mu: the micro sign and the Greek letter.
+    # Two characters look like a mu: the micro sign and the Greek letter.
     **dict.fromkeys(("\u00b5m", "\u03bcm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
     **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
     **dict.fromkeys(("\u00e5", "\u212b", "angstrom"), 1e-4),
@@ -42,14 +42,14 @@ _SECONDS = {
 
 @dataclass
 class Scale:
-    """What a file says of its axes: step per axis, unit of Z, Y and X, names of the channels."""
+    """What a file says about its axes: step per axis, unit of Z, Y and X, names of the channels."""
 
     spacing: dict[str, float] = field(default_factory=dict)
     unit: str = "pixel"
     channel_names: tuple[str, ...] = ()
 
     def put(self, letter: str, value: Any, factor: float = 1.0) -> None:
-        """Note the step along an axis, unless it is nonsense (no number, not above zero, beyond reason)."""
+        """Note the step along an axis, unless it is nonsense (not a number, zero or less, out of all proportion)."""
         try:
             step = float(value) * factor
         except (TypeError, ValueError):
@@ -59,7 +59,7 @@ class Scale:
 
 
 def micrometers(unit: object) -> float | None:
-    r"""Return how many micrometers a unit of length is, None for one that is none or not known.
+    r"""Return the length of a unit in micrometers, None if it is unknown or not a length.
 
     Understands the spellings of ImageJ (`micron`, `\u00B5m`), OME and pint.
     """
@@ -68,18 +68,18 @@ def micrometers(unit: object) -> float | None:
 
 
 def seconds(unit: object) -> float | None:
-    """Return how many seconds a unit of time is, None for one that is none or not known."""
+    """Return the length of a unit of time in seconds, None if it is unknown or not a time."""
     word = str(unit or "").strip().lower()
     return _SECONDS.get(word, _SECONDS.get(word.removesuffix("s")))
 
 
 def read_scale(tiff: TiffFile, series: TiffPageSeries, axes: str) -> Scale:
-    """Return what a TIFF says of the axes of one of its series; the most telling source counts.
+    """Return what a TIFF says about the axes of one of its series, from the most detailed source in it.
 
     Parameters
     ----------
     axes : str
-        Letters of the axes, as an `Image` has them.
+        Letters of the axes, as in `Image`.
     """
     channels = series.shape[axes.index("C")] if "C" in axes else 0
     if tiff.is_ome and tiff.ome_metadata:
@@ -99,7 +99,7 @@ def read_scale(tiff: TiffFile, series: TiffPageSeries, axes: str) -> Scale:
 
 
 def ome_root(tiff: TiffFile) -> ElementTree.Element | None:
-    """Return the header of an OME-TIFF, None where it cannot be read."""
+    """Return the header of an OME-TIFF, None if it cannot be read."""
     try:
         return ElementTree.fromstring(tiff.ome_metadata or "")  # noqa: S314 (tifffile has parsed it before)
     except ElementTree.ParseError:
@@ -107,11 +107,11 @@ def ome_root(tiff: TiffFile) -> ElementTree.Element | None:
 
 
 def ome_pixels(root: ElementTree.Element, tiff: TiffFile, series: TiffPageSeries) -> ElementTree.Element | None:
-    """Return what the header of an OME-TIFF says of a series, None if nothing."""
+    """Return what the header of an OME-TIFF says about a series, None if nothing."""
     images = root.findall("{*}Image")
     if len(images) == len(tiff.series):
         return images[tiff.series.index(series)].find("{*}Pixels")
-    # Images without any pixels in reach have no series: names tell which is which.
+    # Images whose pixels are all in missing files have no series: match by name.
     image = next((image for image in images if (image.get("Name") or "") == series.name), None)
     return image.find("{*}Pixels") if image is not None else None
 
@@ -125,7 +125,7 @@ def _from_ome(tiff: TiffFile, series: TiffPageSeries) -> Scale:
     known = all(factor is not None for factor in factors.values())
     scale.unit = "micrometer" if known and pixels.get("PhysicalSizeX") else "pixel"
     for letter, factor in factors.items():
-        # Units such as "reference frame" say nothing, yet their ratios do.
+        # Steps in units such as "reference frame" say nothing, but their ratios do.
         scale.put(letter, pixels.get(f"PhysicalSize{letter}"), factor if known and factor else 1.0)
     scale.put("T", pixels.get("TimeIncrement"), seconds(pixels.get("TimeIncrementUnit", "s")) or math.nan)
     names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
@@ -137,7 +137,7 @@ def _from_imagej(tiff: TiffFile, channels: int) -> Scale:
     told = tiff.imagej_metadata or {}
     scale, factor = Scale(channel_names=_imagej_names(told, channels)), micrometers(told.get("unit"))
     if factor == _INCH and _resolution(tiff, "XResolution") < _INCH / _LARGEST_PRINTED:
-        return scale  # dots per inch of a print
+        return scale  # print resolution, in dots per inch
     scale.unit = "pixel" if factor is None else "micrometer"
     for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
         step = 1 / _resolution(tiff, tag) if _resolution(tiff, tag) else math.nan
@@ -150,7 +150,7 @@ def _from_imagej(tiff: TiffFile, channels: int) -> Scale:
 
 
 def _imagej_names(told: Mapping[str, Any], channels: int) -> tuple[str, ...]:
-    """Return the labels of the first slices as names of channels if all further slices repeat them."""
+    """Return the labels of the first slices as names of channels, if all other slices repeat them."""
     labels = told.get("Labels") or []
     labels = [str(label) for label in ([labels] if isinstance(labels, str) else labels)]
     named = bool(channels) and len(labels) >= channels and all(labels)
@@ -189,7 +189,7 @@ def _from_resolution(tiff: TiffFile) -> Scale:
 
 
 def _resolution(tiff: TiffFile, name: str) -> float:
-    """Return pixels per unit, 0 where unknown."""
+    """Return the number of pixels per unit, 0 if unknown."""
     tag = tiff.pages.first.tags.get(name)
     try:
         numerator, denominator = tag.value  # type: ignore[union-attr]

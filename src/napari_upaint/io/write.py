@@ -1,6 +1,7 @@
-"""Images out: TIFFs that keep axes, scale, unit and channel names, and that Fiji opens; written whole or not at all.
+"""Write TIFFs that keep axes, scale, unit and channel names and open in Fiji; as a whole or not at all.
 
-ImageJ's format where it can hold the data, else OME-TIFF, else (axes that neither knows) a plain TIFF with a note.
+The format is ImageJ's if it can hold the data, else OME-TIFF, else (for axes that neither knows) a plain TIFF with its
+axes in JSON.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.image import Image
 
-# ImageJ's format counts bytes with 32 bits; some are left for the header.
+# ImageJ's format counts bytes with 32 bits; a part is reserved for the header.
 _LARGEST_IMAGEJ = 4 * 10**9
 _OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64".split()
-# Steps beyond these lose digits in a TIFF's fractions of two 32-bit numbers.
+# Steps beyond these lose digits in the fractions of TIFF, which are two 32-bit numbers.
 _FRACTION = (1e-4, 1e4)
 _DEFAULT_LABELS = {2: "YX", 3: "ZYX", 4: "TZYX"}
 _DEFAULT_SCORES = {3: "CYX", 4: "ZCYX", 5: "TZCYX"}
@@ -41,7 +42,7 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     like : Image or None
         The image that was segmented: axes, spacing and unit are taken from it.
     software : str or None
-        What the file says of the program that made it; None: as tifffile sets it.
+        Name in the file of the program that made it; None: as tifffile sets it.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     FileError
         If the file cannot be written; an older one is left as it was.
     ValueError
-        If labels are no integers, or do not fit `like`.
+        If labels are not integers, or do not fit `like`.
     """
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
@@ -79,9 +80,9 @@ def write_scores(
     like : Image or None
         The image that was segmented: axes, spacing and unit are taken from it.
     names : sequence of str
-        Names of the outputs, kept as names of the channels.
+        Names of the outputs, stored as names of the channels.
     software : str or None
-        What the file says of the program that made it; None: as tifffile sets it.
+        Name in the file of the program that made it; None: as tifffile sets it.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def write_scores(
     ValueError
         If scores do not fit `like`.
     """
-    if scores.dtype != np.float16:  # which `write_image` turns into float32 page by page, without a copy of all
+    if scores.dtype != np.float16:  # `write_image` converts float16 page by page, without a copy of everything
         scores = np.asarray(scores, np.float32)
     axes = like.leading_axes + "CYX" if like else _DEFAULT_SCORES.get(scores.ndim)
     return write_image(path, replace(_alike(scores, like, axes), channel_names=tuple(names)), software=software)
@@ -123,16 +124,16 @@ def _smallest(labels: np.ndarray) -> np.dtype[Any]:
 
 
 def write_image(path: str | Path, image: Image, *, software: str | None = None) -> Path:
-    """Write an image as TIFF with its axes, scale, unit and channel names; a lazy one plane by plane.
+    """Write an image as TIFF with its axes, scale, unit and channel names; a lazy one is written plane by plane.
 
-    Channels are moved before Y and X, colour samples behind them: the only order that other programs read. `software`
-    is the TIFF's field of that name; None: as tifffile sets it.
+    Channels are moved before Y and X, colour samples after them: the only order that other programs read. `software` is
+    the TIFF field with that name; None: as tifffile sets it.
 
     Raises
     ------
     FileError
-        If the file cannot be written, or a lazy image not be read; an older file is left as it was. Or if its numbers
-        are complex.
+        If the file cannot be written, a lazy image cannot be read, or its numbers are complex; an older file is left as
+        it was.
     """
     if np.dtype(image.data.dtype).kind == "c":
         raise FileError(f"{image.name} has complex numbers ({image.data.dtype}); save its magnitude or phase.")
@@ -140,7 +141,7 @@ def write_image(path: str | Path, image: Image, *, software: str | None = None) 
 
 
 def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str | None) -> Path:
-    """Write an image with pixels of a dtype that holds them; only one page at a time is made anew."""
+    """Write an image with a dtype that can hold its pixels, converting one page at a time."""
     import tifffile
 
     path = Path(path).expanduser()
@@ -162,7 +163,7 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
             dtype=dtype,
             photometric="rgb" if "S" in axes and image.length("S") in (3, 4) else "minisblack",
             planarconfig="contig" if "S" in axes else None,
-            # What the file does not call transparency comes back as channels.
+            # If the file does not call it transparency, it is read back as channels.
             extrasamples=["unassalpha"] if "S" in axes and image.length("S") == 2 else None,
             compression="zlib",
             software=software,
@@ -173,13 +174,13 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
 
 
 def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
-    """Yield what a page of the file holds: axes (Y, X) or (Y, X, S)."""
+    """Yield the pages of the file: axes (Y, X) or (Y, X, S)."""
     counted = [letter for letter in axes if letter not in "YXS"]
     for index in product(*(range(image.length(letter)) for letter in counted)):
         at = dict(zip(counted, index, strict=True))
         try:
             page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
-        except OSError as error:  # of a lazy image: nothing is wrong with the place that is written to
+        except OSError as error:  # a lazy image cannot be read: the output file is not to blame
             reason = error.strerror or str(error) or type(error).__name__
             raise FileError(f"{image.name} cannot be read ({reason}); check where it lies.") from error
         left = [letter for letter in image.axes if letter not in at]
@@ -187,7 +188,7 @@ def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray
 
 
 def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype that a file can hold, without loss for all but integers beyond 2**53."""
+    """Return a dtype that a file can hold, without loss except for integers beyond 2**53."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype == np.float16:
@@ -196,7 +197,7 @@ def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Format:
-    """Choose the format: ImageJ's, which everything opens, as long as it can hold the image."""
+    """Choose the format: ImageJ's, which all programs open, if it can hold the image."""
     colour = "S" in axes
     known = set(axes) <= set("TZCYXS") and (not colour or shape[-1] in (3, 4))
     steps = [step for letter, step in image.spacing.items() if letter in "YX"]
@@ -214,7 +215,7 @@ def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: 
 
 
 def _metadata(kind: Format, image: Image, axes: str) -> dict[str, Any]:
-    """Return what the header of the file says, in the words of its format."""
+    """Return the metadata for the header of the file, as its format names them."""
     named = "C" in axes and len(image.channel_names) == image.length("C")
     names = [str(name) for name in image.channel_names] if named else []
     if kind == "imagej":
@@ -246,7 +247,7 @@ def _ome(image: Image, names: list[str]) -> dict[str, Any]:
 
 
 def _resolution(kind: Format, image: Image) -> dict[str, Any]:
-    """Return what the tags of the file say of the size of a pixel, for programs that read nothing else."""
+    """Return the tags with the size of a pixel, for programs that read nothing else."""
     if image.plane_spacing is None:
         return {}
     y, x = image.plane_spacing
