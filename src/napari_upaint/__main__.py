@@ -1,4 +1,4 @@
-"""The program ``upaint``: little is loaded before Ctrl-C ends it with a sentence instead of a traceback."""
+"""The program ``upaint``: little is loaded before Ctrl-C can end it with a sentence instead of a traceback."""
 
 import sys
 
@@ -9,7 +9,7 @@ def main() -> int:
         from napari_upaint import cli
 
         return cli.main()
-    except KeyboardInterrupt:  # before there was a command that could say so
+    except KeyboardInterrupt:  # before a command was running that could say so
         print("upaint: interrupted", file=sys.stderr)
         return 130
 

@@ -1,4 +1,4 @@
-"""Reader of napari: TIFF, OME-TIFF and ImageJ stacks with axes, scale, units and channel names."""
+"""Reader for napari: TIFF, OME-TIFF and ImageJ stacks with axes, scale, units and channel names; PNG, JPEG, BMP."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 LayerTuple = tuple[Any, dict[str, Any], str]
 PathOrPaths = str | Path | Sequence[str | Path]
 
-# Files of these names hold labels even if they look like any other image.
+# Files with these endings of their names hold labels, even if they look like any other image.
 _LABELS = re.compile(r"_(labels|strokes|annotation|truth)$", re.IGNORECASE)
 
-# Percentiles that are shown as black and white, and on how many pixels they are measured.
+# Percentiles that are shown as black and white, and about how many pixels they are measured on.
 _SHOWN = (0.1, 99.8)
 _LOOKED_AT = 200_000
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerTuple]] | None:
-    """Return the function that reads a file, None for what is no image file.
+    """Return the function that reads a file, None if it is not an image file.
 
     Several files at once (File > Open Files as Stack) are left to napari.
     """
@@ -43,7 +43,7 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     Raises
     ------
     FileError
-        If the file is missing, damaged, or no image.
+        If the file is missing, damaged or not an image.
     """
     from napari_upaint.io.images import read_image
 
@@ -57,11 +57,11 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
 
 
 def image_layer(image: Image) -> LayerTuple:
-    """Return an image as a layer tuple: colour samples last (RGB), channels as layers of their own."""
+    """Return an image as a layer tuple: colour samples last (RGB), each channel as a layer."""
     image = _planes_last(_sliceable(image))
     data, axes, options = image.data, image.axes, place(image)
     options["name"] = image.name
-    if "S" in axes:  # samples that are no colours are channels
+    if "S" in axes:  # samples that are not colours are channels
         options["rgb"] = image.length("S") in (3, 4)
     channels = "C" if "C" in axes else "S" if "S" in axes and not options["rgb"] else ""
     axis = axes.index(channels) if channels else None
@@ -77,7 +77,7 @@ def image_layer(image: Image) -> LayerTuple:
 def _contrast(data: Any, channel_axis: int | None, rgb: bool) -> Any:
     """Return the gray values to show as black and white, for each channel; None: napari's own choice.
 
-    One bright cell must not darken all others. Only for what is in memory: a lazy image would have to be read.
+    One bright cell must not darken all others. Only for images in memory: a lazy one would have to be read.
     """
     import numpy as np
 
@@ -102,19 +102,19 @@ def _limits(data: Any) -> tuple[float, float] | None:
 
 
 def place(image: Image) -> dict[str, Any]:
-    """Return scale, units and axis labels of a layer with the image's axes, channels and colours left out."""
+    """Return scale, units and axis labels of a layer with the axes of an image, without channels and colours."""
     axes = [letter for letter in image.axes if letter not in "CS"]
     physical = {"T": "second"} | dict.fromkeys("ZYX", image.unit)
     return {
         "scale": tuple(image.spacing.get(letter, 1.0) for letter in axes),
-        # A step that the file does not tell is a pixel, whatever the unit of the others.
+        # A step that is not in the file is one pixel, whatever the unit of the others.
         "units": tuple(physical.get(letter, "pixel") if letter in image.spacing else "pixel" for letter in axes),
         "axis_labels": tuple(letter.lower() for letter in axes),
     }
 
 
 def _sliceable(image: Image) -> Image:
-    """Return an image whose data, if they are lazy, are dask, which slices channels without reading them."""
+    """Return an image whose data, if lazy, are a dask array, which slices channels without reading them."""
     import numpy as np
 
     data = image.data
@@ -122,7 +122,7 @@ def _sliceable(image: Image) -> Image:
         return image
     import dask.array
 
-    # A memory map has no chunks: a plane of one channel is what the window asks for.
+    # A memory map has no chunks: take a plane of one channel, which is what the window asks for.
     by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(image.axes, data.shape, strict=True))
     chunks = getattr(data, "chunks", by_plane)
     if isinstance(data, np.memmap):
@@ -132,7 +132,7 @@ def _sliceable(image: Image) -> Image:
 
 
 class _Mapped:
-    """A memory map, hidden from dask: it would copy all of it into memory, and read it through to give it a name."""
+    """A memory map hidden from dask, which would copy all of it into memory, and read all of it to name it."""
 
     def __init__(self, data: np.ndarray) -> None:
         self._data = data
@@ -143,10 +143,10 @@ class _Mapped:
 
 
 def _planes_last(image: Image) -> Image:
-    """Return an image with Y, X and colour samples last: that is what napari shows, and what the window segments."""
+    """Return an image with Y, X and colour samples last: these planes are what napari shows and U-Paint segments."""
     import numpy as np
 
-    # The others come first, in the order that they have.
+    # The other axes come first, in their present order.
     order = sorted(range(len(image.axes)), key=lambda at: "YXS".find(image.axes[at]))
     if order == sorted(order):
         return image

@@ -1,4 +1,4 @@
-"""File > Open Sample > U-Paint: an image, and where there are some, strokes that can be trained on at once."""
+"""File > Open Sample > U-Paint: an image, with strokes (on most samples) that can be trained on at once."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def _layers(name: str) -> list[LayerTuple]:
             "opacity": 0.6,
             **place(sample.image),
         }
-        # A copy: the layer is painted on.
+        # A copy, as the user paints on the layer.
         layers.append((sample.strokes.copy(), options, "labels"))
     return layers

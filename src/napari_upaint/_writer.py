@@ -1,4 +1,4 @@
-"""Writers of napari: labels and images as TIFF that keep scale, units and axes."""
+"""Writers for napari: labels and images as TIFFs that keep scale, units and axes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_upaint.io.image import Image
 
-# Labels that people give to axes; anything else is called by its place.
+# Common labels of axes; other axes get a letter by position.
 _LETTERS = {"time": "T", "depth": "Z", "channel": "C", "plane": "Z", "row": "Y", "column": "X"}
 _BY_PLACE = "TCZYX"
 
 
 def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
-    """Write a labels layer; integers of the smallest dtype that holds them.
+    """Write a labels layer with the smallest integer dtype that holds its labels.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
 
 
 def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
-    """Write an image layer, lazy ones plane by plane.
+    """Write an image layer; a lazy one is written plane by plane.
 
     Raises
     ------
@@ -46,9 +46,9 @@ def as_image(data: Any, meta: Mapping[str, Any]) -> Image:
     Parameters
     ----------
     data : array
-        What the layer shows.
+        Of the layer.
     meta : mapping
-        What napari tells a writer of the layer: name, scale, units, axis_labels, rgb.
+        What napari tells writers about a layer: name, scale, units, axis_labels, rgb.
     """
     from napari_upaint.io.image import Image
     from napari_upaint.io.tiff_scale import micrometers, seconds
@@ -56,7 +56,7 @@ def as_image(data: Any, meta: Mapping[str, Any]) -> Image:
     rgb = bool(meta.get("rgb"))
     axes = axis_letters(meta.get("axis_labels"), data.ndim - rgb)
     scale = meta.get("scale")
-    # A layer that is mirrored has negative steps, and its pixels are as large as any.
+    # A mirrored layer has negative steps, but its pixels have the same size.
     scale = [1.0] * len(axes) if scale is None else [abs(float(step)) for step in scale][-len(axes) :]
     units = [str(unit) for unit in meta.get("units") or ["pixel"] * len(axes)][-len(axes) :]
     physical = all(micrometers(unit) for letter, unit in zip(axes, units, strict=True) if letter in "YX")
@@ -70,7 +70,7 @@ def as_image(data: Any, meta: Mapping[str, Any]) -> Image:
 
 
 def axis_letters(labels: Any, ndim: int) -> str:
-    """Return a letter per axis of a layer: from its labels if they name Y and X last, else by place."""
+    """Return a letter per axis of a layer: from its labels if all are usable and include Y and X, else by position."""
     letters = [_LETTERS.get(str(label).lower(), str(label).upper()) for label in labels or ()]
     plain = all(len(letter) == 1 and letter.isalpha() and letter != "S" for letter in letters)
     if len(letters) == ndim and plain and len(set(letters)) == ndim and {"Y", "X"} <= set(letters):
@@ -81,5 +81,5 @@ def axis_letters(labels: Any, ndim: int) -> str:
 
 
 def _full_resolution(data: Any) -> Any:
-    """Return the finest level of a pyramid, and any other data as they are."""
+    """Return the finest level of a pyramid; return any other data as they are."""
     return data if hasattr(data, "ndim") else data[0]

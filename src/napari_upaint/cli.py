@@ -1,7 +1,7 @@
 """The command ``upaint``: files in, files out, the same engine as in the window.
 
-Exit codes: 0 done, 2 bad input (one sentence on standard error), 130 interrupted, 141 nobody reads the output, 1
-anything unexpected.
+Exit codes: 0 done, 1 anything unexpected, 2 bad input (one sentence on standard error), 130 interrupted, 141 output
+closed by its reader.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ UNEXPECTED, BAD_INPUT, UNREAD = 1, 2, 141
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one sentence, without the page of usage before it."""
+    """A parser whose error messages are one sentence, without a page of usage before it."""
 
     def error(self, message: str) -> NoReturn:
         left = message.removeprefix("unrecognized arguments: ")
-        if left != message and not left.startswith("-"):  # argparse takes all files from where the first ones stand
+        if left != message and not left.startswith("-"):  # argparse only takes files that follow one another
             message += "; put all files before the options, and no more than the command takes"
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help.\n")
 
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="upaint", description="Paint, train, segment: a U-Net that learns from brush strokes.")
     parser.add_argument("--version", action="version", version=f"upaint {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    # Descriptions and examples as written, options close to their texts.
+    # Descriptions and examples as written, options close to their help texts.
     formatter: Any = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
     for name, command in COMMANDS.items():
         text = (command.__doc__ or "").strip()
@@ -66,43 +66,43 @@ def main(argv: Sequence[str] | None = None) -> int:
         Arguments without the program's name; None: those of the process.
     """
     _prepare_output()
-    if argv is None:  # this process is ours: where in the program a warning was raised is nobody's business
+    if argv is None:  # the process is ours: users need not see where in the program a warning was raised
         warnings.formatwarning = lambda message, *_, **__: f"upaint: {message}\n"
     try:
         code = _run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
-    except BrokenPipeError:  # as of `upaint models | head -1`: what reads the output has seen enough
+    except BrokenPipeError:  # as with `upaint models | head -1`: the reader of the output has seen enough
         _drop_output()
         return UNREAD
 
 
 def _prepare_output() -> None:
-    """Let any name of a file be printed, and lines be seen when they are written; others' streams stay as they are."""
+    """Let any file name be printed, and lines appear as soon as written; streams set by others stay as they are."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
 
 
 def _drop_output() -> None:
-    """Send to nowhere what is still to be written, or Python would complain at its end."""
-    with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+    """Discard what is still to be written, or Python would complain when it ends."""
+    with contextlib.suppress(OSError, ValueError):  # a stream that is not a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hush_tifffile() -> None:
-    """Keep what tifffile logs about strange files off the terminal: what matters of it is said in our own sentences."""
+    """Keep tifffile's logs about strange files off the terminal: our own messages say what matters."""
     import logging
 
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def _expanded(given: Sequence[str]) -> list[str]:
-    """Return arguments with files for ``*`` and ``?``: Windows leaves to programs what other systems' shells do."""
+    """Return arguments with ``*`` and ``?`` expanded to files: on Windows, shells leave this to the program."""
     if os.name != "nt":
         return list(given)
-    # Brackets are a part of names there; what matches no file stays as it is.
+    # Brackets are part of file names there; an argument that matches no file stays as it is.
     found = ((one, sorted(glob.glob(one.replace("[", "[[]"))) if set("*?") & set(one) else []) for one in given)
     return [name for one, files in found for name in files or [one]]
 
@@ -111,11 +111,11 @@ def _run(argv: Sequence[str] | None) -> int:
     given = _expanded(sys.argv[1:]) if argv is None else argv
     try:
         parser = build_parser()
-        if "" in given:  # it would be the folder that the shell is in, whatever that holds
+        if "" in given:  # it would mean the current folder, whatever that holds
             parser.error("one of the arguments is empty; maybe a shell variable in it is not set")
         args = parser.parse_args(given)
         args.typed = ["upaint", *given]
-    except SystemExit as end:  # of --help, --version and wrong arguments
+    except SystemExit as end:  # after --help, --version and wrong arguments
         return int(end.code or 0)
     if argv is None:
         _hush_tifffile()

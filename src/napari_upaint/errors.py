@@ -1,10 +1,10 @@
-"""Errors whose text is fit for a dialog: what is wrong, the value seen, what to do."""
+"""Errors with texts for a dialog: what is wrong, the value seen, what to do."""
 
 
 class UserError(Exception):
     """Something that the user can put right; the text is one clear sentence.
 
-    Never a ``RuntimeError``: a generator worker of napari that raises one emits no signal at all.
+    It must not be a ``RuntimeError``: if a generator worker of napari raises one, it emits no signal at all.
     """
 
 
@@ -17,7 +17,7 @@ class AnnotationError(UserError):
 
 
 class ModelError(UserError):
-    """A model file that is none, or that does not fit the image."""
+    """A file that is not a model, or a model that does not fit the image."""
 
 
 class FileError(UserError):
@@ -25,9 +25,9 @@ class FileError(UserError):
 
 
 class EngineError(UserError):
-    """The engine process failed or ended; the window lives on."""
+    """The engine process failed or ended; the window goes on."""
 
 
 def with_name(sentence: str, name: str) -> str:
-    """Return a sentence with a name for "The image" at its beginning: what computes does not know what it has got."""
+    """Return a sentence with a name instead of "The image" at its beginning: code that computes knows no names."""
     return name + sentence.removeprefix("The image") if sentence.startswith("The image ") else sentence

@@ -1,8 +1,8 @@
 """Settings of every stage. Each parameter is declared once: default, label, tip, unit, limits.
 
-`TITLE` is what the window and the documentation call a stage.
+`TITLE` is the name of a stage in the window and the documentation.
 
-The forms of the window, the options of the command and the header of a model file are made from these declarations.
+The forms of the window, the options of the command and the header of a model file follow from these declarations.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def parameter(
     step: float | None = None,
     choices: tuple[Any, ...] | None = None,
 ) -> Any:
-    """Declare one parameter of a settings class: what a form, an option and a check need to know of it."""
+    """Declare one parameter of a settings class, with all that a form, an option and a check need to know about it."""
     told = dict(label=label, tip=tip, unit=unit, low=low, high=high, step=step, choices=choices)
     return field(default=default, metadata=told)
 
 
 class Checked:
-    """Mix-in of the settings classes: the limits hold from construction on."""
+    """Mix-in of the settings classes: limits are checked on construction."""
 
     def __post_init__(self) -> None:
         for one in fields(self):  # type: ignore[arg-type]
@@ -50,7 +50,7 @@ def _check(declared: Field[Any], value: Any) -> None:
     name = declared.metadata.get("label", declared.name)
     if choices is not None and value not in choices:
         raise UserError(f"{name} is {value!r}; choose one of {', '.join(map(str, choices))}.")
-    # 'not (low <= value)' instead of 'value < low': a NaN must not slip through.
+    # 'not low <= value' instead of 'value < low', so that a NaN does not slip through.
     if low is not None and not low <= value:
         raise UserError(f"{name} is {value}; it must be at least {low}.")
     if high is not None and not value <= high:
@@ -111,7 +111,7 @@ class AugmentSettings(Checked):
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings(Checked):
-    """One training."""
+    """How a training runs, and the network of one from scratch."""
 
     TITLE: ClassVar[str] = "Training"
     seconds: float = parameter(60.0, label="Time", tip="How long to train.", unit="s", low=1, high=1e6)
@@ -187,7 +187,7 @@ class TrainSettings(Checked):
     )
 
 
-# Of `TrainSettings`, what is chosen for new networks only: a start model has it already.
+# Those of `TrainSettings` that are for new networks only: a model to start from has them already.
 OF_NEW_NETWORKS = ("ndim", "variant", "width", "depth", "padding", "norm", "dropout")
 
 
@@ -273,7 +273,7 @@ class ObjectSettings(Checked):
 
 @dataclass(frozen=True, slots=True)
 class Preferences(Checked):
-    """What holds from one start of the program to the next; napari's Preferences show them."""
+    """What is kept from one start of the program to the next; shown in napari's Preferences."""
 
     device: Device = parameter(
         "auto",

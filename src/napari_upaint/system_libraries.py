@@ -1,7 +1,7 @@
-"""The system libraries that Qt and OpenGL need on Linux: found, installed where allowed, else named in one line.
+"""Find the system libraries that Qt and OpenGL need on Linux; install missing ones if allowed, else name them.
 
-``python -m napari_upaint.system_libraries [--xvfb]`` does the same from a shell. Python wheels bring everything else;
-these few come from the distribution only, and without them Qt aborts with a message that helps nobody.
+``python -m napari_upaint.system_libraries [--xvfb]`` does the same from a shell. Python wheels contain everything else;
+these few only come from the distribution, and without them Qt aborts with an unhelpful message.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from napari_upaint.errors import UserError
 
-# Name as the linker knows it -> Debian package. Direct needs of Qt 6 and its xcb plug-in; apt adds what these need.
+# Name for the linker -> Debian package. Direct needs of Qt 6 and its xcb plug-in; apt adds what these need in turn.
 LIBRARIES = {
     "EGL": "libegl1",
     "GL": "libgl1",
@@ -58,7 +58,7 @@ def missing_packages(*, xvfb: bool = False) -> list[str]:
 
 
 def ensure_system_libraries(*, xvfb: bool = False) -> None:
-    """Return when everything needed is there, having installed what was missing if that is allowed.
+    """Make sure that everything needed is there; install what is missing if that is allowed.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def ensure_system_libraries(*, xvfb: bool = False) -> None:
     Raises
     ------
     UserError
-        If something is missing and only the user can install it; the text holds the line to type.
+        If something is missing that only the user can install; the text says what to type or install.
     """
     missing = missing_packages(xvfb=xvfb)
     if missing and shutil.which("apt-get") and os.geteuid() == 0:
@@ -85,16 +85,16 @@ def ensure_system_libraries(*, xvfb: bool = False) -> None:
 
 
 def _install(packages: Sequence[str]) -> None:
-    """Run apt-get; its failure is judged afterwards, by what is still missing."""
+    """Run apt-get; whether it failed is judged afterwards by what is still missing."""
     print(f"Installing system libraries: {' '.join(packages)}", file=sys.stderr, flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-        # apt's chatter goes where warnings go: the standard output belongs to the command that called us.
+        # apt's output goes to standard error: standard output belongs to the command that called this.
         subprocess.run(["apt-get", *command], check=False, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check from a shell; exit code 2 and one line on standard error if something stays missing."""
+    """Check from a shell; exit code 2 and one line on standard error if something is still missing."""
     parser = argparse.ArgumentParser(prog="python -m napari_upaint.system_libraries", description=main.__doc__)
     parser.add_argument("--xvfb", action="store_true", help="also the virtual display that tests without a screen need")
     options = parser.parse_args(arguments)
