@@ -19,7 +19,7 @@ _MIXTURES = (0.25, 0.5, 0.75)  # of two channels
 _BLUR = 1e-4  # least variance of every class, in squared gray values (of about 0..1)
 _CLEAR = 6.25  # for two classes: five standard deviations apart
 _PIECE = 32  # px: paint that is closer together looks alike anyway
-_MOST = 100_000  # about how many painted pixels of an image are used
+_MOST = 100_000  # most painted pixels of an image that are used
 _CHANCE = 25.0  # the largest F that counts as chance; for two classes: five standard errors apart
 
 

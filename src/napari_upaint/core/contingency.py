@@ -16,7 +16,7 @@ class Contingency:
     Attributes
     ----------
     first_ids, second_ids : numpy.ndarray
-        The ids that occur, in ascending order, 0 included.
+        The ids that occur, in ascending order; 0 as well, if it occurs.
     first_sizes, second_sizes : numpy.ndarray
         int64: number of pixels of each id.
     first, second : numpy.ndarray

@@ -71,7 +71,7 @@ def _row_cells(row: np.ndarray, shape: tuple[int, int, int], first: np.ndarray, 
 
 @kernel
 def cubic_plane(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
-    """Cubic B-spline of coefficients (C, Y, X) with margin into out (C, 1, Y, X)."""
+    """Write the cubic B-spline of coefficients (C, Y, X) with margin to ``out`` (C, 1, Y, X)."""
     shape = (out.shape[1], padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN)
     width = out.shape[3]
     row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
@@ -88,7 +88,7 @@ def cubic_plane(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None
 
 @kernel
 def _four_rows(plane: np.ndarray, y: int, x: int, ty: np.float32, across: tuple[np.float32, ...]) -> np.float32:
-    """Spline value from the 4 x 4 coefficients that start at (y, x)."""
+    """Return the value of the spline from the 4 x 4 coefficients that start at (y, x)."""
     a, b, c, d = across
     down = weights(ty)
     value = np.float32(0)
@@ -101,7 +101,7 @@ def _four_rows(plane: np.ndarray, y: int, x: int, ty: np.float32, across: tuple[
 
 @kernel
 def cubic_volume(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
-    """Cubic B-spline of coefficients (C, Z, Y, X) with margin into out (C, Z, Y, X)."""
+    """Write the cubic B-spline of coefficients (C, Z, Y, X) with margin to ``out`` (C, Z, Y, X)."""
     shape = (padded.shape[1] - 2 * MARGIN, padded.shape[2] - 2 * MARGIN, padded.shape[3] - 2 * MARGIN)
     width = out.shape[3]
     row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
@@ -122,7 +122,7 @@ def cubic_volume(padded: np.ndarray, out: np.ndarray, geometry: Geometry) -> Non
 
 @kernel
 def linear(image: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
-    """Trilinear (bilinear for one slice) value of (C, Z, Y, X) into out (C, Z, Y, X)."""
+    """Write trilinear (for one slice bilinear) values of ``image`` (C, Z, Y, X) to ``out`` (C, Z, Y, X)."""
     channels, nz, ny, nx = image.shape
     flat = image.reshape(channels, nz * ny * nx)
     # If an axis has one pixel only, its neighbour is itself.
@@ -144,7 +144,7 @@ def linear(image: np.ndarray, out: np.ndarray, geometry: Geometry) -> None:
 
 @kernel
 def _square(flat: np.ndarray, start: int, dy: int, dx: int, ty: np.float32, tx: np.float32) -> np.float32:
-    """Bilinear value in the square of pixels that starts at a flat index."""
+    """Return the bilinear value in the square of pixels that starts at a flat index."""
     top = flat[start] + tx * (flat[start + dx] - flat[start])
     bottom = flat[start + dy] + tx * (flat[start + dy + dx] - flat[start + dy])
     value: np.float32 = top + ty * (bottom - top)
@@ -153,7 +153,7 @@ def _square(flat: np.ndarray, start: int, dy: int, dx: int, ty: np.float32, tx: 
 
 @kernel
 def nearest(shape: tuple[int, int, int], out: np.ndarray, geometry: Geometry) -> None:
-    """Flat index of the nearest pixel of an array of ``shape`` (Z, Y, X) into out (Z, Y, X), int64."""
+    """Write the flat index of the nearest pixel in an array of ``shape`` (Z, Y, X) to ``out`` (Z, Y, X), int64."""
     width = out.shape[2]
     row, first, rest = np.empty((3, width)), np.empty((3, width), np.int64), np.empty((3, width), np.float32)
     half = np.float32(0.5)

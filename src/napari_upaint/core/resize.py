@@ -58,7 +58,7 @@ def resize_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if image.shape[1:] == shape:
         return np.asarray(image, np.float32)
     factors = [old / new for old, new in zip(image.shape[1:], shape, strict=True)]
-    # Half of the reduction minus 1: the usual compromise between aliasing and blur.
+    # The usual compromise between aliasing and blur.
     sigma = [max(0.0, (factor - 1) / 2) for factor in factors]
     result = np.empty((len(image), *shape), np.float32)
     for channel, into in zip(image, result, strict=True):

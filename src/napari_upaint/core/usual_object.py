@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_upaint.settings import ObjectSettings
 
-# Smaller objects are left out (px) if nothing is known; else those below this share of the usual size. This share and
-# _SURE_SHARE were chosen by measurement, see docs/choices.md.
+# Smaller objects are left out (px) if nothing is known; else those below this share of the usual size. Both were chosen
+# by measurement, see docs/choices.md.
 _SMALLEST, _SMALLEST_SHARE = 20, 0.1
 # Objects that the edge of an image cuts may be smaller by this factor.
 _CUT_SHARE = 1 / 3

@@ -27,7 +27,7 @@ class AttentionGate(nn.Module):
     channels, gating : int
         Of the skip connection x, and of the gating signal g from the next coarser level.
     padding : {"valid", "same"}
-        Of the network. Padded networks resample alpha linearly, as in the paper. Unpadded ones repeat it: linear
+        Of the network. Padded networks resample alpha linearly, as Oktay et al. do. Unpadded ones repeat it: linear
         interpolation at the rim would need coefficients from outside the tile, and tiles would not meet exactly.
     """
 

@@ -16,9 +16,9 @@ from napari_upaint.settings import Padding
 class DenseUNet(UNet):
     """U-Net whose layers see all layers before them on their level.
 
-    Each layer of a dense block (fig. 2 of the paper), normalisation - ReLU - 3x3 convolution, adds `growth` channels to
-    the concatenation of all before, cropped if convolutions are unpadded. A transition, normalisation - ReLU - 1x1
-    convolution, precedes each pooling. On the way up, only what a block has added goes up (sec. 3.2).
+    Each layer of a dense block (Jegou et al., fig. 2), normalisation - ReLU - 3x3 convolution, adds `growth` channels
+    to the concatenation of all before, cropped if convolutions are unpadded. A transition, normalisation - ReLU - 1x1
+    convolution, precedes each pooling. On the way up, only what a block has added goes up (sec. 3.2 there).
 
     Parameters and attributes are those of `UNet`. `width` is both the channels of the first convolution and the growth
     rate. As in the U-Net, every level has two 3x3 convolutions down, the first one included, and two up, so sizes and

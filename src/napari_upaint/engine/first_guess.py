@@ -106,7 +106,7 @@ def answer(
 def mixed(start: np.ndarray, own: np.ndarray, share: float, *, border: bool) -> np.ndarray:
     """Mix scores of the start (K, Y, X) and of a classifier that knows no borders (K - border, Y, X).
 
-    Both say what is background; how much of the rest is border is known to the start alone.
+    Both know background; only the start knows how much of the rest is border.
     """
     result = np.empty_like(start)
     rest = pooled(np.stack([start[0], 1 - start[0]]), np.stack([own[0], 1 - own[0]]), share, axis=0)[1]

@@ -20,7 +20,7 @@ from napari_upaint.engine.unet import UNet
 
 WORDS = "making a first answer"
 _TILE = 1000  # px, of the network's input
-# Most that is looked at around the paint; what lies further away is left to the start.
+# Most pixels (voxels) around the paint that are looked at; the rest is left to the start.
 _MOST_PIXELS, _MOST_VOXELS = 1_000_000, 3_000_000
 
 

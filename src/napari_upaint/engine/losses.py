@@ -60,8 +60,8 @@ def hold_on(logits: torch.Tensor, start: torch.Tensor, where: torch.Tensor) -> t
 def hold_weight(hold: float, loss: float, share: float = 0.0) -> float:
     """Return the weight of `hold_on` beside the loss on painted pixels.
 
-    It is never 0: even a start that is wrong about what counts as an object knows how to separate objects, which a few
-    strokes do not show.
+    It is 0 only if `hold` is: even a start that is wrong about what counts as an object knows how to separate objects,
+    which a few strokes do not show.
 
     Parameters
     ----------

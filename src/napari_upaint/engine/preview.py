@@ -32,7 +32,7 @@ from napari_upaint.io.models import ModelFile, ModelHeader
 
 # Most pixels that the network sees: if an image must be enlarged for it, a preview may be coarser.
 _MOST_PIXELS = 1_300_000
-# Most seconds without listening, if it can be avoided: Stop has to get through.
+# Most seconds without listening, if possible: Stop must get through.
 _DEAF = 1.5
 _BUNDLED_WIDTH = 16
 
@@ -45,7 +45,7 @@ def with_preview(
     """Yield what a training yields and, between steps, previews of the view that was sent.
 
     Views are not passed on to the training. Whether it took new samples is yielded as well. `first` is what was sent
-    before the training existed; it replaces the first yield of the training.
+    before the training existed: it answers the first yield of the training, which is not passed on.
     """
     share, told = PreviewShare(), None  # type: PreviewShare, Told | None
     try:

@@ -21,9 +21,9 @@ _LEAST_SHARE, _LEAST_SCORE = 0.005, 1e-4
 def background_shift(scores: Sequence[np.ndarray]) -> float:
     """Return by how much to raise the log odds of background, estimated from the images themselves.
 
-    The scores are assumed to be made for background and the rest being equally common; the share of background that
-    explains them best is found by expectation maximisation (Saerens, Latinne & Decaestecker 2002, Neural Computation
-    14, sec. 2.3). Half of its log odds is taken, and at most 1 (2.7 times the odds).
+    The scores are assumed to take background and the rest as equally common; the share of background that explains them
+    best is found by expectation maximisation (Saerens, Latinne & Decaestecker 2002, Neural Computation 14, sec. 2.3).
+    Half of its log odds is taken, and at most 1 (2.7 times the odds).
 
     Parameters
     ----------

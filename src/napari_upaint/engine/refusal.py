@@ -16,8 +16,8 @@ from napari_upaint.settings import Kind
 def why_not(samples: Sequence[Sample], kind: Kind, header: ModelHeader, network: UNet, scale: float) -> str:
     """Return one sentence that says why samples cannot be taken; empty if they can.
 
-    Samples arrive while somebody is painting: a whole class may be erased just now, or there may be one class more than
-    the network has.
+    Samples arrive while the user is painting: a class may just have been erased completely, or there may be one class
+    more than the network has.
     """
     try:
         check_samples(samples, kind)

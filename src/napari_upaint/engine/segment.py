@@ -105,7 +105,7 @@ def segment_plane(
         give_back()
     yield result
     del result
-    if large:  # and is copied once more where it arrives
+    if large:  # and the receiver makes another copy
         give_back()
 
 
@@ -152,7 +152,7 @@ def _check(image: np.ndarray, header: ModelHeader, ndim: int) -> None:
 def _bytes_per_pixel(
     channels: int, header: ModelHeader, rotations: int, objects: ObjectSettings, larger: float
 ) -> float:
-    """Return how many bytes a pixel (voxel) takes beside its gray values, as measured; tiles come on top.
+    """Return how many bytes a pixel (voxel) takes besides its gray values, as measured; tiles come on top.
 
     `larger` is how many pixels the network sees per pixel of the image.
     """

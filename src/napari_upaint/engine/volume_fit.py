@@ -1,4 +1,4 @@
-"""How well a 3D network fits the paint on volumes, and how large painted objects are in its eyes."""
+"""How well a 3D network fits the paint on volumes, and how large painted objects are as it finds them."""
 
 from __future__ import annotations
 

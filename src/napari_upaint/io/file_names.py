@@ -49,7 +49,7 @@ def is_there(path: Path) -> bool:
 
 
 def is_another_file(file: str, other: str) -> bool:
-    """Return whether two recorded paths ("" if unknown) are different files; if `other` is gone, it was moved."""
+    """Return whether two known paths ("": unknown) are different files; if `other` is gone, it was moved: the same."""
     if not file or not other or file == other:
         return False
     return os.path.exists(other) and Path(file).resolve() != Path(other).resolve()
