@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import PredictSettings
+from napari_upaint.widgets._ask_file import ask_file
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
@@ -95,11 +95,9 @@ class SegmentSection(QWidget):
         self.table_button.setToolTip(table_why or "Write the measurements of all planes to a file (CSV).")
 
     def _ask_where(self) -> None:
-        path, _filter = QFileDialog.getSaveFileName(
-            self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)"
-        )
-        if path:
-            self.table_wanted.emit(Path(path))
+        path, _kind = ask_file(self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)")
+        if path is not None:
+            self.table_wanted.emit(path)
 
     def show_running(self, running: bool) -> None:
         """Enable Stop while something runs."""
