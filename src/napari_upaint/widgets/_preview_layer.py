@@ -66,10 +66,13 @@ class PreviewLayer:
         corner = (*viewed.index, *(side.start for side in box))
         place = placed(viewed.image.placement, corner, shrunk)
         picture = result.picture[(None,) * len(viewed.index)]
-        looks = (viewed.image.key, viewed.image.name, result.kind, result.classes, place.units, place.axis_labels)
+        # On labels that are seen outlines are enough: two colours, one over the other, are none of either.
+        inside = _INSIDE * (not self._seen_labels(viewed.image.key))
+        of = viewed.image
+        looks = (of.key, of.name, result.kind, result.classes, place.units, place.axis_labels, inside)
         if self._layer is None or looks != self._looks:
             self.remove()
-            options = _options(result, f"{viewed.image.name} preview") | {"metadata": mark(viewed.image, "preview")}
+            options = _options(result, f"{of.name} preview", inside) | {"metadata": mark(of, "preview")}
             self._layer, self._looks = Layer.create(picture, options | place.options(), "labels"), looks
             self._results.add_below_annotations(viewed.image, self._layer)
         else:
@@ -83,12 +86,16 @@ class PreviewLayer:
 
     def put_aside(self, image: Hashable) -> None:
         """Hide the labels that were made of an image, once: what was found before shines through what is found now."""
+        if image not in self._aside:
+            self._aside[image] = self._seen_labels(image)
+            for layer in self._aside[image]:
+                layer.visible = False
+
+    def _seen_labels(self, image: Hashable) -> list[Layer]:
+        """Return the labels that were made of an image, as far as they are not hidden."""
         kinds: tuple[Kind, ...] = ("objects", "classes")
-        found = (self._results.labels_of(image, kind) for kind in kinds if image not in self._aside)
-        labels = [layer for layer in found if layer is not None and layer.visible]
-        self._aside.setdefault(image, labels)
-        for layer in labels:
-            layer.visible = False
+        found = (self._results.labels_of(image, kind) for kind in kinds)
+        return [layer for layer in found if layer is not None and layer.visible]
 
     def bring_back(self, *_: object) -> None:
         """Show the labels again that were hidden, as far as their image is seen."""
@@ -138,13 +145,13 @@ def move(layer: Any, picture: np.ndarray, place: Placement) -> None:
     layer.data = picture
 
 
-def _options(result: PreviewResult, name: str) -> dict[str, Any]:
+def _options(result: PreviewResult, name: str, inside: float) -> dict[str, Any]:
     colours = (
         [PREVIEW_COLOUR] if result.kind == "objects" else [label_colour(k + 2) for k in range(len(result.classes))]
     )
     shades = np.array([rgb(colour) for colour in colours]) / 255
     # Cyclic, though it never comes round: other kinds of maps are compiled for seconds when they are first drawn.
-    table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (_INSIDE, 1.0))])
+    table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (inside, 1.0))])
     names = ["background", *result.classes, *(f"edge of {one}" for one in result.classes)]
     return {
         "name": name,
