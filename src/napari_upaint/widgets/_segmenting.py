@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,10 +23,13 @@ from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._memory import holding
+from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
+
+_TELLING = 4  # planes whose time tells how long the others will take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +109,7 @@ class Segmenting(QObject):
         self._round: _Round | None = None
         self._done, self._kept, self._words, self._finished = 0, 0, "", 0.0
         self._failures: dict[int, tuple[str, str]] = {}
-        self._total = 1
+        self._total, self._began = 1, 0.0  # when the first plane was done, which waits for engine and scale
         self._happened.connect(self._hear, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -117,7 +121,7 @@ class Segmenting(QObject):
         """Begin; returns at once."""
         self._round = _Round(plan, self._bridge.engine())
         self._done, self._kept, self._finished, self._total, self._failures = 0, 0, 0.0, 1, {}
-        self._words = plan.targets[0].image.name
+        self._words, self._began = plan.targets[0].image.name, 0.0
         self.progress.emit(0.0, f"Reading {self._words}…")
         threading.Thread(target=self._run, args=(self._round,), name="upaint-segment", daemon=True).start()
 
@@ -221,10 +225,18 @@ class Segmenting(QObject):
             self.segmented.emit(this.plan, Target(target.image, event.plane), event.result)
         following = min(event.done + 1, event.total)
         # How far it is comes first: a long name is cut at its end.
-        far = f"{_what(this.plan).capitalize()} {following} of {event.total}: " if event.total > 1 else ""
+        far = f"{_what(this.plan).capitalize()} {following} of {event.total}{self._left(event)}: " * (event.total > 1)
         there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " if self._kept else ""
         self._words = far + there + event.name
         self.progress.emit(event.done / self._total, self._words)
+
+    def _left(self, event: BatchEvent) -> str:
+        """Return how long the planes that are left will take, as those so far; '' as long as that is a guess."""
+        self._began = self._began or time.monotonic() * (self._done > 0)
+        if self._done < _TELLING:
+            return ""
+        each = (time.monotonic() - self._began) / (self._done - 1)
+        return f", {duration(each * (event.total - event.done))} left"
 
     def _end(self, this: _Round, error: object) -> None:
         self._round = None
