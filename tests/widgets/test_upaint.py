@@ -91,13 +91,18 @@ def test_labels_of_a_colour_image_have_no_colour_axis(viewer, dock):
 
 
 def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(viewer, dock, settle, qtbot):
-    viewer.add_image(picture((3, 60, 80)), name="a name that takes all of the line")
+    viewer.add_image(picture((6, 60, 80)), name="a name that takes all of the line")
     said = []
     dock.working.results.segmenting.progress.connect(lambda _, words: said.append(words))
     qtbot.waitUntil(dock.sections.segment.buttons["layer"].isEnabled, timeout=20000)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
-    assert "Plane 2 of 3: a name that takes all of the line" in said
+    assert "Plane 2 of 6: a name that takes all of the line" in said
+    # Four planes tell how long the last two will take.
+    assert any(
+        words.startswith("Plane 5 of 6, ") and words.endswith(" s left: a name that takes all of the line")
+        for words in said
+    )
 
 
 def test_labels_of_a_single_plane_are_taken_as_they_came(viewer, dock, settle, qtbot):
@@ -143,14 +148,20 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
         qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
 
     assert s.labels.background_button.toolTip() == "Open an image first."
+    dock.choosing.take_background()  # by its key
+    assert s.message.text() == "Open an image first." and s.message.kind == "warning"
     viewer.add_image(picture(), name="cells")
     says("Press 'New labels'")
     assert s.labels.background_button.toolTip() == "Press 'New labels' first."
+    assert s.message.text() == ""  # what a key was answered holds no more
     s.labels.new_button.click()
     layer = viewer.layers["cells annotation"]
     says("Nothing is painted yet")
+    dock.working.train_or_stop()
+    assert "Nothing is painted yet" in s.message.text()
     layer.paint((50, 60), 1)
     says("Only background is painted")
+    assert s.message.text() == ""
     layer.paint((20, 20), 2)
     says("Learn from what is painted")
     assert s.train.button.isEnabled()
