@@ -29,7 +29,7 @@ from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
 
-_TELLING = 4  # planes whose time tells how long the others will take
+_TELLING = 3.0  # seconds that tell how long the rest will take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,9 +107,10 @@ class Segmenting(QObject):
         super().__init__(parent)
         self._bridge, self._sights = bridge, sights
         self._round: _Round | None = None
-        self._done, self._kept, self._words, self._finished = 0, 0, "", 0.0
+        self._done, self._kept, self._finished, self._total = 0, 0, 0.0, 1
+        self._far, self._name = "", ""
         self._failures: dict[int, tuple[str, str]] = {}
-        self._total, self._began = 1, 0.0  # when the first plane was done, which waits for engine and scale
+        self._since: tuple[float, float] | None = None  # from when, and from which fraction on, planes are computed
         self._happened.connect(self._hear, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -121,8 +122,8 @@ class Segmenting(QObject):
         """Begin; returns at once."""
         self._round = _Round(plan, self._bridge.engine())
         self._done, self._kept, self._finished, self._total, self._failures = 0, 0, 0.0, 1, {}
-        self._words, self._began = plan.targets[0].image.name, 0.0
-        self.progress.emit(0.0, f"Reading {self._words}…")
+        self._far, self._name, self._since = "", plan.targets[0].image.name, None
+        self.progress.emit(0.0, f"Reading {self._name}…")
         threading.Thread(target=self._run, args=(self._round,), name="upaint-segment", daemon=True).start()
 
     def stop(self) -> None:
@@ -209,7 +210,7 @@ class Segmenting(QObject):
         if isinstance(what, BatchEvent):
             self._take(this, what)
         elif isinstance(what, float):
-            self.progress.emit((self._finished + what) / self._total, self._words)
+            self._say((self._finished + what) / self._total)
         else:
             self._end(this, what)
 
@@ -224,19 +225,25 @@ class Segmenting(QObject):
             self._done += 1
             self.segmented.emit(this.plan, Target(target.image, event.plane), event.result)
         following = min(event.done + 1, event.total)
-        # How far it is comes first: a long name is cut at its end.
-        far = f"{_what(this.plan).capitalize()} {following} of {event.total}{self._left(event)}: " * (event.total > 1)
-        there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " if self._kept else ""
-        self._words = far + there + event.name
-        self.progress.emit(event.done / self._total, self._words)
+        self._far = f"{_what(this.plan).capitalize()} {following} of {event.total}" * (event.total > 1)
+        there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " * (self._kept > 0)
+        self._name = there + event.name
+        if event.kept:
+            self._since = None  # that took no time
+        self._say(event.done / self._total)
 
-    def _left(self, event: BatchEvent) -> str:
-        """Return how long the planes that are left will take, as those so far; '' as long as that is a guess."""
-        self._began = self._began or time.monotonic() * (self._done > 0)
-        if self._done < _TELLING:
+    def _say(self, fraction: float) -> None:
+        # How far it is comes first: a long name is cut at its end.
+        far = ", ".join(filter(None, (self._far, self._left(fraction))))
+        self.progress.emit(fraction, f"{far}: {self._name}" if far else self._name)
+
+    def _left(self, fraction: float) -> str:
+        """Return how long the rest takes at the pace of now; '' as long as that is a guess."""
+        now = time.monotonic()
+        began, first = self._since = self._since or (now, fraction)
+        if now - began < _TELLING or fraction <= first:
             return ""
-        each = (time.monotonic() - self._began) / (self._done - 1)
-        return f", {duration(each * (event.total - event.done))} left"
+        return f"{duration((now - began) / (fraction - first) * (1 - fraction))} left"
 
     def _end(self, this: _Round, error: object) -> None:
         self._round = None
