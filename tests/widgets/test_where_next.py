@@ -66,6 +66,7 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     (layer,) = results(viewer, "uncertainty")
     assert isinstance(layer, Image)
     assert layer.name == "cells uncertainty (margin)"
+    assert viewer.layers[-1] is layer  # on the labels, whose colours would change it
     cache = dock.layers.results.cache(image.unique_id)
     np.testing.assert_allclose(layer.data, margin(cache.plane(())), atol=1e-3)
     np.testing.assert_allclose(layer.data_to_world((7, 9)), image.data_to_world((7, 9)))
