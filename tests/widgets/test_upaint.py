@@ -528,8 +528,12 @@ def test_stop_while_segmenting_keeps_what_is_done(viewer, dock, painted, settle,
     qtbot.waitUntil(
         lambda: "long labels" in viewer.layers and viewer.layers["long labels"].data[1].any(), timeout=10000
     )
+    said = []
+    painted.working.results.segmenting.progress.connect(lambda *words: said.append(words))
     s.segment.stop_button.click()
+    assert not s.segment.stop_button.isEnabled() and s.segment.progress.words() == "Stopping…"
     settle(painted)
+    assert said == []
     assert s.message.text().startswith("Stopped after")
     assert not viewer.layers["long labels"].data[-1].any()
 

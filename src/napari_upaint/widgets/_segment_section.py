@@ -48,7 +48,7 @@ class SegmentSection(QWidget):
             self.buttons[extent] = button
         self.stop_button = QPushButton("Stop")
         self.stop_button.setAccessibleName("Stop segmenting")
-        self.stop_button.clicked.connect(self.stop_wanted)
+        self.stop_button.clicked.connect(self._stop)
         self.progress = ProgressLine(self.stop_button)
         self.measure_button = QPushButton("Measure")
         self.table_button = QPushButton("Save table…")
@@ -98,6 +98,13 @@ class SegmentSection(QWidget):
         path, _kind = ask_file(self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)")
         if path is not None:
             self.table_wanted.emit(path)
+
+    def _stop(self) -> None:
+        """Say that the stop was heard: a large plane may end a few seconds later."""
+        self.stop_button.setEnabled(False)
+        self.stop_button.setToolTip("Stopping.")
+        self.progress.show_words("Stopping…")
+        self.stop_wanted.emit()
 
     def show_running(self, running: bool) -> None:
         """Enable Stop while something runs."""

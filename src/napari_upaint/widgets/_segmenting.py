@@ -218,7 +218,7 @@ class Segmenting(QObject):
         self._finished, self._total = float(event.done), max(1, event.total)
         target = this.plan.targets[event.source]
         if event.kept:
-            self._kept += 1
+            self._kept, self._since = self._kept + 1, None  # that took no time
         elif event.result is None:
             self._failures.setdefault(event.source, (event.error, event.details))
         else:
@@ -228,11 +228,11 @@ class Segmenting(QObject):
         self._far = f"{_what(this.plan).capitalize()} {following} of {event.total}" * (event.total > 1)
         there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " * (self._kept > 0)
         self._name = there + event.name
-        if event.kept:
-            self._since = None  # that took no time
         self._say(event.done / self._total)
 
     def _say(self, fraction: float) -> None:
+        if self._round is None or self._round.stop.is_set():
+            return  # that it is being stopped was said last
         # How far it is comes first: a long name is cut at its end.
         far = ", ".join(filter(None, (self._far, self._left(fraction))))
         self.progress.emit(fraction, f"{far}: {self._name}" if far else self._name)
