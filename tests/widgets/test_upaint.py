@@ -93,14 +93,15 @@ def test_labels_of_a_colour_image_have_no_colour_axis(viewer, dock):
 
 def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(viewer, dock, settle, qtbot, monkeypatch):
     viewer.add_image(picture((3, 60, 80)), name="a name that takes all of the line")
-    said = []
-    dock.working.results.segmenting.progress.connect(lambda _, words: said.append(words))
+    said, fractions = [], []
+    dock.working.results.segmenting.progress.connect(lambda one, words: (fractions.append(one), said.append(words)))
     qtbot.waitUntil(dock.sections.segment.buttons["layer"].isEnabled, timeout=20000)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
     assert (
         "Plane 2 of 3: a name that takes all of the line" in said
     )  # seconds pass before it is known how many more will
+    assert fractions == sorted(fractions)  # the first plane is not all that there is
     monkeypatch.setattr(_segmenting, "_TELLING", 0)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
