@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_rgb, label_rgba, rgb
+from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, found_rgba, label_rgb, label_rgba, rgb
 
 
 def test_background_has_a_colour_of_its_own() -> None:
@@ -41,12 +41,30 @@ SEEN_BY = {
 }
 
 
-@pytest.mark.parametrize("cones", SEEN_BY)
-def test_the_first_eight_colours_can_be_told_apart_with_any_cones(cones) -> None:
-    colours = label_rgb(np.arange(1, 9)) / 255
+def seen_as(colours: np.ndarray, cones: str) -> np.ndarray:
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     seen = (linear @ np.array(SEEN_BY[cones]).T).clip(0, 1)
-    lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055))
+    return np.asarray(rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)))
+
+
+# 2.3 is a difference that is just seen side by side; these lie apart from each other, and strokes are thin.
+
+
+@pytest.mark.parametrize("cones", SEEN_BY)
+def test_the_first_eight_colours_can_be_told_apart_with_any_cones(cones) -> None:
+    lab = seen_as(label_rgb(np.arange(1, 9)) / 255, cones)
     apart = [float(np.linalg.norm(a - b)) for a, b in combinations(lab, 2)]
-    # 2.3 is a difference that is just seen side by side; these lie apart from each other, and they are thin.
     assert min(apart) > 15
+
+
+@pytest.mark.parametrize("cones", ["all cones", "protanopia", "deuteranopia"])
+@pytest.mark.parametrize("gray", [0.1, 0.4, 0.8])
+def test_found_objects_that_touch_can_be_told_apart_on_any_image(cones, gray) -> None:
+    """Their numbers lie near each other. napari's own 49 colours come as near as 1.5."""
+    colours = found_rgba()
+    assert not colours[0].any()
+    assert (colours[1:, 3] == 1).all()
+    lab = seen_as(0.5 * colours[1:, :3] + 0.5 * gray, cones)
+    apart = [np.linalg.norm(lab - np.roll(lab, -step, axis=0), axis=1).min() for step in range(1, len(lab) // 2)]
+    assert apart[0] > 20
+    assert min(apart) > 10

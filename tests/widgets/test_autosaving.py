@@ -36,7 +36,15 @@ def image(viewer):
 @pytest.fixture
 def answer(monkeypatch):
     """Return what sets the answer to questions."""
-    return lambda button: monkeypatch.setattr(QMessageBox, "question", lambda *_: button)
+
+    def answers(button):
+        def question(*asked):
+            assert asked[-1] == QMessageBox.StandardButton.No  # what Enter chooses
+            return button
+
+        monkeypatch.setattr(QMessageBox, "question", question)
+
+    return answers
 
 
 def saved(shape=SHAPE, name="cells"):

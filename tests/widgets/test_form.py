@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import QLocale, QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton
 
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 from napari_upaint.widgets._form import Form
@@ -71,3 +71,14 @@ def test_the_wheel_changes_nothing_in_passing(qtbot):
     box.clearFocus()
     QApplication.sendEvent(box, QWheelEvent(*args, Qt.ScrollPhase.NoScrollPhase, False))
     assert box.value() == before
+
+
+def test_a_font_that_comes_later_cuts_no_word(qtbot):
+    """napari sets the font of its preferences when the dock is there already: labels kept the room of the first one."""
+    form = Form(AugmentSettings)
+    qtbot.addWidget(form)
+    form.setStyleSheet("* { font-size: 20pt; }")
+    form.show()
+    form.resize(form.minimumSizeHint())
+    every = [*form.findChildren(QLabel), *form.findChildren(QPushButton)]
+    assert [one.text() for one in every if one.isVisible() and one.width() < one.sizeHint().width()] == []

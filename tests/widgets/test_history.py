@@ -145,7 +145,7 @@ def test_delete_asks_and_keeps_everything_in_the_trash(painted, train, settled, 
     bundled = painted.sections.model.choice().path
     run, section = train(), painted.sections.history
     section.select(run.id)
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    monkeypatch.setattr(QMessageBox, "question", lambda *asked: asked[4])  # what Enter chooses
     section.buttons["delete"].click()
     settled()
     assert len(section.runs()) == 1

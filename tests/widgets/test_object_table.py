@@ -8,7 +8,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 
 from napari_upaint.widgets._drawn import drawn_at
 from napari_upaint.widgets._new_layers import MARK
-from napari_upaint.widgets._object_table import ObjectModel, ObjectTable, written
+from napari_upaint.widgets._object_table import ObjectModel, ObjectTable, head, written
 
 
 def squares():
@@ -48,6 +48,14 @@ def cells(table, column):
 def test_all_objects_stand_in_it(measured):
     assert measured.words.text() == "4 objects on 2 planes of stack labels"
     assert cells(measured, "area_um2") == ["16", "100", "64", "36"]
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [("area_um2", "area µm²"), ("volume_px3", "volume px³"), ("y_nm", "y nm"), ("um_dna2_mean", "um dna2 mean")],
+)
+def test_the_head_of_a_column_is_written_as_on_paper(column, says):
+    assert head(column) == says
 
 
 def test_a_click_on_a_head_sorts(qtbot):
@@ -211,6 +219,7 @@ def test_what_could_not_be_measured_comes_last(qtbot):
         assert [model.object_at(row) for row in range(4)] == expected
         assert [model.row_of(at) for at in expected] == [0, 1, 2, 3]
     assert (written(np.int32(12345678)), written(np.nan), written(0.123456)) == ("12345678", "", "0.1235")
+    assert (written(18776.4), written(9876.54), written(1e-7)) == ("18776", "9877", "1e-07")
 
 
 def test_napari_closes_with_the_table_open(viewer, dock, measured, qtbot):

@@ -226,6 +226,17 @@ def test_what_cannot_be_predicted_is_said_once(viewer, dock, qtbot):
     assert dock.sections.message.text() == ""
 
 
+def test_a_problem_is_said_as_long_as_a_preview_is_wanted(viewer, dock, qtbot):
+    viewer.add_image(picture((30, 13)) + 5, name="odd")
+    message = dock.sections.message
+    for before, left in (("Measured.", "Measured."), ("", "")):
+        message.show_message(before)
+        dock.preview.toggle()
+        qtbot.waitUntil(lambda: message.text().endswith("No preview: it is unlucky."), timeout=10000)
+        dock.preview.toggle()
+        assert message.text() == left and message.kind == "info"
+
+
 def test_how_a_training_ended_is_not_hidden_by_what_keeps_the_preview_from_showing(viewer, dock, qtbot, settle):
     viewer.add_image(picture((30, 13)) + 5, name="odd")
     dock.sections.labels.new_button.click()
@@ -311,9 +322,11 @@ def test_labels_from_before_do_not_shine_through_what_is_learnt(viewer, dock, li
     live()
     labels = viewer.layers["cells labels"]
     assert labels.visible
+    assert shown(viewer).colormap.map(1)[3] == 0  # outlines alone, on the labels
     start_training(dock, viewer, qtbot)
     live(lambda: None, pictures=2)
     assert not labels.visible
+    assert shown(viewer).colormap.map(1)[3] > 0
     labels.visible = True  # by its eye
     live(lambda: None, pictures=2)
     assert labels.visible

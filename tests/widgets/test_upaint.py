@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,14 +91,21 @@ def test_labels_of_a_colour_image_have_no_colour_axis(viewer, dock):
     assert "axis 1 (5)" in dock.sections.image._facts.text()
 
 
-def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(viewer, dock, settle, qtbot):
+def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(viewer, dock, settle, qtbot, monkeypatch):
     viewer.add_image(picture((3, 60, 80)), name="a name that takes all of the line")
-    said = []
-    dock.working.results.segmenting.progress.connect(lambda _, words: said.append(words))
+    said, fractions = [], []
+    dock.working.results.segmenting.progress.connect(lambda one, words: (fractions.append(one), said.append(words)))
     qtbot.waitUntil(dock.sections.segment.buttons["layer"].isEnabled, timeout=20000)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
-    assert "Plane 2 of 3: a name that takes all of the line" in said
+    assert (
+        "Plane 2 of 3: a name that takes all of the line" in said
+    )  # seconds pass before it is known how many more will
+    assert fractions == sorted(fractions)  # the first plane is not all that there is
+    monkeypatch.setattr(_segmenting, "_TELLING", 0)
+    dock.sections.segment.buttons["layer"].click()
+    settle(dock)
+    assert any(re.fullmatch(r"Plane 2 of 3, \d+ s left: a name that takes all of the line", words) for words in said)
 
 
 def test_labels_of_a_single_plane_are_taken_as_they_came(viewer, dock, settle, qtbot):
@@ -143,14 +151,20 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
         qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
 
     assert s.labels.background_button.toolTip() == "Open an image first."
+    dock.choosing.take_background()  # by its key
+    assert s.message.text() == "Open an image first." and s.message.kind == "warning"
     viewer.add_image(picture(), name="cells")
     says("Press 'New labels'")
     assert s.labels.background_button.toolTip() == "Press 'New labels' first."
+    assert s.message.text() == ""  # what a key was answered holds no more
     s.labels.new_button.click()
     layer = viewer.layers["cells annotation"]
     says("Nothing is painted yet")
+    dock.working.train_or_stop()
+    assert "Nothing is painted yet" in s.message.text()
     layer.paint((50, 60), 1)
     says("Only background is painted")
+    assert s.message.text() == ""
     layer.paint((20, 20), 2)
     says("Learn from what is painted")
     assert s.train.button.isEnabled()
@@ -515,8 +529,12 @@ def test_stop_while_segmenting_keeps_what_is_done(viewer, dock, painted, settle,
     qtbot.waitUntil(
         lambda: "long labels" in viewer.layers and viewer.layers["long labels"].data[1].any(), timeout=10000
     )
+    said = []
+    painted.working.results.segmenting.progress.connect(lambda *words: said.append(words))
     s.segment.stop_button.click()
+    assert not s.segment.stop_button.isEnabled() and s.segment.progress.words() == "Stopping…"
     settle(painted)
+    assert said == []
     assert s.message.text().startswith("Stopped after")
     assert not viewer.layers["long labels"].data[-1].any()
 

@@ -66,6 +66,7 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     (layer,) = results(viewer, "uncertainty")
     assert isinstance(layer, Image)
     assert layer.name == "cells uncertainty (margin)"
+    assert viewer.layers[-1] is layer  # on the labels, whose colours would change it
     cache = dock.layers.results.cache(image.unique_id)
     np.testing.assert_allclose(layer.data, margin(cache.plane(())), atol=1e-3)
     np.testing.assert_allclose(layer.data_to_world((7, 9)), image.data_to_world((7, 9)))
@@ -117,6 +118,7 @@ def test_u_goes_to_the_most_uncertain_place_then_to_the_next_and_says_when_there
     assert results(viewer, "next place") == [ring]  # painted elsewhere
     annotation.paint((140, 180), 2)
     assert not results(viewer, "next place")
+    assert dock.sections.segment.guide.found.text() == ""
     press()
     assert dock.sections.message.text() == "You have seen every uncertain place; press U again to begin with the first."
     press()
@@ -131,7 +133,9 @@ def test_what_is_painted_is_not_shown_again_after_a_new_segmentation(viewer, doc
     press()
     np.testing.assert_allclose(center(viewer, image), (50, 60), atol=1)
     viewer.layers["cells annotation"].data[40:62, 50:72] = 2
+    assert results(viewer, "next place")
     segment()
+    assert not results(viewer, "next place")  # it was of what was found before
     press()
     np.testing.assert_allclose(center(viewer, image), (140, 180), atol=1)
 

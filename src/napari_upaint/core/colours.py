@@ -12,6 +12,13 @@ CLASS_COLOURS = ("#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#0072b2
 # The preview: brighter than all of them, on dark fluorescence and on stained tissue.
 PREVIEW_COLOUR = "#00ff9c"
 _REPEATS = 36  # of the colours of objects: there may be hundreds of objects
+# Found objects take these in turn, half transparent on the image. Objects that touch have numbers close to each other,
+# so neighbours in this list differ most: for normal and for red-green blind vision, on dark and on bright images. (Found
+# by a search for the largest least difference.) None is like the blue of painted background.
+FOUND_COLOURS = (
+    *("#60ffff", "#ffff9f", "#bf0080", "#df8060", "#6000ff", "#bfbf00", "#ff409f", "#ffff60"),
+    *("#9f20bf", "#bf0000", "#20ffbf", "#9fbf40", "#bf0040", "#ffff00", "#2080ff", "#ff2000"),
+)
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -36,5 +43,14 @@ def label_rgba(first: int = 1) -> np.ndarray:
 
     In an annotation, `first` is the background (1); a map of classes has none, so there it is 2.
     """
-    labels = np.arange(first, 2 + _REPEATS * len(CLASS_COLOURS))
-    return np.vstack([np.zeros((1, 4)), np.insert(label_rgb(labels) / 255, 3, 1.0, axis=1)]).astype(np.float32)
+    return _rgba(label_rgb(np.arange(first, 2 + _REPEATS * len(CLASS_COLOURS))))
+
+
+def found_rgba() -> np.ndarray:
+    """Return colours (n, 4), 0..1, of the labels 0, 1, 2, ... of objects that were found; 0 is transparent."""
+    return _rgba(np.array([rgb(colour) for colour in FOUND_COLOURS]))
+
+
+def _rgba(colours: np.ndarray) -> np.ndarray:
+    """Return opaque colours (n, 3), 0..255, as (n + 1, 4), 0..1, after a transparent one."""
+    return np.vstack([np.zeros((1, 4)), np.insert(colours / 255, 3, 1.0, axis=1)]).astype(np.float32)

@@ -166,7 +166,7 @@ class Choosing(QObject):
     def _take(self, label: int) -> None:
         key, button = self._labels_combo.key(), self._sections.labels.background_button
         if not button.isEnabled():
-            self.failed.emit(button.toolTip(), "")
+            self._sections.message.refuse(button)
         elif key is not None:
             self._layers.paint_label(key, label)
 

@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from superqt import QElidingLabel
 
 from napari_upaint.engine.progress import DeviceLine
 from napari_upaint.session.protocol import DeviceRequest
@@ -24,8 +25,7 @@ class EngineRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = QLabel()
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.words = QElidingLabel()
         self.words.setToolTip("Memory of this computer that the engine process uses now, in MB or GB.")
         self.button = QPushButton("Free memory")
         row = QHBoxLayout(self)

@@ -71,7 +71,7 @@ class Form(QWidget):
         self._defaults = QPushButton("Restore defaults")
         self._defaults.setToolTip("Set the fields above back to their defaults.")
         self._defaults.clicked.connect(self.restore)
-        layout.addRow("", self._defaults)
+        layout.addRow(_unseen(_LONGEST_LABEL), self._defaults)
 
     @property
     def title(self) -> str:
@@ -107,11 +107,19 @@ class Form(QWidget):
         self._controls[one.name] = control
         label = QLabel(one.metadata["label"])
         label.setToolTip(tip)
-        label.setMinimumWidth(label.fontMetrics().horizontalAdvance(_LONGEST_LABEL))
         layout.addRow(label, control.widget)
 
     def _changed(self, *_: Any) -> None:
         self.valueChanged.emit()
+
+
+def _unseen(text: str) -> QLabel:
+    """Return a label that only takes the room of its text, in whatever font comes later."""
+    label, policy = QLabel(text), QSizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    label.setSizePolicy(policy)
+    label.hide()
+    return label
 
 
 def with_unit(tip: str, unit: str) -> str:

@@ -72,7 +72,7 @@ class GuideLayers:
         if layer is None:
             data, options, kind = new_uncertainty(image, plane.method, room)
             options["metadata"][_SHOWN] = {index: plane.turn}
-            self._results.add_below_labels(image, Layer.create(data, options, kind))
+            self._results.add_below_annotations(image, Layer.create(data, options, kind))
             return
         layer.data[index] = values
         layer.metadata[_SHOWN][index] = plane.turn

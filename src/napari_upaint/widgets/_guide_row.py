@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_upaint.core.uncertainty import Method
 from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow
 
 _METHODS: dict[Method, str] = {
@@ -38,10 +39,9 @@ class GuideRow(QWidget):
         self.methods.setToolTip("How uncertainty is measured.\n" + "\n".join(_METHODS.values()))
         never_by_wheel(self.methods)
         self.next_button = QPushButton("Where next?")
-        self.found = QLabel()
+        self.found = WrappedLabel()
         # One line that is always there: a line that comes and goes would move everything below.
-        self.found.setMinimumHeight(self.found.fontMetrics().height() + 2)  # a larger font may come later
-        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.found.setMinimumHeight(self.found.fontMetrics().height() + 2)  # a larger font may need two
         self.methods.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

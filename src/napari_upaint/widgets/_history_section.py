@@ -174,7 +174,7 @@ class HistorySection(QCollapsible):
     def _ask_delete(self) -> None:
         runs = self.selected()
         which = f"'{runs[0].name}'" if len(runs) == 1 else f"{len(runs)} runs"
-        yes = QMessageBox.StandardButton.Yes
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         question = f"Delete {which}, models included? They are moved into the folder 'trash' beside the models."
-        if QMessageBox.question(self, "Delete", question) == yes:
+        if QMessageBox.question(self, "Delete", question, yes | no, no) == yes:
             self.delete_wanted.emit(runs)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._wrapped_label import WrappedLabel
@@ -21,6 +21,7 @@ class MessageLine(QFrame):
         super().__init__()
         self.kind: MessageKind = "info"
         self._colours: ThemeColours | None = None
+        self._refused: QWidget | None = None  # the button whose reason is shown
         self._text = WrappedLabel()
         self._text.make_selectable()
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -54,7 +55,7 @@ class MessageLine(QFrame):
 
     def show_message(self, text: str, kind: MessageKind = "info", details: str = "") -> None:
         """Show a sentence instead of the one before; `details` appear on request."""
-        self.kind = kind
+        self.kind, self._refused = kind, None
         self._text.setText(text)
         self._text.setToolTip("")
         self._details.setPlainText(details)
@@ -64,6 +65,19 @@ class MessageLine(QFrame):
         self._paint_border()
         self.setVisible(bool(text))
 
+    def refuse(self, button: QWidget) -> None:
+        """Say why a button cannot be pressed, its tooltip, as long as that holds."""
+        self.show_message(button.toolTip(), "warning")
+        self._refused = button
+        button.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Put a reason away that holds no more."""
+        changed = event.type() == QEvent.Type.ToolTipChange and watched is self._refused
+        if changed and self._refused is not None and self._refused.toolTip() != self.text():
+            self.clear()
+        return False
+
     def add(self, sentence: str) -> None:
         """Show one more sentence, after what is shown."""
         self.show_message(f"{self.text()} {sentence}".strip(), self.kind, self._details.toPlainText())
@@ -72,6 +86,11 @@ class MessageLine(QFrame):
         """Show a warning that nobody waits for: after a note, which may be how a training ended, else instead."""
         note = self.text() if self.kind == "info" else ""
         self.show_message(f"{note} {sentence}".strip(), "warning", details)
+
+    def take_back(self, warning: str) -> None:
+        """Show a warning no more, since it holds no more; a note before it stays."""
+        if warning and self.kind == "warning" and self.text().endswith(warning):
+            self.show_message(self.text().removesuffix(warning).strip())
 
     def clear(self) -> None:
         """Put the message away."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 from napari_upaint.errors import ModelError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
+from napari_upaint.widgets._ask_file import ask_file
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
@@ -122,9 +123,9 @@ class ModelSection(QWidget):
 
     def _ask_where(self) -> None:
         proposed, kinds = f"{self.choice().name}{MODEL_ENDING}", f"{_FILTER};;{_PACKAGES}"
-        path, kind = QFileDialog.getSaveFileName(self, "Save the model as", proposed, kinds)
-        if path:
-            self.save_to(_named_package(Path(path)) if kind == _PACKAGES else Path(path))
+        path, kind = ask_file(self, "Save the model as", proposed, kinds)
+        if path is not None:
+            self.save_to(_named_package(path) if kind == _PACKAGES else path)
 
     def _show(self, *_: object) -> None:
         choice = self.choice()

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
-from napari_upaint.core.colours import label_rgba
+from napari_upaint.core.colours import found_rgba, label_rgba
 from napari_upaint.core.uncertainty import Method
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._memory import zeros_for
@@ -60,9 +60,12 @@ def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind, data: np.
 
 def old_result(image: ImageSource, labels: np.ndarray, kind: Kind) -> NewLayer:
     """Return a map of objects or classes that was corrected by hand and saved: 0 is background, 1 is none."""
-    options: dict[str, Any] = {"name": f"{image.name} labels", "opacity": 0.5}
-    if kind == "classes":  # the colours that the classes were painted with
-        options["colormap"] = CyclicLabelColormap(colors=label_rgba(2), background_value=0)
+    colours = label_rgba(2) if kind == "classes" else found_rgba()  # classes have those that they were painted with
+    options: dict[str, Any] = {
+        "name": f"{image.name} labels",
+        "opacity": 0.5,
+        "colormap": CyclicLabelColormap(colors=colours, background_value=0),
+    }
     return labels, options | image.placement.options(), "labels"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from napari_upaint.core.measure import Table
 
 _TIP = (
     "A row for each object. Click it to see the object in a ring; click the head of a column to sort by it.\n"
-    "The heads of the columns include units: um2 is square micrometres, px is pixels."
+    "Column heads include units: µm² is square micrometres (um2 in the file), px is pixels."
 )
 _NOTHING = "No measurements: press 'Measure' in the Segment section."
 _MOST_COLUMN = 160  # pixels
+_UNIT = re.compile(r"_(um|nm|mm|px)([23]?)$")
+_SIGNS = {"um": "µm", "": "", "2": "²", "3": "³"}
 
 
 class ObjectModel(QAbstractTableModel):
@@ -55,7 +58,7 @@ class ObjectModel(QAbstractTableModel):
     ) -> Any:
         """Return the name of a column."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return self._names[section].replace("_", " ")
+            return head(self._names[section])
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -143,7 +146,12 @@ class ObjectTable(QWidget):
 
 
 def written(value: Any) -> str:
-    """Return a number as it stands in the table: whole, or with four digits."""
+    """Return a number as it stands in the table: whole, or with four digits, large ones without an exponent."""
     if np.issubdtype(type(value), np.integer):
         return str(int(value))
-    return "" if np.isnan(value) else f"{value:.4g}"
+    return "" if np.isnan(value) else f"{value:.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
+
+
+def head(name: str) -> str:
+    """Return the name of a column as it is read: 'area µm²' for 'area_um2'."""
+    return _UNIT.sub(lambda unit: f" {_SIGNS.get(unit[1], unit[1])}{_SIGNS[unit[2]]}", name).replace("_", " ")

@@ -87,7 +87,8 @@ class RestoreOffer(Offer):
     def _ask_discard(self, saved: Autosaved) -> None:
         """Make sure: nothing brings it back, and the button stands beside the one that restores."""
         question = f"Delete what was painted on {_when(saved.saved)} for good?"
-        if QMessageBox.question(self, "Discard", question) == QMessageBox.StandardButton.Yes:
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        if QMessageBox.question(self, "Discard", question, yes | no, no) == yes:  # Enter deletes nothing
             self.discard_wanted.emit(saved)
 
 

@@ -119,7 +119,7 @@ class Preview(QObject):
         self._job = self._look = self._sent = None
 
     def _toggled(self, on: bool) -> None:
-        self._said = ""
+        self._take_back()
         if on:
             self._pause.start()
         else:
@@ -228,7 +228,7 @@ class Preview(QObject):
         except UserError:  # the image was closed meanwhile
             self._layers.preview.remove()
             return
-        self._said = ""
+        self._take_back()
         self.shown.emit(result)
         if self._scales.get(look.source, 1.0) != result.scale:
             self._scales[look.source] = result.scale
@@ -238,3 +238,8 @@ class Preview(QObject):
         if sentence != self._said:
             self._said = sentence
             self.failed.emit(sentence, details)
+
+    def _take_back(self) -> None:
+        """Say a problem no more: there is a picture, or none is wanted."""
+        self._sections.message.take_back(self._said)
+        self._said = ""

@@ -24,7 +24,7 @@ from napari_upaint.widgets._shown_layers import ShownLayers
 from napari_upaint.widgets._sources import Placement
 from napari_upaint.widgets._viewed import Box, Viewed
 
-_INSIDE = 0.25  # opacity; outlines are opaque
+_INSIDE = 0.25  # opacity where no labels are seen; outlines are opaque
 
 
 class PreviewLayer:
@@ -34,6 +34,7 @@ class PreviewLayer:
         self._viewer, self._results, self._shown = viewer, results, shown
         self._layer: Layer | None = None
         self._looks: tuple[Any, ...] = ()
+        self._inside = _INSIDE
         self._aside: dict[Hashable, list[Layer]] = {}  # labels that were hidden, by image
 
     def in_view(self, image: Hashable) -> Viewed | None:
@@ -66,14 +67,20 @@ class PreviewLayer:
         corner = (*viewed.index, *(side.start for side in box))
         place = placed(viewed.image.placement, corner, shrunk)
         picture = result.picture[(None,) * len(viewed.index)]
+        # On labels that are seen outlines are enough: two colours, one over the other, are none of either.
+        inside = _INSIDE * (not self._seen_labels(viewed.image.key))
         looks = (viewed.image.key, viewed.image.name, result.kind, result.classes, place.units, place.axis_labels)
         if self._layer is None or looks != self._looks:
             self.remove()
             options = _options(result, f"{viewed.image.name} preview") | {"metadata": mark(viewed.image, "preview")}
+            options["colormap"] = _colours(result, inside)
             self._layer, self._looks = Layer.create(picture, options | place.options(), "labels"), looks
             self._results.add_below_annotations(viewed.image, self._layer)
         else:
+            if inside != self._inside:
+                self._layer.colormap = _colours(result, inside)
             move(self._layer, picture, place)
+        self._inside = inside
 
     def remove(self) -> None:
         """Take the layer away, if somebody has not yet."""
@@ -83,12 +90,16 @@ class PreviewLayer:
 
     def put_aside(self, image: Hashable) -> None:
         """Hide the labels that were made of an image, once: what was found before shines through what is found now."""
+        if image not in self._aside:
+            self._aside[image] = self._seen_labels(image)
+            for layer in self._aside[image]:
+                layer.visible = False
+
+    def _seen_labels(self, image: Hashable) -> list[Layer]:
+        """Return the labels that were made of an image, as far as they are not hidden."""
         kinds: tuple[Kind, ...] = ("objects", "classes")
-        found = (self._results.labels_of(image, kind) for kind in kinds if image not in self._aside)
-        labels = [layer for layer in found if layer is not None and layer.visible]
-        self._aside.setdefault(image, labels)
-        for layer in labels:
-            layer.visible = False
+        found = (self._results.labels_of(image, kind) for kind in kinds)
+        return [layer for layer in found if layer is not None and layer.visible]
 
     def bring_back(self, *_: object) -> None:
         """Show the labels again that were hidden, as far as their image is seen."""
@@ -139,16 +150,16 @@ def move(layer: Any, picture: np.ndarray, place: Placement) -> None:
 
 
 def _options(result: PreviewResult, name: str) -> dict[str, Any]:
+    names = ["background", *result.classes, *(f"edge of {one}" for one in result.classes)]
+    return {"name": name, "features": {"index": np.arange(len(names)), "label": names}, "opacity": 0.9}
+
+
+def _colours(result: PreviewResult, inside: float) -> CyclicLabelColormap:
+    """Return the colours of insides, with an opacity, and then of edges."""
     colours = (
         [PREVIEW_COLOUR] if result.kind == "objects" else [label_colour(k + 2) for k in range(len(result.classes))]
     )
     shades = np.array([rgb(colour) for colour in colours]) / 255
     # Cyclic, though it never comes round: other kinds of maps are compiled for seconds when they are first drawn.
-    table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (_INSIDE, 1.0))])
-    names = ["background", *result.classes, *(f"edge of {one}" for one in result.classes)]
-    return {
-        "name": name,
-        "colormap": CyclicLabelColormap(colors=table.astype(np.float32), background_value=0),
-        "features": {"index": np.arange(len(names)), "label": names},
-        "opacity": 0.9,
-    }
+    table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (inside, 1.0))])
+    return CyclicLabelColormap(colors=table.astype(np.float32), background_value=0)

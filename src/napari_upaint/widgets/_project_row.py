@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+from superqt import QElidingLabel
 
 from napari_upaint.io.folders import data_folder
 
@@ -36,9 +37,7 @@ class ProjectRow(QWidget):
             "save as": self.menu.addAction("Save project as…", self._ask_save),
         }
         self.button.setMenu(self.menu)
-        self.name = QLabel()
-        # A long name is cut rather than widen the dock.
-        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.name = QElidingLabel()  # a long name is cut rather than widen the dock
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.button)

@@ -18,6 +18,7 @@ class Regions(QObject):
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._regions, self._choosing, self._row = layers.regions, choosing, sections.labels.regions
+        self._message = sections.message
         self._row.draw_button.clicked.connect(self.draw)
         self._row.turn_button.clicked.connect(self.turn)
         choosing.changed.connect(self._allow)
@@ -28,7 +29,7 @@ class Regions(QObject):
         """Take the tool for a fully annotated region."""
         image = self._choosing.image()
         if image is None or not self._row.draw_button.isEnabled():
-            self.failed.emit(self._row.draw_button.toolTip(), "")
+            self._message.refuse(self._row.draw_button)
             return
         try:
             self._regions.draw(image.key)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import PredictSettings
+from napari_upaint.widgets._ask_file import ask_file
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
@@ -48,7 +48,7 @@ class SegmentSection(QWidget):
             self.buttons[extent] = button
         self.stop_button = QPushButton("Stop")
         self.stop_button.setAccessibleName("Stop segmenting")
-        self.stop_button.clicked.connect(self.stop_wanted)
+        self.stop_button.clicked.connect(self._stop)
         self.progress = ProgressLine(self.stop_button)
         self.measure_button = QPushButton("Measure")
         self.table_button = QPushButton("Save table…")
@@ -95,11 +95,16 @@ class SegmentSection(QWidget):
         self.table_button.setToolTip(table_why or "Write the measurements of all planes to a file (CSV).")
 
     def _ask_where(self) -> None:
-        path, _filter = QFileDialog.getSaveFileName(
-            self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)"
-        )
-        if path:
-            self.table_wanted.emit(Path(path))
+        path, _kind = ask_file(self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)")
+        if path is not None:
+            self.table_wanted.emit(path)
+
+    def _stop(self) -> None:
+        """Say that the stop was heard: a large plane may end a few seconds later."""
+        self.stop_button.setEnabled(False)
+        self.stop_button.setToolTip("Stopping.")
+        self.progress.show_words("Stopping…")
+        self.stop_wanted.emit()
 
     def show_running(self, running: bool) -> None:
         """Enable Stop while something runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,10 +23,13 @@ from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._memory import holding
+from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
+
+_TELLING = 3.0  # seconds that tell how long the rest will take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +90,7 @@ class _Round:
         self.stop = threading.Event()
         self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
         self.left: set[Hashable] = set()  # images of which no more is wanted
+        self.total = 1  # planes
         self.empty = 0
         self.scales: set[float] = set()  # that were found without paint
 
@@ -103,9 +108,9 @@ class Segmenting(QObject):
         super().__init__(parent)
         self._bridge, self._sights = bridge, sights
         self._round: _Round | None = None
-        self._done, self._kept, self._words, self._finished = 0, 0, "", 0.0
+        self._done, self._kept, self._finished, self._name = 0, 0, 0, ""
         self._failures: dict[int, tuple[str, str]] = {}
-        self._total = 1
+        self._since: tuple[float, float] | None = None  # from when, and from which fraction on, planes are computed
         self._happened.connect(self._hear, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -116,9 +121,9 @@ class Segmenting(QObject):
     def start(self, plan: SegmentPlan) -> None:
         """Begin; returns at once."""
         self._round = _Round(plan, self._bridge.engine())
-        self._done, self._kept, self._finished, self._total, self._failures = 0, 0, 0.0, 1, {}
-        self._words = plan.targets[0].image.name
-        self.progress.emit(0.0, f"Reading {self._words}…")
+        self._done, self._kept, self._finished, self._failures = 0, 0, 0, {}
+        self._name, self._since = plan.targets[0].image.name, None
+        self.progress.emit(0.0, f"Reading {self._name}…")
         threading.Thread(target=self._run, args=(self._round,), name="upaint-segment", daemon=True).start()
 
     def stop(self) -> None:
@@ -146,6 +151,7 @@ class Segmenting(QObject):
             plan = this.plan
             sources = tuple(self._source(this, target) for target in plan.targets)
             batch = BatchPlan(sources, plan.model, plan.settings, plan.objects, device=self._bridge.device)
+            this.total = max(1, batch.n_planes)
             for event in run_batch(
                 batch, this.engine, stopped=this.stop.is_set, listener=lambda m: self._listen(this, m)
             ):
@@ -205,33 +211,46 @@ class Segmenting(QObject):
         if isinstance(what, BatchEvent):
             self._take(this, what)
         elif isinstance(what, float):
-            self.progress.emit((self._finished + what) / self._total, self._words)
+            self._say(this, (self._finished + what) / this.total)
         else:
             self._end(this, what)
 
     def _take(self, this: _Round, event: BatchEvent) -> None:
-        self._finished, self._total = float(event.done), max(1, event.total)
+        self._finished = event.done
         target = this.plan.targets[event.source]
         if event.kept:
-            self._kept += 1
+            self._kept, self._since = self._kept + 1, None  # that took no time
         elif event.result is None:
             self._failures.setdefault(event.source, (event.error, event.details))
         else:
             self._done += 1
             self.segmented.emit(this.plan, Target(target.image, event.plane), event.result)
-        following = min(event.done + 1, event.total)
+        there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " * (self._kept > 0)
+        self._name = there + event.name
+        self._say(this, event.done / this.total)
+
+    def _say(self, this: _Round, fraction: float) -> None:
+        if this.stop.is_set():
+            return  # that it is being stopped was said last
         # How far it is comes first: a long name is cut at its end.
-        far = f"{_what(this.plan).capitalize()} {following} of {event.total}: " if event.total > 1 else ""
-        there = f"{self._kept} {'was' if self._kept == 1 else 'were'} there already, " if self._kept else ""
-        self._words = far + there + event.name
-        self.progress.emit(event.done / self._total, self._words)
+        plane = f"{_what(this.plan).capitalize()} {min(self._finished + 1, this.total)} of {this.total}"
+        far = ", ".join(filter(None, (plane * (this.total > 1), self._left(fraction))))
+        self.progress.emit(fraction, f"{far}: {self._name}" if far else self._name)
+
+    def _left(self, fraction: float) -> str:
+        """Return how long the rest takes at the pace of now; '' as long as that is a guess."""
+        now = time.monotonic()
+        began, first = self._since = self._since or (now, fraction)
+        if now - began < _TELLING or fraction <= first:
+            return ""
+        return f"{duration((now - began) / (fraction - first) * (1 - fraction))} left"
 
     def _end(self, this: _Round, error: object) -> None:
         self._round = None
         failures = list(self._failures.values())
         if isinstance(error, Exception):
             failures.append(describe(error))
-        what, several = _what(this.plan), self._total > 1
+        what, several = _what(this.plan), this.total > 1
         self.ended.emit(
             Segmented(
                 self._done,

@@ -68,7 +68,7 @@ class WhereNext(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._row = layers, choosing, row
         self._memories: dict[Hashable, _Memory] = {}
-        self._ring: tuple[ImageSource, Index, int] | None = None
+        self._ring: tuple[_Search, Index, int, int] | None = None  # where in what, its radius, of which prediction
         self._work = Work(self, self._go, self._fail)
         row.next_button.clicked.connect(self.search)
         layers.edited.connect(self._edited)
@@ -107,12 +107,20 @@ class WhereNext(QObject):
         return _NOTHING_SEGMENTED if self._layers.results.cache(image.key) is None else ""
 
     def _allow(self) -> None:
-        if self._ring is not None and all(choice.key != self._ring[0].key for choice in self._layers.images()):
-            self._take_ring()  # its image was closed
+        if not self._ring_holds():
+            self._take_ring()
         # Scores are as large as all results together: those of closed images and of other predictions are let go.
         caches = {image: self._layers.results.cache(image) for image in self._memories}
         self._memories = {image: one for image, one in self._memories.items() if one.cache is caches[image]}
         self._row.allow(self._why_not())
+
+    def _ring_holds(self) -> bool:
+        """Return whether the image of the ring is open, and its plane was not segmented anew."""
+        if self._ring is None:
+            return True
+        search, at, _radius, turn = self._ring
+        cache = self._layers.results.cache(search.image.key)
+        return cache is search.cache and cache.planes[at[:-2]].turn == turn
 
     def _start(self, image: ImageSource, cache: ScoreCache, method: Method) -> None:
         memory = self._memories.get(image.key)
@@ -144,8 +152,9 @@ class WhereNext(QObject):
         except UserError as error:  # the image was closed meanwhile
             self._say(str(error), "warning")
             return
-        memory.visited.append((found.index, place.at, search.cache.planes[found.index].turn))
-        self._ring = search.image, at, found.radius
+        turn = search.cache.planes[found.index].turn
+        memory.visited.append((found.index, place.at, turn))
+        self._ring = search, at, found.radius, turn
         self._row.say(f"Place {len(memory.visited)}, uncertainty {place.uncertainty:.2f}: paint here. U: next")
 
     def _fail(self, sentence: str, details: str) -> None:
@@ -159,9 +168,9 @@ class WhereNext(QObject):
         """Take the ring away once there is paint in it."""
         if self._ring is None:
             return
-        image, at, radius = self._ring
+        search, at, radius, _turn = self._ring
         annotation = self._choosing.annotation()
-        if annotation is None or annotation.shape != image.shape:
+        if annotation is None or annotation.shape != search.image.shape:
             return
         around = tuple(slice(max(0, one - radius), one + radius + 1) for one in at[-2:])
         if np.asarray(annotation.data[(*at[:-2], *around)]).any():
@@ -169,6 +178,7 @@ class WhereNext(QObject):
 
     def _take_ring(self) -> None:
         self._ring = None
+        self._row.say("")
         self._layers.guide.drop(NEXT_PLACE)
 
 

@@ -128,7 +128,7 @@ class Working(QObject):
         if button.isEnabled():
             button.click()
         else:
-            self.fail(button.toolTip(), kind="warning")
+            self._sections.message.refuse(button)
 
     # -- training ------------------------------------------------------------------------------------------------
 
