@@ -13,8 +13,8 @@ CLASS_COLOURS = ("#e69f00", "#cc79a7", "#f0e442", "#009e73", "#d55e00", "#0072b2
 PREVIEW_COLOUR = "#00ff9c"
 _REPEATS = 36  # of the colours of objects: there may be hundreds of objects
 # Found objects take these in turn, half transparent on the image. Objects that touch have numbers close to each other,
-# so neighbours in this list differ most: for normal and for red-green blind vision, on dark and on bright images. (Found
-# by a search for the largest least difference.) None is like the blue of painted background.
+# so neighbours in this list differ most: for normal and red-green blind vision, on dark and on bright images. (Found by
+# a search for the largest least difference.) None is like the blue of painted background.
 FOUND_COLOURS = (
     *("#60ffff", "#ffff9f", "#bf0080", "#df8060", "#6000ff", "#bfbf00", "#ff409f", "#ffff60"),
     *("#9f20bf", "#bf0000", "#20ffbf", "#9fbf40", "#bf0040", "#ffff00", "#2080ff", "#ff2000"),
