@@ -75,12 +75,19 @@ def test_a_plane_that_does_not_fit_is_not_read():
     assert slide.plane((), (slice(0, 9), slice(None, None, 500_000))).shape == (3, 9, 2)
 
 
-def test_what_cannot_be_read_is_told_in_words():
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError("the network is down"), r"\(the network is down\); check where it lies\."),
+        (ValueError("corrupt chunk"), r"\(ValueError: corrupt chunk\); its file may be damaged\."),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_words(error, told):
     def fail():
-        raise OSError("the network is down")
+        raise error
 
     lazy = da.from_delayed(dask.delayed(fail)(), (9, 9), np.uint8)
-    with pytest.raises(ImageError, match=r"^cells cannot be read \(the network is down\); check where it lies\.$"):
+    with pytest.raises(ImageError, match=rf"^cells cannot be read {told}$"):
         source(lazy).plane(())
 
 

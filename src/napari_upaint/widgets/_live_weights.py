@@ -15,6 +15,7 @@ from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._memory import holding
+from napari_upaint.widgets._open_layers import ClosedError
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -112,7 +113,9 @@ class LiveWeights(QObject):
             if followed.changed is not None and followed.room is not None:
                 self._layers.weights.put(image, followed.plan.index, followed.changed, followed.most, followed.room)
                 self._shown_of = image.key
-        except UserError as error:  # the image was closed meanwhile, or memory is short
+        except ClosedError:  # meanwhile: the next image, if there is one, is asked for
+            self._shown_of = None
+        except UserError as error:  # memory is short
             self._shown_of = None
             self._section.live.setChecked(False)
             self.failed.emit(str(error), "")
