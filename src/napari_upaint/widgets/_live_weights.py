@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.followed_weights import ChangedWeights, FollowedWeights
+from napari_upaint.core.labels import check_highest
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind, WeightSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
@@ -132,12 +133,13 @@ class Follower:
 
     def follow(self, plan: FollowPlan) -> Followed:
         """Bring the map up to date with what is painted on a plane."""
-        spacing = plan.image.spacing
+        spacing, painted = plan.image.spacing, plan.annotation.learnt(plan.index)
+        check_highest(int(painted.max(initial=0)), plan.kind)
         of = (plan.annotation.key, plan.index, plan.kind, plan.settings, spacing)
         if of != self._of or plan.room is None:
             self._of, self._most = of, 0.0
             self._weights = FollowedWeights(plan.kind, plan.settings, spacing)
-        changed, room = self._weights.follow(plan.annotation.learnt(plan.index)), None
+        changed, room = self._weights.follow(painted), None
         if changed is not None:
             largest = float(changed.weights.max(initial=0))
             whole = changed.weights.shape == plan.annotation.shape[-2:]
