@@ -78,17 +78,17 @@ def test_a_plane_that_does_not_fit_is_not_read():
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (OSError("the network is down"), r"\(the network is down\); check where it lies\."),
-        (ValueError("corrupt chunk"), r"\(ValueError: corrupt chunk\); its file may be damaged\."),
+        (OSError("the network is down"), r"cells cannot be read \(the network is down\); check where it lies\."),
+        (ValueError("bad"), r"Plane 1 of cells cannot be read \(ValueError: bad\); its file may be damaged\."),
     ],
 )
 def test_what_cannot_be_read_is_told_in_words(error, told):
     def fail():
         raise error
 
-    lazy = da.from_delayed(dask.delayed(fail)(), (9, 9), np.uint8)
-    with pytest.raises(ImageError, match=rf"^cells cannot be read {told}$"):
-        source(lazy).plane(())
+    lazy = da.from_delayed(dask.delayed(fail)(), (2, 9, 9), np.uint8)
+    with pytest.raises(ImageError, match=rf"^{told}$"):
+        source(lazy).plane((1,))
 
 
 def test_a_zarr_folder_that_is_gone_is_no_image_of_zeros(tmp_path):

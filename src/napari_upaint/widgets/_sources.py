@@ -126,7 +126,8 @@ class ImageSource:
             if isinstance(self.data, np.ndarray) or isinstance(error, MemoryError):
                 raise
             told = f"{type(error).__name__}: {error}"  # each library has its own for damaged files
-            raise ImageError(f"{self.name} cannot be read ({told}); its file may be damaged.") from error
+            what = f"Plane {', '.join(map(str, index))} of {self.name}" if index else self.name
+            raise ImageError(f"{what} cannot be read ({told}); its file may be damaged.") from error
         if _is_gone(self.file):
             raise ImageError(f"{self.name} cannot be read (there is no {self.file} any more); check where it lies.")
         if np.iscomplexobj(read):
