@@ -1,5 +1,7 @@
 """What napari gets from files: layers with scale, units, axis labels and channel names."""
 
+import os
+
 import numpy as np
 import pytest
 import tifffile
@@ -106,6 +108,17 @@ def test_large_images_stay_lazy(tmp_path, monkeypatch, axes, compression):
         assert type(layer.data) is not np.ndarray
         expected = data.take(at, axes.index("C")) if "C" in axes else data
         assert np.array_equal(np.asarray(layer.data), expected)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can cut an open file short")
+def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RNG.integers(0, 200, (5, 200, 200)).astype(np.uint16), metadata={"axes": "ZYX"})
+    [layer] = _layers(str(path))
+    os.truncate(path, 100_000)
+    with pytest.raises(OSError, match="cut short"):
+        np.asarray(layer.data[4])
 
 
 @pytest.mark.parametrize("name", ["a_labels", "b_strokes", "c_Annotation", "d_truth"])

@@ -126,7 +126,7 @@ def _sliceable(image: Image) -> Image:
     by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(image.axes, data.shape, strict=True))
     chunks = getattr(data, "chunks", by_plane)
     if isinstance(data, np.memmap):
-        data = _Mapped(data.view(np.ndarray))
+        data = _Mapped(data)
     data = dask.array.from_array(data, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return replace(image, data=data)
 
@@ -134,11 +134,16 @@ def _sliceable(image: Image) -> Image:
 class _Mapped:
     """A memory map, hidden from dask: it would copy all of it into memory, and read it through to give it a name."""
 
-    def __init__(self, data: np.ndarray) -> None:
-        self._data = data
+    def __init__(self, data: np.memmap) -> None:
+        import numpy as np
+
+        self._data, self._end = data.view(np.ndarray), data.offset + data.nbytes
+        self._file = data._mmap  # type: ignore[attr-defined]  # noqa: SLF001 (numpy shows the file no other way)
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
 
     def __getitem__(self, index: Any) -> Any:
+        if self._file.size() < self._end:  # to read what is not there would end the program
+            raise OSError("the file was cut short after it was opened")
         return self._data[index]
 
 
