@@ -129,6 +129,22 @@ def test_labels_are_known_by_their_name(tmp_path, name):
     assert tuple(layer.scale) == (2, 2)
 
 
+@pytest.mark.parametrize("compression", ["zlib", None])
+def test_large_labels_can_be_painted_on_where_they_fit_into_memory(tmp_path, monkeypatch, compression):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
+    data = np.zeros((3, 5, 6), np.uint16)
+    data[1] = 7
+    path = tmp_path / "a_annotation.tif"
+    tifffile.imwrite(path, data, compression=compression, metadata={"axes": "ZYX"}, photometric="minisblack")
+    [layer] = _layers(str(path))
+    layer.paint((2, 3, 3), 1)
+    data[2] = layer.data[2]
+    assert data[2, 3, 3] == 1
+    np.testing.assert_array_equal(layer.data, data)
+    monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: 2 * data.nbytes - 1)
+    assert type(_layers(str(path))[0].data) is not np.ndarray
+
+
 def test_images_stay_images(tmp_path):
     for options in ({"name": "labels_a"}, {"name": "a_labels", "dtype": np.float32}):
         path, _ = _write(tmp_path, "YX", (5, 6), **options)

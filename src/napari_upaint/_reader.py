@@ -52,8 +52,25 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     image = read_image(path)
     if _LABELS.search(image.name) and image.data.dtype.kind in "ui" and not {"C", "S"} & set(image.axes):
         image = _planes_last(image)
-        return [(image.data, {"name": image.name, **place(image)}, "labels")]
+        return [(_loaded(image.data), {"name": image.name, **place(image)}, "labels")]
     return [image_layer(image)]
+
+
+def _loaded(labels: Any) -> Any:
+    """Return labels in memory, where they can be painted on, unless that is short; what is empty takes none of it."""
+    import numpy as np
+
+    from napari_upaint.engine.memory import available
+
+    free = available()
+    if type(labels) is np.ndarray or (free is not None and labels.nbytes > free / 2):
+        return labels
+    loaded = np.zeros(labels.shape, labels.dtype)
+    for index in np.ndindex(labels.shape[:-2]):
+        plane = np.asarray(labels[index])
+        if plane.any():
+            loaded[index] = plane
+    return loaded
 
 
 def image_layer(image: Image) -> LayerTuple:
