@@ -1,6 +1,7 @@
 """What napari gets from files: layers with scale, units, axis labels and channel names."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -116,6 +117,7 @@ def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_program(tmp_
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, RNG.integers(0, 200, (5, 200, 200)).astype(np.uint16), metadata={"axes": "ZYX"})
     [layer] = _layers(str(path))
+    assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(layer.data))), np.asarray(layer.data))
     os.truncate(path, 100_000)
     with pytest.raises(OSError, match="cut short"):
         np.asarray(layer.data[4])

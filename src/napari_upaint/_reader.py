@@ -163,6 +163,11 @@ class _Mapped:
             raise OSError("the file was cut short after it was opened")
         return self._data[index]
 
+    def __reduce__(self) -> tuple[Any, ...]:  # to another process, as a cluster of dask's is, go the pixels
+        import numpy as np
+
+        return np.asarray, (self._data,)
+
 
 def _planes_last(image: Image) -> Image:
     """Return an image with Y, X and colour samples last: that is what napari shows, and what the window segments."""
