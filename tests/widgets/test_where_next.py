@@ -80,23 +80,24 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     assert dock.sections.image.combo.currentText() == "cells"
 
 
-@pytest.mark.parametrize("module", [_uncertainty, _live_weights])
-def test_an_image_that_is_closed_meanwhile_is_no_problem(viewer, dock, segment, qtbot, monkeypatch, module):
-    begun, closed = threading.Event(), threading.Event()
-    monkeypatch.setattr(module, "holding", lambda *of: begun.set() or (closed.wait(20) and holding(*of)))
-    viewer.add_image(doubtful(), name="cells")
-    if module is _uncertainty:
-        segment("view")
-        dock.sections.segment.guide.show_box.click()
-    else:
-        dock.sections.labels.new_button.click()
-        viewer.layers["cells annotation"].paint((20, 20), 2)
-        dock.sections.weights.live.click()
-    qtbot.waitUntil(begun.is_set, timeout=20000)
-    viewer.layers.clear()
-    closed.set()
-    qtbot.waitUntil(lambda: not (dock.uncertainty.busy or dock.live_weights.busy), timeout=20000)
-    assert dock.sections.message.kind != "error"
+def test_an_image_that_is_closed_meanwhile_is_no_problem(viewer, dock, segment, qtbot, monkeypatch):
+    for module in (_uncertainty, _live_weights):
+        begun, closed = threading.Event(), threading.Event()
+        wait = lambda *of, begun=begun, closed=closed: begun.set() or (closed.wait(20) and holding(*of))  # noqa: E731
+        monkeypatch.setattr(module, "holding", wait)
+        viewer.add_image(doubtful(), name="cells")
+        if module is _uncertainty:
+            segment("view")
+            dock.sections.segment.guide.show_box.click()
+        else:
+            dock.sections.labels.new_button.click()
+            viewer.layers["cells annotation"].paint((20, 20), 2)
+            dock.sections.weights.live.click()
+        qtbot.waitUntil(begun.is_set, timeout=20000)
+        viewer.layers.clear()
+        closed.set()
+        qtbot.waitUntil(lambda: not (dock.uncertainty.busy or dock.live_weights.busy), timeout=20000)
+        assert dock.sections.message.kind != "error"
 
 
 def test_memory_for_uncertainty_comes_beside_the_window(viewer, dock, segment, qtbot, rooms_of):
