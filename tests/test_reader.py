@@ -1,5 +1,8 @@
 """What napari gets from files: layers with scale, units, axis labels and channel names."""
 
+import os
+import pickle
+
 import numpy as np
 import pytest
 import tifffile
@@ -108,12 +111,40 @@ def test_large_images_stay_lazy(tmp_path, monkeypatch, axes, compression):
         assert np.array_equal(np.asarray(layer.data), expected)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can cut an open file short")
+def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RNG.integers(0, 200, (5, 200, 200)).astype(np.uint16), metadata={"axes": "ZYX"})
+    [layer] = _layers(str(path))
+    assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(layer.data))), np.asarray(layer.data))
+    os.truncate(path, 100_000)
+    with pytest.raises(OSError, match="cut short"):
+        np.asarray(layer.data[4])
+
+
 @pytest.mark.parametrize("name", ["a_labels", "b_strokes", "c_Annotation", "d_truth"])
 def test_labels_are_known_by_their_name(tmp_path, name):
     path, _ = _write(tmp_path, "YX", (5, 6), name=name, dtype=np.uint16, spacing={"Y": 2.0, "X": 2.0})
     [layer] = _layers(path)
     assert type(layer).__name__ == "Labels"
     assert tuple(layer.scale) == (2, 2)
+
+
+@pytest.mark.parametrize("compression", ["zlib", None])
+def test_large_labels_can_be_painted_on_where_they_fit_into_memory(tmp_path, monkeypatch, compression):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
+    data = np.zeros((3, 5, 6), np.uint16)
+    data[1] = 7
+    path = tmp_path / "a_annotation.tif"
+    tifffile.imwrite(path, data, compression=compression, metadata={"axes": "ZYX"}, photometric="minisblack")
+    [layer] = _layers(str(path))
+    layer.paint((2, 3, 3), 1)
+    data[2] = layer.data[2]
+    assert data[2, 3, 3] == 1
+    np.testing.assert_array_equal(layer.data, data)
+    monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: 2 * data.nbytes - 1)
+    assert type(_layers(str(path))[0].data) is not np.ndarray
 
 
 def test_images_stay_images(tmp_path):

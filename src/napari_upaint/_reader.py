@@ -52,8 +52,25 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     image = read_image(path)
     if _LABELS.search(image.name) and image.data.dtype.kind in "ui" and not {"C", "S"} & set(image.axes):
         image = _planes_last(image)
-        return [(image.data, {"name": image.name, **place(image)}, "labels")]
+        return [(_loaded(image.data), {"name": image.name, **place(image)}, "labels")]
     return [image_layer(image)]
+
+
+def _loaded(labels: Any) -> Any:
+    """Return labels in memory, where they can be painted on, unless that is short; what is empty takes none of it."""
+    import numpy as np
+
+    from napari_upaint.engine.memory import available
+
+    free = available()
+    if type(labels) is np.ndarray or (free is not None and labels.nbytes > free / 2):
+        return labels
+    loaded = np.zeros(labels.shape, labels.dtype)
+    for index in np.ndindex(labels.shape[:-2]):
+        plane = np.asarray(labels[index])
+        if plane.any():
+            loaded[index] = plane
+    return loaded
 
 
 def image_layer(image: Image) -> LayerTuple:
@@ -126,7 +143,7 @@ def _sliceable(image: Image) -> Image:
     by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(image.axes, data.shape, strict=True))
     chunks = getattr(data, "chunks", by_plane)
     if isinstance(data, np.memmap):
-        data = _Mapped(data.view(np.ndarray))
+        data = _Mapped(data)
     data = dask.array.from_array(data, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return replace(image, data=data)
 
@@ -134,12 +151,22 @@ def _sliceable(image: Image) -> Image:
 class _Mapped:
     """A memory map hidden from dask, which would copy all of it into memory, and read all of it to name it."""
 
-    def __init__(self, data: np.ndarray) -> None:
-        self._data = data
+    def __init__(self, data: np.memmap) -> None:
+        import numpy as np
+
+        self._data, self._end = data.view(np.ndarray), data.offset + data.nbytes
+        self._file = data._mmap  # type: ignore[attr-defined]  # noqa: SLF001 (numpy shows the file no other way)
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
 
     def __getitem__(self, index: Any) -> Any:
+        if self._file.size() < self._end:  # to read what is not there would end the program
+            raise OSError("the file was cut short after it was opened")
         return self._data[index]
+
+    def __reduce__(self) -> tuple[Any, ...]:  # to another process, as a cluster of dask's is, go the pixels
+        import numpy as np
+
+        return np.asarray, (self._data,)
 
 
 def _planes_last(image: Image) -> Image:

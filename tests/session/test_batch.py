@@ -36,10 +36,11 @@ def test_every_plane_once_in_order_with_its_result(engine):
         np.testing.assert_array_equal(one.result.labels, normalization.apply(STACK[one.plane])[0] > 0.5)
 
 
-def test_bad_sources_are_reported_and_the_others_done(engine):
-    def broken(index):
-        raise FileError("The file cannot be read; choose another one.")
+def broken(_index):
+    raise FileError("The file cannot be read; choose another one.")
 
+
+def test_bad_sources_are_reported_and_the_others_done(engine):
     bad = STACK.astype(np.float32)
     bad[:] = np.nan
     sources = (
@@ -154,5 +155,10 @@ def test_planes_that_cannot_be_segmented_are_not_measured_where_there_are_others
     expected = measure_source(source(stack[1:]))
     stack[0] = np.nan
     assert measure_source(source(stack)) == expected
+
+    def damaged(index):
+        return stack[index] if index[0] else broken(index)
+
+    assert measure_source(Source("damaged", stack.shape[:-3], damaged)) == expected
     with pytest.raises(ImageError, match="NaN"):
         measure_source(source(stack * np.float32(np.nan)))

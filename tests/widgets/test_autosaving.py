@@ -296,6 +296,18 @@ def test_a_duplicate_is_saved_to_a_file_of_its_own(viewer, dock, image, quick, q
         assert any((restore(found) == one.data).all() for found in saved())
 
 
+def test_labels_of_another_size_do_not_replace_what_was_saved(viewer, dock, image, quick, qtbot):
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["cells annotation"]
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: len(saved()) == 1, timeout=20000)
+    before, image.data = layer.data, image.data[:40, :50]
+    layer.data = np.zeros((40, 50), np.uint16)
+    layer.paint((30, 30), 3)
+    qtbot.waitUntil(lambda: len(saved((40, 50))) == 1, timeout=20000)
+    np.testing.assert_array_equal(restore(saved()[0]), before)
+
+
 def test_only_the_same_image_is_asked_about(viewer, dock, qtbot):
     painted_before(shape=(60, 80))
     painted_before(name="others")

@@ -87,6 +87,13 @@ def test_it_is_a_layer_on_the_image_and_goes_with_its_box(viewer, live, qtbot):
     assert not live.sections.weights.live.isChecked()
 
 
+def test_labels_that_are_no_classes_are_told(viewer, live, qtbot):
+    """Of a label of 32 bits the weights of all classes below it would fill the memory."""
+    live.sections.labels.set_kind("classes")
+    viewer.layers["cells annotation"].paint((20, 20), 60_000)
+    qtbot.waitUntil(lambda: live.sections.message.text().startswith("Label 60000 is painted as a class"))
+
+
 @pytest.mark.parametrize("planes", [1, 3])
 def test_memory_for_it_comes_beside_the_window(viewer, dock, qtbot, rooms_of, planes):
     """A large plane that is written for the first time would stop the window; a single one is taken as it came."""

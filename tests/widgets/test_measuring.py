@@ -87,6 +87,12 @@ def test_features_and_file_in_physical_units(viewer, dock, settle, segment, tmp_
     found = rows(tmp_path / "table.csv")
     assert [row["label"] for row in found] == ["1", "2"]
     assert [row["area_um2"] for row in found] == ["100", "37.5"]
+    viewer.layers["cells"].translate = (1, 2)
+    assert dock.sections.segment.table_button.isEnabled()
+    viewer.layers["cells"].scale = (0.25, 0.25)  # what was measured is not true any more
+    assert dock.sections.segment.table_button.toolTip() == "Press 'Measure' first."
+    measure(dock, settle)
+    assert list(labels.features["area_um2"][1:]) == [25, 9.375]
 
 
 def test_a_stack_shows_the_plane_in_view_and_saves_all(viewer, dock, settle, segment, tmp_path):

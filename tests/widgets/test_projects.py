@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from upaint_pictures import picture
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
 from napari_upaint.session.autosaves import autosave, autosaved
-from napari_upaint.session.saved_project import SavedAnnotation, SavedImage, is_project
+from napari_upaint.session.saved_project import SavedAnnotation, SavedImage, is_project, read_project, save_project
 from napari_upaint.widgets._projects import _leave_to_be_offered
 
 
@@ -218,7 +219,7 @@ def test_one_damaged_file_costs_no_other_image(viewer, dock, saved, settled):
     assert damaged.exists()
 
 
-def test_save_again_asks_for_nothing(viewer, dock, saved, settled, monkeypatch):
+def test_save_again_asks_for_nothing_but_replaces_no_paint_of_another_window(viewer, dock, saved, settled, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: pytest.fail("asked"))
     viewer.layers["cells annotation"].paint((40, 10), 7)
     choose(dock, "save")
@@ -226,6 +227,25 @@ def test_save_again_asks_for_nothing(viewer, dock, saved, settled, monkeypatch):
     viewer.layers.clear()
     choose(dock, "open")
     settled()
+    assert viewer.layers["cells annotation"].data[40, 10] == 7
+    folder = saved[0]
+    theirs = read_project(folder)
+    save_project(theirs, folder)  # keeps the files: nothing that this window does not know
+    choose(dock, "save")
+    settled()
+    assert dock.sections.message.kind == "info"
+    painted = SavedAnnotation({"layer": "theirs"}, np.full((60, 80), 9, np.uint8))
+    save_project(replace(theirs, images=(replace(theirs.images[0], annotations=(painted,)),)), folder)
+    choose(dock, "save")
+    settled()
+    assert "holds paint that this window has not seen" in dock.sections.message.text()
+    choose(dock, "open")
+    settled()
+    choose(dock, "save")
+    settled()
+    assert dock.sections.message.kind == "info"
+    layers = [one.notes["layer"] for image in read_project(folder).images for one in image.annotations]
+    assert sorted(layers) == ["cells annotation", "others annotation", "theirs"]
     assert viewer.layers["cells annotation"].data[40, 10] == 7
 
 

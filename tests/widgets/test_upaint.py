@@ -12,6 +12,7 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from app_model.types import KeyBinding
 from napari.layers import Labels
 from qtpy.QtCore import QEvent, QObject
@@ -216,7 +217,7 @@ def test_colours_are_those_of_the_labels_also_where_only_the_brushs_is_shown(vie
     assert len(set(before.values())) == 3
 
 
-def test_labels_of_several_resolutions_cannot_be_painted(viewer, dock, qtbot):
+def test_labels_that_napari_cannot_paint_on(viewer, dock, qtbot):
     viewer.add_image(picture(), name="cells")
     labels = np.zeros((60, 80), np.uint8)
     viewer.add_labels([labels, labels[::2, ::2]], name="pyramid")
@@ -224,6 +225,9 @@ def test_labels_of_several_resolutions_cannot_be_painted(viewer, dock, qtbot):
     assert not s.labels.background_button.isEnabled() and words in s.labels.background_button.toolTip()
     qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
     assert s.labels.masks_button.isEnabled()
+    for read_only in (np.broadcast_to(labels, labels.shape), zarr.open_array(zarr.array(labels).store, mode="r")):
+        dock.choosing.choose_annotation(viewer.add_labels(read_only).unique_id)
+        assert "cannot write to the file" in s.labels.background_button.toolTip()
 
 
 def test_napari_does_not_paint_beside_a_smaller_unit(viewer, dock, qtbot):

@@ -1,6 +1,7 @@
 """Uncertainty as a layer, and the key U that goes from one uncertain place to the next."""
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -9,7 +10,8 @@ import qtpy
 from napari.layers import Image, Points
 
 from napari_upaint.core.uncertainty import entropy, margin
-from napari_upaint.widgets import _uncertainty
+from napari_upaint.widgets import _live_weights, _uncertainty
+from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import MARK
 
 PLACE = {"scale": (0.5, 0.25), "translate": (3, 4), "units": ("um", "um"), "axis_labels": ("y", "x"), "rotate": 30}
@@ -77,6 +79,26 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     row.show_box.click()
     assert not results(viewer, "uncertainty")
     assert dock.sections.image.combo.currentText() == "cells"
+
+
+def test_an_image_that_is_closed_meanwhile_is_no_problem(viewer, dock, segment, qtbot, monkeypatch):
+    for module in (_uncertainty, _live_weights):
+        begun, closed = threading.Event(), threading.Event()
+        wait = lambda *of, begun=begun, closed=closed: begun.set() or (closed.wait(20) and holding(*of))  # noqa: E731
+        monkeypatch.setattr(module, "holding", wait)
+        viewer.add_image(doubtful(), name="cells")
+        if module is _uncertainty:
+            segment("view")
+            dock.sections.segment.guide.show_box.click()
+        else:
+            dock.sections.labels.new_button.click()
+            viewer.layers["cells annotation"].paint((20, 20), 2)
+            dock.sections.weights.live.click()
+        qtbot.waitUntil(begun.is_set, timeout=20000)
+        viewer.layers.clear()
+        closed.set()
+        qtbot.waitUntil(lambda: not (dock.uncertainty.busy or dock.live_weights.busy), timeout=20000)
+        assert dock.sections.message.kind != "error"
 
 
 def test_memory_for_uncertainty_comes_beside_the_window(viewer, dock, segment, qtbot, rooms_of):

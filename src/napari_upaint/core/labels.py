@@ -55,9 +55,14 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
         raise AnnotationError(
             f"Only background (label 1) is painted{where}; paint a few strokes with label 2 on what you look for."
         )
-    if kind == "classes" and max(counts) > MOST_CLASSES + BACKGROUND:
+    check_highest(max(counts), kind)
+
+
+def check_highest(label: int, kind: Kind) -> None:
+    """Raise an AnnotationError if the highest label cannot be a class: memory and time grow with how many there are."""
+    if kind == "classes" and label > MOST_CLASSES + BACKGROUND:
         raise AnnotationError(
-            f"Label {max(counts)} is painted as a class, but classes end at {MOST_CLASSES + BACKGROUND}; "
+            f"Label {label} is painted as a class, but classes end at {MOST_CLASSES + BACKGROUND}; "
             "choose 'objects' if every label is one object."
         )
 

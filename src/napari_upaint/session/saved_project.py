@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -97,19 +97,29 @@ def is_project(folder: Path) -> bool:
     return os.path.isfile(folder / _FILE)
 
 
-def save_project(project: SavedProject, folder: str | Path) -> Path:
+def save_project(project: SavedProject, folder: str | Path, seen: Collection[str] | None = None) -> Path:
     """Write a project; one that is there is replaced.
 
     Annotations without data are kept as the files that they are in.
 
+    Parameters
+    ----------
+    seen : collection of str or None
+        Names of files of annotations whose paint may go, see `annotation_files`; None: any.
+
     Raises
     ------
     FileError
-        If it cannot be written (what was there is left as it was), or the folder holds other files.
+        If it cannot be written (what was there is left as it was), or the folder holds other files or other paint.
     """
     folder = Path(folder).expanduser()
     _check_free(folder)
-    before, written = _annotation_files(folder), list[str]()
+    before, written = annotation_files(folder), list[str]()
+    if seen is not None and not before <= set(seen):
+        raise FileError(
+            f"{folder} holds paint that this window has not seen: another one may have saved the project since. Open"
+            " it first (what is open here stays open), or choose 'Save project as…' and a new folder."
+        )
     try:
         images = [_write_image(image, folder / _ANNOTATIONS, written) for image in project.images]
         model = keep_model(project.model, folder / _MODELS)
@@ -189,7 +199,7 @@ def _check_free(folder: Path) -> None:
         raise FileError(f"{folder} is a file; choose a folder for the project.")
 
 
-def _annotation_files(folder: Path) -> set[str]:
+def annotation_files(folder: Path) -> set[str]:
     """Return the names of the annotations of the project that is in a folder; none where that cannot be read."""
     try:
         raw = json.loads((folder / _FILE).read_text("utf-8"))

@@ -52,6 +52,7 @@ class Autosaving(QObject):
         self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
         self._set_kind = sections.labels.set_kind
         self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
+        self._shapes: dict[Hashable, tuple[int, ...]] = {}  # of what is saved there
         self._unsaved: dict[Hashable, Painted] = {}
         self._taken: dict[Hashable, Painted] = {}  # what is being saved
         self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
@@ -85,9 +86,11 @@ class Autosaving(QObject):
         if annotation is None:
             return
         file = image.file if image is not None else ""
-        if annotation.key not in self._paths:
+        # Of labels that got another size what was painted before stays saved: it is found by its size.
+        if annotation.key not in self._paths or self._shapes.get(annotation.key, annotation.shape) != annotation.shape:
             name = _plain(image.name, file) if image is not None else annotation.name
             self._save_to(annotation.key, new_autosave(name, annotation.shape))
+        self._shapes[annotation.key] = annotation.shape
         channel = image.name if image is not None else ""
         how = self._choosing.kind(), file, self._layers.is_corrected_result(annotation.key), channel
         self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)

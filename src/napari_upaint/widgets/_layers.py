@@ -114,8 +114,8 @@ class Layers(QObject):
             events = layer.events
             self._connect(key, events.name, self._renamed)
             if MARK not in layer.metadata:
-                self._connect(key, events.scale, self._renamed)
-                self._connect(key, events.units, self._renamed)
+                self._connect(key, events.scale, self._resized)
+                self._connect(key, events.units, self._resized)
             if isinstance(layer, Labels):
                 self._connect(key, events.paint, self._brush)
                 self._connect(key, events.features, self._featured)
@@ -126,6 +126,10 @@ class Layers(QObject):
         self.changed.emit()
 
     def _renamed(self, *_: Any) -> None:
+        self.changed.emit()
+
+    def _resized(self, *_: Any) -> None:
+        self.tables.forget_resized()
         self.changed.emit()
 
     def _covered(self, *_: Any) -> None:

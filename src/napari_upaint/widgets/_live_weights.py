@@ -9,12 +9,14 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.followed_weights import ChangedWeights, FollowedWeights
+from napari_upaint.core.labels import check_highest
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind, WeightSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._memory import holding
+from napari_upaint.widgets._open_layers import ClosedError
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -112,7 +114,9 @@ class LiveWeights(QObject):
             if followed.changed is not None and followed.room is not None:
                 self._layers.weights.put(image, followed.plan.index, followed.changed, followed.most, followed.room)
                 self._shown_of = image.key
-        except UserError as error:  # the image was closed meanwhile, or memory is short
+        except ClosedError:  # meanwhile: the next image, if there is one, is asked for
+            self._shown_of = None
+        except UserError as error:  # memory is short
             self._shown_of = None
             self._section.live.setChecked(False)
             self.failed.emit(str(error), "")
@@ -129,12 +133,13 @@ class Follower:
 
     def follow(self, plan: FollowPlan) -> Followed:
         """Bring the map up to date with what is painted on a plane."""
-        spacing = plan.image.spacing
+        spacing, painted = plan.image.spacing, plan.annotation.learnt(plan.index)
+        check_highest(int(painted.max(initial=0)), plan.kind)
         of = (plan.annotation.key, plan.index, plan.kind, plan.settings, spacing)
         if of != self._of or plan.room is None:
             self._of, self._most = of, 0.0
             self._weights = FollowedWeights(plan.kind, plan.settings, spacing)
-        changed, room = self._weights.follow(plan.annotation.learnt(plan.index)), None
+        changed, room = self._weights.follow(painted), None
         if changed is not None:
             largest = float(changed.weights.max(initial=0))
             whole = changed.weights.shape == plan.annotation.shape[-2:]

@@ -15,17 +15,21 @@ from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
 
 
+class ClosedError(ImageError):
+    """A layer that was closed."""
+
+
 def is_open(viewer: Viewer, key: Hashable) -> bool:
     """Return whether a layer is still in the viewer."""
     return any(layer.unique_id == key for layer in viewer.layers)
 
 
 def find(viewer: Viewer, key: Hashable) -> Any:
-    """Return the layer with that key; `ImageError` if it was closed."""
+    """Return the layer with that key; `ClosedError` if it was closed."""
     for layer in viewer.layers:
         if layer.unique_id == key:
             return layer
-    raise ImageError("The layer is not open any more; choose another one.")
+    raise ClosedError("The layer is not open any more; choose another one.")
 
 
 def find_marked(viewer: Viewer, image: Hashable, what: str, kind: str = "") -> Any:

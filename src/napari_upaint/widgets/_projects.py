@@ -24,6 +24,7 @@ from napari_upaint.session.saved_project import (
     SavedAnnotation,
     SavedImage,
     SavedProject,
+    annotation_files,
     kept_in,
     read_annotation,
     read_project,
@@ -68,6 +69,7 @@ class Projects(QObject):
         self._layers, self._choosing, self._sections, self._row = layers, choosing, sections, sections.project
         # Of the open project: images that were not found, and what could not be read. Saved again as they are.
         self._kept: list[SavedImage] = []
+        self._seen: set[str] = set()  # files of paint that was opened or saved here: others are not to be replaced
         self._turns = Turns(self)
         self._saving = Work(self, self._saved, self.failed, writes=True)
         self._reading = Work(self, self._read, self.failed)
@@ -98,9 +100,11 @@ class Projects(QObject):
     def save(self, folder: Path) -> None:
         """Save everything to a folder."""
         if not self._saving.busy:
-            self._saving.start(save_project, self._project(), folder)
+            self._saving.start(_save, self._project(), folder, frozenset(self._seen))
 
-    def _saved(self, folder: Path) -> None:
+    def _saved(self, saved: tuple[Path, set[str]]) -> None:
+        folder, names = saved
+        self._seen |= names
         self._kept = [kept_in(folder, image) for image in self._kept]
         self._row.show_folder(folder)
         self.said.emit(f"Saved the project to {folder}.")
@@ -141,6 +145,7 @@ class Projects(QObject):
     def _read(self, read: tuple[Path, SavedProject, Painted]) -> None:
         folder, project, painted = read
         self._kept = []
+        self._seen = {one.path.name for image in project.images for one in image.annotations if one.path is not None}
         self._turns.add(
             *(partial(self._bring, image, painted) for image in project.images), partial(self._finish, folder, project)
         )
@@ -205,6 +210,11 @@ class Projects(QObject):
         missing = tuple(image for image in self._kept if self._find(image) is None)
         self._leaving.start(_leave_to_be_offered, missing)
         self.said.emit(_words(folder, project, [image.name for image in missing]))
+
+
+def _save(project: SavedProject, folder: Path, seen: frozenset[str]) -> tuple[Path, set[str]]:
+    saved = save_project(project, folder, seen)
+    return saved, annotation_files(saved)
 
 
 def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:

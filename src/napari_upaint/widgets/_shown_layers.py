@@ -43,6 +43,8 @@ class ShownLayers:
         labels, layer = find(self._viewer, annotation), find(self._viewer, image)
         if labels.multiscale:
             return "napari's brush does not paint on labels of several resolutions; press 'New labels'."
+        if _is_read_only(labels.data):  # a memory map, or Zarr
+            return "napari's brush cannot write to the file of these labels; open a part of it, or press 'New labels'."
         other = np.flatnonzero(unit_factors(self._viewer, labels) != 1)
         if len(other):  # it takes places in the unit of the world for places in that of the layer
             here, there = labels.units[other[-1]], self._viewer.dims.units[other[-1] - labels.ndim]
@@ -136,3 +138,8 @@ class ShownLayers:
     def _box(self, layer: Any) -> np.ndarray:
         """Return two opposite corners of a layer in the world, (Y, X)."""
         return (np.asarray(layer.extent.world) * unit_factors(self._viewer, layer))[:, -2:]
+
+
+def _is_read_only(data: Any) -> bool:
+    flags = getattr(data, "flags", None)
+    return bool(getattr(data, "read_only", False)) or (flags is not None and not flags.writeable)

@@ -122,6 +122,12 @@ class ImageSource:
             read = np.asarray(self.data[(*index, *region)])
         except OSError as error:  # of a lazy image, for instance far away
             raise ImageError(f"{self.name} cannot be read ({error.strerror or error}); check where it lies.") from error
+        except Exception as error:
+            if isinstance(self.data, np.ndarray) or isinstance(error, MemoryError):
+                raise
+            told = f"{type(error).__name__}: {error}"  # each library has its own for damaged files
+            what = f"Plane {', '.join(map(str, index))} of {self.name}" if index else self.name
+            raise ImageError(f"{what} cannot be read ({told}); its file may be damaged.") from error
         if _is_gone(self.file):
             raise ImageError(f"{self.name} cannot be read (there is no {self.file} any more); check where it lies.")
         if np.iscomplexobj(read):

@@ -10,7 +10,7 @@ from napari.viewer import Viewer
 
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import axes_in_view
-from napari_upaint.widgets._layer_notes import changes, features_before, note_table, table
+from napari_upaint.widgets._layer_notes import changes, features_before, labels_changed, note_table, table
 from napari_upaint.widgets._measured_objects import Measured, MeasurePlan
 from napari_upaint.widgets._open_layers import (
     annotation_source,
@@ -55,6 +55,16 @@ class TableLayers:
         note_table(layer, measured)
         _show_plane(layer, measured, index)
         return True
+
+    def forget_resized(self) -> None:
+        """Take tables away whose image got pixels of another size: what they say is not true any more."""
+        for layer in self._viewer.layers:
+            measured = table(layer)
+            if measured is not None and is_open(self._viewer, measured.plan.image.key):
+                image = image_source(find(self._viewer, measured.plan.image.key))
+                sizes = [(one.unit, one.edges(measured.plan.ndim)) for one in (image, measured.plan.image)]
+                if sizes[0] != sizes[1]:
+                    labels_changed(layer)
 
     def show_planes(self) -> None:
         """Show the rows of the planes that are in view now."""

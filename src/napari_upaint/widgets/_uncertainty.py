@@ -12,6 +12,7 @@ from napari_upaint.widgets._guide_layers import ScoredPlane
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._memory import holding
+from napari_upaint.widgets._open_layers import ClosedError
 from napari_upaint.widgets._score_cache import ScoreCache
 
 _PAUSE = 60  # milliseconds: planes come in one after the other while a stack is segmented
@@ -69,7 +70,9 @@ class Uncertainty(QObject):
         try:
             if made[0].method == self._row.method():
                 self._layers.guide.put_uncertainty(*made)
-        except UserError as error:  # the image was closed meanwhile, or memory is short
+        except ClosedError:  # who closes an image while others are made needs no word of it
+            pass
+        except UserError as error:  # memory is short
             self.failed.emit(str(error), "")
             return
         self._making.go()
