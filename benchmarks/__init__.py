@@ -1,1 +1,1 @@
-"""Speed and exactness beside other programs: ``python -m benchmarks``."""
+"""Speed and exactness compared with other programs: ``python -m benchmarks``."""

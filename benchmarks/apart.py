@@ -1,4 +1,4 @@
-"""Processes of their own for measurements on all cores: nobody's settings of threads or memory reach the others."""
+"""Separate processes for measurements on all cores: no contestant's thread or memory settings affect another."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 
 def apart(module: str, *arguments: object, threads: int | None = None) -> Any:
-    """Run ``module.alone(*arguments)``, all strings, in a new process; return what it returns, None where it fails.
+    """Return the result of ``module.alone(*arguments)``, run in a new process; None if it fails.
 
     Parameters
     ----------
     module : str
         A part of this package.
+    *arguments : object
+        Passed on as strings.
     threads : int or None
-        Of torch; None: as many as torch takes by itself.
+        Number of threads of torch; None: torch's default.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _ONE_THREAD}
     environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)

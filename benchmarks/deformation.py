@@ -1,4 +1,4 @@
-"""Elastic deformation of image and labels: this package, scipy and the peers."""
+"""Elastic deformation of image and labels: this package, scipy and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_upaint.core.deformation import Warp, displacement_field, prefilter, 
 
 SIGMA = 10.0
 OURS = "this package"
-KEPT = "this package, coefficients kept (training: many tiles of one image)"
+KEPT = "this package, spline coefficients kept (as in training: many tiles of one image)"
 SCIPY = "scipy map_coordinates"
 # Peers that draw their own field cannot be compared by value.
 RANDOM = "its own random field"
@@ -41,8 +41,9 @@ def _compare(shape: tuple[int, ...], rounds: int) -> Table:
         rows.append((name, milliseconds(times[name]), ratio(times[SCIPY] / times[name]), difference))
     return Table(
         f"Elastic deformation, {'x'.join(map(str, shape))}, image (cubic) and labels (nearest)",
-        f"3 points per axis, Gaussian displacements of {SIGMA:g} px. Last column: the largest difference of a gray "
-        "value (0..1) from scipy in float64, and the share of labels that differ; all mirror the image at its borders.",
+        f"A grid of 3 points per axis, displaced by {SIGMA:g} px (standard deviation); all mirror the image at its "
+        "borders. Last column: the largest difference in gray value (0..1) from scipy in float64, and the share of "
+        "labels that differ.",
         ("", "ms", "times scipy's speed", "difference: gray, labels"),
         rows,
     )
@@ -56,7 +57,7 @@ def _difference(found: tuple[Any, Any] | None, reference: tuple[np.ndarray, np.n
 
 
 def _scipy(image: np.ndarray, labels: np.ndarray, control: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Dense field by interpolation of the control points at every pixel, then both maps at these positions."""
+    """Interpolate the control points at every pixel, then sample image and labels at the displaced positions."""
     grid = np.meshgrid(*(np.linspace(0, 2, n) for n in image.shape), indexing="ij")
     where = np.indices(image.shape) + [ndimage.map_coordinates(c, grid, order=3, mode="mirror") for c in control]
     return (

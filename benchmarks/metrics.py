@@ -1,4 +1,4 @@
-"""Scores of a segmentation: equal to scikit-image and stardist where they measure the same, and how fast."""
+"""Scores of a segmentation: the same values as other packages where these have the measure, and the time for each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def tables() -> list[Table]:
-    """Compare on a sample of the package, segmented by a threshold, and on its membranes."""
+    """Compare on a sample of the package, segmented with a threshold."""
     sample = open_sample("nuclei_fluorescence")
     assert sample.truth is not None
     truth = np.asarray(sample.truth)
@@ -35,7 +35,7 @@ def _values(labels: np.ndarray, truth: np.ndarray) -> Table:
         for (measure, who), ms in sorted(times.items())
     ]
     size = "x".join(map(str, truth.shape))
-    note = f"Nuclei in fluorescence ({size}, {len(np.unique(truth)) - 1} objects), segmented by a threshold."
+    note = f"Fluorescent nuclei ({size}, {len(np.unique(truth)) - 1} objects), segmented with a threshold."
     return Table("Scores on real labels", note, ("measure", "by", "value", "ms"), rows)
 
 

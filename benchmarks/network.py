@@ -1,4 +1,4 @@
-"""The network: its size, its arithmetic, and the time of a tile forwards and of a step."""
+"""The network: its size, its arithmetic, and the time of a forward pass and of a training step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.timing import Table, interleaved, peer, ratio
 
 TILE = 572
-WIDTHS = {16: 5, 32: 3, 64: 1}  # and rounds
+WIDTHS = {16: 5, 32: 3, 64: 1}  # width: rounds
 COLUMNS = (
     "width",
     "parameters",
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def tables() -> Iterator[Table]:
-    """Yield the table of the paper's topology in three widths."""
+    """Yield the table of the paper's network in three widths."""
     if peer("torch") is None:
         return
     rows = []
@@ -40,15 +40,15 @@ def tables() -> Iterator[Table]:
         print("  " + " | ".join(rows[-1]), flush=True)
     yield Table(
         f"The paper's network on a {TILE} px tile, one thread",
-        "Two outputs. Ours: bfloat16 where the processor has it, channels last. Plain: float32 as PyTorch comes. A "
-        "step is forward, cross-entropy, backward and SGD with momentum.",
+        "Two outputs. Ours: bfloat16 if the processor has it, channels last. Plain: PyTorch's defaults, float32. A "
+        "step is a forward pass, cross-entropy, a backward pass and SGD with momentum.",
         COLUMNS,
         rows,
     )
 
 
 def network_of(width: int, *, padding: str, outputs: int = 2) -> Any:
-    """Return the paper's network of five levels with the same random weights for every padding."""
+    """Return the paper's network of five levels; its random weights are the same for every padding."""
     import torch
 
     from napari_upaint.engine.family import build
@@ -59,12 +59,12 @@ def network_of(width: int, *, padding: str, outputs: int = 2) -> Any:
 
 
 def work(network: Any, shape: tuple[int, ...], *, whole: bool = False) -> float:
-    """Return the FLOP of a forward pass: two for each product that a convolution adds up.
+    """Return the FLOP of a forward pass: two for each multiplication and addition of a convolution.
 
     Parameters
     ----------
     whole : bool
-        Whether `shape` is the output wished for (the next valid size is counted) instead of the input.
+        Whether `shape` is the wanted output (the next larger valid size is counted) instead of the input.
     """
     import torch
     from torch import nn
@@ -80,7 +80,7 @@ def work(network: Any, shape: tuple[int, ...], *, whole: bool = False) -> float:
         if isinstance(module, nn.ConvTranspose2d):
             total += 2.0 * entering[0].numel() * module.out_channels * module.kernel_size[0] ** 2
 
-    ghost = copy.deepcopy(network).to("meta")  # shapes without values: no work at all
+    ghost = copy.deepcopy(network).to("meta")  # shapes without values: nothing is computed
     for module in ghost.modules():
         module.register_forward_hook(count)
     if whole:
@@ -112,7 +112,7 @@ def _contestants(network: Any) -> dict[str, Any]:
         functional.cross_entropy(logits.float(), target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    # A small rate: the arithmetic of exploding weights is slower.
+    # A small rate, since arithmetic with exploding weights is slower.
     ours, theirs = (torch.optim.SGD(one.parameters(), 1e-6, momentum=0.99) for one in (network, plain))
     return {
         "forward": lambda: forward(network, autocast(torch.device("cpu"))),

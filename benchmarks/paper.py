@@ -22,7 +22,7 @@ from napari_upaint.settings import AugmentSettings, PredictSettings, TrainSettin
 
 TRAINING, TEST = range(24), range(24, 30)
 ROTATIONS = (7, 1)
-# What the paper names (sec. 3): shift, rotation, gray values, elastic deformation. No zoom, no mirror images.
+# What the paper names (sec. 3): shift, rotation, gray values, elastic deformation; no zoom and no flips.
 WEIGHTS = WeightSettings()
 AUGMENT = AugmentSettings(flip=False, zoom=1)
 PUBLISHED = (
@@ -38,7 +38,7 @@ class Variant:
     Attributes
     ----------
     name, words : str
-        Name of its files; what the table says.
+        Name of its files; its words in the table.
     start : str or None
         Model to start from; None: He initialisation.
     """
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_samples(data: Path, numbers: Sequence[int]) -> list[Sample]:
-    """Read slices as samples: membranes (1 in the files) are background, the insides of cells the class 2."""
+    """Read slices as samples: membranes (above 0 in the files) are background, the insides of cells are class 2."""
     samples = []
     for number in numbers:
         image, labels = (
@@ -97,7 +97,7 @@ def read_samples(data: Path, numbers: Sequence[int]) -> list[Sample]:
 
 
 def train_variant(variant: Variant, data: Path, output: Path, settings: TrainSettings) -> None:
-    """Train and write NAME.safetensors and the log NAME.jsonl, unless they are there."""
+    """Train, and write NAME.safetensors and the log NAME.jsonl, unless the model exists already."""
     from napari_upaint.engine.progress import TrainProgress
     from napari_upaint.engine.train import train
 
@@ -129,7 +129,7 @@ def train_variant(variant: Variant, data: Path, output: Path, settings: TrainSet
 
 
 def predict_variant(variant: Variant, data: Path, output: Path, rotations: int) -> None:
-    """Write the scores of the cells' insides in the test slices, (N, Y, X), unless they are there."""
+    """Write the scores of the cells' insides in the test slices, (N, Y, X), unless the file exists already."""
     from napari_upaint.engine.segment import segment_plane
 
     path = _scores(variant, output, rotations)
@@ -154,7 +154,7 @@ def _note(output: Path, name: str, **found: object) -> None:
 
 
 def table(variants: Sequence[Variant], data: Path, output: Path) -> Table:
-    """Score what is in the folder of results, beside the paper's figures."""
+    """Return the table of the scores of what is in the folder of results, with the paper's figures."""
     from napari_upaint.core.isbi import isbi_scores
 
     truth = np.stack([sample.annotation == 2 for sample in read_samples(data, TEST)])

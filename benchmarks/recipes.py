@@ -20,7 +20,7 @@ SAMPLES = ("nuclei_fluorescence", "nuclei_he", "cells_phase")
 
 
 def tables() -> Iterator[Table]:
-    """Yield the table of the recipes on the samples of the package, none of which the bundled model has seen."""
+    """Yield the table of recipes on samples of the package, none of which the bundled model has learnt from."""
     start = load_model(DEFAULT_MODEL)
     rows = []
     for name in SAMPLES:
@@ -41,8 +41,8 @@ def tables() -> Iterator[Table]:
             print("  " + " | ".join(rows[-1]), flush=True)
     yield Table(
         f"{SECONDS:.0f} seconds of training on one thread",
-        "Strokes and ground truth of the package's samples; scores over the whole image, strokes included. From "
-        "scratch the networks are as wide as the bundled one (16 channels).",
+        "Strokes and ground truth of the package's samples; scores are over the whole image, strokes included. From "
+        "scratch, the networks are as wide as the bundled one (16 channels).",
         ("sample", "recipe", "steps", "IoU", "object F1 at 0.5"),
         rows,
     )

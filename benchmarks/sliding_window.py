@@ -1,4 +1,7 @@
-"""The network that the U-Net replaced: one window, and one pass, for every pixel (paper, sec. 1)."""
+"""The sliding-window network that the U-Net replaced.
+
+It classifies every pixel by itself, from a window around it (section 1 of the paper).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from benchmarks.network import network_of
 from benchmarks.timing import Table, interleaved, peer, ratio
 
-SIZE, WINDOW, PART = 512, 95, 64  # px, px, pixels that are measured
+SIZE, WINDOW, PART = 512, 95, 64  # px; px; number of pixels that are timed
 _MAPS, _KERNELS, _HIDDEN = 48, (4, 5, 4, 4), 200  # network N4 of Ciresan et al. 2012 (NIPS)
 
 
@@ -37,16 +40,18 @@ def tables() -> Iterator[Table]:
         words = f"U-Net, width {width}{' (paper)' if width == 64 else ''}, this package"
         rows.append((words, _count(one), f"{times[str(width)] / 1000:.2f}", ratio(extrapolated / times[str(width)])))
     yield Table(
-        f"Every pixel of {SIZE}x{SIZE}: a U-Net beside a network on a window of {WINDOW} px per pixel",
-        f"One thread. The sliding window is measured on {PART} pixels, in one batch, and extrapolated to {SIZE**2:,}. "
-        "It is the largest network of Ciresan et al. 2012: four convolutions with poolings, and two layers on top.",
+        f"Every pixel of a {SIZE}x{SIZE} image: a U-Net compared with a network that sees a window of {WINDOW} px for "
+        "each pixel",
+        f"One thread. The sliding-window network is timed on {PART} pixels, in one batch, and extrapolated to "
+        f"{SIZE**2:,}. It is the largest network of Ciresan et al. 2012: four convolutions, each with pooling, and two "
+        "fully connected layers.",
         ("", "parameters", "s", "times the sliding window's speed"),
         rows,
     )
 
 
 def patchwise(torch: Any) -> Any:
-    """Return the network N4: (B, 1, 95, 95) to two classes."""
+    """Return the network N4: (B, 1, 95, 95) in, the logits of two classes out, (B, 2)."""
     nn, layers, channels, size = torch.nn, [], 1, WINDOW
     for kernel in _KERNELS:
         layers += [nn.Conv2d(channels, _MAPS, kernel), nn.MaxPool2d(2), nn.Tanh()]
@@ -56,7 +61,7 @@ def patchwise(torch: Any) -> Any:
 
 
 def _windows(torch: Any, image: np.ndarray) -> Any:
-    """Return the windows around the first pixels of the middle row."""
+    """Return the windows around the first `PART` pixels of the middle row, (PART, 1, WINDOW, WINDOW)."""
     reach = WINDOW // 2
     padded = np.pad(image[0], reach, mode="reflect")
     row = SIZE // 2

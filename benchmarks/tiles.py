@@ -23,7 +23,7 @@ EXACT = "this package, in float32"
 MONAI = "MONAI, its defaults: float32, 25 % overlap, constant"
 BEST = "MONAI, float32, 50 % overlap, Gaussian"
 QUICK = "MONAI, bfloat16 and channels last, 50 % overlap, Gaussian"
-LOOP = "plain loop, float32, tiles of 572 px as they fit"
+LOOP = "plain loop, float32, tiles of 572 px side by side"
 PEERS = (MONAI, QUICK, LOOP)
 SIZE = 4096
 _ROI, _WARM = (512, 512), 1100
@@ -32,13 +32,13 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def tables() -> Iterator[Table]:
-    """Compare speed and seams; `benchmarks.tiles_wide` has a wider network, `benchmarks.tiles_busy` a busy core."""
+    """Compare speed and seams; for a wider network see `benchmarks.tiles_wide`, for a busy core `tiles_busy`."""
     yield speed(16, rounds=2)
     yield _seams()
 
 
 def speed(width: int, rounds: int) -> Table:
-    """Compare the contestants on `SIZE` x `SIZE` pixels, in turns, this package three times as often."""
+    """Compare the contestants on `SIZE` x `SIZE` pixels; they take turns, this package three per round."""
     seconds: dict[str, list[float]] = {name: [] for name in (OURS, *PEERS)}
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
@@ -61,24 +61,25 @@ def _speed_table(width: int, seconds: dict[str, list[float]], peak: float) -> Ta
     ]
     return Table(
         f"{SIZE}x{SIZE} pixels, width {width}, five levels, from file to file",
-        f"TIFF in, normalised, float16 scores out (npy), all cores, medians of time on the clock, every contestant in "
-        f"a process of its own with the same weights, warmed up. Windows of MONAI: {_ROI[0]} px. The last column: the "
-        f"arithmetic of the whole image at once ({flop / 1e12:.2f} TFLOP; halos and overlaps do not count) in that "
-        f"time, as a share of the peak of matrix products in the faster of bfloat16 and float32 on all cores, measured "
-        f"beside it ({peak / 1e9:.0f} GFLOP/s).",
+        "Each contestant reads a TIFF, normalises it, predicts and writes float16 scores (npy), on all cores, in its "
+        f"own process with the same weights, after a warm-up. Medians of wall-clock time. MONAI's windows: {_ROI[0]} "
+        f"px. Last column: the arithmetic of the whole image at once ({flop / 1e12:.2f} TFLOP, without halos and "
+        "overlaps) in that time, as a share of the peak of matrix products on all cores, in bfloat16 or float32, "
+        f"whichever is faster, measured in the same run ({peak / 1e9:.0f} GFLOP/s).",
         ("", "s", "times as long as this package", "share of the peak"),
         rows,
     )
 
 
 def _seams() -> Table:
-    """Compare tile by tile with the whole image at once, by the weights of the bundled model."""
+    """Compare tile by tile with the whole image at once, with the weights of the default model."""
     found = apart("benchmarks.tiles", "seams")
     rows = [(name, f"{largest:.1e}", f"{mean:.1e}", f"{changed:.3%}") for name, largest, mean, changed in found or []]
     return Table(
-        "Seams: scores tile by tile beside those of the whole image at once",
-        "The bundled model, 1000x1000 pixels of membranes, mirrored; all in float32 but where the name says otherwise. "
-        "Each against its own network on the whole image: padded with zeros for MONAI, mirrored for the others.",
+        "Seams: scores predicted tile by tile compared with those of the whole image at once",
+        "The default model on membranes, mirrored to 1000x1000 pixels; in float32 unless the name says otherwise. Each "
+        "contestant is compared with its own network on the whole image: padded with zeros for MONAI, mirrored for the "
+        "others.",
         ("", "largest difference", "mean difference", "pixels of another class"),
         rows,
     )
@@ -101,7 +102,7 @@ def mirrored(size: int) -> np.ndarray:
 
 
 def alone(what: str, *arguments: str) -> Any:
-    """Do one measurement in this process: "peak" (FLOP/s), "seams", or a contestant's seconds from file to file."""
+    """Return one measurement, made in this process: "peak" (FLOP/s), "seams", or a contestant's seconds per file."""
     if what == "peak":
         return _peak()
     if what == "seams":
@@ -115,7 +116,7 @@ def alone(what: str, *arguments: str) -> Any:
 
 
 def from_file_to_file(predict: Predict, source: str, target: str, most: int | None = None) -> None:
-    """Read a TIFF, predict a plane of at most most x most pixels, write its scores."""
+    """Read a TIFF, predict at most `most` x `most` pixels of it (None: all), write the scores."""
     import tifffile
 
     from napari_upaint.core.normalize import measure
@@ -125,7 +126,7 @@ def from_file_to_file(predict: Predict, source: str, target: str, most: int | No
 
 
 def contestant(name: str, network: Any) -> Predict:
-    """Return how a contestant predicts the scores (K, Y, X) of a normalised plane (C, Y, X)."""
+    """Return the function with which a contestant predicts scores (K, Y, X) of a normalised plane (C, Y, X)."""
     if name in (OURS, EXACT):
         from napari_upaint.engine.memory import keep_blocks
         from napari_upaint.engine.predict import whole
@@ -160,7 +161,7 @@ def _monai(network: Any, image: np.ndarray, overlap: float, mode: str, quick: bo
 
 
 def _loop(network: Any, image: np.ndarray) -> np.ndarray:
-    """The overlap-tile strategy as the paper has it: 388 pixels apart, mirrored borders."""
+    """Predict with the overlap-tile strategy of the paper: tiles 388 pixels apart, mirrored borders."""
     torch, halo, step = _torch(), network.halo, 572 - 2 * network.halo
     after = [halo + -n % step for n in image.shape[1:]]
     padded = np.pad(image, [(0, 0), *((halo, n) for n in after)], mode="reflect")
@@ -174,7 +175,7 @@ def _loop(network: Any, image: np.ndarray) -> np.ndarray:
 
 
 def _peak() -> float:
-    """Return the most FLOP/s that bfloat16 matrix products reach on all cores (float32 where that is quicker)."""
+    """Return the most FLOP/s that matrix products reach on all cores, in bfloat16 or float32, whichever is faster."""
     torch = _torch()
     best = 0.0
     for kind in (torch.bfloat16, torch.float32):
@@ -219,7 +220,7 @@ def _seam_errors() -> list[tuple[str, float, float, float]]:
 
 @contextmanager
 def _float32(wanted: bool) -> Iterator[None]:
-    """Ask this package for float32, or for what is quickest."""
+    """Let this package compute in float32, or in whatever is fastest."""
     os.environ["UPAINT_EXACT"] = "1" if wanted else "0"
     try:
         yield

@@ -16,7 +16,7 @@ SIZE = 1024
 
 
 def tables() -> list[Table]:
-    """Compare all threads and one, quiet and beside a busy process."""
+    """Compare all threads with one thread, on a quiet machine and beside a busy process."""
     return [_busy(16)]
 
 
@@ -37,8 +37,8 @@ def _busy(width: int) -> Table:
         rows.append((words, *(f"{median(seconds[name, threads, other]):.2f}" for other in (False, True))))
     return Table(
         f"{SIZE}x{SIZE} pixels, width {width}, while another process keeps a core busy",
-        "Seconds on the clock, medians of 3. Threads that share a layer wait for the one that is interrupted; in this "
-        "package each has tiles of its own.",
+        "Wall-clock seconds, medians of 3 runs. Threads that share a layer wait for the one that is interrupted; in "
+        "this package, each thread has its own tiles.",
         ("", "quiet", "beside a busy process"),
         rows,
     )

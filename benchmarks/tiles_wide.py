@@ -1,4 +1,4 @@
-"""Overlap tiles of a network twice as wide, as in `benchmarks.tiles`."""
+"""Overlap tiles with a network twice as wide."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from benchmarks.timing import Table
 
 
 def tables() -> list[Table]:
-    """Compare at width 32, the peers once: they take minutes."""
+    """Compare at width 32, in one round: the peers take minutes."""
     return [speed(32, rounds=1)]

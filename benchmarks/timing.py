@@ -1,4 +1,4 @@
-"""Timing side by side: every round runs each contestant once, so that a busy moment hits all of them."""
+"""Timing side by side: each contestant runs once per round, so that a busy moment affects all of them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Table:
     Attributes
     ----------
     title, note : str
-        Heading; what was compared, under which conditions.
+        Heading; what was compared, under what conditions.
     columns : sequence of str
-        Column heads.
+        Column headings.
     rows : sequence of sequence of str
         Cells.
     """
@@ -45,8 +45,8 @@ class Table:
 def interleaved(contestants: Mapping[str, Callable[[], Any]], rounds: int = 7) -> dict[str, float]:
     """Return the median processor time of each contestant, in ms.
 
-    Processor time of this process instead of time on the clock: other programs on the machine do not count. Everything
-    here runs on one thread, for which both are the same on a quiet machine. Each runs once before, uncounted.
+    Processor time of this process, not wall-clock time, so that other programs on the machine do not count. Everything
+    here runs on one thread, for which the two are the same on a quiet machine. A first, untimed run warms each up.
     """
     for run in contestants.values():
         run()
@@ -60,7 +60,7 @@ def interleaved(contestants: Mapping[str, Callable[[], Any]], rounds: int = 7) -
 
 
 def peer(name: str) -> Any:
-    """Import a peer, on one thread; None where it is not installed or does not work here."""
+    """Import a peer and set it to one thread; None if it is not installed or does not work here."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -76,19 +76,19 @@ def peer(name: str) -> Any:
 
 
 def milliseconds(value: float) -> str:
-    """Return a time with three significant digits."""
+    """Return a time in ms with three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def ratio(value: float) -> str:
-    """Return a ratio, fit to read."""
+    """Return a ratio, formatted for reading."""
     return f"{value:,.0f}x" if value >= 10 else f"{value:.1f}x"
 
 
 def machine(packages: Sequence[str], before: str = "") -> str:
     """Describe processor, system and versions in Markdown.
 
-    `before` is the page that this goes to: peers whose part is not measured again keep the version that it tells.
+    `before` is the present page: packages that are not installed keep the version named there.
     """
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")

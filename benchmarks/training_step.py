@@ -1,4 +1,4 @@
-"""Training steps with their data: this package beside a plain PyTorch loop with the augmentation of MONAI."""
+"""Training steps, augmentation included: this package compared with a plain PyTorch loop and MONAI's augmentation."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from napari_upaint.io.samples import open_sample
 
 OURS = "this package"
 PLAIN = "plain loop, float32, MONAI's augmentation"
-WORKERS = f"{PLAIN} in a process of its own"
-CASES = ((OURS, None), (PLAIN, None), (WORKERS, None), (OURS, 1), (PLAIN, 1))  # and threads
-OUTPUT, WIDTHS, ROUNDS = 196, {16: 16, 32: 6}, 2  # and steps
+WORKERS = f"{PLAIN} in another process"
+CASES = ((OURS, None), (PLAIN, None), (WORKERS, None), (OURS, 1), (PLAIN, 1))  # contestant, threads
+OUTPUT, WIDTHS, ROUNDS = 196, {16: 16, 32: 6}, 2  # px; width: steps; rounds
 
 
 def tables() -> Iterator[Table]:
@@ -38,18 +38,19 @@ def tables() -> Iterator[Table]:
             print("  " + " | ".join(rows[-1]), flush=True)
     yield Table(
         f"Training steps on tiles of {input_size(OUTPUT, 5)} -> {OUTPUT} px",
-        "A tile a step on one thread; on all cores as many as this package takes there (one per core, at most four) "
-        "for all. AdamW, five levels, weighted cross-entropy; every tile is drawn from the nuclei sample: "
-        "rotated by any angle, flipped, zoomed by up to 1.2, deformed on a grid of 3x3 with 10 px, its gray values "
-        "varied. Time on the clock, everything included, every contestant in a process of its own, in turns. This "
-        "package moreover averages its weights, and interpolates by cubic splines where MONAI does by bicubic ones.",
-        ("width", "", "", "ms a tile", "times as long as this package"),
+        "On one thread, a step learns one tile; on all cores, as many as this package learns there (one per core, at "
+        "most four), for every contestant. AdamW, five levels, weighted cross-entropy. Every tile is drawn from the "
+        "nuclei sample: rotated by any angle, flipped, zoomed by up to 1.2, deformed on a 3x3 grid with 10 px, its "
+        "gray values varied. Wall-clock time, everything included; the contestants take turns, each in its own "
+        "process. This package also averages its weights, and interpolates with cubic splines where MONAI uses bicubic "
+        "interpolation.",
+        ("width", "", "", "ms per tile", "times as long as this package"),
         rows,
     )
 
 
 def alone(name: str, width: str, steps: str) -> float:
-    """Return the seconds of a tile in this process, after some steps that are not counted."""
+    """Return the seconds per tile in this process, after some uncounted steps."""
     step = _ours(int(width)) if name == OURS else _plain(int(width), apart_data=name == WORKERS)
     for _ in range(6):
         step()

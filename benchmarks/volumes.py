@@ -34,7 +34,7 @@ _FLAT, _DEEP = "generalist-fast", "generalist-3d"
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """A volume: the left half, (Z, Y, X), painted, and the right one, its gray values measured, with its truth."""
+    """The two halves of a volume, (Z, Y, X): the left one painted, the right one with normalisation and truth."""
 
     painted: Sample
     pixels: np.ndarray
@@ -43,12 +43,12 @@ class Halves:
 
     @property
     def spacing(self) -> tuple[float, ...] | None:
-        """Size of a voxel."""
+        """Size of a voxel along Z, Y and X, in micrometers."""
         return self.painted.spacing
 
 
 def tables(data: Path) -> Iterator[Table]:
-    """Yield a table of all slices, and one of every third."""
+    """Yield a table for all slices, and one for every third slice."""
     for apart in (1, 3):
         rows = []
         halves = [_halves(data, seed, apart) for seed in SEEDS]
@@ -61,8 +61,8 @@ def tables(data: Path) -> Iterator[Table]:
         yield Table(
             f"{which} of a volume of nuclei, {depth} x 256 x 128 voxels",
             "`cells3d_nuclei`: 13 strokes on three slices of the left half, scored on the right half: IoU, and AP50 "
-            f"and SEG of whole nuclei. Means over {len(SEEDS)} ways of painting; one thread, {SECONDS:.0f} s to learn. "
-            "The last column: seconds to segment the right half. The 3D model has not learnt from this volume.",
+            f"and SEG of whole nuclei. Means over {len(SEEDS)} ways of painting; one thread, {SECONDS:.0f} s of "
+            "training. Last column: seconds to segment the right half. The 3D model has not learnt from this volume.",
             ("contender", "IoU", "AP50", "SEG", "s"),
             rows,
         )
@@ -76,7 +76,7 @@ def _halves(data: Path, seed: int, apart: int) -> Halves:
     )
     half, rng, brush = image.shape[-1] // 2, np.random.default_rng(seed + 1), Brush()
     left, annotation = truth[..., :half].astype(np.int32), np.zeros((*image.shape[:2], half), np.int32)
-    shares = ((3, 2), (3, 2), (2, 1))  # of the strokes in objects and in the background
+    shares = ((3, 2), (3, 2), (2, 1))  # per slice: strokes in objects, strokes in the background
     for place, (objects, background) in zip(_SLICES, shares, strict=True):
         z = round(place * (len(image) - 1))
         strokes = paint_strokes(
@@ -90,7 +90,7 @@ def _halves(data: Path, seed: int, apart: int) -> Halves:
 
 
 def _scored(halves: Halves, contender: Callable[[Halves], Callable[[], np.ndarray]]) -> tuple[float, ...]:
-    """Return IoU, AP50, SEG, and the seconds that it took to segment."""
+    """Return IoU, AP50, SEG, and the seconds that the segmentation took."""
     segment = contender(halves)
     began = time.perf_counter()
     labels, truth = segment(), halves.truth
@@ -137,7 +137,7 @@ def _learnt(halves: Halves, name: str, trained: bool) -> ModelFile:
 
 
 def _sight(halves: Halves, model: ModelFile) -> Sight:
-    """Return how a model sees all planes, as the program does."""
+    """Return how a model sees all planes: found as the program finds it."""
     from napari_upaint.engine.sight import look
     from napari_upaint.engine.telling import returned
 
@@ -156,7 +156,7 @@ def _segmented(halves: Halves, pixels: np.ndarray, model: ModelFile, sight: Sigh
 
 
 def _forest(halves: Halves) -> Callable[[], np.ndarray]:
-    """Filters in three dimensions and 100 trees, as the pixel classification of ilastik."""
+    """Train filters in three dimensions and 100 trees, as in the pixel classification of ilastik."""
     from skimage.feature import multiscale_basic_features
     from sklearn.ensemble import RandomForestClassifier
 

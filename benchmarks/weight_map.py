@@ -1,4 +1,4 @@
-"""The weight map: this package beside the formula as it is usually written, one distance transform per object."""
+"""The weight map: this package compared with the usual way, one distance transform per object."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from napari_upaint.core.weight_map import border_of, border_term, seeds_of, upda
 from napari_upaint.settings import WeightSettings
 
 W0, SIGMA = 10.0, 5.0
-NOTE = f"The border term of eq. 2, w0 = {W0:g}, sigma = {SIGMA:g} px, random discs (balls in 3D) that may touch. "
+NOTE = (
+    f"The border term of equation 2 of the paper, w0 = {W0:g}, sigma = {SIGMA:g} px, for random discs (balls in 3D) "
+    "that may touch. "
+)
 COLUMNS = ("", "objects", "this package, ms", "others, ms", "ratio", "largest difference")
 
 
 def tables() -> list[Table]:
-    """Compare in 2D and 3D, at once and after a stroke."""
+    """Compare in 2D and 3D; time a large map, and its update after a stroke."""
     return [_beside_naive(), _large(), _stroke()]
 
 
@@ -42,7 +45,7 @@ def _beside_naive() -> Table:
             n = str(len(np.unique(labels)) - 1)
             speed = ratio(other / times["ours"])
             rows.append((f"{size}, {name}", n, milliseconds(times["ours"]), milliseconds(other), speed, difference))
-    return Table("Weight map beside the naive formula", NOTE + "Others: scipy.", COLUMNS, rows)
+    return Table("Weight map compared with the naive formula", NOTE + "Others: scipy.", COLUMNS, rows)
 
 
 def _large() -> Table:
@@ -61,7 +64,7 @@ def _large() -> Table:
             rows.append(
                 (f"{name}, radius {radius} px", str(count), milliseconds(ours), others, ratio(one * count / ours))
             )
-    note = NOTE + "Others: extrapolated from one of as many distance transforms as there are objects."
+    note = NOTE + "Others: the time of one distance transform, multiplied by the number of objects."
     return Table("Weight map of 2048x2048", note, COLUMNS[:-1], rows)
 
 
@@ -77,11 +80,12 @@ def _stroke() -> Table:
             update_border(border, annotation, box, settings, None)
 
         rows.append((f"{size}x{size} px", milliseconds(interleaved({"update": update}, 15)["update"])))
-    return Table("Weight map of 2048x2048 after a brush stroke", "Exact; the box of the stroke.", ("", "ms"), rows)
+    note = "The update is exact. First column: the bounding box of the stroke."
+    return Table("Weight map of 2048x2048 after a brush stroke", note, ("", "ms"), rows)
 
 
 def one_by_one(labels: np.ndarray) -> np.ndarray:
-    """Eq. 2 as written: one distance transform of the whole image per object."""
+    """Return the border term of eq. 2 as written: one distance transform of the whole image per object."""
     d1, d2 = np.full((2, *labels.shape), np.inf)
     for one in np.unique(labels[labels > 0]):
         d = ndimage.distance_transform_edt(labels != one)
@@ -91,7 +95,7 @@ def one_by_one(labels: np.ndarray) -> np.ndarray:
 
 
 def in_boxes(labels: np.ndarray) -> np.ndarray:
-    """Eq. 2 with one distance transform per object, in its box and 6 sigma around it."""
+    """Return the border term of eq. 2 from one distance transform per object, in its box and 6 sigma around it."""
     far = int(6 * SIGMA)
     d1, d2 = np.full((2, *labels.shape), np.inf)
     for one, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -105,7 +109,7 @@ def in_boxes(labels: np.ndarray) -> np.ndarray:
 
 
 def discs(shape: tuple[int, ...], count: int, radius: int) -> np.ndarray:
-    """Random discs or balls, int32; later ones cover earlier ones."""
+    """Return random discs or balls, int32; later ones cover earlier ones."""
     rng = np.random.default_rng(count)
     labels = np.zeros(shape, np.int32)
     for one in range(1, count + 1):

@@ -1,4 +1,4 @@
 """The recipe of the bundled weights: real images with labels in, a model file out.
 
-One question for all kinds of microscopy: background, object, or border between objects.
+All networks are asked the same question, whatever the microscopy: background, object, or border between objects?
 """

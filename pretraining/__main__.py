@@ -1,6 +1,6 @@
 """``python -m pretraining --data DIR -o DIR``: train the bundled weights, or go on where a run was interrupted.
 
-The models are trained one after the other, each in a folder of its own; most begin with what another has learnt.
+The models are trained one after the other, each in its own folder; most begin with what another one has learnt.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONFIG = Path(__file__).with_name("config.toml")
 
 
 def read_config(path: Path, model: str) -> dict[str, Any]:
-    """Return everything that the pretraining of a model depends on: its own, and what it shares with others."""
+    """Return everything that the pretraining of a model depends on, including what it inherits from other models."""
     config = tomllib.loads(path.read_text())
     models = config.pop("models")
     chain = [models[model]]

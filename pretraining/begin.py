@@ -1,4 +1,4 @@
-"""Begins one network with what another has learnt: twice the channels, or volumes instead of planes."""
+"""Begins one network with what another has learnt: with twice the channels, or for volumes instead of planes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 
 State = dict[str, torch.Tensor]
 
-_SPREAD = 0.5  # of the shares that two copies of a channel get: equal copies would learn the same for ever
+_SPREAD = 0.5  # standard deviation of the shares of two copies of a channel: equal copies would learn the same for ever
 
 
 def begun(known: State, fresh: State, seed: int) -> State:
-    """Return weights of the shapes of `fresh` with what `known` holds: the same, widened, or inflated."""
+    """Return weights with the shapes of `fresh` that hold what `known` does: unchanged, widened or inflated."""
     first = "down.0.0.weight"
     if known[first].ndim < fresh[first].ndim:
         return inflated(known, fresh)
@@ -20,15 +20,15 @@ def begun(known: State, fresh: State, seed: int) -> State:
 
 
 def widened(narrow: State, wide: State, generator: torch.Generator) -> State:
-    """Return weights of the shapes of `wide` that compute what those of `narrow` compute (Net2Net, Chen et al. 2016).
+    """Return weights with the shapes of `wide` that compute what `narrow` computes (Net2Net, Chen et al. 2016).
 
-    Every channel is there twice. Whatever reads a channel reads both copies, with shares of its old weight that add
-    up to one and are drawn at random, so that the copies soon learn different things.
+    Every channel exists twice. Whatever reads a channel reads both copies, with random shares of its old weight that
+    add up to one, so that the copies soon learn different things.
 
     Parameters
     ----------
     narrow, wide : dict of str to torch.Tensor
-        State dictionaries of plain networks with the same levels, the second with twice the width.
+        State dictionaries of plain networks with the same number of levels, the second with twice the width.
     """
     result: State = {}
     for name, like in wide.items():
@@ -48,22 +48,22 @@ def widened(narrow: State, wide: State, generator: torch.Generator) -> State:
 
 
 def _shared_out(value: torch.Tensor, axis: int, sources: int, generator: torch.Generator) -> torch.Tensor:
-    """Double the input channels; those of each of the concatenated `sources` stay together."""
+    """Double the input channels; the channels of each of the `sources` concatenated inputs stay together."""
     share = 0.5 + _SPREAD * torch.randn(value.shape, generator=generator)
     parts = zip((value * share).chunk(sources, axis), (value * (1 - share)).chunk(sources, axis), strict=True)
     return torch.cat([half for pair in parts for half in pair], axis)
 
 
 def inflated(flat: State, deep: State) -> State:
-    """Return weights of the shapes of `deep` for volumes whose middle sees what `flat` saw in a plane.
+    """Return weights with the shapes of `deep` that do for volumes what `flat` does for planes.
 
-    A kernel's middle plane gets half of the weights, its neighbours a quarter each: on a volume that is the same in
-    all planes it computes the same (as in Carreira & Zisserman 2017, sec. 2.3, there with equal shares).
+    The middle plane of a kernel gets half of the weights, its neighbours a quarter each: for a volume of equal planes,
+    the result is the same as for one of them (Carreira & Zisserman 2017, sec. 2.3, where the shares are equal).
 
     Parameters
     ----------
     flat, deep : dict of str to torch.Tensor
-        State dictionaries of plain networks of the same widths and levels in two and three dimensions.
+        State dictionaries of plain networks of the same width and number of levels, in two and three dimensions.
     """
     result: State = {}
     for name, like in deep.items():

@@ -1,4 +1,4 @@
-"""Writes the model card: what a model was trained on, under which terms, and what it scored."""
+"""Writes the model card: what a model was trained on, under which terms, and its scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-# Set -> (what, publisher and terms), as the publishers state them; (?) = not verified.
+# Set -> (what it shows, publisher and terms, as the publishers state them); (?) = not verified.
 SETS = {
     "dsb2018_train": ("nuclei: fluorescence, stained tissue, bright field", "BBBC038, Caicedo et al. 2019; CC0"),
     "usiigaci_phc": ("phase contrast, adherent cells", "Usiigaci, Tsai et al. 2019; MIT"),
@@ -59,7 +59,7 @@ noisy, in part inverted), without any strokes.{benchmarks}
 
 BEGIN = """It began with `{begin}`, which has to be there: without `--models` the command trains all, in order.
   """
-# Volumes are in none of them.
+# For planes alone: no card of a 3D model refers to the benchmarks.
 BENCHMARKS = """ The benchmarks have published images of other sets, before and after a
 minute of training on strokes; one of these sets, `usiigaci_val`, is of the same publication as `usiigaci_phc`."""
 

@@ -1,4 +1,4 @@
-"""Reads the training sets: images with instance labels, volumes cut into slices along three axes."""
+"""Reads the training sets: images with instance labels, and volumes, whole or cut into slices along three axes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from skimage import io as skimage_io
 from napari_upaint.core.normalize import measure
 from napari_upaint.errors import FileError, ImageError
 
-# Frames of one series look alike: a hash of the file name would put neighbours into both splits.
+# Frames of one series look alike: splitting by a hash of the file name would put neighbours into both splits.
 SERIES = ("yeast_phase", "yeast_phase_traps", "yeast_brightfield", "chloroplast_em", "coli_brightfield")
 HELD_OUT = 0.1  # of the images, for validation
 
@@ -26,11 +26,11 @@ class Record:
     Attributes
     ----------
     image : numpy.ndarray
-        float16, (C, [Z,] Y, X), normalised as the plug-in normalises, C = 1 or 3.
+        float16, (C, [Z,] Y, X), C = 1 or 3, normalised as the plug-in does.
     labels : numpy.ndarray
         int32, ([Z,] Y, X): 0 background, ids from 1, -1 ignored.
     diameter : float
-        Median of the square roots of the objects' areas (cube roots of volumes), px; 0 without objects.
+        Median over objects of the square root of their area (cube root of their volume), px; 0 without objects.
     """
 
     set_name: str
@@ -52,12 +52,21 @@ def read_sets(
 
     Parameters
     ----------
+    root : pathlib.Path
+        Folder of the sets, each with `images` and `labels`.
+    names : list of str
+        Sets to read; names that end in `_colour` are part of another set and skipped.
     excluded : set of str
         Stems of files that are left out of both (the samples of the package, kept for its tests).
     excluded_slices : mapping
-        Set -> stem -> (first, end): slices along Z that are cut off a volume for the same reason.
+        Set -> stem -> (first, end): slices along Z that are removed from a volume for the same reason.
     volumes : bool
-        Whether volumes stay whole instead of being cut into slices; a part of each is then for validation.
+        Whether volumes stay whole instead of being cut into slices; a part of each is then used for validation.
+
+    Raises
+    ------
+    FileError
+        If a set has no images.
     """
     training: list[Record] = []
     validation: list[Record] = []
@@ -95,7 +104,7 @@ def _read(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> tupl
         labels[np.asarray(skimage_io.imread(ignore)) > 0] = -1
     labels = _instances(set_name, labels)
     if labels.ndim == 3:
-        # A margin, since neighbouring slices say nearly the same.
+        # With a margin of 5 slices, since neighbouring slices are nearly the same.
         image, labels = (
             np.delete(array, slice(max(0, cut[0] - 5), cut[1] + 5 if cut[1] else 0), 0) for array in (image, labels)
         )
@@ -103,7 +112,7 @@ def _read(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> tupl
 
 
 def _parts(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> tuple[Record, Record]:
-    """Cut a volume along its last axis: four fifths to learn from, one to judge by."""
+    """Cut a volume along its last axis: four fifths to learn from, one fifth for validation."""
     image, labels = _read(set_name, folder, path, cut)
     at = int(labels.shape[-1] * 0.8)
     first, second = (
@@ -118,18 +127,18 @@ def _records(set_name: str, folder: Path, path: Path, cut: tuple[int, int]) -> l
         return [
             _record(set_name, f"{path.stem}-{axis}-{i}", np.take(image, i, axis)[None], np.take(labels, i, axis))
             for axis in range(3)
-            for i in range(0, labels.shape[axis], 3)  # neighbouring slices say the same
+            for i in range(0, labels.shape[axis], 3)  # neighbouring slices are nearly the same
         ]
     channels = np.moveaxis(image[..., :3], -1, 0) if image.ndim == 3 else image[None]
     if len(channels) == 3 and all(np.array_equal(channels[0], other) for other in channels[1:]):
         channels = channels[:1]
-    # Stained tissue is rare among the nuclei, so that it counts as a set of its own.
+    # Stained tissue is rare among these nuclei, so it counts as a separate set.
     group = f"{set_name}_colour" if set_name == "dsb2018_train" and len(channels) == 3 else set_name
     return [_record(group, path.stem, channels, labels)]
 
 
 def _instances(set_name: str, labels: np.ndarray) -> np.ndarray:
-    if set_name == "axon_sem":  # 1 = myelin, 2 = axon; the fibres' insides are the objects
+    if set_name == "axon_sem":  # 1 = myelin, 2 = axon; the insides of the axons are the objects
         return np.asarray(ndimage.label(labels == 2)[0], np.int32)
     if set_name == "tnbc_he":  # painted as foreground; touching nuclei may be merged
         return np.asarray(ndimage.label(labels > 0)[0], np.int32)
@@ -139,7 +148,7 @@ def _instances(set_name: str, labels: np.ndarray) -> np.ndarray:
 def _record(set_name: str, name: str, image: np.ndarray, labels: np.ndarray) -> Record:
     try:
         scaled = measure(image, name).apply(image).astype(np.float16)
-    except ImageError:  # an empty slice of a volume: nothing to see is worth learning too
+    except ImageError:  # an empty slice of a volume: worth learning, too
         scaled = np.zeros(image.shape, np.float16)
     areas = np.bincount(labels[labels > 0].ravel())
     areas = areas[areas > 0]

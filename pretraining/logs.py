@@ -7,11 +7,11 @@ from pathlib import Path
 
 from napari_upaint.io.atomic import replacing
 
-_FIRST, _EVERY = 100, 50  # steps: all of the first ones, since a run can be compared with them in minutes
+_FIRST, _EVERY = 100, 50  # steps: all of the first 100 are kept, so that a run can be compared with them in minutes
 
 
 def thinned(log: Path) -> str:
-    """Return the first steps, some of the others and every validation of a log."""
+    """Return a log's first steps, some of its other steps and every validation."""
     kept = []
     for line in log.read_text().splitlines():
         entry = json.loads(line)
@@ -21,19 +21,19 @@ def thinned(log: Path) -> str:
 
 
 def keep_until(log: Path, step: int) -> bool:
-    """Leave out what a run logged after its last checkpoint, which is done again; half a line is left out, too.
+    """Remove what a run logged after its last checkpoint, since that is done again; remove half a line, too.
 
     Returns
     -------
     bool
-        Whether the validation of the last step before `step` is there.
+        Whether the log has a validation of the last step before `step`.
     """
     kept, judged = [], False
     whole = log.read_text() if log.exists() else ""
     for line in whole.splitlines():
         try:
             entry = json.loads(line)
-        except ValueError:  # it was cut off while it was written
+        except ValueError:  # cut off while it was being written
             continue
         if entry["step"] < step:
             kept.append(line + "\n")
@@ -45,7 +45,7 @@ def keep_until(log: Path, step: int) -> bool:
 
 
 def differences(ours: Path, theirs: Path) -> dict[int, float]:
-    """Return, for the steps that both logs have, how far the losses lie apart, relative to theirs."""
+    """Return, for each step in both logs, the difference of the losses, relative to theirs."""
     a, b = _losses(ours), _losses(theirs)
     return {step: abs(a[step] - b[step]) / b[step] for step in sorted(a.keys() & b.keys())}
 

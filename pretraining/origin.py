@@ -1,4 +1,4 @@
-"""Where a shipped model comes from: the part of its header that its card repeats for readers."""
+"""The origin of a shipped model: the part of its header that its card repeats for readers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from napari_upaint.io.provenance import today, versions
 from pretraining.card import SETS
 
-# Published with the images; the files of the other sets do not say.
+# Published with the images; the other sets' files do not tell.
 PIXEL_SIZES = {"fib25_3d": "0.01 micrometer"}
 
 
 def origin(config: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Return the provenance of a model: date, command, seed, versions, data with terms, pixel sizes where known."""
+    """Return the provenance of a model: date, command, seed, versions, data with terms, known pixel sizes."""
     sets = sorted(config["sets"])
     terms = {name: SETS[one][1] for name in sets if (one := name.removesuffix("_colour")) in SETS}
     known = ", ".join(f"{name} {size}" for name, size in PIXEL_SIZES.items() if name in sets)

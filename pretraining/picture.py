@@ -1,4 +1,4 @@
-"""Draws what a model finds without any paint, on samples of the package: none of them was learnt from."""
+"""Draws what a model finds without any paint in samples of the package, none of which it has learnt from."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from napari_upaint.io.models import ModelFile
 from napari_upaint.io.samples import open_sample
 
 SAMPLES = {2: ("nuclei_fluorescence", "nuclei_he", "cells_phase", "membranes_em"), 3: ("nuclei_3d",)}
-_EDGE = 256  # px of each image that is shown
+_EDGE = 256  # px: edge of the square shown of each image
 
 
 def draw_picture(path: Path, model: ModelFile) -> None:
-    """Write a strip: an image of each sample above, what was found in it below; of a volume three slices."""
+    """Write a strip of pictures: above, each sample (of a volume, three slices); below, what was found in it."""
     ndim = model.header.architecture.ndim
     columns = [column for name in SAMPLES[ndim] for column in _columns(name, model)]
     strip = Image.fromarray(np.concatenate(columns, axis=1))
-    # Less than a third of the bytes, and they are in every installation.
+    # Takes less than a third of the bytes; the picture is in every installation.
     strip.quantize(128, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 

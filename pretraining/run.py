@@ -1,4 +1,4 @@
-"""The pretraining loop: deterministic for a seed, resumable to the step, logged."""
+"""The pretraining loop: deterministic for a seed, resumable from a checkpoint, logged."""
 
 from __future__ import annotations
 
@@ -42,13 +42,21 @@ def pretrain(
     begin: Path | None = None,
     until: int | None = None,
 ) -> None:
-    """Train until ``config["steps"]``, then write ``NAME.safetensors`` into `output`.
+    """Train until ``config["steps"]`` and write ``NAME.safetensors`` into `output`.
 
     Parameters
     ----------
+    data : pathlib.Path
+        Folder of the sets.
+    output : pathlib.Path
+        Folder for checkpoint, log, model, card and picture.
+    config : dict
+        What `read_config` returns.
+    threads : int
+        Of torch.
     begin : pathlib.Path or None
-        Model file to begin with: of the same network, of one of half the width, or of planes for one of volumes. None:
-        He initialisation, and batch normalisation to get going.
+        Model file to begin with: of the same network, of one half as wide, or of a 2D network for a 3D one. None: He
+        initialisation, and batch normalisation to get going.
     until : int or None
         Step of the schedule to stop at; another call goes on from there.
     """
@@ -70,7 +78,7 @@ def pretrain(
         if state.step == last:
             draw_picture(picture, model)
 
-    if state.step == last and not (judged and picture.exists()):  # ended after its last checkpoint
+    if state.step == last and not (judged and picture.exists()):  # it ended after the last checkpoint, before this
         judge()
     for step, tiles in _tiles(training, config, state.step, last):
         loss = state.train_step(step, tiles)
@@ -83,7 +91,7 @@ def pretrain(
 
 
 class _State:
-    """Network, optimiser, weight average and the count of steps: what a checkpoint holds."""
+    """Network, weight average, optimiser, number of steps and time spent: what a checkpoint holds."""
 
     def __init__(self, config: dict[str, Any], path: Path, begin: Path | None) -> None:
         torch.manual_seed(config["seed"])
@@ -108,8 +116,8 @@ class _State:
             self.step, self.seconds = saved["step"], saved["seconds"]
 
     def train_step(self, step: int, tiles: list[TrainingTile]) -> float:
-        """Take one step, return its loss."""
-        torch.manual_seed(self.config["seed"] + step)  # drop-out, the same after a resume
+        """Take one step; return its loss."""
+        torch.manual_seed(self.config["seed"] + step)  # so that drop-out is the same after a resume
         self.network.train()
         if step >= self.config["freeze_norm"]:
             for module in self.network.modules():
@@ -153,7 +161,7 @@ class _State:
 def _tiles(
     records: list[Record], config: dict[str, Any], first: int, last: int
 ) -> Iterator[tuple[int, list[TrainingTile]]]:
-    """Yield the tiles of every step from `first` on, drawn one step ahead of the network in a thread."""
+    """Yield each step from `first` to before `last` with its tiles; a thread draws them one step ahead."""
     by_set = {name: [r for r in records if r.set_name == name] for name in config["sets"]}
     names = [name for name, found in by_set.items() if found]
     shares = np.array([config["sets"][name] for name in names])
@@ -173,14 +181,14 @@ def _tiles(
 
 
 def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the IoU of objects and of borders per set, on fixed tiles of the held-out images, as they are."""
+    """Return the IoU of objects and of borders for each set, on fixed tiles of the held-out images, none invented."""
     network.eval()
     config = config | {"simulated": 0.0, "axial": 0.0}
     scores: dict[str, dict[str, float]] = {}
     for name in sorted({record.set_name for record in records}):
         hits, unions = np.zeros(3), np.zeros(3)
         found = [record for record in records if record.set_name == name]
-        # A volume is judged in several places, a plane in one.
+        # A volume is tested in several places, a plane in one.
         for number, record in enumerate((found * (4 if config["ndim"] == 3 else 1))[:12]):
             tile = draw(record, np.random.default_rng((_VALIDATION_SEED, number)), config)
             with torch.inference_mode(), autocast(torch.device("cpu")):
@@ -196,7 +204,7 @@ def validate(network: UNet, records: list[Record], config: dict[str, Any]) -> di
 
 
 def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: _State) -> ModelFile:
-    """Write the averaged weights, batch normalisation folded away, as a model file in float16, and its card."""
+    """Write the averaged weights, with batch normalisation folded in, as a float16 model file; write log and card."""
     sizes = {key: config[key] for key in ("ndim", "width", "depth", "padding", "dropout")}
     architecture = Architecture(n_outputs=3, **sizes)
     header = ModelHeader(

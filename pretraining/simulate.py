@@ -1,8 +1,8 @@
 """Invents images: shapes of many kinds, drawn as many kinds of microscopes might show them.
 
-A handful of sets shows a handful of dyes and organisms. What makes an object is more general than any of them: another
-level, another texture, a rim, a halo, a shadow; so each image shows a random few of these, on shapes that are invented
-or that come from a real set.
+A handful of sets shows only a handful of dyes and organisms. What makes an object is more general: another gray level,
+another texture, a rim, a halo, a shadow. So each image shows a random few of these, on shapes that are invented or come
+from a real set.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-_MARGIN = 8  # px: distances to objects are drawn no further
+_MARGIN = 8  # px: the widest decay of a halo; distances to objects are measured up to four times this
 
 
 def shapes(rng: np.random.Generator, size: int, low: float, high: float) -> np.ndarray:
@@ -30,12 +30,12 @@ def shapes(rng: np.random.Generator, size: int, low: float, high: float) -> np.n
 
 
 def _tissue(rng: np.random.Generator, size: int, diameter: float) -> np.ndarray:
-    """Cells between membranes: the nearest of random points, bent; gaps and missing cells now and then."""
+    """Return cells between membranes: pixels by nearest random point, bent; at times with gaps or missing cells."""
     wave = noise(rng, size, diameter * rng.uniform(0.5, 2), 2) * diameter * rng.uniform(0, 0.6)
     grid = np.indices((size, size)).reshape(2, -1).T + wave.reshape(2, -1).T
     count = max(3, int((size + 2 * diameter) ** 2 / diameter**2))
     points = rng.uniform(-diameter, size + diameter, (count, 2))
-    if rng.random() < 0.5:  # sizes as uneven as neurites, or as even as an epithelium
+    if rng.random() < 0.5:  # sizes as uneven as in neurites; otherwise as even as in an epithelium
         points = np.concatenate([points, points[: count // 4] + rng.normal(0, diameter / 6, (count // 4, 2))])
     stretch = np.diag([1, rng.uniform(0.5, 1)])
     distance, nearest = cKDTree(points @ stretch).query(grid @ stretch, k=2)
@@ -48,7 +48,7 @@ def _tissue(rng: np.random.Generator, size: int, diameter: float) -> np.ndarray:
 
 
 def _placed(rng: np.random.Generator, size: int, diameter: float, *, rods: bool) -> np.ndarray:
-    """Objects put down one by one, each under those before it, scattered or in heaps."""
+    """Return objects placed one by one, each under those before it, scattered or in heaps."""
     labels = np.zeros((size, size), np.int32)
     count = min(400, int(rng.uniform(0.1, 1.6) * (size / diameter) ** 2 * (2 if rods else 1)) + 2)
     heaps = rng.uniform(0, size, (int(rng.integers(1, 6)), 2)) if rng.random() < 0.5 else None
@@ -62,7 +62,7 @@ def _placed(rng: np.random.Generator, size: int, diameter: float, *, rods: bool)
         if heaps is not None:
             center = heaps[rng.integers(len(heaps))] + rng.normal(0, spread, 2)
         length = diameter * rng.lognormal(0, 0.25)
-        if rods:  # as large as others of this diameter
+        if rods:  # with the area of other objects of this diameter
             breadth = max(4.0, diameter / np.sqrt(aspect)) * rng.uniform(0.85, 1.15)
             length = breadth * aspect * rng.lognormal(0, 0.3)
         else:
@@ -94,12 +94,12 @@ def _placed(rng: np.random.Generator, size: int, diameter: float, *, rods: bool)
 
 
 def picture(rng: np.random.Generator, labels: np.ndarray, apart: float = 1.0) -> np.ndarray:
-    """Draw labels ([Z,] Y, X) as some microscope might show them; float32, about 0..1.
+    """Return an image of labels ([Z,] Y, X) as some microscope might show them: the same shape, float32, about 0..1.
 
     Parameters
     ----------
     apart : float
-        How many pixels the slices of a volume lie apart.
+        Distance between the slices of a volume, in px of Y and X.
     """
     size, ndim = labels.shape[0], labels.ndim
     known = np.maximum(labels, 0)
@@ -111,9 +111,9 @@ def picture(rng: np.random.Generator, labels: np.ndarray, apart: float = 1.0) ->
     signs = rng.choice((-1.0, 1.0), 8)
     plane = noise(rng, size, rng.uniform(20, 120), ndim=ndim)[0] * rng.uniform(0, 0.3)
     plane += noise(rng, size, rng.uniform(1.5, 8), ndim=ndim)[0] * rng.uniform(0, 0.25)
-    told = 0.0  # how well one can tell objects: at least one cue must be there
+    told = 0.0  # how well objects can be told from the rest: cues are added until this suffices
     while told < 0.5:
-        if rng.random() < 0.5:  # another level, by object; flat, or round as in fluorescence
+        if rng.random() < 0.5:  # another gray level for each object; flat, or domed as in fluorescence
             levels = 1 + rng.uniform(0, 0.6) * rng.standard_normal(int(known.max()) + 1)
             dome = np.minimum(inside / (deepest * rng.uniform(0.05, 1)), 1) ** rng.uniform(0.3, 1)
             strength = rng.uniform(0.15, 1.2)
@@ -123,7 +123,7 @@ def picture(rng: np.random.Generator, labels: np.ndarray, apart: float = 1.0) ->
             width, strength = rng.uniform(0.6, 3), rng.uniform(0.2, 1)
             plane += signs[1] * strength * np.exp(-(((inside - rng.uniform(0, 2)) / width) ** 2)) * objects
             told += strength
-        if rng.random() < 0.35:  # what lies around objects, as in phase contrast, or membranes between them
+        if rng.random() < 0.35:  # a halo around objects, as in phase contrast, or membranes between them
             width, strength = rng.uniform(1, _MARGIN), rng.uniform(0.2, 1)
             plane += signs[2] * strength * np.exp(-outside / width) * ~objects
             told += strength
@@ -153,7 +153,7 @@ def _out_of_focus(rng: np.random.Generator, image: np.ndarray, apart: float) -> 
 
 
 def _shadow(rng: np.random.Generator, inside: np.ndarray, deepest: float) -> tuple[float, np.ndarray]:
-    """Return how strong a shadow on one side of objects is, and the shadow, (Y, X)."""
+    """Return the strength of a shadow on one side of the objects, and the shadow, (Y, X)."""
     height = ndimage.gaussian_filter(np.minimum(inside, deepest * rng.uniform(0.1, 1)), rng.uniform(0.7, 2))
     height += noise(rng, len(inside), rng.uniform(3, 20))[0] * rng.uniform(0, 0.5)
     slope, angle = np.gradient(height), rng.uniform(0, 2 * np.pi)
@@ -173,14 +173,14 @@ def _apart(labels: np.ndarray) -> np.ndarray:
 
 
 def noise(rng: np.random.Generator, size: int, grain: float, count: int = 1, *, ndim: int = 2) -> np.ndarray:
-    """Return `count` smooth random fields (count, size, ...), standard deviation about 1, grains of so many px."""
+    """Return `count` smooth random fields (count, size, ...), standard deviation about 1, grains of `grain` px."""
     coarse = min(size, max(3, int(size / grain) + 2))
     fields = rng.standard_normal((count, *(coarse,) * ndim), np.float32)
     return np.stack([ndimage.zoom(field, size / coarse, order=1, mode="nearest", grid_mode=True) for field in fields])
 
 
 def _grains(rng: np.random.Generator, shape: tuple[int, ...], deepest: float) -> np.ndarray:
-    """Return spots anywhere in an image of this shape, 0..1."""
+    """Return an image of this shape with spots at random places, 0..1."""
     spots = (rng.random(shape) < 10 ** rng.uniform(-3.5, -2)).astype(np.float32)
     sigma = rng.uniform(0.7, max(1.0, deepest / 5))
     spots = ndimage.gaussian_filter(spots, sigma) * (2 * np.pi * sigma**2) ** (len(shape) / 2)

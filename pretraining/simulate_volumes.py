@@ -1,4 +1,4 @@
-"""Invents objects in volumes: cells of a tissue, or some put down one by one, in slices that may lie apart."""
+"""Invents objects in volumes: cells of a tissue, or cells placed one by one, in slices that may lie apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pretraining.simulate import noise
 
 
 def volume_shapes(rng: np.random.Generator, size: int, low: float, high: float) -> tuple[np.ndarray, float]:
-    """Return int32 labels of (size, size, size) and how many pixels its slices lie apart.
+    """Return int32 labels of (size, size, size), and the distance of their slices in px of Y and X.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def volume_shapes(rng: np.random.Generator, size: int, low: float, high: float) 
 
 
 def _tissue(rng: np.random.Generator, size: int, diameter: float, apart: float) -> np.ndarray:
-    """Cells between walls: the nearest of random points, bent; gaps and missing cells now and then."""
+    """Return cells between walls: voxels by nearest random point, bent; at times with gaps or missing cells."""
     wave = noise(rng, size, diameter * rng.uniform(0.5, 2), 3, ndim=3) * diameter * rng.uniform(0, 0.4)
     grid = np.indices((size,) * 3, np.float32) * np.array([apart, 1, 1], np.float32)[:, None, None, None] + wave
     box = np.array([size * apart, size, size])
@@ -40,11 +40,11 @@ def _tissue(rng: np.random.Generator, size: int, diameter: float, apart: float) 
 
 
 def _placed(rng: np.random.Generator, size: int, diameter: float, apart: float) -> np.ndarray:
-    """Objects put down one by one, each under those before it, scattered or in heaps."""
+    """Return objects placed one by one, each under those before it, scattered or in heaps."""
     labels, box = np.zeros((size,) * 3, np.int32), np.array([size * apart, size, size])
     count = min(300, int(rng.uniform(0.1, 1.2) * np.prod(box) / diameter**3) + 2)
     heaps = rng.uniform(0, box, (int(rng.integers(1, 6)), 3)) if rng.random() < 0.5 else None
-    spread, spare = size * rng.uniform(0.1, 0.3), rng.uniform(0, 0.6)  # how much of one may hide under another
+    spread, spare = size * rng.uniform(0.1, 0.3), rng.uniform(0, 0.6)  # spare: share that may hide under another
     stretch, shrink = rng.uniform(1, 2.2), rng.random() < 0.5
     uneven = rng.uniform(0, 0.12)
     for number in range(1, count + 1):
@@ -74,7 +74,7 @@ def _bumpy(
     uneven: float,
     apart: float,
 ) -> np.ndarray:
-    """Return which voxels of a grid that begins at `low` lie in an ellipsoid, turned any way, with bumps and dents."""
+    """Return which voxels of a grid from `low` on lie in an ellipsoid with a random rotation, bumps and dents."""
     away = (grid + low[:, None, None, None]) * np.array([apart, 1, 1])[:, None, None, None]
     away = np.tensordot(Rotation.random(rng=rng).as_matrix(), away - center[:, None, None, None], 1)
     away /= radii[:, None, None, None]

@@ -1,7 +1,7 @@
 """Draws training tiles: a random image at a random object size, varied far beyond what the sets contain.
 
-Users bring microscopes, dyes and cameras that no set knows; so contrast is inverted, light uneven, colour remixed,
-focus lost, noise added, and blocks of compression left.
+Users bring microscopes, dyes and cameras that no set shows. So contrast is inverted, light made uneven, colour remixed,
+focus lost, noise added, and blocks left as by compression.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pretraining.simulate import picture, shapes
 from pretraining.simulate_volumes import volume_shapes
 
 BACKGROUND, OBJECT, BORDER, IGNORED = 0, 1, 2, -1
-_MOST_APART = 5.0  # px between slices
+_MOST_APART = 5.0  # px: largest distance between slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class TrainingTile:
 
 
 def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> TrainingTile:
-    """Draw one tile of a record, or of an invented image in its place: of new shapes, or of its own."""
+    """Draw one tile of a record, or of an invented image in its place, with invented shapes or those of the record."""
     size = input_size(int(config["output"]), int(config["depth"]), padded=config["padding"] == "same")
     invented, volume = rng.random() if config["simulated"] else 1.0, record.labels.ndim == 3
     if invented < config["simulated"] / 2:
@@ -46,7 +46,7 @@ def draw(record: Record, rng: np.random.Generator, config: dict[str, Any]) -> Tr
     zoom = _zoom(record, rng, config["diameter"])
     image, labels = _region(record, rng, size / zoom)
     image = _mix_channels(image, rng)
-    if zoom < 0.7:  # as a real microscope of lower resolution: blur before sampling
+    if zoom < 0.7:  # blur before sampling, as a microscope of lower resolution would
         image = ndimage.gaussian_filter(image, (0, *(0.45 / zoom,) * labels.ndim))
     warp = (_warp_volume if volume else _warp)(labels.shape, rng, size, zoom)
     labels, pixels = warp_labels(labels, warp), warp_image(image, warp, order=1)
@@ -63,7 +63,7 @@ def _tile(image: np.ndarray, labels: np.ndarray, config: dict[str, Any]) -> Trai
 
 
 def question(labels: np.ndarray, config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Turn instances into what the network is asked: background, object or border, and how much each pixel counts."""
+    """Return what the network is asked for, background, object or border, and the weight of each pixel."""
     border = borders(labels)
     target = np.where(labels > 0, OBJECT, BACKGROUND)
     target[border] = BORDER
@@ -83,13 +83,13 @@ def _zoom(record: Record, rng: np.random.Generator, limits: dict[str, float]) ->
 
 
 def _region(record: Record, rng: np.random.Generator, edge: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cut what a rotated tile of `edge` pixels can touch around a random place, mostly around an object."""
+    """Cut out what a rotated tile of `edge` pixels can reach around a random place, mostly inside an object."""
     shape = record.labels.shape
     center = [int(rng.integers(n)) for n in shape]
     if rng.random() < 0.8 and record.diameter > 0:
         pixels = np.flatnonzero(record.labels > 0)
         center = list(np.unravel_index(pixels[rng.integers(len(pixels))], shape))  # type: ignore[arg-type]
-    reach = int(edge * 0.75) + 16  # the half diagonal of a plane; a volume is mirrored at its corners
+    reach = int(edge * 0.75) + 16  # half the diagonal of a square; the corners of a cube reach further and are mirrored
     box = tuple(slice(max(0, c - reach), min(n, c + reach)) for c, n in zip(center, shape, strict=True))
     return record.image[(slice(None), *box)].astype(np.float32), np.ascontiguousarray(record.labels[box])
 
@@ -99,14 +99,14 @@ def _warp(shape: tuple[int, ...], rng: np.random.Generator, size: int, zoom: flo
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.array([[cos, -sin], [sin, cos]])
     matrix = matrix @ np.diag([rng.choice((-1.0, 1.0)), rng.uniform(0.85, 1.15)]) / zoom
-    # Spread over the tile: on average as strong as the paper's 10 px, at times none.
+    # On average it bends a tile as much as the paper's 10 px on a coarser grid; at times there is none.
     control = rng.normal(0, rng.uniform(0, 12) / zoom, (2, 5, 5)) if rng.random() < 0.7 else None
     center = tuple((n - 1) / 2 for n in shape)
     return Warp(out_shape=(size, size), matrix=matrix, center=center, control=control)
 
 
 def _warp_volume(shape: tuple[int, ...], rng: np.random.Generator, size: int, zoom: float) -> Warp:
-    """Turn a volume, about Z alone as often as any way, and sample it more coarsely along Z, as confocal stacks are."""
+    """Rotate a volume, about Z or any axis, and at times sample it more coarsely along Z, as confocal stacks are."""
     axis = np.array([1.0, 0, 0]) if rng.random() < 0.5 else rng.normal(size=3)
     turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * rng.uniform(0, 2 * np.pi)).as_matrix()
     coarse = np.exp(rng.uniform(0, np.log(3))) if rng.random() < 0.5 else 1.0
@@ -116,7 +116,7 @@ def _warp_volume(shape: tuple[int, ...], rng: np.random.Generator, size: int, zo
 
 
 def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return one gray channel: the mean, one colour, or a random mixture, as stains and cameras differ."""
+    """Return one gray channel: the mean of the channels or a random mixture, as stains and cameras differ."""
     if len(image) == 1:
         return image
     if rng.random() < 0.5:
@@ -126,7 +126,7 @@ def _mix_channels(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _seen(image: np.ndarray, rng: np.random.Generator, config: dict[str, Any]) -> np.ndarray:
-    """Vary gray values; some volumes are seen in slices that lie apart, and drawn out as the program draws them out."""
+    """Vary gray values; show some volumes in slices that lie apart, stretched as the program stretches them."""
     if image.ndim == 3 or not config["axial"] or rng.random() >= config["axial"]:
         return _vary(image, rng)
     shape = image.shape[1:]
@@ -137,7 +137,7 @@ def _seen(image: np.ndarray, rng: np.random.Generator, config: dict[str, Any]) -
 
 
 def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Change gray values as microscopes, dyes and cameras do; axes (1, [Z,] Y, X), about 0..1 in and out."""
+    """Vary gray values as microscopes, dyes and cameras do; (1, [Z,] Y, X), about 0..1, in and out."""
     plane = np.clip(image[0], -0.5, 2)
     if rng.random() < 0.25:
         plane = 1 - plane
@@ -159,14 +159,14 @@ def _vary(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _uneven(shape: tuple[int, ...], rng: np.random.Generator, strength: float) -> np.ndarray:
-    """Return a smooth field around 1: vignetting, a lamp off centre."""
+    """Return a smooth field around 1, as of vignetting or a lamp off centre."""
     coarse = rng.normal(0, strength * rng.random(), (4,) * len(shape))
     field = ndimage.zoom(coarse, [n / 4 for n in shape], order=1)
     return np.asarray(1 + field[tuple(map(slice, shape))], np.float32)
 
 
 def _blocky(plane: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Damage the plane as strong JPEG compression does: coarse values on blocks of 8 pixels, added to their mean."""
+    """Damage a plane as strong JPEG compression does: in blocks of 8x8 px, round the difference from their mean."""
     y, x = (n // 8 * 8 for n in plane.shape)
     blocks = plane[:y, :x].reshape(y // 8, 8, x // 8, 8)
     mean = blocks.mean((1, 3), keepdims=True)

@@ -1,4 +1,4 @@
-"""Strokes: accuracy after a few strokes against time on the clock, beside classifiers of pixels."""
+"""Strokes: accuracy against wall-clock time after a few strokes, compared with pixel classifiers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 
 
 def tables() -> Iterator[Table]:
-    """Yield the tables of what `python -m benchmarks strokes --data DIR` has left; running it takes hours."""
+    """Yield the tables of the results of `python -m benchmarks strokes --data DIR`, which takes hours to run."""
     from benchmarks.strokes.report import draw, report
 
     yield from report(RESULTS)

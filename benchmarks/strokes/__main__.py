@@ -1,4 +1,4 @@
-"""Run the contest: ``python -m benchmarks strokes --data DIR``; what the results have already is not repeated."""
+"""Run the contest: ``python -m benchmarks strokes --data DIR``; runs that have results already are not repeated."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from benchmarks.strokes.report import SECONDS
 from benchmarks.strokes.sets import SETS
 
 BUDGETS = (10.0, 30.0, 60.0, 120.0)
-# Rounds of painting: who takes part, and how long each round's training is.
+# Modes with several rounds of painting: who takes part, and how many seconds the training of a round takes.
 IN_ROUNDS = {"corrective": ("generalist-fast", "forest"), "unsure": ("generalist-fast",)}
 IN_ROUNDS["anywhere"] = IN_ROUNDS["unsure"]
 ROUND_SECONDS = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the options choose and is not there yet; None: those of the command."""
+    """Run the chosen jobs that have no results yet; `arguments` None: those of the command line."""
     options = _options(arguments)
     warnings.simplefilter("ignore")
     wanted = jobs(options)
@@ -59,7 +59,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--budgets", nargs="+", type=float, default=list(BUDGETS), help="seconds of training")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of strokes, trainings and painted images")
-    parser.add_argument("--steps", type=int, default=0, help="train so many steps instead of by the clock")
+    parser.add_argument("--steps", type=int, default=0, help="train this many steps instead of by time")
     parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON lines; appended to")
     for name, default in asdict(Brush()).items():
@@ -68,7 +68,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def jobs(options: argparse.Namespace) -> list[Job]:
-    """Return all runs that the options ask for, set by set, so that an interrupted contest compares like with like."""
+    """Return all runs that the options ask for, set by set, so that even an interrupted contest compares fairly."""
     brush = Brush(**{name: getattr(options, f"brush_{name}") for name in asdict(Brush())})
     found = []
     for seed in options.seeds:
@@ -87,12 +87,12 @@ def _budgets(name: str, mode: str, budgets: list[float]) -> list[float]:
         return [0.0 if name in FITTED else ROUND_SECONDS] if taking_part else []
     if name in FITTED:
         return [0.0]
-    # From scratch a few seconds are nothing, and one comparison shows what averaging is worth.
+    # From scratch, a few seconds are too short; for averaging, one budget shows what it is worth.
     return [seconds for seconds in budgets if name in BUNDLED or seconds == SECONDS]
 
 
 def read_lines(path: Path) -> list[dict[str, object]]:
-    """Return the lines of a file of results; none where there is no file."""
+    """Return the lines of a file of results; none if there is no file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 

@@ -14,7 +14,7 @@ from napari_upaint.settings import Kind
 
 MODES = ("once", "corrective", "unsure", "anywhere")
 ROUNDS = {"once": 1, "corrective": 4, "unsure": 4, "anywhere": 4}
-# Places that are visited in a round; each costs the annotator up to two strokes.
+# Places visited in a round; at each, the annotator paints up to two strokes.
 PLACES = 3
 
 
@@ -25,9 +25,9 @@ class Brush:
     Attributes
     ----------
     objects, background : int
-        Numbers of strokes; for classes, `objects` on each.
+        Numbers of strokes; for classes, `objects` is the number on each.
     length, width : int
-        Pixels.
+        Of a stroke, in pixels.
     """
 
     objects: int = 8
@@ -37,7 +37,7 @@ class Brush:
 
 
 def first_paint(truth: np.ndarray, rng: np.random.Generator, brush: Brush, kind: Kind, mode: str) -> np.ndarray:
-    """Paint the strokes of the first round; half as many where more will follow at chosen places."""
+    """Paint the strokes of the first round; half as many if more will follow at chosen places."""
     share = 1 if mode in ("once", "corrective") else 2
     return paint_strokes(
         truth,
@@ -60,7 +60,7 @@ def more_paint(
     kind: Kind,
     mode: str,
 ) -> np.ndarray:
-    """Return the annotation of the next round, what was painted before included."""
+    """Return the annotation of the next round, including what was painted before."""
     if mode == "corrective":
         prediction = learner.labels(image, kind, split=False)
         return correct(
@@ -102,7 +102,7 @@ def visit(
     brush: Brush,
     kind: Kind,
 ) -> np.ndarray:
-    """Paint at a place: a stroke on the object in the middle, or nearest to it, and one on the background beside."""
+    """Paint near a place: one stroke on the object that covers most of the window around it, one on the background."""
     painted = annotation.copy()
     window = tuple(slice(max(0, at - radius), at + radius + 1) for at in place)
     here = np.zeros(truth.shape, bool)

@@ -1,4 +1,4 @@
-"""Who takes part: each learns from one painted image and then segments others."""
+"""The contenders: each learns from one painted image and then segments others."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ THREADS = 2
 
 
 class Contender(Protocol):
-    """What every contender does; images are (C, Y, X), annotations (Y, X): 0 unlabelled, 1 background."""
+    """What every contender can do; images are (C, Y, X), annotations (Y, X): 0 unlabelled, 1 background."""
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
-        """Learn; return figures worth noting."""
+        """Learn from the annotation; return figures to be noted with the results."""
 
     def scores(self, image: np.ndarray) -> np.ndarray:
         """Return scores (K, Y, X) of background and classes."""
 
     def labels(self, image: np.ndarray, kind: Kind, *, split: bool) -> np.ndarray:
-        """Return objects or classes (Y, X), by default or cut at their necks by a watershed."""
+        """Return objects or classes (Y, X), with `split` cut at their necks by a watershed."""
 
 
 class UPaint:
@@ -41,17 +41,17 @@ class UPaint:
     Parameters
     ----------
     model : str or None
-        A bundled model; None: from scratch, as wide as the fast one.
+        A bundled model; None: from scratch, as wide as generalist-fast.
     seconds : float
-        Budget from pressing Train on, finding the scale included; 0: only the scale is found.
-    painted : bool
-        Whether it sees the paint; else each image is looked at as one that nobody has painted.
+        Budget, counted from pressing Train, so finding the scale is included; 0: only the scale is found.
     steps : int
-        Instead of seconds, if not 0.
+        If not 0, the budget in steps instead of seconds.
     ruled : bool
-        Whether it leaves out what is unlike the painted objects; else what is below 20 px alone, as other programs.
+        Whether it leaves out objects unlike the painted ones; otherwise only those below 20 px, as other programs do.
+    painted : bool
+        Whether it uses the paint; otherwise each image is segmented as one that nobody has painted.
     rotations : int
-        Averaged over; 0: as many as by default.
+        How many rotations are averaged; 0: as many as by default.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class UPaint:
         self.model = self.start
         self.settings = TrainSettings(seconds=max(1.0, seconds), steps=steps, **settings)
         self.zero_shot, self.painted = seconds == 0, painted
-        self.sight: Sight | None = None  # as the model knows, or each image by itself
+        self.sight: Sight | None = None  # None: as the model knows, or found for each image
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
         from napari_upaint.core.sample import Sample
@@ -87,7 +87,7 @@ class UPaint:
             return {"scale": self.sight.scale, "steps": 0}
         *_, result = train([sample], kind=kind, start=self.start, settings=self.settings, device="cpu")
         self.model = result.model
-        if result.improved or result.knows_more:  # the next round goes on from here, as the window does
+        if result.improved or result.knows_more:  # the next round starts from here, as in the window
             self.start = result.model
         return {
             "scale": result.model.header.scale,
@@ -126,15 +126,15 @@ class UPaint:
 
 
 class _PixelClassifier:
-    """What the classifiers of pixels share: the same threshold and components as U-Paint's.
+    """What the pixel classifiers share: they get the same threshold and components as U-Paint.
 
-    `ruled`: whether they get U-Paint's rules for what is left out, too, which their own programs do not have.
+    `ruled`: whether they also get U-Paint's rules for what is left out, which their own programs do not have.
     """
 
     ruled, usual = False, UNKNOWN
 
     def fit(self, image: np.ndarray, annotation: np.ndarray, kind: Kind) -> dict[str, Any]:
-        # Objects are one class to them: which stroke belongs to which object is nothing they could use.
+        # All objects are one class to them: they cannot use which stroke belongs to which object.
         self.learn(_gray(image), as_classes(annotation, kind).astype(np.uint8))
         if self.ruled:
             painted = np.maximum(annotation.astype(np.int32) - BACKGROUND, 0)
@@ -145,7 +145,7 @@ class _PixelClassifier:
         raise NotImplementedError
 
     def predict(self, image: np.ndarray) -> np.ndarray:
-        """Return scores (K, Y, X) of an image (C, Y, X), float32 of about 0..1."""
+        """Return scores (K, Y, X) of an image (C, Y, X) that is float32, about 0..1."""
         raise NotImplementedError
 
     def scores(self, image: np.ndarray) -> np.ndarray:
@@ -161,12 +161,12 @@ def _threads() -> int:
 
 
 def _gray(image: np.ndarray) -> np.ndarray:
-    """Return the image on U-Paint's own scale of gray values: images differ less from each other for everybody."""
+    """Return the image normalised as in U-Paint, so that images differ less from each other for every contender."""
     return measure(image).apply(image)
 
 
 class Forest(_PixelClassifier):
-    """The workflow of ilastik with scikit-image's filters: intensity, edges, texture at several scales, 100 trees."""
+    """ilastik's workflow with scikit-image's filters: intensity, edges and texture at several scales, 100 trees."""
 
     def __init__(self, *, ruled: bool = False) -> None:
         self.ruled = ruled
@@ -191,14 +191,14 @@ class Forest(_PixelClassifier):
 
 
 class Convpaint(_PixelClassifier):
-    """napari-convpaint with one of its feature extractors, in the settings that it proposes.
+    """napari-convpaint with one of its feature extractors, in its default settings.
 
     Parameters
     ----------
     extractor : str
-        "gaussian" works without a network; "vgg16" (its default) and the others load weights at first use.
+        "gaussian" works without a network; "vgg16" (its default) and the others download weights at first use.
     scalings : list of int or None
-        Sizes of the pyramid of features, None: what is proposed.
+        Factors of the feature pyramid; None: the default.
     """
 
     def __init__(self, extractor: str, scalings: list[int] | None = None) -> None:
@@ -222,7 +222,7 @@ class Convpaint(_PixelClassifier):
 
 
 class Apoc(_PixelClassifier):
-    """APOC: a random forest on the graphics card's filters (OpenCL), its set of features for small objects."""
+    """APOC: a random forest on filters computed on the graphics card (OpenCL); its feature set for small objects."""
 
     def __init__(self) -> None:
         import apoc
@@ -242,9 +242,9 @@ class Apoc(_PixelClassifier):
 
 
 def _declare_operations() -> None:
-    """Declare two operations that torchvision asks torch for at import; a build for another torch has lost them.
+    """Declare two operations that torchvision expects at import; a torchvision built for another torch lacks them.
 
-    Nobody here calls them. Where torchvision is complete this does nothing.
+    Nothing here calls them. If torchvision is complete, this does nothing.
     """
     import torch
 
@@ -257,17 +257,17 @@ def _declare_operations() -> None:
         _LIBRARIES.append(library)
 
 
-# Declarations last as long as the object that made them.
+# A declaration lasts as long as the object that made it.
 _LIBRARIES: list[Any] = []
 
 
 def budgeted(model: str | None, **how: Any) -> Callable[[float, int], Contender]:
-    """Return who makes U-Paint contenders of a budget."""
+    """Return a function that makes a U-Paint contender for a budget in seconds or steps."""
     return lambda seconds, steps: UPaint(model, seconds, steps, **how)
 
 
 BUNDLED = ("generalist-fast", "generalist")
-# Those with a budget run once for each; the others take the time they need.
+# Trained contenders run once for each budget; the others take the time that they need.
 TRAINED: dict[str, Callable[[float, int], Contender]] = {
     "generalist-fast": budgeted("generalist-fast"),
     "generalist-fast-averaged": budgeted("generalist-fast", rotations=0),

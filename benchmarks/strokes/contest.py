@@ -1,4 +1,4 @@
-"""One contender on one set, in a process of its own: learns, is scored on images that it has not seen."""
+"""One contender on one set, in its own process: it learns, and is scored on images that it has not seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_upaint.settings import Kind
 
 @dataclass(frozen=True)
 class Job:
-    """What is run at once; a line of results for each round and way of cutting comes of it."""
+    """One run; it gives a line of results for each round and each way of separating objects."""
 
     data: str
     set: str
@@ -33,7 +33,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Tells jobs apart, wherever the data is."""
+        """Identify the job, wherever the data is."""
         return json.dumps({name: value for name, value in asdict(self).items() if name != "data"}, sort_keys=True)
 
 
@@ -44,7 +44,7 @@ def alone(text: str) -> list[dict[str, Any]]:
 
 
 def run(job: Job) -> list[dict[str, Any]]:
-    """Run a job in this process."""
+    """Run a job in this process; return its lines."""
     one, data = find_set(job.set), Path(job.data)
     image, truth = read(data, one, one.train[job.seed % len(one.train)])
     tests = [read(data, one, name) for name in one.test]
@@ -76,7 +76,7 @@ def run(job: Job) -> list[dict[str, Any]]:
 
 
 def _warm_up() -> None:
-    """Load what an engine process has loaded by the time that somebody has painted; it stays for all trainings."""
+    """Load what the engine process has loaded by the time that somebody has painted, and keeps for all trainings."""
     import napari_upaint.engine.train  # noqa: F401
     from napari_upaint.engine.tasks import load_ahead
 
@@ -84,7 +84,7 @@ def _warm_up() -> None:
 
 
 def score(learner: Contender, tests: list[tuple[np.ndarray, np.ndarray]], one: BenchSet) -> list[dict[str, Any]]:
-    """Return the mean scores over images, for components and for components cut at their necks."""
+    """Return the mean scores over images, for components as they are and for components cut at their necks."""
     found = []
     for split in (False, True):
         rows, began = [], time.perf_counter()
@@ -98,7 +98,7 @@ def score(learner: Contender, tests: list[tuple[np.ndarray, np.ndarray]], one: B
 
 
 def measures(labels: np.ndarray, truth: np.ndarray, kind: Kind) -> dict[str, float]:
-    """Return IoU (of classes: their mean), AP50, F1 and SEG of objects (of classes: their connected parts)."""
+    """Return IoU (for classes, their mean), and AP50, F1 and SEG of objects (for classes, of connected parts)."""
     if kind == "classes":
         classes = np.unique(truth[truth > 0])
         overlap = float(np.mean([iou(labels == value, truth == value) for value in classes]))

@@ -1,4 +1,4 @@
-"""Tables and curves of the results that the contest has left."""
+"""Tables and curves of the contest's results."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ from benchmarks.timing import Table
 CURVES = Path(__file__).parents[2] / "docs" / "images" / "strokes.svg"
 MEASURES = {"iou": "IoU", "ap50": "AP50", "f1": "F1", "seg": "SEG"}
 _TIMES = ("fit_seconds", "segment_seconds")
-# What a budget is compared at.
+# The budget at which contenders are compared set by set.
 SECONDS = 60.0
-_CORRECTING = "After each round strokes are painted where the prediction is most wrong."
-_CHOOSING = """From half the strokes on, each round visits three places of the painted image and paints an object and
-background there: the most uncertain places, or any."""
+_CORRECTING = "After each round, strokes are painted where the prediction is most wrong."
+_CHOOSING = """Starting from half the strokes, each round visits three places in the painted image, the most uncertain
+ones or random ones, and paints an object and background there."""
 _IN_ROUNDS = (
     (("corrective",), "Correcting", _CORRECTING),
     (("unsure", "anywhere"), "Where to paint next", _CHOOSING),
 )
-_PICTURE = f"""![Mean IoU and AP50 against time on the clock](images/{CURVES.name})
+_PICTURE = f"""![Mean IoU and AP50 against wall-clock time](images/{CURVES.name})
 
 Measured with `python -m benchmarks strokes --data DIR`."""
 _CONDITIONS = """\
 * A simulated annotator paints {objects} strokes in objects and {background} in the background of one image.
   They are {length} px long (shorter in small objects) and {width} px wide.
 * Scores are means over two or three other images of each set, then over {seeds}, then over sets.
-* Each contender has the same strokes, {threads} threads, a process of its own; starting it is not counted. Median load
-  of the machine before a run: {load:.1f}.
+* Each contender gets the same strokes, {threads} threads and its own process, whose start is not counted. The median
+  load of the machine before a run was {load:.1f}.
 * AP50 = TP / (TP + FP + FN) at IoU 0.5.
-* U-Paint predicts each image once here, but in the rows that say *averaged*. By itself it averages over up to four
-  rotations of images as small as these, which takes as many times as long an image.
-* All have the same threshold, fill holes and leave out objects below 20 px (so does the truth, where objects are the
-  parts of a mask).
-* A model that U-Paint has trained leaves out objects below a tenth of the usual painted one (a thirtieth where the edge
-  of the image cuts it), and objects that it is less than three quarters as sure of, doubtful surroundings included (of
-  classes what is both). In a row of its own the forest follows these rules, too; in another one the network from
-  scratch does not.
-* Without any paint a model finds out by itself at which scale it sees each image, and what is usual there. Zero-shot it
-  sees all at the scale that the strokes tell, and leaves out what is below 20 px alone: there a training begins.
-* Contenders other than U-Paint have the better one of connected parts and parts cut by a watershed.
-* Not in the table: Convpaint with networks (VGG16, its default, and DINOv2), which loads their weights from the
-  internet at first use, and APOC, which needs a driver for OpenCL.
+* Here U-Paint predicts each image once, except in the rows that say *averaged*. By default it averages up to four
+  rotations of images as small as these, which takes that many times as long.
+* All contenders use the same threshold, fill holes and leave out objects below 20 px. If the true objects are the
+  connected parts of a mask, those below 20 px are left out, too.
+* A model trained by U-Paint also leaves out objects below a tenth of the usual size of the painted ones (a thirtieth if
+  the edge of the image cuts them), and objects, doubtful surroundings included, that it is less than three quarters as
+  sure of as of the painted ones. A part of a class is left out only if both hold. One row has the forest with these
+  rules, another the network from scratch without them.
+* *Without any paint*, a model finds by itself at which scale to see each image and which objects are usual there.
+  *Zero-shot*, it sees every image at the scale found from the strokes and leaves out only objects below 20 px: a
+  training begins there.
+* Contenders other than U-Paint get the better of two ways to separate objects: connected parts, or parts cut by a
+  watershed.
+* Not in the table: Convpaint with a network (VGG16, its default, or DINOv2), which downloads its weights at first use,
+  and APOC, which needs an OpenCL driver.
 
-None of U-Paint's networks has learnt from the images of these sets. `usiigaci_val` is of the same publication as
+None of U-Paint's networks has learnt from the images of these sets. `usiigaci_val` comes from the same publication as
 `usiigaci_phc`, which they have learnt from."""
 _SEEDS = """\
-Each seed paints other strokes on another image. For other programs the better way of cutting objects apart is chosen
-over all seeds of this table, so it may differ from the one above. Mean IoU / AP50 of all sets:"""
+Each seed paints other strokes, on two images of each set in turn. For other programs, the better way to separate
+objects is chosen over all seeds of this table, so it may differ from the one above. Mean IoU / AP50 over all sets:"""
 Line = dict[str, Any]
 Entry = tuple[str, float]  # contender and budget
 
 
 def lines_of(path: Path) -> list[Line]:
-    """Return the results; of what was run twice the later ones."""
+    """Return the results, only the latest of each run."""
     if not path.is_file():
         return []
     found = [json.loads(line) for line in path.read_text().splitlines()]
@@ -87,7 +89,7 @@ def report(path: Path) -> Iterator[Table]:
 
 
 def _best_cut(lines: Sequence[Line]) -> list[Line]:
-    """Keep one way of cutting objects apart for each contender: U-Paint's own default, the better one of others."""
+    """Keep one way of separating objects for each contender: U-Paint's default, the better one for the others."""
     means = defaultdict(list)
     for line in lines:
         means[line["contender"], line["split"]].append(line["ap50"])
@@ -108,14 +110,14 @@ def _seeds(lines: Sequence[Line]) -> dict[Entry, set[int]]:
 
 
 def _together(lines: Sequence[Line]) -> list[Line]:
-    """Return the results with the seeds that all contenders have run with: only these compare all of them."""
+    """Return the results with the seeds that all contenders have run with: only these can be compared."""
     seeds = _seeds(lines)
     common = set[int].intersection(*seeds.values()) if seeds else set()
     return [line for line in lines if line["seed"] in common]
 
 
 def _repeated(lines: Sequence[Line]) -> list[Line]:
-    """Return the results of those who have run with more seeds than the others; none where nobody has."""
+    """Return the results of those contenders that have run with more seeds than the others; none if there are none."""
     seeds = _seeds(lines)
     most = max(seeds.values(), key=len, default=set())
     if all(found == most for found in seeds.values()):
@@ -128,7 +130,7 @@ def _entry(line: Line) -> Entry:
 
 
 def _repetitions(lines: Sequence[Line]) -> str:
-    """Return the means over sets, seed by seed."""
+    """Return the means over sets for each seed, as a list in Markdown."""
     words = []
     for seed in sorted({line["seed"] for line in lines}):
         here = [line for line in lines if line["seed"] == seed]
@@ -150,7 +152,7 @@ def _words(entry: Entry, split: bool = False) -> str:
 
 
 def by_set(lines: Sequence[Line], entry: Entry, measure: str) -> dict[str, float]:
-    """Return the mean over seeds of each set that a contender has run on."""
+    """Return, for each set that a contender has run on, the mean over seeds."""
     values = defaultdict(list)
     for line in lines:
         if _entry(line) == entry:
@@ -159,7 +161,7 @@ def by_set(lines: Sequence[Line], entry: Entry, measure: str) -> dict[str, float
 
 
 def _mean(lines: Sequence[Line], entry: Entry, measure: str) -> float:
-    """Return the mean over sets, of a contender."""
+    """Return the mean over sets of a contender's means over seeds."""
     return float(np.mean(list(by_set(lines, entry, measure).values())))
 
 
@@ -172,7 +174,7 @@ def _means(lines: Sequence[Line]) -> Table:
         scores = [f"{_mean(lines, entry, name):.3f}" for name in MEASURES]
         rows.append([_words(entry, split), sets, *times, *scores])
     note = f"{_PICTURE}\n\n{_conditions(lines)}"
-    return Table("After a few strokes", note, ("", "sets", "s to learn", "s an image", *MEASURES.values()), rows)
+    return Table("After a few strokes", note, ("", "sets", "s to learn", "s per image", *MEASURES.values()), rows)
 
 
 def _conditions(lines: Sequence[Line]) -> str:
@@ -211,14 +213,14 @@ def _rounds(lines: Sequence[Line], title: str, note: str) -> Table:
             painted = f"{np.mean([line['painted'] for line in here]):.0f}"
             scores = [f"{_mean(here, entry, one):.3f}" for one in MEASURES]
             rows.append([_words(entry), _MODES[mode], str(number), painted, *scores])
-    return Table(title, note, ("", "painted", "round", "px painted in all", *MEASURES.values()), rows)
+    return Table(title, note, ("", "painted", "round", "px painted in total", *MEASURES.values()), rows)
 
 
 _MODES = {"corrective": "where wrong", "unsure": "where uncertain", "anywhere": "anywhere"}
 
 
 def draw(path: Path, target: Path = CURVES) -> bool:
-    """Draw mean IoU and AP50 against time on the clock; return False without results or matplotlib."""
+    """Draw mean IoU and AP50 against wall-clock time; return False without results or matplotlib."""
     lines = _best_cut(_together([line for line in lines_of(path) if line["mode"] == "once"]))
     try:
         import matplotlib as mpl
@@ -231,7 +233,7 @@ def draw(path: Path, target: Path = CURVES) -> bool:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-    shades = mpl.colormaps["tab20"].colors  # ten colours, dark and light: there are more contenders than ten
+    shades = mpl.colormaps["tab20"].colors  # ten colours, dark and light, since there are more than ten contenders
     for axis, measure in zip(axes, ("iou", "ap50"), strict=True):
         axis.set_prop_cycle(color=[*shades[::2], *shades[1::2]])
         for name in dict.fromkeys(entry[0] for entry in _entries(lines)):
@@ -239,7 +241,7 @@ def draw(path: Path, target: Path = CURVES) -> bool:
             axis.plot(*zip(*points, strict=True), "o-", label=WORDS[name])
         axis.set(xscale="log", xlabel="learning and segmenting an image (s)", ylabel=f"mean {MEASURES[measure]}")
         axis.grid(alpha=0.3)
-    # Below the axes, where it hides no point.
+    # Below the axes, so that it hides no point.
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, metadata={"Date": None})

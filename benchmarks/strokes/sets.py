@@ -1,4 +1,4 @@
-"""The sets of images that none of the bundled models has learnt from: what is painted on, what is scored on."""
+"""The sets of images, none learnt from by a bundled model: which are painted, which are scored."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from napari_upaint.core.objects import class_parts
 from napari_upaint.core.usual_object import UNKNOWN, smallest_object
 from napari_upaint.settings import Kind, ObjectSettings
 
-# Larger images are cut to their middle: every contender has the same, and a run takes hours and not days.
+# px: larger images are cut to their middle, for every contender, so that a run takes hours, not days.
 MOST = 768
-# px: where nothing is known of objects, smaller ones are left out of what contenders find. So they are of a truth whose
-# objects are connected parts of what is drawn: slips of the pen (56 of the 59 parts of one white blood cell).
+# px: if nothing is known of the objects, smaller ones are left out of what contenders find. They are also left out of a
+# truth whose objects are connected parts of a drawn mask, as slips of the pen (56 of 59 parts of a white blood cell).
 SMALLEST = smallest_object(ObjectSettings(), UNKNOWN)
 
 
@@ -27,16 +27,17 @@ class BenchSet:
     Attributes
     ----------
     name : str
-        Of its folder, with `images` and `labels` in it.
+        Name of its folder, which holds `images` and `labels`.
     what, publisher : str
         What it shows; who published it.
     train, test : tuple of str
-        Names of images without extension; slices of a volume as `NAME@slice`. Another seed paints on another one.
+        Names of the images to paint, in turn with each seed, and of those to score, without extension; half a slice of
+        a volume is `NAME@SLICE<` (left) or `NAME@SLICE>` (right).
     truth : str
         How the label image is read: "instances", "components" of what is not 0, "gaps" (components of what is 0),
         "classes".
     labels : str
-        Ending of the label image's name.
+        Ending of the label image's name, before its extension.
     """
 
     name: str
@@ -141,7 +142,7 @@ def find_set(name: str) -> BenchSet:
 
 
 def read(data: Path, one: BenchSet, image: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image (C, Y, X) and its truth (Y, X), int32, 0 background, objects or classes from 1 on."""
+    """Read an image (C, Y, X) and its truth (Y, X), int32: 0 background, objects or classes from 1."""
     from skimage.io import imread
 
     name, _, part = image.partition("@")
@@ -165,7 +166,7 @@ def _file(folder: Path, stem: str) -> Path:
 
 
 def _part(volume: np.ndarray, number: int, side: str) -> np.ndarray:
-    """Return half a slice of a volume: what is scored was never painted on, in no slice."""
+    """Return half a slice of a volume: the half that is scored is not painted in any slice."""
     half = volume.shape[-1] // 2
     return np.asarray(volume[number][:, :half] if side == "<" else volume[number][:, half:])
 
