@@ -1,4 +1,4 @@
-"""Gray values of an image that is not read as a whole: measured on some pixels of some of its planes."""
+"""Measure the gray values of an image without reading all of it: on some pixels of some planes."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from napari_upaint.core.finite import is_finite
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.errors import ImageError
 
-# Gray values of a stack are measured on so many planes, of each of which so many pixels are kept.
+# Gray values of a stack are measured on at most this many planes, and on about this many pixels of each.
 _PLANES_MEASURED, _PIXELS_MEASURED = 8, 2_000_000
 
 
 def measure_gray_values(
     name: str, leading_shape: tuple[int, ...], read: Callable[[tuple[int, ...]], np.ndarray]
 ) -> Normalization:
-    """Measure gray values on planes spread evenly over an image, of which `read` reads some pixels.
+    """Measure gray values on planes spread evenly over an image; `read` returns some pixels of a plane, channels first.
 
-    Planes with NaN or infinite pixels say nothing: they cannot be segmented, and must not keep the others from it.
+    Planes with NaN or infinite pixels are left out: they cannot be segmented, but the others can.
 
     Raises
     ------
     ImageError
-        If it is constant, or has NaN or infinite pixels on all these planes.
+        If the image has no planes, is constant, or has NaN or infinite pixels on all these planes.
     """
     count = math.prod(leading_shape)
     if count == 0:
         raise ImageError(f"{name} has no planes (its shape begins with {leading_shape}); choose another.")
     chosen = np.unique(np.linspace(0, count - 1, min(count, _PLANES_MEASURED)).round().astype(int))
-    # Copies: the planes themselves shall not stay in memory.
+    # Copied, so that the whole planes do not stay in memory.
     planes = [read(tuple(int(i) for i in np.unravel_index(number, leading_shape))).copy() for number in chosen]
     usable = [plane for plane in planes if is_finite(plane)]
     return measure(np.stack(usable or planes, axis=1), name)
 
 
 def thinned(pixels: int) -> slice:
-    """Return which rows, and which columns, are measured of a plane of so many pixels."""
+    """Return which rows, and which columns, of a plane with this many pixels are measured."""
     return slice(None, None, math.ceil(math.sqrt(max(1.0, pixels / _PIXELS_MEASURED))))
