@@ -28,7 +28,7 @@ _INSIDE = 0.25  # opacity; outlines are opaque
 
 
 class PreviewLayer:
-    """One for all images: of the image that is looked at."""
+    """One layer for all images: it shows the one that is looked at."""
 
     def __init__(self, viewer: Viewer, results: ResultLayers, shown: ShownLayers) -> None:
         self._viewer, self._results, self._shown = viewer, results, shown
@@ -42,7 +42,7 @@ class PreviewLayer:
         Raises
         ------
         ImageError
-            If it shows no planes of the last two axes.
+            If the canvas does not show planes of the last two axes.
         """
         layer = find(self._viewer, image)
         if not shows_planes(self._viewer):
@@ -61,8 +61,8 @@ class PreviewLayer:
         return Viewed(source, index_in_view(self._viewer, layer), (sides[0], sides[1]), levels)
 
     def put(self, viewed: Viewed, box: Box, shrunk: int, result: PreviewResult) -> None:
-        """Show a picture in its place, made anew only where it shows something else than before."""
-        find(self._viewer, viewed.image.key)  # a preview of a closed image has no place any more
+        """Show a picture in its place; the layer is made again only if it is of something else than before."""
+        find(self._viewer, viewed.image.key)  # raises an error if the image was closed
         corner = (*viewed.index, *(side.start for side in box))
         place = placed(viewed.image.placement, corner, shrunk)
         picture = result.picture[(None,) * len(viewed.index)]
@@ -76,13 +76,13 @@ class PreviewLayer:
             move(self._layer, picture, place)
 
     def remove(self) -> None:
-        """Take the layer away, if somebody has not yet."""
+        """Remove the layer, unless somebody has done so already."""
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
     def put_aside(self, image: Hashable) -> None:
-        """Hide the labels that were made of an image, once: what was found before shines through what is found now."""
+        """Hide the labels that were made for an image, once: old results would shine through the new ones."""
         kinds: tuple[Kind, ...] = ("objects", "classes")
         found = (self._results.labels_of(image, kind) for kind in kinds if image not in self._aside)
         labels = [layer for layer in found if layer is not None and layer.visible]
@@ -91,7 +91,7 @@ class PreviewLayer:
             layer.visible = False
 
     def bring_back(self, *_: object) -> None:
-        """Show the labels again that were hidden, as far as their image is seen."""
+        """Show the labels that were hidden again, as far as their image is seen."""
         aside, self._aside = self._aside, {}
         for image, labels in aside.items():
             for layer in labels:
@@ -100,7 +100,7 @@ class PreviewLayer:
                     self._shown.tuck(layer.unique_id, image)
 
     def closed(self) -> bool:
-        """Return whether somebody took the layer away."""
+        """Return whether somebody removed the layer."""
         return self._layer is not None and self._layer not in self._viewer.layers
 
 
@@ -118,7 +118,7 @@ def _corners(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def placed(image: Placement, corner: tuple[int, ...], shrunk: int) -> Placement:
-    """Return where pixels of `shrunk` image pixels lie whose first one is at the corner (..., Y, X) of an image."""
+    """Return where a picture lies whose pixels are `shrunk` image pixels wide and begin at a corner (..., Y, X)."""
     ndim = len(corner)
     scale = np.array(image.scale, float)
     offset = np.array(corner, float)
@@ -143,7 +143,7 @@ def _options(result: PreviewResult, name: str) -> dict[str, Any]:
         [PREVIEW_COLOUR] if result.kind == "objects" else [label_colour(k + 2) for k in range(len(result.classes))]
     )
     shades = np.array([rgb(colour) for colour in colours]) / 255
-    # Cyclic, though it never comes round: other kinds of maps are compiled for seconds when they are first drawn.
+    # Cyclic, though it never comes round: other kinds of colormaps take seconds to compile when they are first drawn.
     table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (_INSIDE, 1.0))])
     names = ["background", *result.classes, *(f"edge of {one}" for one in result.classes)]
     return {

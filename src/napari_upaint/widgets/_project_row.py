@@ -37,7 +37,7 @@ class ProjectRow(QWidget):
         }
         self.button.setMenu(self.menu)
         self.name = QLabel()
-        # A long name is cut rather than widen the dock.
+        # A long name is cut, so that it does not widen the dock.
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

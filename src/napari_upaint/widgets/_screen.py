@@ -1,4 +1,4 @@
-"""How large a window of its own may come: never larger than the screen, or its buttons are out of reach."""
+"""How large a separate window may be: never larger than the screen, or its buttons are out of reach."""
 
 from __future__ import annotations
 
