@@ -36,7 +36,7 @@ class Looking:
         normalization: Normalization,
         spacing: tuple[float, ...] | None = None,
     ) -> Sight | None:
-        """Find how the model sees an image. Waits for the engine: not for the GUI thread.
+        """Find how the model sees an image. It waits for the engine: never call it on the GUI thread.
 
         None if the model learnt this from paint and the user has set no other scale, if the model or the image cannot
         be read (segmenting will report that), or on a stop.

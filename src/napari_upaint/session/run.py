@@ -184,7 +184,7 @@ def load_run(path: str | Path) -> Run:
 
 
 def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
-    """Read settings that another version may have written: unknown ones are left out, missing ones are the defaults."""
+    """Read settings that another version may have written: unknown ones are left out, missing ones get defaults."""
     return kind(**_known(kind, raw))
 
 

@@ -98,7 +98,7 @@ def is_project(folder: Path) -> bool:
 
 
 def save_project(project: SavedProject, folder: str | Path) -> Path:
-    """Write a project, in place of one that is there.
+    """Write a project, replacing one that is there.
 
     Annotations without data are kept as they are in their files.
 

@@ -218,7 +218,7 @@ def _is_here(saved: Autosaved, annotation: AnnotationSource) -> bool:
 
 
 def _plain(name: str, file: str) -> str:
-    """Return an image's name, if it has a file without napari's number: whether another 'Pos0' is open changes."""
+    """Return an image's name, without napari's number if it has a file: whether another 'Pos0' is open may change."""
     return _NUMBER.sub("", name) if file else name
 
 

@@ -108,7 +108,7 @@ def held_by(pid: int) -> int | None:
 
 
 def _asked(pid: int) -> int | None:
-    """Ask psutil, which napari brings along: here there is no /proc."""
+    """Ask psutil, which napari brings along, since there is no /proc."""
     try:
         return int(import_module("psutil").Process(pid).memory_info().rss)
     except Exception:  # not installed, or the process is gone

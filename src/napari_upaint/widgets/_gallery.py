@@ -24,7 +24,7 @@ from napari_upaint.widgets._working import Working
 
 COUNT = 9
 _EDGE = 240  # pixels of a tile in the picture
-_PAUSE = 300  # milliseconds: a number may still be being typed
+_PAUSE = 300  # milliseconds: the user may still be typing a number
 
 
 class Gallery(QObject):

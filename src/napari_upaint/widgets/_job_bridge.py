@@ -76,7 +76,7 @@ class JobBridge(QObject):
     def __init__(self, parent: QObject | None = None, tasks: str = TASKS) -> None:
         super().__init__(parent)
         self._tasks = tasks
-        self.device = "auto"  # which requests ask for
+        self.device = "auto"  # for all requests
         self._engine: EngineProcess | None = None
 
     @property

@@ -60,7 +60,7 @@ class Keys:
 
 def _taken(viewer: Viewer) -> set[Any]:
     """Return the keys of other plug-ins and of napari's viewer, and those that the user set for any kind of layer."""
-    # Through __class__: type() of napari's proxy would be the proxy's.
+    # Through __class__: type() would give the class of napari's proxy.
     own = (vars(cls).get("class_keymap", {}) for cls in viewer.__class__.__mro__)
     set_by_user = (
         key

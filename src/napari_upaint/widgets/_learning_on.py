@@ -100,7 +100,7 @@ class LearningOn(QObject):
         if answer.problem:
             self._refuse(answer.problem)
         elif self._refused:
-            if self._message.text() == self._refused:  # or another message has taken its place
+            if self._message.text() == self._refused:  # not if another message has taken its place
                 self._message.clear()
             self._refused = ""
 

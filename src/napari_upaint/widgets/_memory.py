@@ -90,9 +90,10 @@ def _too_much(needed: int) -> str:
 def holding(
     image: ImageSource, index: tuple[Any, ...], plane: np.ndarray, room: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return an array of an image's shape with room for a plane; a new one holds the plane, or is the only plane.
+    """Return an array of an image's shape with room for a plane; a new one holds the plane.
 
-    Call it in a thread: writing to memory for the first time takes a twentieth of a second for 2048 x 2048.
+    The plane of an image that has no other is returned as it is. Call it in a thread: writing to memory for the first
+    time takes a twentieth of a second for 2048 x 2048.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ class ObjectLayers(QObject):
         self.picked.emit(layer.unique_id, index_in_view(self._viewer, layer), int(layer.selected_label))
 
     def _clicked(self, layer: Labels, event: Any) -> Iterator[None]:
-        """Pick the object that is clicked, while the mouse moves the view; a drag is not a click."""
+        """Pick the object that is clicked, in the mode in which the mouse moves the view; a drag is not a click."""
         if layer.mode != "pan_zoom":
             return
         start = np.array(event.pos)

@@ -232,7 +232,7 @@ class Preview(QObject):
         self.shown.emit(result)
         if self._scales.get(look.source, 1.0) != result.scale:
             self._scales[look.source] = result.scale
-            self.ask()  # now it is known how much context the model needs
+            self.ask()  # the box to show depends on the scale, which is known now
 
     def _fail(self, sentence: str, details: str) -> None:
         if sentence != self._said:

@@ -223,7 +223,7 @@ def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
 
 
 def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedImage]:
-    """Add what the open project holds and the viewer does not; images with as many annotations again need no more."""
+    """Add what the open project holds and the viewer does not; once an image has as many annotations, old ones go."""
     result = list(images)
     for one in kept:
         at = next((i for i, other in enumerate(result) if _same(other, one)), None)
@@ -241,7 +241,7 @@ def _same(one: SavedImage, other: SavedImage) -> bool:
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
-    """Save what is painted on images that were not found to where it will be offered once they are opened."""
+    """Add the paint of images that were not found to the autosaves, so that it is offered once they are opened."""
     for image in images:
         for one in image.annotations:
             if one.path is None or one.damage:

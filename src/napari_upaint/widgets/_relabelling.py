@@ -16,7 +16,7 @@ from napari_upaint.widgets._memory import labels_fit
 from napari_upaint.widgets._result_layers import SegmentedPlane
 from napari_upaint.widgets._sections import Sections
 
-_PAUSE = 60  # milliseconds: a number may still be being typed or scrolled
+_PAUSE = 60  # milliseconds: the user may still be typing or scrolling a number
 
 
 class Relabelling(QObject):

@@ -88,7 +88,7 @@ class ScoreCache:
         return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
 
     def place(self, image: Placement) -> Placement:
-        """Return where these scores lie, if their image lies there."""
+        """Return where these scores lie, given where their image lies."""
         return image.with_channel() if len(self.classes) > 1 else image
 
     def fits(self, shape: tuple[int, ...]) -> bool:

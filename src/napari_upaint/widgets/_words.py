@@ -39,7 +39,7 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
 
 
 def after_nothing(summary: Segmented) -> str:
-    """Say that nothing was found, which looks as if nothing had been done; '' if something was."""
+    """Say that nothing was found, which looks as if nothing had been done; '' if something was found."""
     nothing = summary.done > 0 and summary.empty == summary.done and not summary.kept
     return "Nothing was found: paint what you look for and train, or choose another model." if nothing else ""
 
