@@ -32,7 +32,7 @@ def test_unlabelled_is_transparent() -> None:
     assert np.allclose(colours[1:9, :3] * 255, label_rgb(np.arange(1, 9)))
 
 
-# How those see linear RGB who lack one kind of cones: Machado et al. (2009), severity 1.
+# How people who lack one kind of cones see linear RGB: Machado et al. (2009), severity 1.
 SEEN_BY = {
     "all cones": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -48,5 +48,5 @@ def test_the_first_eight_colours_can_be_told_apart_with_any_cones(cones) -> None
     seen = (linear @ np.array(SEEN_BY[cones]).T).clip(0, 1)
     lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055))
     apart = [float(np.linalg.norm(a - b)) for a, b in combinations(lab, 2)]
-    # 2.3 is a difference that is just seen side by side; these lie apart from each other, and they are thin.
+    # A difference of 2.3 can just be seen side by side; these colours lie apart from each other, and on thin things.
     assert min(apart) > 15
