@@ -14,7 +14,7 @@ _PAINTED = "_annotation"  # as the tutorial calls it
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
-    """Return the image files that files and folders stand for; a folder without images is a `FileError`.
+    """Return the image files that files and folders stand for; `FileError` if a folder has none.
 
     If a folder also holds this program's results, or annotations of its images, these do not count as images.
     """

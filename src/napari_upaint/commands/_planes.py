@@ -74,7 +74,7 @@ def load_samples(
     """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
 
     `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean; `channel`: the
-    only one of the images that is looked at, by name or by number from 1 up.
+    only channel of the images that is looked at, by name or by number from 1 up.
 
     Raises
     ------

@@ -187,7 +187,7 @@ def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[st
     """Return rows as text, with a header and the mean; files need not have the same classes."""
     keys = list(dict.fromkeys(key for _, row in rows for key in row))
     if any(set(row) != set(keys) for _, row in rows):
-        keys.sort(key=lambda key: (len(key), key))  # of classes only: 2 before 10
+        keys.sort(key=lambda key: (len(key), key))  # for classes only: 2 before 10
     shown = [(name, *(f"{row[key]:.3f}" if key in row else "-" for key in keys)) for name, row in rows]
     if len(rows) > 1:
         columns = [[row[key] for _, row in rows if key in row] for key in keys]

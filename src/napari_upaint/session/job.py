@@ -31,7 +31,7 @@ class Job:
     request : Request or None
         What was asked for; None once it has begun, so that images are not held twice.
     outcome : Finished, Failed or None
-        How the job ended, or None while it has not.
+        How the job ended; None until then.
     """
 
     def __init__(self, number: int, request: Request, supervisor: Supervisor, listener: Listener | None = None) -> None:

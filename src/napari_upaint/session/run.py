@@ -32,7 +32,7 @@ Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The losses at a step; None where they were not measured."""
+    """The losses at a step; None if they were not measured."""
 
     step: int
     seconds: float

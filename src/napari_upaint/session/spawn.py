@@ -173,7 +173,7 @@ def environment_for(threads: int) -> dict[str, str]:
 
 
 def spare_threads() -> int:
-    """Return the number of usable cores but one (for the window), at least 1."""
+    """Return the number of usable cores minus one (for the window), at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, _granted())) - 1)
 

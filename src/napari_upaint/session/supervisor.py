@@ -1,4 +1,4 @@
-"""The thread that minds the engine process: it alone knows what runs, what waits and what has to be killed.
+"""The thread that looks after the engine process: it alone knows what runs, what waits and what has to be killed.
 
 Everything is posted to it (calls from widgets, messages from the process, its end) and done in that order, so nothing
 needs a lock and no caller ever blocks: even arrays are copied for the process in this thread.

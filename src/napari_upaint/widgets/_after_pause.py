@@ -45,7 +45,7 @@ class AfterPause(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether it works, or is about to look whether there is work."""
+        """Whether it works, or is about to check whether there is work."""
         return self._work.busy or self._pause.isActive()
 
     def ask(self) -> None:

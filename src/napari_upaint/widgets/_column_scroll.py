@@ -31,7 +31,7 @@ class ColumnScroll(QScrollArea):
         return QSize(width, super().sizeHint().height())
 
     def _beside(self) -> int:
-        """Return the width of what stands beside the column."""
+        """Return the width of what is next to the column."""
         # napari's style draws a frame even if none is wanted.
         return self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
 

@@ -120,7 +120,7 @@ def with_unit(tip: str, unit: str) -> str:
 
 
 def _control(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control:
-    """Return the control that fits a field: check box, list, whole or real number."""
+    """Return the control that fits a field: check box, list, box for an integer or a real number."""
     if one.metadata["choices"] is not None:
         return _choices(one, changed)
     if isinstance(one.default, bool):

@@ -70,7 +70,7 @@ class Linking(QObject):
         return self._work.busy or len(self._turns) > 0
 
     def ask(self, *_: object) -> None:
-        """Look soon whether there is something to link."""
+        """Check soon whether there is something to link."""
         if self._box.isChecked() or self._done:
             self._work.ask()
 

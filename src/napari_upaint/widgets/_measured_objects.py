@@ -43,7 +43,7 @@ class Measured:
     def words(self) -> str:
         """What the table holds: "5 objects on 2 planes of cells labels"; for classes, also what their numbers mean.
 
-        In a result 0 is background, in paint 1 is.
+        In a result, background is 0; in paint, it is 1.
         """
         places = np.stack([self.table[name] for name in (*self._leading, "label")], axis=1)
         classes = self.plan.kind == "classes"  # the same on every plane; each plane numbers its own objects

@@ -67,7 +67,7 @@ def old_result(image: ImageSource, labels: np.ndarray, kind: Kind) -> NewLayer:
 
 
 def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
-    """Return the scores of what was looked for; hidden, since they would hide the image.
+    """Return the scores of the classes; hidden, since they would hide the image.
 
     Scores of one class have the axes of the image: a channel axis would only add a slider.
     """

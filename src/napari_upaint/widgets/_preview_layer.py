@@ -1,4 +1,4 @@
-"""The layer '<image> preview' and what of an image is in view: a part of `Layers`. Main thread only."""
+"""The layer '<image> preview', and which part of an image is in view: a part of `Layers`. Main thread only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PreviewLayer:
         self._aside: dict[Hashable, list[Layer]] = {}  # labels that were hidden, by image
 
     def in_view(self, image: Hashable) -> Viewed | None:
-        """Return what of an image the canvas shows, None if nothing.
+        """Return the part of an image that the canvas shows, None if it shows nothing of it.
 
         Raises
         ------

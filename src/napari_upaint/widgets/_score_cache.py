@@ -53,7 +53,7 @@ class ScoreCache:
     planes : dict
         The prediction of each plane, by its index.
     usual : dict
-        What the model that predicted a plane or volume knew about the objects that it had learnt.
+        What the objects of a plane or volume are like, as far as the model that predicted it knew.
     volumes : set
         Indices of the volumes that were segmented at once; each of their slices is a plane, too.
     made : dict

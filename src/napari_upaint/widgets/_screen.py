@@ -14,7 +14,7 @@ def on_screen(widget: QWidget, size: QSize) -> QSize:
 
 
 def screen_of(widget: QWidget) -> QRect:
-    """Return what the desktop leaves to windows on the screen of a widget."""
+    """Return the part of a widget's screen that the desktop leaves to windows."""
     screen = widget.screen()
     assert screen is not None
     return screen.availableGeometry()

@@ -55,7 +55,7 @@ class SegmentPlan:
     made: dict[Hashable, dict[tuple[int, ...], str]] = field(default_factory=dict)
 
     def takes_volumes(self, target: Target) -> bool:
-        """Return whether a target is seen as volumes: by a 3D model, or as a whole by one that sees their planes."""
+        """Return whether a target is seen as volumes: by a 3D model, or as a whole by a 2D model that sees planes."""
         return self.ndim == 3 or (self.settings.volumes and target.index is None and may_be_volumes(target.image))
 
 

@@ -34,7 +34,7 @@ class Placement:
     axis_labels: tuple[str, ...]
 
     def options(self) -> dict[str, Any]:
-        """Return the keywords with which napari makes a layer in this place."""
+        """Return the keyword arguments that make a layer of napari in this place."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def with_channel(self) -> Placement:
