@@ -1,6 +1,6 @@
-"""Build the sdist, the wheel from the sdist, install it, and look: ``python tests/check_distribution.py FOLDER``.
+"""Build the sdist and the wheel from it, install that, and check it: ``python tests/check_distribution.py FOLDER``.
 
-Needs the package ``build``. Run by the tox environment of that name.
+Needs the package ``build``. Run by the tox environment of the same name.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check_installed(wheel: Path, folder: Path) -> None:
     """Install the wheel without the window's dependencies, as a cluster would, and use the command."""
     venv.create(folder, with_pip=False, clear=True)
     scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    # This environment's pip: the one that comes with older Pythons knows no dependency groups.
+    # This environment's pip: the one that comes with older Pythons does not know dependency groups.
     pip = [sys.executable, "-m", "pip", "--python", scripts / "python", "install", "--quiet"]
     run(*pip, "--group", f"{ROOT / 'pyproject.toml'}:headless")
     run(*pip, "--no-deps", wheel)
@@ -66,7 +66,7 @@ def check_installed(wheel: Path, folder: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Do all checks in a folder for passing files."""
+    """Do all checks in a folder for temporary files."""
     archives = folder / "dist"
     for old in archives.glob("*"):
         old.unlink()

@@ -1,4 +1,4 @@
-"""What all tests share: steady examples, and no test of the window where there is no window."""
+"""What all tests share: the same examples every time, and no tests of the window if there is no window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HAS_NAPARI = find_spec("napari") is not None
 # Without Qt and napari the tests of the window cannot even be imported; the environment "headless" lives with that.
 collect_ignore = [] if HAS_NAPARI else ["widgets"]
 
-# Or the tests would put the developer's own settings of napari back to its defaults, and write them with every dock.
+# Or the tests would reset the developer's own napari settings to the defaults, and write them with every dock.
 os.environ["NAPARI_CONFIG"] = ""
 
 # The same examples in every run, and no deadline: machines that run tests are slow at times.
@@ -34,9 +34,9 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
 
 @pytest.fixture(params=["as here", "as in Python 3.14"])
 def away(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder on a network drive that is away."""
+    """Return a folder on a network drive that is not available."""
     folder = tmp_path / "away"
-    if request.param != "as here":  # its paths say False where they raised
+    if request.param != "as here":  # its paths say False instead of raising
         for method, function in (("exists", os.path.exists), ("is_dir", os.path.isdir), ("is_file", os.path.isfile)):
             monkeypatch.setattr(Path, method, lambda self, ask=function: ask(self))
 

@@ -1,7 +1,7 @@
 """Run the tests of the window in half the time: ``python tests/side_by_side.py [what pytest is given]``.
 
-Without arguments a worker for each core takes half of the tests, on a display of its own, and from the other one when
-it is done; what measures time runs alone then.
+Without arguments, one worker per core (four at most) takes its share of the tests, on a display of its own, and takes
+from the others when it is done; tests that measure time run alone afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORKERS = ("-p", "under_xvfb", "--numprocesses", "auto", "--maxprocesses", "4", 
 
 
 def main(arguments: list[str]) -> int:
-    """Run, return the worst exit code."""
+    """Run the tests; return the worst exit code."""
     if arguments:
         return subprocess.call([*UNDER_XVFB, *PYTEST, *arguments])
     subprocess.check_call([sys.executable, "-c", COMPILE])  # once, not in all workers while tests wait for it

@@ -120,7 +120,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (UserError("No such cell."), 2),
         (KeyboardInterrupt(), 130),
         (ZeroDivisionError("oh"), 1),
-        (OSError(errno.ENOSPC, "No space left on device"), 1),  # as where the output is sent to a file
+        (OSError(errno.ENOSPC, "No space left on device"), 1),  # as if the output is sent to a file
     ],
 )
 def test_exit_codes(

@@ -21,7 +21,7 @@ SCREEN = "1600x1200x24"
 
 @contextmanager
 def own_display() -> Iterator[dict[str, str]]:
-    """Start Xvfb on a free display number; yield the environment of who is to open windows there; end Xvfb."""
+    """Start Xvfb on a free display number; yield the environment for programs that open windows there; end Xvfb."""
     if not sys.platform.startswith("linux"):
         yield dict(os.environ)
         return

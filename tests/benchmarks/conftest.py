@@ -1,4 +1,4 @@
-"""The benchmarks are no part of the package: their folder is found beside the tests."""
+"""Let tests find the benchmarks: they are not part of the package, and their folder is next to that of the tests."""
 
 import sys
 from pathlib import Path

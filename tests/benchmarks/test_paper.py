@@ -1,4 +1,4 @@
-"""The paper's experiment, made small: what is done is not done again, and the table stands beside the paper's."""
+"""The paper's experiment, made small: what has been done is not repeated, and the table is next to the paper's."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_every_round_adds_paint_that_is_true(mode: str) -> None:
     learner = contender("zero-shot", 0)
     learner.fit(IMAGE[None], annotation, "objects")
     more = more_paint(IMAGE[None], TRUTH, annotation, learner, rng, Brush(length=12), "objects", mode)
-    # Where nothing is wrong, or nothing uncertain, there is nothing to paint.
+    # If nothing is wrong, or nothing uncertain, there is nothing to paint.
     assert (more > 0).sum() > (annotation > 0).sum() or mode != "anywhere"
     assert ((more == 1) <= (TRUTH == 0)).all() and ((more >= 2) <= (TRUTH > 0)).all()
 

@@ -153,7 +153,7 @@ def test_ctrl_c_ends_it_while_it_computes(
         pytest.fail("it went on")
 
     monkeypatch.setattr("napari_upaint.commands.evaluate.compare", computing)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells turn it off for what runs in background
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells turn it off in the background
     try:
         assert evaluate(files / "cells.tif", files / "truth" / "cells.tif", "--model", trained) == 130
     finally:

@@ -68,7 +68,7 @@ def test_folders_of_slices_and_scores_of_membranes(tmp_path, stack, capsys):
         write(tmp_path / "labels" / f"{at + 8}.tif", (~truth[at]).astype(np.uint8))
     options = ("--scores-of", "membranes", "--labels-of", "membranes")
     assert evaluate("--isbi", tmp_path / "scores", tmp_path / "labels", *options) == 0
-    # 1 - (1 - x) is not x to the last bit, and a score of 102/255 is just the threshold 0.4.
+    # 1 - (1 - x) is not x to the last bit, and a score of 102/255 is exactly the threshold 0.4.
     expected = measures(1 - (255 - scores) / np.float32(255), truth)
     assert rows(capsys.readouterr().out)[0][2:] == expected
 

@@ -1,4 +1,4 @@
-"""``upaint export``: a package of a trained model, and one sentence where there is none."""
+"""``upaint export``: a package of a trained model, and one sentence if there cannot be one."""
 
 from __future__ import annotations
 

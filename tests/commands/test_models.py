@@ -1,4 +1,4 @@
-"""``upaint models``: what there is, a line each, and their cards."""
+"""``upaint models``: all models, one line each, and their cards."""
 
 from __future__ import annotations
 

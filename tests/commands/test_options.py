@@ -1,4 +1,4 @@
-"""Options that would do nothing are refused instead of ignored."""
+"""Options without effect are refused instead of ignored."""
 
 from __future__ import annotations
 

@@ -102,10 +102,10 @@ def test_results_are_replaced_by_newer_ones(
     own_folder: bool, plates: Path, trained: Path, seen: list[np.ndarray]
 ) -> None:
     out = plates.parent / "out" if own_folder else plates
-    tifffile.imwrite(plates / "a_annotation.tif", np.ones((160, 160), np.uint8))  # what was painted is no image
+    tifffile.imwrite(plates / "a_annotation.tif", np.ones((160, 160), np.uint8))  # what was painted is not an image
     for count in (2, 4):
         assert segment(plates, "--model", trained, "-o", out, "--scores") == 0
-        assert len(seen) == count  # results beside b.ome.tif are no images either
+        assert len(seen) == count  # results next to b.ome.tif are not images either
     assert {path.name for path in out.glob("*_[ls]*.tif")} == {
         f"{name}_{what}.tif" for name in "ab" for what in ("labels", "scores")
     }

@@ -1,4 +1,4 @@
-"""Running the engine's generators from a shell."""
+"""The engine's generators, run from a shell."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""``upaint segment``: every image of files and folders, whatever becomes of one of them."""
+"""``upaint segment``: every image in files and folders, whatever happens to one of them."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_bundled_model_finds_once_how_it_sees_an_image(
         assert fake.said["sight"] == seen
         assert ("seen at 0.5 of its size" in capsys.readouterr().out) == (seen is not None)
     assert [[window.shape for window in windows] for windows in looked] == [[(1, *gray.shape)] * 3]
-    # What was made at another scale is made anew.
+    # What was made at another scale is made again.
     planes, out = len(fake.planes), files / str(found)
     segment(files / "movie.tif", "--model", "generalist-fast", "-o", out)
     assert len(fake.planes) == planes
@@ -359,7 +359,7 @@ def test_the_finished_planes_of_a_movie_that_is_stopped_are_kept_beside_results_
     for name in names:
         filled = tifffile.imread(folder / name).reshape(5, -1).any(axis=1)
         assert list(filled) == [True] * 3 + [False] * 2
-    assert segment(*arguments) == 0  # they are no images, and of no use any more
+    assert segment(*arguments) == 0  # they are not images, and no longer of use
     assert sorted(path.name for path in folder.iterdir()) == ["movie.tif", "movie_labels.tif"]
 
 
@@ -397,7 +397,7 @@ def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
         assert computed() == 5
     assert computed("--threshold", 0.4) == 5
     assert computed("--threshold", 0.4, "--rotations", 2) == 5
-    if Path("/proc/self/fd").is_dir():  # a large file is read when it is needed, and Windows replaces none that is open
+    if Path("/proc/self/fd").is_dir():  # a large file is read when needed, and Windows does not replace an open one
         replaced = []
 
         def note(target: Path, *rest: Any, **options: Any) -> Path:
@@ -508,7 +508,7 @@ def test_a_read_only_folder(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    # Root may write anywhere, so that the refusal is played.
+    # Root may write anywhere, so the refusal is faked.
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     assert segment(files / "cells.tif", "--model", trained, "-o", files / "out") == 2
     assert (

@@ -78,7 +78,7 @@ def test_training_goes_on_from_a_file(files: Path, trained: Path) -> None:
 
 
 def test_finished_masks_are_learnt_from(files: Path, fake: FakeTraining, trained: Path) -> None:
-    """As other programs write them: 0 background, objects from 1 on; slices without any were not looked at."""
+    """As other programs write them: 0 background, objects from 1 up; slices without any were not looked at."""
     masks = np.zeros((5, 40, 50), np.uint16)
     masks[0, 5:15, 5:20], masks[0, 15:30, 5:20] = 1, 2
     tifffile.imwrite(files / "stack.tif", np.random.default_rng(0).random(masks.shape, np.float32))

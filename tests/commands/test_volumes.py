@@ -141,7 +141,7 @@ def test_slices_need_not_be_the_last_axis() -> None:
 @pytest.mark.parametrize(
     ("unit", "spacing", "voxel"),
     [
-        ("pixel", {"Z": 2.0}, (2.0, 1.0, 1.0)),  # ImageJ notes that slices are apart, and not that a pixel is 1
+        ("pixel", {"Z": 2.0}, (2.0, 1.0, 1.0)),  # ImageJ notes how far slices are apart, but not that a pixel is 1
         ("pixel", {"Z": 1.0}, None),
         ("micrometer", {"Y": 0.5, "X": 0.5}, None),
     ],

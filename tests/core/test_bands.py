@@ -1,4 +1,4 @@
-"""Large arrays are worked on band by band: how they are cut never shows in what is made of them."""
+"""Large arrays are worked on band by band: how they are cut never shows in the result."""
 
 import numpy as np
 import pytest

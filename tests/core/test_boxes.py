@@ -29,7 +29,7 @@ def test_without_paint_nothing_is_left():
 
 
 def boxes_of(places, shape, margins):
-    """The boxes, of a list of the painted pixels."""
+    """The boxes, from a list of the painted pixels."""
     for axis, margin in enumerate(margins):
         along = np.unique(places[:, axis])
         gaps = np.diff(along)

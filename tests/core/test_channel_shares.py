@@ -17,7 +17,7 @@ from napari_upaint.io.samples import open_sample
 
 
 def dyes(signals, *, noise=1.0, seed=0):
-    """Channels of noise, in which a painted object is brighter than the painted background by so much."""
+    """Channels of noise, in which a painted object is brighter than the painted background by this much."""
     rng, annotation = np.random.default_rng(seed), np.zeros((40, 200), np.uint8)
     annotation[5:15, 5:190], annotation[25:35, 5:190] = 1, 2
     image = rng.normal(0, noise, (len(signals), *annotation.shape))
@@ -94,7 +94,7 @@ def test_validation_regions_do_not_count():
     image, annotation = dyes([0, 4]).image.copy(), dyes([0, 4]).annotation
     there = np.zeros(annotation.shape, bool)
     there[:, 100:] = True
-    image[:, :, 100:] = image[::-1, :, 100:]  # where it is the other channel that shows them
+    image[:, :, 100:] = image[::-1, :, 100:]  # there, the other channel shows them
     judged = Sample(image, annotation, measure(image), validation=there)
     assert channel_shares([judged], "objects") == pytest.approx((0.125, 0.875))
     assert channel_shares([replace(judged, validation=None)], "objects")[0] >= 0.5

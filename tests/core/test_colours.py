@@ -32,7 +32,7 @@ def test_unlabelled_is_transparent() -> None:
     assert np.allclose(colours[1:9, :3] * 255, label_rgb(np.arange(1, 9)))
 
 
-# How those see linear RGB who lack one kind of cones: Machado et al. (2009), severity 1.
+# How people who lack one kind of cones see linear RGB: Machado et al. (2009), severity 1.
 SEEN_BY = {
     "all cones": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -47,7 +47,7 @@ def seen_as(colours: np.ndarray, cones: str) -> np.ndarray:
     return np.asarray(rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)))
 
 
-# 2.3 is a difference that is just seen side by side; these lie apart from each other, and strokes are thin.
+# A difference of 2.3 can just be seen side by side; these colours lie apart from each other, and on thin things.
 
 
 @pytest.mark.parametrize("cones", SEEN_BY)

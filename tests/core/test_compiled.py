@@ -1,4 +1,4 @@
-"""Compiled loops: they work where nothing can be written, and come from the disk the second time."""
+"""Compiled loops: they work if nothing can be written, and come from the disk the second time."""
 
 import errno
 import os

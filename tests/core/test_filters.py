@@ -15,11 +15,11 @@ def image():
 
 
 def test_they_are_those_of_scikit_image(image):
-    """But for the slope, which is a difference here and a Sobel filter there, and for pixels of smaller images."""
+    """Except for the slope, which is a difference here and a Sobel filter there, and for pixels of smaller images."""
     ours = pixel_features(image).astype(np.float32).reshape(len(SIGMAS), 4, *image.shape[1:])
     theirs = multiscale_basic_features(image, sigma_max=SIGMAS[-1], channel_axis=0)
     theirs = np.moveaxis(theirs, -1, 0).reshape(ours.shape)
-    inner = (slice(40, -40),) * 2  # beyond the image each goes on in its own way
+    inner = (slice(40, -40),) * 2  # each continues the image beyond its edge in its own way
     for index, sigma in enumerate(SIGMAS):
         for feature in range(4):
             a, b = ours[index, feature][inner].ravel(), theirs[index, feature][inner].ravel()

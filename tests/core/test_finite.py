@@ -1,4 +1,4 @@
-"""What is no number is found wherever it lies, counted, and told of in one sentence."""
+"""Values that are not finite are found wherever they are, counted, and reported in one sentence."""
 
 import numpy as np
 import pytest

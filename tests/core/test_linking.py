@@ -66,9 +66,9 @@ def test_how_a_plane_was_numbered_changes_nothing(seed, planes, other):
 def test_a_shifted_copy_keeps_the_ids(seed, down, right):
     plane = blobs(seed)
     plane[[0, -1], :] = plane[:, [0, -1]] = 0
-    # Specks move right out of themselves.
+    # Specks move by more than their own size.
     plane[np.isin(plane, np.flatnonzero(np.bincount(plane.ravel()) < 12))] = 0
-    # Thin objects may come to lie on their neighbours more than on themselves; the law is about those that do not.
+    # Thin objects may overlap their neighbours more than themselves; the law is about those that do not.
     shifted = np.roll(plane, (down, right), (0, 1))
     table = contingency(plane, shifted).objects()
     itself = table.first_ids[table.first] == table.second_ids[table.second]

@@ -1,4 +1,4 @@
-"""Laws of normalisation: percentiles become 0 and 1, whatever the type; nothing that is no number comes out."""
+"""Laws of normalisation: percentiles become 0 and 1, whatever the type; only finite numbers come out."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_half_precision_does_not_overflow():
     found = measure(image)
     assert -6e4 <= found.low[0] < -5e4 and 5e4 < found.high[0] <= 6e4
     assert np.isfinite(found.apply(image)).all()
-    # A percentile between two values whose difference no half holds.
+    # A percentile between two values whose difference is too large for float16.
     steep = np.full((1, 20, 50), -6e4, np.float16)
     steep[0, 0, :2] = 6e4
     assert measure(steep).low[0] == -6e4 and -6e4 < measure(steep).high[0] < 6e4

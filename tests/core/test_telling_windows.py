@@ -10,7 +10,7 @@ from napari_upaint.errors import ImageError
 
 
 def speckled(shape, place, edge=200, seed=0):
-    """An image of one gray value but for a square with noise."""
+    """An image of one gray value, except for a square with noise."""
     image = np.full(shape, 100, np.uint16)
     at = (..., *(slice(start, start + edge) for start in place))
     image[at] += np.random.default_rng(seed).integers(0, 500, image[at].shape, np.uint16)

@@ -15,7 +15,7 @@ SHAPES = st.one_of(
 
 
 def walked(size, depth):
-    """Go through the network's layers one by one; None where a pooling sees an odd size or nothing is left."""
+    """Go through the network's layers one by one; None if a pooling sees an odd size or nothing is left."""
     for _ in range(depth - 1):
         size -= 4
         if size <= 0 or size % 2:

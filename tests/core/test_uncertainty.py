@@ -179,5 +179,5 @@ def test_the_window_is_about_as_large_as_an_object():
     assert object_radius(labels) == 10
     assert object_radius(labels[:0]) == object_radius(np.zeros((5, 5), int)) == 12
     assert object_radius(np.ones((500, 500), int)) == 64
-    # As ids of electron microscopy are: a table up to the largest would not fit in memory.
+    # Like ids in electron microscopy: a table up to the largest would not fit in memory.
     assert object_radius(labels.astype(np.uint64) + np.uint64(2**63) * (labels > 0)) == 10

@@ -41,7 +41,7 @@ def test_specks_are_left_out_by_the_usual_size_unless_the_settings_say_otherwise
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("end", [0, -1])
 def test_what_the_edge_of_an_image_cuts_may_be_smaller(axis, end):
-    """Of 600 px as usual, 40 are enough at the edge and not inside; who sets a size means it."""
+    """If 600 px are usual, 40 are enough at the edge but not inside; a size that the user sets counts everywhere."""
     mask = np.zeros((16, 18, 20), bool)
     mask[4:8, 4:9, 4:6] = True  # 40 voxels, inside
     place = [slice(10, 14), slice(11, 15), slice(12, 16)]

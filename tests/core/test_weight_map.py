@@ -117,7 +117,7 @@ def test_what_is_not_painted_weighs_nothing_and_moves_nothing(shape, seed, kind)
     assert weights.dtype == np.float32
     assert (weights[annotation == 0] == 0).all()
     assert (weights[annotation > 0] > 0).all()
-    # Background pixels are no objects: forgetting some leaves the others' border term as it was.
+    # Background pixels are not objects: forgetting some leaves the others' border term as it was.
     forgotten = np.where((annotation == 1) & (rng.random(shape) < 0.5), 0, annotation)
     both = (annotation > 0) & (forgotten > 0)
     np.testing.assert_array_equal(weight_map(annotation, kind, PLAIN)[both], weight_map(forgotten, kind, PLAIN)[both])

@@ -1,4 +1,4 @@
-"""Laws of what the site says itself; the folder of the pages is found beside the tests."""
+"""Laws of what the site says itself; the folder of the pages is next to that of the tests."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One thread for all tests of the engine: networks this small wait for each other longer than they compute."""
+"""One thread for all tests of the engine: threads of such small networks wait longer than they compute."""
 
 import pytest
 import torch
@@ -18,5 +18,5 @@ def bundled():
 
 @pytest.fixture
 def float32(monkeypatch):
-    """Let networks compute exactly, also where the processor has short numbers."""
+    """Let networks compute exactly, even if the processor has short numbers."""
     monkeypatch.setenv("UPAINT_EXACT", "1")

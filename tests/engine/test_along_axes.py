@@ -1,4 +1,4 @@
-"""Laws of volumes seen by 2D models: each axis counts alike, voxels are made cubes, a wish to stop is minded."""
+"""Laws of volumes seen by 2D models: each axis counts alike, voxels are made cubes, a stop is heeded."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def segment(image, model, settings=VOLUMES, **given):
 
 
 def recorded(shapes):
-    """Return what predicts of each plane its own gray values, and notes at which shape."""
+    """Return a function that predicts its own gray values for each plane, and notes its shape."""
 
     def predict(plane, shape):
         shapes.append((plane.shape[1:], shape))

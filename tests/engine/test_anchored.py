@@ -51,7 +51,7 @@ def test_who_agrees_with_the_paint_stays_near_and_who_does_not_may_go():
     assert reach(0.1, 1.0) < reach(1.0, 1.0) < reach(10.0, 1.0) == pytest.approx(1, abs=0.01)
     assert reach(0.1, 0.0) == 1
     assert reach(0.0, 10.0) == 0.5
-    assert (reach(0.0, 1.0, 0.5), reach(0.0, 1.0, 1.0)) == (0.625, 1)  # who knows less than a classifier
+    assert (reach(0.0, 1.0, 0.5), reach(0.0, 1.0, 1.0)) == (0.625, 1)  # a start that knows less than a classifier
 
 
 @pytest.mark.parametrize(("kind", "anchored"), [("objects", True), ("classes", False)])
@@ -72,7 +72,7 @@ def test_a_start_that_answers_another_question_is_no_anchor(kind, anchored):
     [("image", 0, 0.05, True), ("other", 0, 0.05, False), ("image", 9, 0.05, False), ("image", 0, "?", False)],
 )
 def test_corrections_lie_where_a_start_errs_and_do_not_count_against_it(name, darker, after, corrects):
-    """The paint is wrong everywhere: a start that knows this image is gone back to nevertheless."""
+    """The paint is wrong everywhere: nevertheless, weights go back to a start that knows this image."""
     found = open_sample("nuclei_fluorescence")
     part = (slice(100, 300), slice(60, 300))
     image, strokes = np.asarray(found.image.data)[part][None], np.asarray(found.strokes)[part]

@@ -1,4 +1,4 @@
-"""Weights learnt from one channel go on with colours and with many channels."""
+"""Weights learnt from one channel can learn on from colours and from many channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense blocks: channels and parameters of Jegou et al. 2017, what a block hands on."""
+"""Dense blocks: channels and parameters of Jegou et al. 2017, what a block passes on."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What is said of the processor, and how errors of memory are told from others."""
+"""What is said about the processor, and how memory errors are told from others."""
 
 import os
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""Laws of evidence: strokes are judged by who has not seen them, and who is right more often counts more."""
+"""Laws of evidence: strokes are judged by those that have not seen them, and those right more often count more."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_what_is_alike_is_known_before_it_was_seen():
 
 
 def strokes_unlike_each_other():
-    """Every stroke looks like itself alone: by those seen, one cannot tell the others."""
+    """Every stroke looks only like itself: from those seen, nobody can tell the others."""
     rng = np.random.default_rng(1)
     looks = rng.normal(0, 3, (12, 30))
     strokes = np.repeat(np.arange(12), 20)

@@ -1,4 +1,4 @@
-"""Laws of the first guess: with a few strokes it knows more than the start where that was never asked."""
+"""Laws of the first guess: with a few strokes it knows more than the start about what that was never asked."""
 
 from dataclasses import replace
 
@@ -143,7 +143,7 @@ def test_a_start_that_sees_borders_everywhere_does_not_hide_what_was_painted(net
     one, truth = sample
     prepared = prepared_of(one)
     starts = [whole(network, part.image) for part in prepared]
-    for start in starts:  # half of what is no background is border now
+    for start in starts:  # half of what is not background is border now
         start[-1] += start[1] / 2
         start[1] /= 2
     guess = end_of(first_guess(prepared, network, starts, border=True, seed=0))
@@ -169,7 +169,7 @@ def test_where_painted_objects_meet_is_neither_object_nor_background(network):
 
 
 def test_a_class_that_is_painted_on_one_image_of_many_is_answered_for(network, sample, monkeypatch):
-    """Only so many pixels are looked at; the fourth image, on which little is painted, is among them."""
+    """Only a certain number of pixels is looked at; the fourth image, on which little is painted, is among them."""
     monkeypatch.setattr(module, "_MOST_PIXELS", 2 * 320 * 300)
     (one, _) = sample
     little = np.zeros_like(one.annotation)

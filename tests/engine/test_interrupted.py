@@ -1,4 +1,4 @@
-"""A training that is cut off goes on from its last weights."""
+"""A training that was cut off continues from its last weights."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the system tells of memory."""
+"""What the system tells about memory."""
 
 import subprocess
 import sys

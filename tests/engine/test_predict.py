@@ -1,4 +1,4 @@
-"""Laws of prediction: tile by tile is the whole, rotations are undone exactly, memory and wishes to stop are minded."""
+"""Laws of prediction: tile by tile is the whole, rotations are undone exactly, memory limits and stops are heeded."""
 
 import numpy as np
 import pytest

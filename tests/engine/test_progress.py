@@ -1,4 +1,4 @@
-"""What a training says of itself when it ends."""
+"""What a training says about itself when it ends."""
 
 import math
 

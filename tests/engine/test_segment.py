@@ -1,4 +1,4 @@
-"""Planes and volumes become labels and scores; what cannot be segmented gets a sentence; memory is minded."""
+"""Planes and volumes become labels and scores; what cannot be segmented gets a sentence; memory limits are heeded."""
 
 import tracemalloc
 from dataclasses import replace

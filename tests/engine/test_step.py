@@ -1,4 +1,4 @@
-"""Laws of a step: threads change nothing but the time, chance belongs to the tile, and nobody computes on."""
+"""Laws of a step: threads change nothing but the time, chance belongs to the tile, and no thread computes on."""
 
 import copy
 import threading

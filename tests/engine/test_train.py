@@ -278,7 +278,7 @@ def test_a_stop_while_images_are_looked_at_comes_through(sample, start, pretrain
 
 
 def test_a_look_that_is_given_up_changes_nothing(sample, start):
-    """Who pressed Stop gets what was judged by the paint before."""
+    """Whoever pressed Stop gets what was judged by the paint before."""
     state = Trainer([sample], "objects", start, QUICK, WeightSettings(), AugmentSettings(), "cpu")
     list(state.look_at_samples())
     before = state.prepared, state.validation, state.held, state.kept.loss, state.kept.before

@@ -1,4 +1,4 @@
-"""Packages for other programs: whole, true to what is in them, and written whole or not at all."""
+"""Packages for other programs: complete, true to what is in them, and written whole or not at all."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Model files: round trips, lists, and files that are none."""
+"""Model files: round trips, lists, and files that are not models."""
 
 import contextlib
 import json
@@ -73,7 +73,7 @@ def test_the_header_is_read_without_the_weights(tmp_path, monkeypatch):
     assert len(content) > 8_000_000
 
 
-# ---- files that are none ----
+# ---- files that are not models ----
 
 
 def _refused(path, read=load_model):

@@ -1,4 +1,4 @@
-"""What a model's file says of its origin."""
+"""What a model's file says about its origin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_upaint.io.provenance import command_line, own_summary, provenance
 def test_the_record_holds_plain_values():
     record = provenance(start="generalist-fast", images=["a", "b"], seed=3, pixels=[(9.0, 0.5, 0.25), None, (1, 2)])
     assert json.loads(json.dumps(record)) == record
-    assert record["pixel_size"] == [0.25, 2.0]  # steps between slices are no pixels
+    assert record["pixel_size"] == [0.25, 2.0]  # steps between slices are not pixels
     assert (record["start"], record["images"], record["seed"]) == ("generalist-fast", ["a", "b"], 3)
     assert record["version"] == __version__
     assert {"torch", "numpy", "python"} <= set(record)

@@ -133,7 +133,7 @@ def test_a_stack_of_compressed_planes_that_was_cut_short_is_refused(tmp_path, la
 @LAZY
 @pytest.mark.parametrize("name", ["pages.tif", "pages.ome.tif", "big.tif"])
 def test_pages_behind_the_end_of_a_file_are_missed(tmp_path, name, lazy_from):
-    """Nothing says how many there were: the description of an OME-TIFF stands at its end."""
+    """Nothing says how many there were: the description of an OME-TIFF is at its end."""
     if "ome" in name:
         tifffile.imwrite(tmp_path / name, STACK, metadata={"axes": "ZYX"})
     else:

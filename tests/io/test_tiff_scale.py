@@ -1,4 +1,4 @@
-"""What TIFFs of different programs say of their scale."""
+"""What TIFFs of different programs say about their scale."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Runs that are over: the way back, other names, the trash."""
+"""Finished runs: the way back, new names, the trash."""
 
 import os
 from pathlib import Path

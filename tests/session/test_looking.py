@@ -1,4 +1,4 @@
-"""How a model sees an image: found once by the engine where no paint has taught it, and the same for all planes."""
+"""How a model sees an image: found once by the engine if paint has not taught it, and the same for all planes."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ TAUGHT = ModelFile(ModelHeader("m", Architecture(), scale=0.7, object_size=50.0,
 
 
 class Listening:
-    """An engine that keeps the requests which it hands on."""
+    """An engine that keeps the requests that it passes on."""
 
     def __init__(self, engine):
         self._engine, self.requests = engine, []

@@ -1,4 +1,4 @@
-"""What scores are made of, and batches that leave out what would be made of the same."""
+"""What scores are made from, and batches that leave out what would be made from the same."""
 
 import os
 from dataclasses import replace

@@ -28,7 +28,7 @@ def a_run(name="my cells", kind="objects", settings=None, weights=None, augment=
 
 @pytest.fixture
 def files(tmp_path):
-    """Two small images and their strokes, in a folder whose name wants quoting."""
+    """Two small images and their strokes, in a folder whose name needs quoting."""
     sample, folder = open_sample("nuclei_fluorescence"), tmp_path / "it's a folder"
     folder.mkdir()
     pairs = []

@@ -1,4 +1,4 @@
-"""Records of trainings: what goes in comes out, whatever lies beside it."""
+"""Records of trainings: what goes in comes out, whatever lies next to it."""
 
 import json
 import math

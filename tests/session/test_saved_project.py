@@ -115,7 +115,7 @@ def test_trainings_travel_along(tmp_path, monkeypatch):
     project = read_project(tmp_path / "p")
     assert [run.id for run in list_runs()] == [mine.id]
     assert project.model == user_models_folder() / mine.model.name
-    read_project(tmp_path / "p")  # twice is no harm
+    read_project(tmp_path / "p")  # twice does no harm
     assert len(list_runs()) == 1
     assert other.id != mine.id
 
@@ -170,7 +170,7 @@ def test_a_model_that_is_gone_is_no_reason_not_to_save(tmp_path):
 
 @pytest.mark.parametrize("again", ["p", "another"])
 def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
-    """An image that was not found, say of a disk that is not there today: saved as it was read, again and again."""
+    """An image that was not found, say on a disk that is missing today: saved as it was read, again and again."""
     project = read_project(save_project(a_project(), tmp_path / "p"))
     cells, stack = project.images
     for value in (7, 8):

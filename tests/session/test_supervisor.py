@@ -1,4 +1,4 @@
-"""What is waited for, retried and killed, told with a process and a clock that only seem to be there."""
+"""What is waited for, retried and killed, tested with a fake process and a fake clock."""
 
 from types import SimpleNamespace
 
@@ -79,7 +79,7 @@ def test_where_steps_are_long_a_stop_is_waited_for_longer(minded, step, patience
     job.stop()
     assert minded.left == pytest.approx(patience)
     minded.now += 1
-    job.stop()  # once more: it does not begin anew
+    job.stop()  # once more: it does not begin again
     assert minded.left == pytest.approx(patience - 1)
     minded.say(Stopping(1))
     assert minded.left == pytest.approx(finish)

@@ -1,4 +1,4 @@
-"""Volumes read slice by slice, no more of them than what is painted needs."""
+"""Volumes read slice by slice, no more of them than the paint needs."""
 
 import tracemalloc
 

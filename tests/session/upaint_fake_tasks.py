@@ -130,7 +130,7 @@ def segment(image, normalization, model, **_):
 
 
 def look(windows, **_):
-    """An image is seen the smaller the more windows are looked at."""
+    """The more windows are looked at, the smaller an image is seen."""
     from napari_upaint.engine.progress import Sight
 
     if (yield 0) is None:  # not stopped

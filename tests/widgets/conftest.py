@@ -44,7 +44,7 @@ def little_garbage():
 
 @pytest.fixture(autouse=True)
 def quick_viewers(monkeypatch):
-    """Leave out a third of what it takes to open a viewer, for what is no different from one viewer to the next."""
+    """Leave out a third of the work of opening a viewer: what is the same for every viewer."""
     monkeypatch.setattr(PluginManager, "discover", discover_once)  # reads the manifests of all plug-ins
     monkeypatch.setattr(QtWelcomeWidget, "refresh", lambda *_: None)  # with each of eighty keys, and nobody sees it
 
@@ -68,7 +68,7 @@ class WarmEngine(EngineProcess):
     def __init__(self, tasks):
         super().__init__(tasks=tasks)
         self.tasks, self._closed = tasks, False
-        self._jobs = WeakSet()  # those that are done hold images by who listened
+        self._jobs = WeakSet()  # those that are done hold images through their listeners
 
     def submit(self, request, listener=None):
         job = super().submit(request, listener)
@@ -89,7 +89,7 @@ class WarmEngine(EngineProcess):
 
 @pytest.fixture(scope="session")
 def warm():
-    """Idle engines, by their tasks: the next dock goes on with one instead of waiting for a process of its own."""
+    """Idle engines, by their tasks: the next dock takes one over instead of waiting for a process of its own."""
     engines = {}
     yield engines
     for engine in engines.values():
@@ -103,7 +103,7 @@ def warm_engines(warm, monkeypatch):
 
 @pytest.fixture
 def put_away(warm):
-    """Return what takes the engine from a dock and ends what that does with it; kept is one that has soon done so."""
+    """Return a function that takes the engine from a dock and ends its jobs; an engine that soon ends them is kept."""
 
     def put(dock):
         engine = dock.bridge.let_go()
@@ -126,7 +126,7 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture
 def open_dock(viewer, qtbot, put_away):
-    """Return what opens a dock in the viewer, with the fake engine unless told otherwise."""
+    """Return a function that opens a dock in the viewer, with the fake engine unless told otherwise."""
     opened = []
 
     def open_one(tasks="upaint_dock_tasks"):
@@ -147,7 +147,7 @@ def dock(open_dock):
 
 @pytest.fixture
 def settle(qtbot):
-    """Return what waits until nothing runs in a dock."""
+    """Return a function that waits until nothing runs in a dock."""
 
     def wait(dock, seconds=20):
         qtbot.waitUntil(lambda: not dock.working.busy, timeout=int(seconds * 1000))
@@ -157,7 +157,7 @@ def settle(qtbot):
 
 @pytest.fixture
 def segment(dock, settle, qtbot):
-    """Return what presses a button of Segment, and waits until all follows."""
+    """Return a function that presses a button of Segment, and waits until all follows."""
 
     def run(extent="view"):
         button = dock.sections.segment.buttons[extent]
@@ -170,7 +170,7 @@ def segment(dock, settle, qtbot):
 
 @pytest.fixture
 def paint_strokes():
-    """Return what paints strokes as a brush does: through the layer, with its history."""
+    """Return a function that paints strokes as a brush does: through the layer, with its history."""
 
     def paint(layer, strokes, index=()):
         for label in np.unique(strokes[strokes > 0]):
@@ -183,7 +183,7 @@ def paint_strokes():
 
 @pytest.fixture
 def loop(viewer, open_dock, paint_strokes, qtbot):
-    """Return what opens an image, paints strokes on it and trains, with the real engine."""
+    """Return a function that opens an image, paints strokes on it and trains, with the real engine."""
 
     def run(image, strokes, index=(), seconds=8, dock=None, **place):
         dock = dock or open_dock(TASKS)
@@ -202,7 +202,7 @@ def loop(viewer, open_dock, paint_strokes, qtbot):
 
 @pytest.fixture
 def requests(monkeypatch):
-    """Return what the engine is asked for."""
+    """Return the requests that the engine is given."""
     asked = []
     real = JobBridge.begin
 
@@ -216,7 +216,7 @@ def requests(monkeypatch):
 
 @pytest.fixture
 def rooms_of(monkeypatch):
-    """Return what lists the arrays that a module of widgets gets for results: in a thread, or the window would stop."""
+    """Return a function that lists the arrays that a module gets for results: in a thread, or the window would stop."""
     rooms, threads = [], []
 
     def hold(*of):

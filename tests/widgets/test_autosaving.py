@@ -35,7 +35,7 @@ def image(viewer):
 
 @pytest.fixture
 def answer(monkeypatch):
-    """Return what sets the answer to questions."""
+    """Return a function that sets the answer to questions."""
 
     def answers(button):
         def question(*asked):
@@ -246,7 +246,7 @@ def test_an_annotation_closed_by_mistake_comes_back(viewer, dock, image, qtbot):
     offer.accept_button.click()
     qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     np.testing.assert_array_equal(viewer.layers["cells annotation"].data, expected)
-    qtbot.waitUntil(lambda: offer.offered is None, timeout=800)  # at once, not when it has been saved anew
+    qtbot.waitUntil(lambda: offer.offered is None, timeout=800)  # at once, not when it has been saved again
 
 
 def test_discarded_is_gone_also_for_the_next_start(viewer, dock, image, quick, qtbot, answer):

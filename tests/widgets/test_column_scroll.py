@@ -1,4 +1,4 @@
-"""The column of the dock is never cut at its side."""
+"""The column of the dock is never cut off at its side."""
 
 from napari.settings import get_settings
 from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget

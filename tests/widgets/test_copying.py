@@ -19,7 +19,7 @@ from napari_upaint.io.models import bundled_models, load_model
 
 @pytest.fixture
 def copied(dock, settle, qtbot):
-    """Return what paints on an open image, trains, and copies the training as a text."""
+    """Return a function that paints on an open image, trains, and copies the training as a text."""
 
     def run(viewer, name, what, colour=False):
         dock.sections.labels.new_button.click()
@@ -43,7 +43,7 @@ def copied(dock, settle, qtbot):
 
 @pytest.fixture
 def run_python(tmp_path):
-    """Return what runs Python in a folder, without the window: not every torch bears the libraries of a display."""
+    """Return a function that runs Python in a folder, without the window: not every torch works with its libraries."""
 
     def run(*arguments):
         subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True, timeout=200)

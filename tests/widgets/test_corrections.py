@@ -1,4 +1,4 @@
-"""What somebody corrects by hand on a result is never written over, and the table notices it."""
+"""What somebody corrects by hand on a result is never overwritten, and the table notices it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def stack(viewer, segment):
 
 @pytest.fixture
 def train(dock, settle, qtbot):
-    """Return what paints a little and trains for a second."""
+    """Return a function that paints a little and trains for a second."""
 
     def run(annotation):
         annotation.brush_size = 5
@@ -375,7 +375,7 @@ def test_a_corrected_result_is_not_learnt_as_if_it_were_painted(viewer, dock, ce
     assert not button.isEnabled()
     labels = dock.sections.labels
     assert labels._meaning.text().startswith("A corrected result: 0 = background; 1, 2")
-    assert labels.painted.isHidden()  # its first object is no background
+    assert labels.painted.isHidden()  # its first object is not background
     assert not labels.background_button.isEnabled()
     assert "press 'From masks' to learn them" in labels.background_button.toolTip()
     labels.masks_button.click()

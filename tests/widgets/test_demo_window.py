@@ -16,7 +16,7 @@ from napari_upaint.widgets.upaint import UPaintDock
 
 @pytest.fixture
 def opened(qtbot, put_away):
-    """Return what opens the demo; its viewer is closed at the end."""
+    """Return a function that opens the demo; its viewer is closed at the end."""
     viewers = []
 
     def open_one(sample, *, show=False):

@@ -1,4 +1,4 @@
-"""The memory of the engine process, and giving it back."""
+"""The memory of the engine process, and freeing it."""
 
 from __future__ import annotations
 

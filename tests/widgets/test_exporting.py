@@ -14,7 +14,7 @@ from napari_upaint.widgets._model_section import _PACKAGES
 
 @pytest.fixture
 def answer(monkeypatch):
-    """Return what answers the two questions, and notes what was proposed."""
+    """Return a function that answers the two questions, and notes what was proposed."""
     proposed = []
 
     def answers(path, kind="", author="", wanted=True):

@@ -1,4 +1,4 @@
-"""A segmentation that was stopped goes on where it stopped, and keeps no plane that would come out otherwise."""
+"""A segmentation that was stopped continues where it stopped, and keeps no plane that would come out differently."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ EVERY = [0, 1, 2]
 
 @pytest.fixture
 def press(dock, segment, monkeypatch):
-    """Return what presses 'Whole layer', stops after some planes, and tells which ones were computed."""
+    """Return a function that presses 'Whole layer', stops after some planes, and tells which ones were computed."""
     came, stop_after = [], []
     real = _segmenting._ready
 
@@ -47,8 +47,8 @@ def test_the_same_button_goes_on_where_it_stopped(viewer, dock, press):
     labels.fill((1, 20, 20), 7)
     assert press() == [2]
     assert text(dock) == "Segmented 1 plane; 2 were there already."
-    assert [int(plane[20, 20]) for plane in labels.data] == [1, 7, 1]  # who corrected goes on in the same layer
-    assert press() == EVERY  # nothing is missing: who asks for it wants it anew
+    assert [int(plane[20, 20]) for plane in labels.data] == [1, 7, 1]  # whoever corrected it goes on in the same layer
+    assert press() == EVERY  # nothing is missing: whoever asks for it wants it redone
     assert [int(plane[20, 20]) for plane in viewer.layers["cells labels"].data] == [1, 1, 1]
 
 

@@ -1,4 +1,4 @@
-"""The help sheet: every key that is bound stands in it."""
+"""The help sheet: every key that is bound is in it."""
 
 from qtpy.QtCore import QRect
 from qtpy.QtWidgets import QLabel

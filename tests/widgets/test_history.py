@@ -1,4 +1,4 @@
-"""Trainings that are over, in the window: list, use, undo, rename, delete."""
+"""Earlier trainings, in the window: list, use, undo, rename, delete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def painted(viewer, dock, qtbot):
 
 @pytest.fixture
 def train(painted, settle, qtbot):
-    """Return what trains once and gives the run."""
+    """Return a function that trains once and gives the run."""
 
     def once():
         section = painted.sections.history
@@ -47,7 +47,7 @@ def train(painted, settle, qtbot):
 
 @pytest.fixture
 def settled(painted, settle, qtbot):
-    """Return what waits until files are moved and what is in view is segmented."""
+    """Return a function that waits until files are moved and what is in view is segmented."""
 
     def wait():
         qtbot.waitUntil(lambda: not painted.keeping.busy, timeout=20000)
@@ -94,7 +94,7 @@ def test_undo_walks_back_and_use_goes_forward(viewer, painted, train, settled):
     assert model.choice().path == first.model
     assert painted.sections.message.text().startswith(f"Undone: back to {first.model.stem}.")
     settled()
-    assert painted.sections.message.text().startswith("Undone")  # the view is segmented again, without a word
+    assert painted.sections.message.text().startswith("Undone")  # the view is segmented again, without a message
     undo.click()
     assert model.choice().path == bundled
     settled()
@@ -129,7 +129,7 @@ def test_a_training_that_did_not_help_has_no_model_to_use(painted, train):
 def test_rename(painted, train, settled, monkeypatch, own_home):
     run, section = train(), painted.sections.history
     shutil.copyfile(run.model, run.model.with_name("later.safetensors"))
-    monkeypatch.setattr(_model_list, "_MOST_RUNS", 1)  # it is older than what the list of models shows
+    monkeypatch.setattr(_model_list, "_MOST_RUNS", 1)  # it is too old for the list of models
     section.select(run.id)
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("dividing", True))
     section.buttons["rename"].click()

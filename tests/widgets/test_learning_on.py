@@ -16,7 +16,7 @@ def dock(open_dock):
 
 @pytest.fixture
 def training(viewer, dock, qtbot):
-    """Return what starts a training on two strokes, with the box ticked; it returns the annotation and the answers."""
+    """Return a function that starts a training on two strokes, the box ticked, and returns annotation and answers."""
 
     def start(seconds=600, ticked=True):
         layer = painted(viewer, dock, "cells")

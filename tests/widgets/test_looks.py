@@ -66,7 +66,7 @@ def described(widget):
 
 
 def test_every_control_says_what_it_is(shown):
-    """By a tooltip, which names the unit of a number; by a name for those who listen, where it has no words."""
+    """By a tooltip, which names the unit of a number; by a name for screen readers, if it has no text."""
     every = list(controls(shown))
     assert len(every) > 50
     assert [described(widget) for widget in every if not widget.toolTip().strip()] == []
@@ -96,7 +96,7 @@ def test_tab_goes_from_top_to_bottom(shown):
 
 
 def test_tab_shows_where_it_is_and_a_click_gives_the_image_its_keys_back(shown, qtbot):
-    """Space, held to move the view, pressed the button again that had been clicked: Train became Stop."""
+    """Space, held to move the view, pressed the clicked button again: Train became Stop."""
     window, train = shown.window(), shown.sections.train
     QApplication.sendEvent(train.button, QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
     (ring,) = train.button.findChildren(Ring)

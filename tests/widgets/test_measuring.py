@@ -26,7 +26,7 @@ def blobs(shape=(60, 80), second=45):
 
 @pytest.fixture
 def segment(viewer, dock, settle):
-    """Return what opens an image and segments all of it."""
+    """Return a function that opens an image and segments all of it."""
 
     def run(image, **options):
         viewer.add_image(image, name="cells", **options)

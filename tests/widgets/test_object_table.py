@@ -1,4 +1,4 @@
-"""The table of objects: sorted, and hand in hand with the image."""
+"""The table of objects: sorted, and in step with the image."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Paint on other open images is learnt, too; a segmentation that somebody opened is not."""
+"""Paint on other open images is learnt from, too; a segmentation that somebody opened is not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHAPE = (60, 80)
 
 @pytest.fixture
 def painted(viewer, dock, qtbot):
-    """Return what opens an image, makes labels and paints on them."""
+    """Return a function that opens an image, makes labels and paints on them."""
 
     def run(name, labels=(1, 2), image=None, **options):
         viewer.add_image(picture() if image is None else image, name=name, **options)
@@ -121,7 +121,7 @@ def test_only_images_of_the_same_sort_go_together(viewer, dock, painted, qtbot):
     assert offered(dock, qtbot) == "Learn 1 other image, too"  # the gray plane
     dock.sections.settings.train.control("ndim").setCurrentIndex(1)
     dock.sections.model.choose(None)
-    assert offered(dock, qtbot) == ""  # a network of volumes learns from no plane
+    assert offered(dock, qtbot) == ""  # a 3D network learns from no plane
 
 
 def test_two_classes_may_lie_on_two_images(viewer, dock, painted, requests, qtbot, settle):

@@ -1,4 +1,4 @@
-"""Paint goes to the image that it lies on: whichever labels are chosen, however alike images are in name and size."""
+"""Paint belongs to the image it lies on: whichever labels are chosen, however alike images are in name and size."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_dock_goes_with_the_brush_to_labels_that_nobody_chose(viewer, dock, 
 
 
 def test_nobody_paints_by_looking(viewer, dock, requests, qtbot):
-    """Sliders and eyes make napari draw a layer anew; that is not painting."""
+    """Sliders and eyes make napari redraw a layer; that is not painting."""
     viewer.add_image(picture((4, *SHAPE)), name="stack")
     truth = viewer.add_labels(np.ones((4, *SHAPE), np.uint8), name="stack truth")
     assert chosen(dock) == ("stack", "stack truth")

@@ -267,7 +267,7 @@ def test_words_without_room_end_in_dots_and_are_whole_in_the_tooltip(qtbot):
 
 
 def test_progress_is_drawn_when_the_window_has_time_for_it(qtbot):
-    """Where each message were drawn at once, quick steps of a training would leave no time for anything else."""
+    """If each message were drawn at once, quick steps of a training would leave no time for anything else."""
     line = ProgressLine()
     qtbot.addWidget(line)
     with qtbot.waitExposed(line):

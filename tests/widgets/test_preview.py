@@ -25,7 +25,7 @@ def dock(open_dock):
 
 @pytest.fixture
 def live(dock, qtbot):
-    """Return what switches the preview on, and waits for as many pictures as are given."""
+    """Return a function that switches the preview on, and waits for as many pictures as are given."""
 
     def wait(act=dock.preview.toggle, pictures=1):
         came = []

@@ -110,7 +110,7 @@ def test_everything_comes_back(viewer, dock, saved, settled):
 
 def test_what_a_project_brings_back_is_not_offered_once_more(viewer, dock, saved, settled, qtbot):
     viewer.layers.clear()
-    qtbot.wait(1500)  # the last automatic saving of this session
+    qtbot.wait(1500)  # the last autosave of this session
     viewer.open(str(saved[0].parent / "cells.tif"), plugin="napari-upaint")
     offer = dock.sections.labels.offer
     qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
@@ -150,7 +150,7 @@ def test_of_two_layers_that_swapped_their_names_each_has_its_own_paint(viewer, d
 def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settled, files, qtbot, own_home):
     viewer.layers.clear()
     files[1].unlink()
-    qtbot.wait(1500)  # the last automatic saving of this session
+    qtbot.wait(1500)  # the last autosave of this session
     for path in (own_home / "annotations").iterdir():
         path.unlink()
     choose(dock, "open")
@@ -183,7 +183,7 @@ def test_paint_of_a_missing_image_is_left_whole_or_not_at_all(tmp_path, own_home
 
 
 def test_what_is_painted_on_a_missing_image_outlives_saving(viewer, dock, saved, settled, files):
-    """Somebody's disk is not there today; he goes on with the other image, and saves."""
+    """A disk is missing today; the user goes on with the other image, and saves."""
     viewer.layers.clear()
     elsewhere = files[1].rename(files[1].with_suffix(".away"))
     choose(dock, "open")

@@ -1,4 +1,4 @@
-"""What is segmented is seen, in whatever direction the viewer looks at a stack."""
+"""What is segmented is seen, from whatever direction the viewer looks at a stack."""
 
 import pytest
 from upaint_pictures import picture

@@ -12,7 +12,7 @@ from napari_upaint.io.preferences import load_preferences
 
 @pytest.fixture
 def close_and_show(viewer, dock, qtbot):
-    """Return what closes the dock in a way that a user has, and shows it again."""
+    """Return a function that closes the dock in a way that a user has, and shows it again."""
     viewer.window._qt_window.show()
 
     def by_its_cross(between):

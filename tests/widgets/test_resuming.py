@@ -27,13 +27,13 @@ def often(monkeypatch):
 
 @pytest.fixture
 def open_image(viewer, nuclei):
-    """Return what opens a real image."""
+    """Return a function that opens a real image."""
     return lambda: viewer.add_image(np.asarray(nuclei.image.data), name="cells")
 
 
 @pytest.fixture
 def paint(viewer, paint_strokes, qtbot, nuclei):
-    """Return what paints its strokes."""
+    """Return a function that paints its strokes."""
 
     def run(dock):
         dock.sections.labels.new_button.click()
@@ -45,7 +45,7 @@ def paint(viewer, paint_strokes, qtbot, nuclei):
 
 @pytest.fixture
 def open_and_paint(open_image, paint):
-    """Return what does both."""
+    """Return a function that does both."""
 
     def run(dock):
         open_image()

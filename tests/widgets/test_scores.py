@@ -82,7 +82,7 @@ def test_a_memory_that_is_full_costs_a_sentence(viewer, dock, settle, monkeypatc
 
 
 def test_every_prediction_has_a_number_of_its_own(viewer, dock, segment, settle, qtbot):
-    """What shows one is not up to date with the next, also where the scores are others altogether."""
+    """What shows one prediction is not up to date with the next, even if that has a new array of scores."""
     viewer.add_image(two_squares((60, 80)), name="cells")
     dock.sections.segment.guide.show_box.click()
     segment("view")

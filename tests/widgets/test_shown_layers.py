@@ -1,4 +1,4 @@
-"""Several images lie on top of each other: the chosen one, which paint is learnt on, is the one that is seen."""
+"""Several images lie on top of each other: the chosen one, whose paint is learnt from, is the one that is seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fields(viewer, tmp_path):
 
 @pytest.fixture
 def pick(viewer, dock):
-    """Return what chooses an image in the dock by hand."""
+    """Return a function that chooses an image in the dock by hand."""
 
     def by_hand(name):
         combo = dock.sections.image.combo

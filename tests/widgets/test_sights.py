@@ -1,4 +1,4 @@
-"""Images that nobody has painted: seen at the scale that suits the model, the same in all planes and in the preview."""
+"""Images without paint: seen at the scale that suits the model, the same in all planes and in the preview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the window lives while the engine works: measured, so this runs with nothing beside it."""
+"""Whether the window stays alive while the engine works: measured, so this runs with nothing beside it."""
 
 from __future__ import annotations
 

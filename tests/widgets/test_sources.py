@@ -1,4 +1,4 @@
-"""What is known of layers: units, counts, places, whether results fit."""
+"""What is known about layers: units, counts, places, whether results fit."""
 
 from __future__ import annotations
 

@@ -660,7 +660,7 @@ def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_
 
 
 def test_a_layer_that_was_closed_is_forgotten_and_heard_when_it_comes_back(viewer, dock):
-    """Who opens and closes images all day would keep something of each."""
+    """Whoever opens and closes images all day would keep something of each."""
     viewer.add_image(picture(), name="cells")
     labels, heard = viewer.add_labels(np.zeros((60, 80), int)), []
     for _ in range(5):

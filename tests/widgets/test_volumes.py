@@ -46,7 +46,7 @@ def paint(layer, *slices):
 
 @pytest.fixture
 def deep(viewer, dock, qtbot):
-    """Return what opens a volume in a dock that is to make a 3D network, and paints on two slices."""
+    """Return a function that opens a volume in a dock that is to make a 3D network, and paints on two slices."""
 
     def run(image=None, at=((10,), (20,)), **place):
         image = volume() if image is None else image
@@ -66,7 +66,7 @@ def deep(viewer, dock, qtbot):
 
 @pytest.fixture
 def trained(deep, settle):
-    """Return what trains a 3D model of a volume, too; the slice in view is segmented then."""
+    """Return a function that trains a 3D model of a volume, too; the slice in view is segmented then."""
 
     def run(*args, **kwargs):
         dock = deep(*args, **kwargs)

@@ -28,7 +28,7 @@ def doubtful(shape=(200, 240), blobs=((50, 60, 0.45), (140, 180, 0.4))):
 
 @pytest.fixture
 def segment(viewer, dock, settle, qtbot):
-    """Return what segments the image in view, and waits until everything follows."""
+    """Return a function that segments the image in view, and waits until everything follows."""
 
     def go(extent="view"):
         qtbot.waitUntil(lambda: dock.sections.segment.buttons[extent].isEnabled(), timeout=20000)
@@ -41,7 +41,7 @@ def segment(viewer, dock, settle, qtbot):
 
 @pytest.fixture
 def press(dock, viewer, qtbot):
-    """Return what presses U as napari would, and waits for the answer."""
+    """Return a function that presses U as napari would, and waits for the answer."""
 
     def go(key="U"):
         viewer.keymap[next(one for one in viewer.keymap if str(one) == key)](viewer)

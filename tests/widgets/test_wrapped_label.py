@@ -1,4 +1,4 @@
-"""Texts that are broken where they must be, and read as they were set."""
+"""Texts that are broken where necessary, and read as they were set."""
 
 from __future__ import annotations
 

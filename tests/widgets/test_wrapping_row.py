@@ -1,4 +1,4 @@
-"""Rows that go on in the next line where there is no room."""
+"""Rows that wrap if there is no room."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
 @pytest.fixture
 def show(qtbot):
-    """Return what shows a row at some width, with a text below it."""
+    """Return a function that shows a row at some width, with a text below it."""
 
     def go(row, width=None):
         outer, below = QWidget(), QLabel("below")

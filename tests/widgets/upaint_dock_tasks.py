@@ -22,7 +22,7 @@ PER_SECOND = 20  # steps
 
 
 def train(samples, kind, start, settings, name, **_):
-    """Does twenty steps for each second that is asked for, whatever they take.
+    """Does twenty steps for each second that is asked for, however long they take.
 
     With a seed of 13 or 14 nothing gets better, with 14 the scale is found. With 15 it looks at what is painted for so
     long that it does not come to a step.

@@ -1,4 +1,4 @@
-"""The scripted engine, whose model tells what it was given to learn: in the provenance of its header."""
+"""The scripted engine, whose model says in the provenance of its header what it was given to learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders as the Cell Tracking Challenge lays them out: 01_GT/SEG/man_segTTT.tif beside 01_RES/maskTTT.tif."""
+"""Folders as the Cell Tracking Challenge lays them out: 01_GT/SEG/man_segTTT.tif next to 01_RES/maskTTT.tif."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _references(folder: Path) -> tuple[Reference, ...]:
 
 
 def result_path(folder: Path, sequence: str, frame: str) -> Path:
-    """Return where the result of a frame is; `FileError` where it is not."""
+    """Return the file with the result of a frame; `FileError` if it is missing."""
     results = folder / f"{sequence}_RES"
     if not results.is_dir():
         raise FileError(f"{folder} holds no folder {sequence}_RES; put the results there or give a --model.")
@@ -92,7 +92,7 @@ def result_path(folder: Path, sequence: str, frame: str) -> Path:
 
 
 def image_path(folder: Path, sequence: str, frame: str) -> Path:
-    """Return where the image of a frame is; `FileError` where it is not."""
+    """Return the file with the image of a frame; `FileError` if it is missing."""
     images = folder / sequence
     if not images.is_dir():
         raise FileError(f"{folder} holds no folder {sequence} with images t000.tif, ...; there is nothing to segment.")
@@ -167,14 +167,14 @@ def rows(folder: Path, results: Path, segment: Segment | None) -> list[tuple[str
     Parameters
     ----------
     folder, results : Path
-        What holds 01_GT, ...; what holds 01_RES, ...
+        Folder that holds 01_GT, ...; folder that holds 01_RES, ...
     segment : callable or None
-        Segments an image with a model: then the images 01/t000.tif, ... count, not the results.
+        Segments an image with a model: then the images 01/t000.tif, ... are used, not the results.
 
     Raises
     ------
     FileError, AnnotationError
-        If a file is missing, or a result and its reference do not go together.
+        If a file is missing, or a result does not fit its reference.
     """
 
     def path_of(sequence: str, frame: str) -> Path:
@@ -185,7 +185,7 @@ def rows(folder: Path, results: Path, segment: Segment | None) -> list[tuple[str
         return segment(read_image(path), f"{sequence}/{path.name}").labels if segment else read_labels(path)
 
     known = sequences(folder)
-    for one in known:  # a file that is missing is found out now, not after the others have been segmented
+    for one in known:  # a missing file is noticed now, not after the others have been segmented
         for reference in one.references:
             path_of(one.name, reference.frame)
     found = {one: score(one, partial(labels_of, one.name)) for one in known}

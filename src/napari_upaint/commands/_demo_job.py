@@ -1,4 +1,4 @@
-"""The demo without a window: load, strokes, train, segment, weight map, and what all that was good for."""
+"""The demo without a window: load, paint strokes, train, segment, weight map, and what the training was worth."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """All that came out: arrays with axes (N, Y, X) and the segmentations, `before` None without a pretrained model."""
+    """All results: arrays with axes (N, Y, X) and segmentations; `before` is None without a pretrained model."""
 
     name: str
     image: Image

@@ -1,4 +1,4 @@
-"""The image files that files and folders of the command line stand for."""
+"""Find the image files that files and folders on the command line stand for."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _PAINTED = "_annotation"  # as the tutorial calls it
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
-    """Return the image files that files and folders stand for; a folder without images is a `FileError`.
+    """Return the image files that files and folders stand for; `FileError` if a folder has none.
 
-    Where a folder holds both, this program's own results are no images, and what was painted on one is none either.
+    If a folder also holds this program's results, or annotations of its images, these do not count as images.
     """
     from napari_upaint.io.images import list_images
 
     found: list[Path] = []
     for path in (given.expanduser() for given in paths):
-        # A file that is missing is found out when it is read: it does not stop the others.
+        # A missing file is noticed when it is read, so it does not stop the others.
         found += _without_results(list_images(path)) if os.path.isdir(path) else [path]
     return list(dict.fromkeys(found))
 
 
 def listed(files: Sequence[Path]) -> str:
-    """Return "a.tif, b.tif", of many the first ones and how many more there are."""
+    """Return "a.tif, b.tif"; for many files, only the first ones and how many more there are."""
     names = [file.name for file in files[:_LISTED]]
     more = len(files) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

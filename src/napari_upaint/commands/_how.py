@@ -24,10 +24,10 @@ from napari_upaint.settings import ObjectSettings, PredictSettings
 class How:
     """How to segment: everything but the image.
 
-    In `folder` results are kept until they are written, where they are too large for memory; None: always in memory.
-    `channel`, by name or by number from 1 on, is the only one that is looked at; "": all. With `partly` planes that
-    cannot be segmented, or that a stop leaves out, stay empty, as long as there are others; else the image is given up.
-    `made` tells model and settings from others; "": what was made of what is not noted.
+    Results too large for memory are kept in `folder` until they are written; None: always in memory. `channel`, by name
+    or by number from 1 up, is the only one that is looked at; "": all. With `partly`, planes that cannot be segmented,
+    or that a stop leaves out, stay empty, as long as there are others; otherwise the image is given up. `made` is a
+    fingerprint of model and settings; "": what results were made from is not noted.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class How:
     def segmenting(
         self, normalization: Normalization, spacing: tuple[float, ...] | None, sight: Sight | None
     ) -> Callable[[np.ndarray], Generator[PredictProgress | PlaneResult, Stop | None, None]]:
-        """Return what begins to segment a plane or volume; the first time this takes a while, since it brings torch."""
+        """Return a function that begins to segment a plane or volume; the first call takes a while: it loads torch."""
         from napari_upaint.engine.segment import segment_plane
 
         return partial(
@@ -80,7 +80,7 @@ class How:
     ) -> Sight | None:
         """Find how the model sees an image, once for all its planes (volumes), which `read` reads.
 
-        None where paint has taught it so, and where nothing of the image can be read.
+        None if the model has learnt this from paint, or if nothing of the image can be read.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from napari_upaint.errors import AnnotationError, FileError
 from napari_upaint.io.images import Image, list_images, planes, read_image
 
 _ADVICE = " (slices x height x width); give a label for every slice."
-# Outputs of a model that are no cell.
+# Outputs of a model that are not cells.
 _NO_CELL = ("background", "border")
 
 
@@ -49,7 +49,7 @@ def read_truth(path: Path, *, membranes: bool = False) -> np.ndarray:
 
 
 def read_scores(path: Path) -> np.ndarray:
-    """Read scores: one channel, 0 to 1 (whole numbers: 0 to the highest of their type), or this program's own.
+    """Read scores: one channel, 0 to 1 (integers: 0 to the highest value of their type), or this program's own.
 
     Returns
     -------
@@ -102,16 +102,16 @@ def rows(
     Parameters
     ----------
     given, labels : Path
-        Scores, or images where there is a model; ground truth. With a model, `given` may be the challenge's folder.
+        Scores, or images if there is a model; ground truth. With a model, `given` may be the challenge's folder.
     segment : callable or None
         Segments an image with the model.
     membranes : (bool, bool)
-        Whether high scores, high labels mean membranes.
+        Whether high scores, and whether high labels, mean membranes.
 
     Raises
     ------
     FileError, AnnotationError
-        If a file is missing, or scores and labels do not go together.
+        If a file is missing, or scores do not fit the labels.
     """
     if labels is None and (segment is None or not given.is_dir()):
         raise FileError("--isbi needs SCORES and LABELS; or, with --model, the folder that holds test-volume.tif.")

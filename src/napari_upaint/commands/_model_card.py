@@ -1,4 +1,4 @@
-"""Models as a list, and as cards, in words."""
+"""Describe models in words, as a list or as cards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 36  # characters of a cell
 
 
 def overview(cards: Sequence[ModelCard]) -> list[tuple[str, ...]]:
-    """Return one row for each model: name, size, dimension, network, channels, classes, one line; the head first."""
+    """Return one row for each model: name, size, dimension, network, channels, classes, one line; the header first."""
     rows: list[tuple[str, ...]] = [("name", "MB", "dim", "network", "channels", "classes", "what")]
     for card in cards:
         header, network = card.header, card.header.architecture
@@ -25,7 +25,7 @@ def overview(cards: Sequence[ModelCard]) -> list[tuple[str, ...]]:
 
 
 def describe(path: Path, header: ModelHeader) -> str:
-    """Return the card of a model: the one beside its file, where there is one, and all that the file itself says."""
+    """Return the card of a model: the one next to its file, if there is one, and all that the file itself says."""
     beside = path.with_suffix(".md")
     own = f"# {path.stem}\n\n{own_summary(header)}"
     title = beside.read_text(encoding="utf-8") if beside.is_file() else own

@@ -36,14 +36,14 @@ def add_settings(
 
 
 def add_output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
-    """Add the option for what is written, which has to be given; `words` are its help."""
+    """Add the required option for the output; `words` are its help."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=metavar, help=words)
 
 
 def settings_from(declared: type[Settings], args: argparse.Namespace, **defaults: Any) -> Settings:
-    """Return the settings that the options say, `UserError` if one is out of its limits.
+    """Return the settings that the options give; `UserError` if one is outside its limits.
 
-    An option that was not given is not in `args`: the default stands in one place only, the declaration.
+    An option that was not given is not in `args`: the default is in one place only, the declaration.
     """
     given = {one.name: getattr(args, one.name) for one in fields(declared) if hasattr(args, one.name)}  # type: ignore[arg-type]
     return declared(**{**defaults, **given})
@@ -52,7 +52,7 @@ def settings_from(declared: type[Settings], args: argparse.Namespace, **defaults
 def refuse_without_effect(
     args: argparse.Namespace, why: str, *declared: type, only: tuple[str, ...] | None = None
 ) -> None:
-    """Refuse options of settings classes that would do nothing; `why` says why, and what to do instead.
+    """Refuse options of settings classes that would have no effect; `why` says why, and what to do instead.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def refuse_without_effect(
 
 
 def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
-    """Add ``--objects | --classes``: what values from `first` on mean; neither given: None."""
+    """Add ``--objects | --classes``: what values from `first` up mean; neither given: None."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--objects",
@@ -81,7 +81,7 @@ def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
 
 
 def add_channel(parser: argparse.ArgumentParser) -> None:
-    """Add ``--channel``, of images with several."""
+    """Add ``--channel``, for images with several."""
     parser.add_argument(
         "--channel",
         default="",
@@ -119,7 +119,7 @@ def _add(container: argparse._ActionsContainer, one: Field[Any], default: Any) -
 
 def _help(one: Field[Any], default: object) -> str:
     said = one.metadata
-    # A bound that nobody reaches is noise in a help text; the check still knows it.
+    # A bound that nobody reaches is noise in a help text; the check still applies it.
     high = f" to {said['high']:g}" if said["high"] is not None and said["high"] < 1e5 else ""
     limits = "" if said["low"] is None else f"; {said['low']:g}{high or ' or more'}"
     unit = f" {said['unit']}" if said["unit"] else ""

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from napari_upaint.io.models import ModelFile
 
 ENDINGS = ("_labels", "_scores")
-# Between the name of an image and these where the user stopped before its last plane, and behind `SOFTWARE` in such
-# files: they are no results that count.
+# Stands between the name of an image and these if the user stopped before its last plane, and after `SOFTWARE` in
+# such files: they do not count as results.
 STOPPED = "_stopped"
-# Our TIFFs carry this as the program that made them. Whatever is painted and saved, be it a corrected result, is
-# written anew by another program, or by another part of this one, and does not.
+# Our TIFFs name this as the program that made them. Whatever is painted and saved, even a corrected result, is written
+# by another program, or by another part of this one, and does not.
 SOFTWARE = "upaint"
 
 
 def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False) -> Path:
-    """Return the path of an output, ``~`` spelled out, if it can be written, before any work is done.
+    """Return the path of an output, ``~`` expanded, if it can be written, before any work is done.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
 
 
 def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refuse outputs that would replace an input, by whatever name or link it is called.
+    """Refuse outputs that would replace an input, whatever name or link it is given by.
 
     Raises
     ------
@@ -70,12 +70,12 @@ def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
 
 
 def result_paths(folder: Path, name: str, *, scores: bool) -> list[Path]:
-    """Return the files with the results of an image: labels, and scores where they are wanted."""
+    """Return the files with the results of an image: labels, and scores if they are wanted."""
     return [folder / f"{name}{ending}.tif" for ending in ENDINGS[: 1 + scores]]
 
 
 def mark(path: Path) -> list[str]:
-    """Return the words that a file has for the program that made it: a mark and, of results, what they are made of."""
+    """Return what a file says about the program that made it: a mark and, for results, what they were made from."""
     import tifffile
 
     try:
@@ -86,12 +86,12 @@ def mark(path: Path) -> list[str]:
 
 
 def is_marked(path: Path, *marks: str) -> bool:
-    """Return whether a file is a result (with these marks alone) that nobody else has written since."""
+    """Return whether a file is a result (with one of these marks, if given) that nobody else has written since."""
     return any(word in (marks or (SOFTWARE, SOFTWARE + STOPPED)) for word in mark(path)[:1])
 
 
 def check_replaced(results: Sequence[Path]) -> None:
-    """Refuse to replace files that are no results of ``upaint segment``, but painted, corrected or from elsewhere.
+    """Refuse to replace files that are not results of ``upaint segment``, but painted, corrected or from elsewhere.
 
     Raises
     ------
@@ -107,24 +107,24 @@ def check_replaced(results: Sequence[Path]) -> None:
 
 
 def model_path(path: Path) -> Path:
-    """Return the file of a model, its name completed; another ending than that of models is a `FileError`."""
+    """Return the file of a model, with its ending; `FileError` if it has another ending."""
     return _completed(path, (MODEL_ENDING,), "models")
 
 
 def tiff_path(path: Path) -> Path:
-    """Return the file of a TIFF, its name completed; another ending than those of TIFFs is a `FileError`."""
+    """Return the file of a TIFF, with its ending; `FileError` if it has another ending."""
     return _completed(path, (".tif", ".tiff"), "weight maps")
 
 
 def package_path(path: Path) -> Path:
-    """Return the file of a package, its name completed; another ending is a `FileError`."""
+    """Return the file of a package, with its ending; `FileError` if it has another ending."""
     return _completed(path, (PACKAGE_ENDING,), "packages")
 
 
 def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
     path = path.expanduser()
     if os.path.isdir(path):
-        return path  # `check_output` has the words for it
+        return path  # `check_output` reports it
     if not path.suffix:
         return path.with_name(path.name + endings[0])
     if path.suffix.lower() not in endings:
@@ -133,7 +133,7 @@ def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
 
 
 def save_trained(model: ModelFile, path: Path) -> Path:
-    """Write a model that a training has made; where that fails, elsewhere: an hour's work is not lost for a full disk.
+    """Write a trained model; if that fails, write it elsewhere: a full disk must not cost an hour's work.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def _unused(path: Path) -> Path:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what a file is by, whatever it is called; None if there is none."""
+    """Return what identifies a file, whatever its name; None if there is no file."""
     try:
         found = path.expanduser().stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Which labels belong to which image: files as they are given, files of folders by their names."""
+"""Which labels belong to which image: files in the order given, files in folders by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pairs:
     found : tuple of (Path, Path)
         Image and labels, in the order of the images.
     images, labels : tuple of Path
-        Those that go with nothing by name.
+        Those that match nothing by name.
     """
 
     found: tuple[tuple[Path, Path], ...]
@@ -31,16 +31,16 @@ class Pairs:
 
 
 def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
-    """Return which labels go with which images: files in the order given; where there are folders, by name.
+    """Return which labels go with which images: files in the order given; if there are folders, by name.
 
     By name means: the labels of ``cells.tif`` are called ``cells.*`` or ``cells_*.*`` (``cells_labels.tif``, ...).
-    ``cells_2_labels.tif`` belongs to ``cells_2.tif``, if there is one, and ``cells_scores.tif`` is no labels. Equally
-    many folders of images and labels are taken in pairs.
+    ``cells_2_labels.tif`` belongs to ``cells_2.tif``, if there is one, and ``cells_scores.tif`` is not labels. As many
+    folders of labels as of images are taken in pairs.
 
     Raises
     ------
     FileError
-        If nothing goes together, or it is unclear what does.
+        If nothing matches, or it is unclear what does.
     """
     images, labels = ([path.expanduser() for path in paths] for paths in (images, labels))
     folders = [os.path.isdir(path) for path in (*images, *labels)]
@@ -83,7 +83,7 @@ def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     for picture in pictures:
         named.setdefault(plain_name(picture), []).append(picture)
     chosen = {name: _choose(name, named[name], claims) for name, claims in _claims(named, files).items()}
-    # One folder may hold both: then labels are no image without labels, nor an image labels without an image.
+    # In one folder for both, labels do not count as an image without labels, nor an image as labels without an image.
     seen, used = ({path.resolve() for path in paths} for paths in (pictures, chosen.values()))
     return Pairs(
         tuple((path, chosen[plain_name(path)]) for path in pictures if plain_name(path) in chosen),
@@ -98,32 +98,32 @@ def _claims(named: dict[str, list[Path]], files: Sequence[Path]) -> dict[str, li
     claims: dict[str, list[Path]] = {}
     for file in files:
         name = plain_name(file)
-        # In one folder for both a file is not the labels of itself.
+        # In one folder for both, a file is not its own labels.
         owner = _owner(name.rpartition("_")[0] if file.resolve() in images else name, named)
         if owner == name or (owner and not _is_none(file)):
             claims.setdefault(owner, []).append(file)
-    # What has labels of its own is an image there, and no labels.
+    # A file that has labels of its own is an image there, not labels.
     labelled = {path.resolve() for name in claims for path in named[name]}
     kept = {name: [file for file in claimed if file.resolve() not in labelled] for name, claimed in claims.items()}
     return {name: claimed for name, claimed in kept.items() if claimed}
 
 
 def _owner(name: str, known: Collection[str]) -> str:
-    """Return the longest known name that a name is, or begins with before a ``_``; or nothing."""
+    """Return the longest known name that a name is, or begins with before a ``_``; '' if there is none."""
     while name and name not in known:
         name = name.rpartition("_")[0]
     return name
 
 
 def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
-    """Return the labels of the only image of a name: the file of the same name, or the only one that goes on."""
+    """Return the labels of the only image of a name: the file of the same name, or the only one that continues it."""
     if len(images) > 1:
         raise FileError(
             f"{images[0]} and {images[1]} have the same name and cannot share {files[0]}; give images and labels one by"
             " one, or a folder of labels for each folder of images."
         )
     same = [file for file in files if plain_name(file) == name]
-    # NAME.tif beside NAME_labels.tif is as likely an image as it is labels.
+    # NAME.tif next to NAME_labels.tif is as likely to be an image as labels.
     rivals = same + [file for file in files if plain_name(file) == f"{name}_labels"] if same else files
     if len(rivals) > 1:
         raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {images[0]}; give files one by one.")
@@ -131,12 +131,12 @@ def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
 
 
 def _is_none(file: Path) -> bool:
-    """Return whether a file is a result, but no labels of all planes."""
+    """Return whether a file is a result, but not labels of all planes."""
     return plain_name(file).endswith(("_scores", f"{STOPPED}_labels"))
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:
-    """Refuse labels of two images: the same folder was given twice."""
+    """Refuse labels that go with two images: the same folder was given twice."""
     owners: dict[Path, Path] = {}
     for image, labels in found:
         other = owners.setdefault(labels.resolve(), image)

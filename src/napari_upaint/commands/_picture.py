@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_upaint.core.colours import label_rgb
 
-# Dark blue over purple and orange to light yellow: even steps of lightness, readable in gray.
+# Dark blue through purple and orange to light yellow: even steps of lightness, readable in gray.
 _RAMP = np.array([(4, 5, 30), (60, 15, 105), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191)], float)
 _GAP, _TITLE, _INK, _PAPER = 12, 34, (30, 30, 30), (255, 255, 255)
 
@@ -29,7 +29,7 @@ def ramp(values: np.ndarray, highest: float) -> np.ndarray:
 
 
 def strokes(base: np.ndarray, annotation: np.ndarray) -> np.ndarray:
-    """Return RGB (Y, X, 3) with what was painted on it, (Y, X), in the colours of the window."""
+    """Return RGB (Y, X, 3) with an annotation (Y, X) painted on it, in the colours of the window."""
     painted = base.copy()
     painted[annotation > 0] = label_rgb(annotation[annotation > 0])
     return painted
@@ -74,7 +74,7 @@ def side_by_side(panels: Sequence[tuple[str, np.ndarray]], path: Path, *, height
 
 
 def _font(title: str, width: int, drawing: Any) -> Any:
-    """Return the largest font, 18 px at most, in which a title fits over its panel."""
+    """Return the largest font, at most 18 px, in which a title fits over its panel."""
     from PIL import ImageFont
 
     for size in range(18, 7, -1):

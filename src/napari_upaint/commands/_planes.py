@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def measure_image(image: Image, name: str) -> Normalization:
-    """Measure the normalisation of a file once, as the window does; slice by slice an empty one would turn to noise."""
+    """Measure the normalisation of a file once, as the window does: slice by slice, empty ones would turn to noise."""
     from napari_upaint.session.batch import Source, measure_source
 
     return measure_source(Source(name, image.leading_shape, image.plane))
@@ -28,7 +28,7 @@ def measure_image(image: Image, name: str) -> Normalization:
 def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     """Read a file of labels: the image, and its planes as int32, axes (N, Y, X).
 
-    Objects get other ids where theirs do not fit.
+    Objects get other ids if theirs do not fit.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
 
 
 def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
-    """Read an annotation as `load_labels` does; nothing painted is an `AnnotationError`."""
+    """Read an annotation as `load_labels` does; `AnnotationError` if nothing is painted."""
     image, labels = load_labels(path, kind)
     if not labels.any():
         raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 on.")
@@ -74,14 +74,14 @@ def load_samples(
     """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
 
     `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean; `channel`: the
-    only one of the images that is looked at, by name or by number from 1 on.
+    only channel of the images that is looked at, by name or by number from 1 up.
 
     Raises
     ------
     AnnotationError
         If labels have another shape than their image, or nothing is painted in a file.
     ImageError
-        If an image is no volume, for `ndim` 3.
+        If an image is not a volume, for `ndim` 3.
     """
     return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind, channel)]
 
@@ -128,24 +128,24 @@ def shape(lengths: Sequence[int]) -> str:
 
 
 def check_shapes(path: Path, found: Sequence[int], other: Path, expected: Sequence[int], advice: str) -> None:
-    """Make sure that two files have one shape.
+    """Make sure that two files have the same shape.
 
     Raises
     ------
     AnnotationError
-        If they have not; `advice` ends the sentence.
+        If they do not; `advice` ends the sentence.
     """
     if tuple(found) != tuple(expected):
         raise AnnotationError(f"{path.name} is {shape(found)} pixels, {other.name} {shape(expected)}{advice}")
 
 
 def check_order(path: Path, image: Image, other: Path, expected: Image) -> None:
-    """Make sure that the planes of two files of one shape come in one order: Z within T in both, or in none.
+    """Make sure that the planes of two files of the same shape have the same order: Z within T in both, or in neither.
 
     Raises
     ------
     AnnotationError
-        If they do not. Axes that only one file has a name for say nothing.
+        If they are not. Axes that only one file has a name for are ignored.
     """
     axes, wanted = ([a for a in one.leading_axes if one.length(a) > 1] for one in (image, expected))
     if axes != wanted and sorted(axes) == sorted(wanted):

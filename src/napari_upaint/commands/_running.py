@@ -1,4 +1,4 @@
-"""Running the engine's generators from a shell: progress bars, and Ctrl-C that keeps what there is."""
+"""Run the engine's generators from a shell: with progress bars, and a Ctrl-C that keeps what is done."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from types import FrameType
 from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
-INTERRUPTED = 130  # exit code, as shells have it
+INTERRUPTED = 130  # exit code, as in shells
 
 
 class Stopped(KeyboardInterrupt):
-    """A generator ended without a result because it was asked to stop, and not because somebody insists."""
+    """A generator ended without a result because it was asked to stop; a second Ctrl-C raises `KeyboardInterrupt`."""
 
 
 class Interrupt:
-    """Turns the first Ctrl-C into a wish (`asked`); the second one ends the program as usual.
+    """Turns the first Ctrl-C into a request (`asked`); the second one ends the program as usual.
 
-    A `KeyboardInterrupt` in the middle of a step would kill the generator and the training with it. The signal TERM is
-    as good: it is how a cluster says that the time of a job is up.
+    A `KeyboardInterrupt` in the middle of a step would kill the generator and the training with it. The signal TERM
+    counts, too: it is how a cluster says that the time of a job is up.
     """
 
     def __init__(self, saying: str = "Stopping.") -> None:
@@ -59,7 +59,7 @@ def drive(
     show : callable
         Called with every message before that.
     interrupt : Interrupt
-        Once asked, a `Stop` is sent, a single time.
+        Once it is asked, a single `Stop` is sent.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def drive(
 
 
 def bar(total: float, title: str) -> Any:
-    """Return a progress bar on standard error; silent where that is no terminal."""
+    """Return a progress bar on standard error; silent if that is not a terminal."""
     from tqdm import tqdm
 
     plain = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
@@ -93,7 +93,7 @@ def bar(total: float, title: str) -> Any:
         total=total,
         desc=title,
         file=sys.stderr,
-        disable=None if sys.stderr is not None else True,  # as of a scheduled task of Windows: nobody would see it
+        disable=None if sys.stderr is not None else True,  # None in a scheduled task of Windows: nobody would see it
         leave=False,
         dynamic_ncols=True,
         bar_format=plain,

@@ -1,4 +1,4 @@
-"""Segmenting whole images from a shell: plane by plane or volume by volume, with a progress bar."""
+"""Segment whole images from a shell: plane by plane or volume by volume, with a progress bar."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from napari_upaint.errors import FileError, ImageError, with_name
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, ModelHeader, load_model
 
-# Results of so many bytes and more are kept in a file: memory that fills after hours would cost all of them.
+# Results of this many bytes or more are kept in a file: if memory ran out after hours, all would be lost.
 _IN_FILE_FROM = 2**30
 
 
@@ -47,11 +47,11 @@ class Segmentation:
     left : int
         Planes (volumes) at the end that a stop left out.
     kept : int
-        Planes (volumes) that an earlier run had left.
+        Planes (volumes) that were taken over from an earlier run.
     made : str
-        How many planes (volumes) were dealt with, and what they were made of; "" where that is not noted.
+        How many planes (volumes) were dealt with, and what they were made from; "" if that is not noted.
     scale : float
-        At which the model was found to see the image; 0 where paint has taught it.
+        Scale at which the model was found to see the image; 0 if it has learnt that from paint.
     """
 
     labels: np.ndarray
@@ -66,7 +66,7 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Begun:
-    """What an earlier run has left of an image: labels, and what the first `count` planes (volumes) were made of."""
+    """What an earlier run has left of an image: labels, and what the first `count` planes (volumes) were made from."""
 
     labels: Image
     count: int
@@ -77,7 +77,7 @@ Segment = Callable[[Image, str], Segmentation]  # an image and what to call it
 
 
 def load_checked(name_or_path: str) -> ModelFile:
-    """Load a model whose network can be built: what is wrong with it is said once, not once for every image.
+    """Load a model whose network can be built: what is wrong with it is reported once, not for every image.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def load_checked(name_or_path: str) -> ModelFile:
 def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun: Iterable[Begun] = ()) -> Segmentation:
     """Segment all planes or volumes of an image, with a progress bar on standard error.
 
-    Goes on from the first of what was `begun` that was made of the same pixels, by the same model and settings. Planes
+    Continues from the first one in `begun` that was made from the same pixels, by the same model and settings. Planes
     without any labels are segmented again: they may have failed.
 
     Raises
@@ -124,7 +124,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
             pixels = read(index)
             prints += [fingerprint(pixels)] if how.made and done >= count else []
             running = begin(pixels)
-            # No result is kept: its scores need as much memory as the labels several times over.
+            # No result is kept: its scores need several times the memory of the labels.
             try:
                 result = drive(running, PlaneResult, partial(show, done), interrupt)
             except Stopped:
@@ -150,9 +150,9 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
 def _planes(
     image: Image, name: str, how: How
 ) -> tuple[list[Index], Callable[[Index], np.ndarray], tuple[float, ...] | None]:
-    """Return where the planes of an image are, or its volumes, what reads one, and the size of their voxels."""
+    """Return the indices of an image's planes or volumes, a function that reads one, and the size of a voxel."""
     if not how.takes_volumes(image):
-        if how.predict.volumes and image.plane_count > 1:  # many a stack is a movie by mistake
+        if how.predict.volumes and image.plane_count > 1:  # many stacks are movies by mistake
             print(
                 f"{name} has no slices along Z (axes {image.axes}), so --volumes has no effect. If its frames are"
                 " slices, say so in Fiji (Image > Properties) and save it.",
@@ -166,13 +166,13 @@ def _planes(
 def _take(
     begun: Begun, labels: np.ndarray, start: str, planes: Iterable[np.ndarray], interrupt: Interrupt
 ) -> list[str]:
-    """Take labels that an earlier run has left; return a fingerprint of each plane (volume) that they are of.
+    """Take over labels that an earlier run has left; return a fingerprint of each plane (volume) that they are of.
 
-    Takes none, and returns none, where they were made of something else; `start` tells all but the planes.
+    Take none, and return none, if they were made from something else; `start` is the fingerprint of all but the planes.
     """
     prints: list[str] = []
     for pixels in islice(planes, begun.count):
-        if interrupt.asked:  # what there is stays as it is
+        if interrupt.asked:  # the earlier run's file stays as it is
             raise Stopped
         prints.append(fingerprint(pixels))
     if fingerprint(start, *prints) != begun.made:
@@ -183,7 +183,7 @@ def _take(
 
 
 def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageError:
-    """Return the error with the name of the image, and which of its planes (volumes) it is."""
+    """Return the error with the name of the image, and which of its planes (volumes) it is about."""
     at = [f"{letter}={n}" for letter, n in zip(image.leading_axes, index, strict=True) if isinstance(n, int)]
     what = "Plane" if len(at) == len(index) else "Volume"
     which = f"{what} {', '.join(at)} of {name} (the first is 0)" if at else name
@@ -191,7 +191,7 @@ def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageErr
 
 
 def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:
-    """Say that dyes are mixed which somebody's training has not seen mixed: in the window each is an image."""
+    """Say that channels are mixed that the training has not seen mixed: in the window, each is an image."""
     learnt, here = model.architecture.in_channels, image.channel_count
     if "gray" in model.training and image.length("C") > 1 and here > 1 and here != learnt:
         names = f" ({', '.join(image.channel_names)})" if image.channel_names else ""
@@ -204,16 +204,16 @@ def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:
 
 
 def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: type[np.number[Any]]) -> np.ndarray:
-    """Return an array of zeros: a large one in a file without a name, which goes with it."""
+    """Return an array of zeros: a large one is in a file without a name, which vanishes with it."""
     needed = math.prod(shape) * np.dtype(dtype).itemsize
     if folder is None or needed < _IN_FILE_FROM:
         return np.zeros(shape, dtype)
     free = shutil.disk_usage(folder).free
-    if needed > free:  # what is mapped and finds no room ends the program
+    if needed > free:  # a mapped file that finds no room ends the program
         raise FileError(
             f"The results need {needed / 2**30:.0f} GB in {folder} while they are made, and {free / 2**30:.0f} GB are"
             " free; choose a folder on a larger disk."
         )
     with tempfile.TemporaryFile(dir=folder) as file, contextlib.suppress(OSError):
         return np.memmap(file, dtype, "w+", shape=shape)
-    return np.zeros(shape, dtype)  # a drive whose files cannot be mapped, as some of a network
+    return np.zeros(shape, dtype)  # a drive whose files cannot be mapped, such as some network drives

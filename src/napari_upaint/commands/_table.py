@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """Return rows of equally many cells as aligned lines; the first row is the head.
+    """Return rows of equally many cells as aligned lines; the first row is the header.
 
     Parameters
     ----------

@@ -47,9 +47,9 @@ class Stacks:
 
     @property
     def spacing(self) -> tuple[float, ...] | None:
-        """Size of a voxel, (Z, Y, X), or None where unknown; without a unit only where it is known to be no cube."""
+        """Size of a voxel, (Z, Y, X), or None if unknown; without a unit only if it is known not to be a cube."""
         known = self.image.spacing
-        if self.image.unit == "pixel":  # as of ImageJ, which notes how far slices are apart, and not that a pixel is 1
+        if self.image.unit == "pixel":  # as in ImageJ, which notes how far slices are apart, but not that a pixel is 1
             edges = tuple(known.get(axis, 1.0) for axis in "ZYX")
             return edges if len(set(edges)) > 1 else None
         return tuple(known[axis] for axis in "ZYX") if {"Z", "Y", "X"} <= set(known) else None

@@ -25,7 +25,7 @@ USAGE = "[--headless] [--sample NAME] [-o DIR] [options]"
 EXAMPLE = "upaint demo --headless -o demo"
 # A minute in all: the rest of the job takes some seconds too.
 SECONDS = 45.0
-# Bundled models find few of its cells before they have seen strokes: what a training is worth is seen at once.
+# Bundled models find few of its cells before they have seen strokes: so it is seen at once what a training is worth.
 DEFAULT_SAMPLE = "cells_phase"
 
 
@@ -92,7 +92,7 @@ def open_window(sample: str, *, show: bool = True) -> Viewer:
 
     from napari_upaint.io.samples import open_sample
 
-    open_sample(sample)  # an unknown name ends here, not in a window
+    open_sample(sample)  # an unknown name fails here, not in a window
     viewer = napari.Viewer(title="U-Paint demo", show=show)
     viewer.open_sample("napari-upaint", sample)
     viewer.window.add_plugin_dock_widget("napari-upaint", "U-Paint")

@@ -84,13 +84,13 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"--channel would have no effect: {why}.")
         print(table(_rows(args, None)))
         return 0
-    # Not entered: there is nothing to save, so Ctrl-C ends the program at once, also while it computes the measures.
+    # Not entered: there is nothing to save, so Ctrl-C ends the program at once, even while it computes the measures.
     print(table(_rows(args, _segmenter(args, Interrupt()))))
     return 0
 
 
 def _refuse_unused(args: argparse.Namespace) -> None:
-    """Refuse what would do nothing: whoever gives it believes that it counts.
+    """Refuse options without effect: whoever gives one believes that it counts.
 
     Raises
     ------
@@ -108,19 +108,19 @@ def _refuse_unused(args: argparse.Namespace) -> None:
 
 
 def _segmenter(args: argparse.Namespace, interrupt: Interrupt) -> Segment:
-    """Return what segments an image with the model asked for."""
+    """Return a function that segments an image with the model asked for."""
     from napari_upaint.commands._how import How
     from napari_upaint.commands._segmenting import load_checked, segment_image
 
     settings, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
     model = load_checked(args.model)
-    args.kind = args.kind or model.header.kind  # classes are no objects, even if nobody says so
+    args.kind = args.kind or model.header.kind  # classes are not objects, even if no option says so
     how = How(model, settings, objects, args.device, args.isbi, channel=args.channel)
     return lambda image, name: segment_image(image, name, how, interrupt)
 
 
 def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    """Compute what was asked for; the first row is the head."""
+    """Compute what was asked for; the first row is the header."""
     if args.ctc:
         from napari_upaint.commands import _ctc
 
@@ -141,7 +141,7 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
         raise FileError("Only one file or folder was given; name results and ground truth.")
     rows: list[tuple[str, Mapping[str, float]]] = []
     pairs = _pairs(args.truth, args.results, images=segment is not None)
-    if segment is not None:  # found out now, not after the others have been segmented
+    if segment is not None:  # checked now, not after the others have been segmented
         for truth, path in pairs:
             _check_alike(path, read_image(path), truth, load_labels(truth)[0])
     for truth, path in pairs:
@@ -156,7 +156,7 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
 
 
 def _check_alike(path: Path, image: Image, truth: Path, true: Image) -> None:
-    """Make sure that a file and its ground truth have one shape, and their planes one order."""
+    """Make sure that a file and its ground truth have the same shape, and their planes the same order."""
     from napari_upaint.commands._planes import check_order, check_shapes
 
     found, expected = ((one.plane_count, *one.plane_shape) for one in (image, true))
@@ -173,7 +173,7 @@ def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path
     else:
         found = pair([truth], [results])
         pairs, missing, others = list(found.found), found.images, found.labels
-    if missing:  # it would count for nothing in the mean
+    if missing:  # it would be missing from the mean
         raise FileError(
             f"{len(missing)} of {len(pairs) + len(missing)} files of ground truth go with none of the {what} by name:"
             f" {listed(missing)}; add what is missing, or compare the files one by one."
@@ -184,10 +184,10 @@ def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path
 
 
 def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[str, ...]]:
-    """Return rows as text, with a head and the mean; files need not have the same classes."""
+    """Return rows as text, with a header and the mean; files need not have the same classes."""
     keys = list(dict.fromkeys(key for _, row in rows for key in row))
     if any(set(row) != set(keys) for _, row in rows):
-        keys.sort(key=lambda key: (len(key), key))  # of classes only: 2 before 10
+        keys.sort(key=lambda key: (len(key), key))  # for classes only: 2 before 10
     shown = [(name, *(f"{row[key]:.3f}" if key in row else "-" for key in keys)) for name, row in rows]
     if len(rows) > 1:
         columns = [[row[key] for _, row in rows if key in row] for key in keys]
@@ -196,7 +196,7 @@ def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[st
 
 
 def compare(labels: np.ndarray, truth: np.ndarray, kind: Kind = "objects") -> dict[str, float]:
-    """Return measures by name: the mean over all planes, axes (N, Y, X), that hold anything in either.
+    """Return measures by name: means over all planes, axes (N, Y, X), that are not empty in both.
 
     For objects: IoU of the foreground; F1, precision and recall of the objects. For classes: IoU of each class that
     is in either.

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
     from napari_upaint.io.models import read_header
 
-    read_header(args.model)  # before a folder is made: of a mistyped name nothing is left
+    read_header(args.model)  # before a folder is made: a mistyped name leaves nothing behind
     check_output(folder, folder=True)
 
     from napari_upaint.commands._how import How
@@ -92,25 +92,25 @@ def run(args: argparse.Namespace) -> int:
             try:
                 image = read_image(path)
                 anew = args.scores or args.overwrite
-                # No name for what was begun: Windows replaces no file that is still open.
+                # No variable for what was begun: Windows does not replace a file that is still open.
                 result = segment_image(image, path.name, how, interrupt, () if anew else _begun(folder, image))
                 print(_write(folder, image, result, how))
                 if result.left:
                     raise KeyboardInterrupt
                 if result.failed:
                     raise _partly(result.failed)
-            except BrokenPipeError:  # nobody listens any more: no fault of the image, and the next one's neither
+            except BrokenPipeError:  # nobody reads the output any more: neither this image nor the next is to blame
                 raise
             except Exception as error:  # of whatever kind: it must not stop the others
                 bad[path] = _report(path, error)
-    if len(bad) > 1:  # the sentences may be far up by now
+    if len(bad) > 1:  # the sentences may have scrolled away by now
         count = f"{len(bad)} of {len(images)} images failed, wholly or in part"
         print(f"upaint segment: {count}: {listed(list(bad))}", file=sys.stderr)
     return max(bad.values(), default=0)
 
 
 def _report(path: Path, error: Exception) -> int:
-    """Say at once what is wrong with a file, of what nobody expected also where it happened; return the exit code."""
+    """Report at once what is wrong with a file, with a traceback if it is unexpected; return the exit code."""
     from napari_upaint.session.faults import describe_in_shell
 
     sentence, details = describe_in_shell(error)
@@ -120,7 +120,7 @@ def _report(path: Path, error: Exception) -> int:
 
 
 def _partly(failed: Sequence[ImageError]) -> ImageError:
-    """Return what to say of an image of which not everything could be segmented."""
+    """Return the error for an image of which not everything could be segmented."""
     others = len(failed) - 1
     more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
     return ImageError(f"{failed[0]} It is empty in the results{more}.")
@@ -142,7 +142,7 @@ def _begun(folder: Path, image: Image) -> list[Begun]:
 
 
 def _lies_on(labels: Image, image: Image) -> bool:
-    """Return whether labels have the planes of an image, in their order."""
+    """Return whether labels have the planes of an image, in the same order."""
     of = [(one.leading_axes, one.leading_shape, one.plane_shape) for one in (labels, image)]
     return of[0] == of[1]
 
@@ -177,7 +177,7 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
 
 
 def _count(image: Image, labels: np.ndarray, *, volumes: bool) -> int:
-    """Count objects: they are numbered anew in every plane, or in every volume."""
+    """Count objects: each plane, or each volume, numbers its own from 1."""
     if volumes:
         z = image.leading_axes.index("Z")
         return int(labels.max(axis=(z, -2, -1)).sum())
@@ -185,7 +185,7 @@ def _count(image: Image, labels: np.ndarray, *, volumes: bool) -> int:
 
 
 def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespace) -> None:
-    """Refuse results that would replace each other, an image, or what is no result."""
+    """Refuse results that would replace each other, an image, or a file that is not a result."""
     _check_names(images)
     names = [plain_name(path) + part for path in images for part in ("", STOPPED)]
     results = [file for name in names for file in result_paths(folder, name, scores=args.scores)]
@@ -199,7 +199,7 @@ def _check_names(images: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for path in images:
         name = plain_name(path)
-        # The usual disks of these systems hold one file of a name, however its letters are written.
+        # The usual disks of these systems do not tell capital letters in a file's name from small ones.
         other = seen.setdefault(name.lower() if sys.platform in ("win32", "darwin") else name, path)
         if other is not path:
             raise FileError(f"{other} and {path} would both become {name}_labels.tif; segment them into two folders.")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 USAGE = "IMAGE... --labels LABELS... [--objects | --classes] [--model NAME|FILE|none] -o MODEL [options]"
 EXAMPLE = "upaint train cells.tif --labels cells_painted.tif --seconds 60 -o cells.safetensors"
-# With --steps the clock shall not rule.
+# With --steps, time is not limited.
 _NO_LIMIT = 1e6
 
 
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem
         )
-        if not result.steps:  # the output may hold a good model: what has learnt nothing does not replace it
+        if not result.steps:  # the output may hold a good model: one that has learnt nothing does not replace it
             print(result.message)
             return INTERRUPTED
         written = save_trained(_with_command(result.model, args.typed), output)
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: bool, channel: str) -> list[Sample]:
-    """Read images and labels; who forgot --masks is reminded of it, where that is clear."""
+    """Read images and labels; remind the user of --masks if it has clearly been forgotten."""
     import numpy as np
 
     from napari_upaint.commands._planes import load_samples
@@ -135,13 +135,13 @@ def _with_command(model: ModelFile, typed: Sequence[str]) -> ModelFile:
 
 
 def train_settings(args: argparse.Namespace) -> TrainSettings:
-    """Return the settings of the training; with ``--steps`` alone the time is not limited."""
+    """Return the settings of the training; with ``--steps``, the time is not limited."""
     by_steps = {"seconds": _NO_LIMIT} if getattr(args, "steps", 0) else {}
     return settings_from(TrainSettings, args, **by_steps)
 
 
 def start_model(name: str | None) -> ModelFile | None:
-    """Return the model to start from; None for "none", and where nothing is said and no model is bundled."""
+    """Return the model to start from; None for "none", or if no name is given and no model is bundled."""
     from napari_upaint.io.models import bundled_models, load_model
 
     if name is None:
@@ -167,7 +167,7 @@ def train_model(
     from napari_upaint.engine.progress import TrainResult
 
     with bar(1.0, "getting ready") as progress:
-        from napari_upaint.engine.train import train  # takes a while: it brings torch
+        from napari_upaint.engine.train import train  # takes a while: it loads torch
 
         def show(state: TrainProgress) -> None:
             progress.set_description_str(state.stage, refresh=False)

@@ -1,7 +1,7 @@
-"""What the user painted is never lost: annotations are saved in the user's folder while they are painted.
+"""Save annotations in the user's folder while they are painted, so that nothing painted is lost.
 
-A file holds the painted rectangle of each plane, compressed: a stack that could not be written every few seconds is
-saved at the cost of its strokes. Files of one session are its own, so nothing of an older one is ever replaced.
+A file holds the painted rectangle of each plane, compressed: saving costs what was painted, even for a stack too large
+to be written every few seconds. Each session writes its own files, so nothing from an older one is ever replaced.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from napari_upaint.io.atomic import replacing, sweep_unfinished
 from napari_upaint.io.file_names import file_name, files_in
 from napari_upaint.io.folders import data_folder
 
-# So many sessions of an image are kept however old they are, and all of the last three months: many images that have
-# nothing to do with each other are called "Pos0".
+# This many sessions of an image are kept however old they are, plus all from the last three months: many unrelated
+# images are called "Pos0".
 _MOST_KEPT = 10
 _OLD = 90 * 24 * 3600.0
 
@@ -39,17 +39,17 @@ class Autosaved:
     Attributes
     ----------
     path : pathlib.Path
-        Its file.
+        The file.
     saved : float
-        When, in seconds since 1970.
+        Time of saving, in seconds since 1970.
     pixels : int
         Painted pixels.
     shape : tuple of int
         Shape of the annotation, axes (..., Y, X).
     dtype : str
-        Its type.
+        Its data type.
     notes : dict
-        What the caller wanted to be kept with it: text as JSON holds it.
+        What the caller wanted kept with it: anything that JSON can hold.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Autosaved:
 
 
 def new_autosave(image: str, shape: Sequence[int]) -> Path:
-    """Return a file, not there yet, for what is painted on an image of this name and shape in this session."""
+    """Return a new path for what is painted in this session on an image of this name and shape."""
     return _folder() / f"{_stem(image, shape)} {secrets.token_hex(4)}.npz"
 
 
@@ -71,12 +71,12 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     Parameters
     ----------
     annotation : array
-        Integers, axes (..., Y, X); read plane by plane. It may be painted on meanwhile: what is missed then is saved
+        Integers, axes (..., Y, X); read plane by plane. It may be painted on meanwhile: paint that is missed is saved
         the next time.
     path : pathlib.Path
-        The file; what was saved in it before is replaced.
+        The file; what it held before is replaced.
     notes : dict or None
-        Anything that JSON holds, to be given back with the annotation.
+        Anything that JSON can hold, returned with the annotation.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
 
 
 def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:
-    """Return what was saved of an image of this name and shape, the newest first; damaged files are left out."""
+    """Return what was saved for an image of this name and shape, newest first; damaged files are left out."""
     found = []
     sweep_unfinished(_folder())
     for path in files_in(_folder(), f"{glob.escape(_stem(image, shape))} *.npz"):
@@ -120,7 +120,7 @@ def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:
 
 
 def restore(saved: Autosaved) -> np.ndarray:
-    """Return the annotation that was saved, shape and type as it had.
+    """Return the saved annotation, with the shape and data type that it had.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def restore(saved: Autosaved) -> np.ndarray:
             for key in file.files:
                 if key != "about":
                     annotation[_place(key)] = file[key]
-    except Exception as error:  # zip, zlib and numpy each have their own for a damaged file
+    except Exception as error:  # zip, zlib and NumPy each raise their own for a damaged file
         raise FileError(f"Cannot read {saved.path} ({error}); what was painted then is lost.") from error
     return annotation
 
@@ -141,13 +141,13 @@ def restore(saved: Autosaved) -> np.ndarray:
 def is_in(saved: Autosaved, annotation: Any) -> bool:
     """Return whether an annotation of the same shape has all the paint that was saved; only painted boxes are read.
 
-    False, too, where the file is gone or damaged.
+    Also False if the file is gone or damaged.
     """
     try:
         with saved.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             boxes = ((file[key], _place(key)) for key in file.files if key != "about")
             return all(bool(((painted == 0) | (np.asarray(annotation[at]) == painted)).all()) for painted, at in boxes)
-    except Exception:  # zip, zlib and numpy each have their own for a damaged file
+    except Exception:  # zip, zlib and NumPy each raise their own for a damaged file
         return False
 
 
@@ -162,14 +162,14 @@ def _folder() -> Path:
 
 
 def _stem(image: str, shape: Sequence[int]) -> str:
-    # Names that differ only in what cannot stand in a file name must not share a file.
+    # Names that differ only in characters not allowed in file names must not share a file.
     named = f"{image} {tuple(int(n) for n in shape)}".encode(errors="surrogatepass")
     unique = hashlib.sha256(named).hexdigest()[:8]
     return f"{file_name(Path(image).name, 'annotation')} {unique}"
 
 
 def describe_autosave(path: Path) -> Autosaved:
-    """Return what a file of `autosave` says of itself; `FileError` if it is none."""
+    """Return what a file written by `autosave` says about itself; `FileError` if it is not one."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))

@@ -1,4 +1,4 @@
-"""Segment every plane of many images: one is read while the engine works on the one before."""
+"""Segment every plane of many images: while the engine works on one plane, the next is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from napari_upaint.session.made import made_how, made_of
 from napari_upaint.session.protocol import Model, SegmentRequest
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
-# A source whose planes fail one after the other is given up: a thousand planes would say the same.
+# After this many failures in a row a source is given up: a thousand planes would fail for the same reason.
 _FAILURES_IN_A_ROW = 2
 
 
@@ -33,19 +33,19 @@ class Source:
     Attributes
     ----------
     leading_shape : tuple of int
-        Lengths of the axes that are neither channels nor Y and X, of volumes nor Z; () for a single plane.
+        Lengths of the axes other than channels, Y and X (and, for volumes, Z); () for a single plane.
     read_plane : callable
-        Reads the plane (volume) of an index into the leading axes: (C, [Z,] Y, X). A lazy image is never read as a
-        whole.
+        Reads the plane (or volume) at an index into the leading axes: (C, [Z,] Y, X). A lazy image is never read as
+        a whole.
     normalization : Normalization or None
-        None: measured on a few planes before the first one.
+        None: measured on a few planes before the first is segmented.
     spacing : tuple of float or None
-        Of volumes: the size of a voxel, (Z, Y, X), None where it is not known.
+        For volumes: the size of a voxel, (Z, Y, X); None if unknown.
     sight : callable or None
-        Finds how the model sees the image, once the engine has nothing else to do; None: by the planes of this source.
+        Finds how the model sees the image; it may wait for the engine. None: found from the planes of this source.
     made : mapping of tuple of int to str
-        What the planes that are there already were made of, see `BatchEvent`. Such a plane is left as it is if it would
-        be made of the same; unless none is missing in the whole plan: then all are made anew.
+        What the planes that exist already were made from, see `BatchEvent`. Such a plane is kept if it would be made
+        from the same again, unless no plane of the whole plan is missing: then all are redone.
     """
 
     name: str
@@ -84,7 +84,7 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchEvent:
-    """One plane is done, or was there already, or failed, or a whole source failed.
+    """One plane is done, existed already, or failed; or a whole source failed.
 
     Attributes
     ----------
@@ -93,15 +93,15 @@ class BatchEvent:
     name : str
         Name of the source.
     plane : tuple of int or None
-        Index of the plane; None where the source as a whole failed.
+        Index of the plane; None if the source as a whole failed.
     result : PlaneResult or None
-        None where it failed, or was there already.
+        None if the plane failed or existed already.
     error, details : str
-        The sentence for the user and what stands behind it; empty where all went well.
+        The sentence for the user and the details (a traceback); empty if all went well.
     done, total : int
-        Planes that are dealt with, of how many; those of a source that was given up count.
+        Planes dealt with so far, and in all; those of a source that was given up count as dealt with.
     made : str
-        What the scores were made of, see `session.made`; "" where that is not known.
+        What the scores were made from, see `session.made`; "" if unknown.
     """
 
     source: int
@@ -116,7 +116,7 @@ class BatchEvent:
 
     @property
     def kept(self) -> bool:
-        """Whether the plane was there already."""
+        """Whether the plane existed already."""
         return self.result is None and not self.error
 
 
@@ -138,20 +138,20 @@ def run_batch(
     stopped: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
 ) -> Iterator[BatchEvent]:
-    """Segment all planes of all sources in order; what fails is reported and does not stop the others.
+    """Segment all planes of all sources in order; a failure is reported and does not stop the rest.
 
     Parameters
     ----------
     engine : EngineProcess
     stopped : callable
-        Asked between planes and while one is being worked on; from True on, nothing more is begun.
+        Asked between planes and while one is being worked on; once it returns True, nothing more is begun.
     listener : callable or None
         Called with the messages of each job, for progress within a plane.
 
     Yields
     ------
     BatchEvent
-        In the order of the plan. Run it in a thread: it reads images and waits for the engine.
+        In the order of the plan. Iterate in a thread: this reads images and waits for the engine.
     """
     batch = _Batch(plan, engine, stopped, listener)
     try:
@@ -171,12 +171,12 @@ def run_batch(
 class _Plane:
     source: int
     index: tuple[int, ...]
-    job: Job | None  # None: it is there already
+    job: Job | None  # None: the plane exists already
     made: str
 
 
 class _Batch:
-    """What is under way of a plan."""
+    """A plan that is being carried out."""
 
     def __init__(
         self, plan: BatchPlan, engine: EngineProcess, stopped: Callable[[], bool], listener: Listener | None
@@ -187,10 +187,10 @@ class _Batch:
         self._left = [source.n_planes for source in plan.sources]
         how = self._how()
         kept = (how and one.made.get(index, "").startswith(how) for one in plan.sources for index in one.indices())
-        self._anew = all(kept)  # whoever asks for all that is there wants it anew
+        self._anew = all(kept)  # whoever asks for nothing but planes that exist wants them redone
 
     def of_source(self, number: int, source: Source) -> Iterator[BatchEvent]:
-        """Submit every plane of a source, yielding what gets done meanwhile (of the source before, too)."""
+        """Submit every plane of a source and yield what is done meanwhile, including planes of the source before."""
         try:
             normalization = source.normalization or measure_source(source)
             sight = self._sight(source, normalization)
@@ -238,7 +238,7 @@ class _Batch:
             try:
                 result: Any = None if plane.job is None else plane.job.wait_unless(self._stopped)
             except UserError as error:
-                if self._stopped():  # it had to be ended
+                if self._stopped():  # the job had to be killed
                     return
                 yield self._failed(plane.source, plane.index, error)
                 continue
@@ -246,7 +246,7 @@ class _Batch:
                 return
             self._failures[plane.source] = 0
             self._left[plane.source] -= 1
-            # A model that was replaced meanwhile may have been read before or after that.
+            # If the model's file was replaced meanwhile, nobody knows which of the two was read.
             made = plane.made if plane.made.startswith(self._how()) else ""
             yield replace(self._event(plane.source, plane.index, result), made=made)
 
@@ -268,7 +268,7 @@ class _Batch:
         return BatchEvent(number, name, index, result, error, details, total - sum(self._left), total)
 
     def cancel(self) -> None:
-        """Drop what is under way."""
+        """Cancel the jobs under way."""
         for plane in self._ahead:
             if plane.job is not None:
                 plane.job.cancel()

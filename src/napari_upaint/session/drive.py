@@ -1,4 +1,4 @@
-"""Drive a generator of the engine, and tell it between two steps what it is to hear."""
+"""Drive a generator of the engine, and pass it messages between two steps."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def begin(request: Request, tasks: str = TASKS) -> Steps:
 
 
 class Inbox:
-    """What a running generator is to be told at its next step; filled from any thread."""
+    """Messages for the next step of a running generator; filled from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._newest: dict[type[Told], Told] = {}
 
     def put(self, message: Told) -> None:
-        """Add a message; it takes the place of an older one of its kind."""
+        """Add a message; it replaces an older one of its kind."""
         with self._lock:
             self._newest[type(message)] = message
 
     def take(self) -> Told | None:
         """Return the Stop if there ever was one, else the newest samples, else the newest view, else None.
 
-        The Stop comes again at every step: a generator that does not listen at one of its yields does at the next.
+        The Stop is repeated at every step: a generator that ignores it at one of its yields hears it at the next.
         """
         with self._lock:
             if Stop in self._newest:
@@ -51,7 +51,7 @@ class Inbox:
 
 
 def drive(steps: Steps, take: Callable[[], Told | None]) -> Iterator[Any]:
-    """Yield what the generator yields, handing in between two steps what `take` returns."""
+    """Yield what the generator yields; between two steps, send it what `take` returns."""
     message: Told | None = None
     try:
         while True:
@@ -60,7 +60,7 @@ def drive(steps: Steps, take: Callable[[], Told | None]) -> Iterator[Any]:
             except StopIteration:
                 return
             yield payload
-            del payload  # a result is large, and was sent
+            del payload  # a result is large, and was sent already
             message = take()
     finally:
         steps.close()

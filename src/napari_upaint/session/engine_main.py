@@ -19,9 +19,9 @@ from napari_upaint.session.faults import describe
 from napari_upaint.session.protocol import Begun, Event, Failed, Finished, Order, Ready, Shutdown, Stopping, Tell
 from napari_upaint.session.shared import Channel, sweep
 
-# Enough for the window to come first, little enough that another busy program does not starve the training.
+# High enough for the window to come first, low enough that another busy program does not starve the training.
 NICENESS = 3
-# Seconds between two looks for the parent. Needed where somebody else holds a copy of our pipe (a fork of the parent).
+# Seconds between two checks that the parent lives. Needed if a fork of the parent holds a copy of our pipe.
 WATCH = 2.0
 # Seconds without work after which memory is given back; the next plane of a series comes sooner.
 IDLE = 5.0
@@ -57,7 +57,7 @@ def main(tasks: str, prefix: str, parent: int) -> NoReturn:
 
 
 def _take_over_pipes(prefix: str) -> Channel:
-    """Keep standard input and output for messages; whatever anybody prints goes to the log (standard error)."""
+    """Keep standard input and output for messages; whatever is printed goes to the log (standard error)."""
     reading, writing = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -75,7 +75,7 @@ def _stand_back() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     with contextlib.suppress(OSError):
-        if sys.platform == "linux":  # the kernel shall rather end this process than the window
+        if sys.platform == "linux":  # the kernel should kill this process rather than the window
             with open("/proc/self/oom_score_adj", "w") as score:
                 score.write("500")
 
@@ -104,7 +104,7 @@ def _listen(channel: Channel, orders: SimpleQueue[tuple[Order, Inbox]], prefix: 
     except (EOFError, OSError):
         pass
     except BaseException:
-        # A message that cannot be read: the job that it was for would wait for ever.
+        # A message cannot be read: the job that it was for would wait for ever.
         sys.excepthook(*sys.exc_info())
         _leave(prefix, 1)
     _leave(prefix)
@@ -117,7 +117,7 @@ def _watch(parent: int, prefix: str) -> None:
 
 
 def _leave(prefix: str, code: int = 0) -> NoReturn:
-    """End at once, in the middle of whatever is running: nobody is interested any more."""
+    """End at once, in the middle of whatever is running: nobody waits for it any more."""
     sweep(prefix)
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()

@@ -10,7 +10,7 @@ from napari_upaint.engine.memory import says_ran_out
 from napari_upaint.errors import UserError
 
 _MEMORY = "choose a smaller tile or fewer pixels, or close other programs, and try again"
-# How Windows ends a process: it touches memory that is not its own, knows no such instruction, gives itself up.
+# Exit codes of a process that crashed on Windows.
 _WINDOWS_CRASHES = {
     0xC0000005: "access violation",
     0xC000001D: "illegal instruction",
@@ -35,14 +35,14 @@ def describe(error: BaseException) -> tuple[str, str]:
 
 
 def describe_in_shell(error: BaseException) -> tuple[str, str]:
-    """Return the sentence for a shell, and details only of what nobody expected: a full disk explains itself."""
+    """Return the sentence for a shell, with details only if the error is unexpected: a full disk explains itself."""
     sentence, details = describe(error)
     plain = sentence.replace("see the details", "report it")
     return plain, "" if plain == sentence else details
 
 
 def describe_exit(code: int | None) -> str:
-    """Return the sentence for an engine process that ended by itself, from its exit code (negative: a signal)."""
+    """Return the sentence for an engine process that ended on its own, from its exit code (negative: a signal)."""
     if code is not None and code > 128 and code - 128 in (signal.SIGABRT, 9, signal.SIGSEGV):
         code = 128 - code  # as a shell reports a signal
     if code == -9:

@@ -1,4 +1,4 @@
-"""What can be done with runs that are over: find the start again, rename, put into the trash. Nothing is ever lost."""
+"""Find what a finished run started from, rename the run, or move it to the trash. Nothing is ever lost."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def run_of(model: Path | None, runs: list[Run]) -> Run | None:
 
 
 def start_of(run: Run) -> Path | None:
-    """Return the model that a training went on from, as a file that is there; None: from scratch.
+    """Return the file of the model that a training started from; None: from scratch.
 
     Raises
     ------
     ModelError
-        If it is gone.
+        If the model is gone.
     """
     try:
         return find_start(run.start)
@@ -37,11 +37,11 @@ def start_of(run: Run) -> Path | None:
 
 
 def find_start(start: str) -> Path | None:
-    """Return the file of a model that a record names, None where it names none; `ModelError` if it is gone."""
+    """Return the file of the model that a record names, None if it names none; `ModelError` if it is gone."""
     if not start:
         return None
     path = Path(start).expanduser()
-    # The folder may have moved to another computer: a model of that name does as well.
+    # The folder may have moved to another computer: then a model of the same name will do.
     for there in (path, user_models_folder() / path.name):
         if os.path.isfile(there):
             return there
@@ -57,12 +57,12 @@ def trash_folder() -> Path:
 
 
 def delete_run(run: Run) -> Path:
-    """Move the record of a run and its model into the trash, and return the trash.
+    """Move the record and the model of a run to the trash; return the trash folder.
 
     Raises
     ------
     FileError
-        If they cannot be moved; then they are where they were.
+        If they cannot be moved; then they stay where they were.
     """
     trash = trash_folder()
     free = free_id(run.id, trash)
@@ -83,14 +83,14 @@ def delete_run(run: Run) -> Path:
 
 
 def rename_run(run: Run, name: str) -> Run:
-    """Give a run another name, its files and its model with it; trainings that started from it follow.
+    """Rename a run, its files and its model; records of trainings that started from it follow.
 
     Raises
     ------
     UserError
         If the name is empty.
     FileError, ModelError
-        If its files cannot be read or written; the old ones are left then.
+        If its files cannot be read or written; then the old ones are left.
     """
     name = " ".join(name.split())
     if not name:
@@ -105,17 +105,17 @@ def rename_run(run: Run, name: str) -> Run:
     try:
         _rewrite(old, new, name=name, model=model, former=renamed.former)
     except FileError:
-        _remove(renamed.model)  # or there were two models
+        _remove(renamed.model)  # or there would be two models
         raise
     if run.model is not None and renamed.model is not None:
         _follow(run.model, renamed.model)
-    # Last of all: whatever fails before, the old name is still there.
+    # Last of all, so that the old files are still there whatever fails before.
     _remove(old, run.model)
     return renamed
 
 
 def _named_anew(source: Path, name: str, target: Path) -> Path:
-    """Copy a model under another name, with its time: lists of models are sorted by that."""
+    """Copy a model under another name; keep its time, by which lists of models are sorted."""
     model = load_model(source)
     save_model(replace(model, header=replace(model.header, name=name)), target)
     with contextlib.suppress(OSError):
@@ -138,7 +138,7 @@ def _follow(old: Path, new: Path) -> None:
 
 
 def _rewrite(source: Path, target: Path, **changed: Any) -> None:
-    """Write a record anew with some entries changed; entries that this version does not know are kept."""
+    """Rewrite a record with some entries changed; entries that this version does not know are kept."""
     try:
         content = json.loads(source.read_text("utf-8")) | changed
     except (OSError, ValueError) as error:

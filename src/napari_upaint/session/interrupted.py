@@ -1,8 +1,8 @@
-"""Trainings that were interrupted by the end of their process: what they were, how far they got, how to go on.
+"""Trainings interrupted by the end of their process: what they were, how far they got, how to continue.
 
-While a training runs there are two files: a record of what was asked for (JSON, written once) and the weights (a model
-file, written by the engine every few seconds). Both are removed when the training ends; whatever ends the engine or the
-window before leaves them.
+While a training runs, there are two files: a record of what was asked for (JSON, written once) and the weights (a model
+file, written by the engine every few seconds). Both are removed when the training ends; if the engine or the window
+ends first, they stay.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from napari_upaint.session.run import CurvePoint, Run, read_settings
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
 _ENDING = ".training.json"
-# Where nobody can tell whether the process of a training lives: it writes more often than that.
+# Seconds. A running training writes its weights more often than this; one that has not written for longer is over.
 _SILENT = 120.0
 _OLD = 30 * 24 * 3600.0
 _FORMAT = "napari-upaint-training-1"
@@ -35,7 +35,7 @@ _FORMAT = "napari-upaint-training-1"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a training was asked for besides the paint. `start`: path, "" from scratch; `shape`: the image's."""
+    """What a training was asked to do, apart from its paint. `start`: a path, "" from scratch; `shape`: the image's."""
 
     image: str
     shape: tuple[int, ...]
@@ -55,11 +55,11 @@ class Interrupted:
     model : pathlib.Path
         Its weights.
     saved : float
-        When its weights were written last, in seconds since 1970.
+        When its weights were last written, in seconds since 1970.
     steps, seconds : int, float
-        Done until then, those of the training that it continued among them.
+        Done until then, including those of the training that it continued.
     file : str
-        The image's, "" where it has none.
+        The image's file, "" if it has none.
     """
 
     model: Path
@@ -70,7 +70,7 @@ class Interrupted:
     file: str = ""
 
     def remaining(self) -> TrainSettings:
-        """Return the settings of what is left to do; one step and a second at least."""
+        """Return the settings for what is left to do: at least one step, or one second."""
         settings = self.asked.settings
         if settings.steps:
             return replace(settings, steps=max(1, settings.steps - self.steps))
@@ -78,9 +78,9 @@ class Interrupted:
 
 
 def begin_training(asked: Asked, continued: Interrupted | None = None, file: str = "") -> Path:
-    """Write the record of a training that begins, and return where its weights are to be written.
+    """Write the record of a training that begins; return the file for its weights.
 
-    `file` is the image's: many images are called alike.
+    `file` is the image's: many images have the same name.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, file: str
 
 
 def end_training(model: Path) -> None:
-    """Remove the files of a training that ended, and of the one that it continued."""
+    """Remove the files of a training that ended, and of those that it continued."""
     for one in (model, *_continued(model)):
         for path in (one, _record_of(one)):
             with contextlib.suppress(OSError):
@@ -106,7 +106,7 @@ def end_training(model: Path) -> None:
 
 
 def give_up(model: Path) -> None:
-    """Remove the record of a training that ended before it wrote any weights; those it was to continue stay."""
+    """Remove the record of a training that ended before it wrote any weights; those it was to continue from stay."""
     with contextlib.suppress(OSError):
         if not model.exists():
             _record_of(model).unlink()
@@ -115,14 +115,14 @@ def give_up(model: Path) -> None:
 def interrupted_trainings(
     image: str, shape: tuple[int, ...], running: Collection[Path] = (), file: str = ""
 ) -> list[Interrupted]:
-    """Return the trainings on an image of this name and shape that can be continued, the newest first.
+    """Return the trainings on an image of this name and shape that can be continued, newest first.
 
     Parameters
     ----------
     running : collection of Path
         Weights of the trainings that run in this process.
     file : str
-        The image's: trainings on another file of that name are left out.
+        The image's file: trainings on another file of the same name are left out.
     """
     found, replaced = [], set()
     sweep_unfinished(_folder())
@@ -132,7 +132,7 @@ def interrupted_trainings(
             continue
         try:
             one, owner = _read(record, model)
-        except Exception:  # no weights yet, or somebody's editor: nothing to be continued
+        except Exception:  # no weights yet, or changed by somebody's editor: nothing to continue
             _sweep(record)
             continue
         replaced.update(_continued(model))
@@ -143,7 +143,7 @@ def interrupted_trainings(
 
 
 def whole_run(run: Run, continued: Interrupted) -> Run:
-    """Return the record of a training and the one that it continued, as if nothing had come between."""
+    """Return one record of a training and the one that it continued, as if there had been no interruption."""
     curve = tuple(
         CurvePoint(one.step + continued.steps, one.seconds + continued.seconds, one.loss, one.validation)
         for one in run.curve
@@ -177,7 +177,7 @@ def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
 
 
 def _continued(model: Path) -> list[Path]:
-    """Return the weights that a training continued, and so on; not needed once it has written its own."""
+    """Return the weights that a training continued from, and theirs in turn; useless once it has written its own."""
     chain: list[Path] = []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         while True:
@@ -190,14 +190,14 @@ def _continued(model: Path) -> list[Path]:
 
 
 def _sweep(record: Path) -> None:
-    """Remove a record without weights that is of no use any more."""
+    """Remove a record without weights if it is old."""
     with contextlib.suppress(OSError):
         if time.time() - record.stat().st_mtime > _OLD:
             record.unlink()
 
 
 def _alive(owner: int, saved: float) -> bool:
-    """Return whether another window's process still trains: it lives, and wrote a while ago at most."""
+    """Return whether another window's process still trains: it lives and has written its weights lately."""
     if owner == os.getpid() or time.time() - saved > _SILENT:
         return False
     if os.name != "posix":
@@ -206,7 +206,7 @@ def _alive(owner: int, saved: float) -> bool:
         os.kill(owner, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's process took the number
+    except OSError:  # a process of another user has this number
         return True
     return True
 

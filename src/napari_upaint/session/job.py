@@ -1,4 +1,4 @@
-"""Jobs of the engine process: asked for from any thread, done one after the other, never in the caller's way."""
+"""Jobs of the engine process: submitted from any thread, done one after another, without blocking the caller."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from napari_upaint.session.protocol import Event, Failed, Finished, JobMessage, 
 from napari_upaint.session.supervisor import Supervisor
 
 Listener = Callable[[JobMessage], None]
-# Seconds between two looks at whether to stop.
+# Seconds between two checks whether to stop.
 _LOOK = 0.1
 _log = logging.getLogger(__name__)
 
 
 class Job:
-    """One request on its way. Made by `EngineProcess.submit`; all methods may be called from any thread.
+    """One request, made by `EngineProcess.submit`; all methods may be called from any thread.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Job:
     request : Request or None
         What was asked for; None once it has begun, so that images are not held twice.
     outcome : Finished, Failed or None
-        How the job ended, or None while it has not.
+        How the job ended; None until then.
     """
 
     def __init__(self, number: int, request: Request, supervisor: Supervisor, listener: Listener | None = None) -> None:
@@ -53,7 +53,7 @@ class Job:
         Raises
         ------
         EngineError
-            If the job failed: its sentence.
+            If the job failed, with the sentence for the user.
         TimeoutError
             If it is not done within `timeout` seconds.
         """
@@ -67,7 +67,7 @@ class Job:
         return self._last
 
     def wait_unless(self, stopped: Callable[[], bool]) -> Payload | None:
-        """Wait as `wait` does; cancel the job as soon as a stop is wanted: what is half done is of no use."""
+        """Wait as `wait` does, but cancel the job as soon as a stop is wanted: half a result is of no use."""
         told = False
         while True:
             if stopped() and not told:
@@ -79,19 +79,19 @@ class Job:
                 continue
 
     def stop(self) -> None:
-        """Ask the job to finish with what there is; it is killed if it does not react within the grace."""
+        """Ask the job to finish with what it has; it is killed if it does not react within the grace period."""
         self._supervisor.post_stop(self, hard=False)
 
     def cancel(self) -> None:
-        """Stop the job without interest in its result: it is killed if it has not ended within the grace."""
+        """Stop the job and drop its result; it is killed if it has not ended within the grace period."""
         self._supervisor.post_stop(self, hard=True)
 
     def send(self, message: NewSamples | PreviewView) -> None:
-        """Hand new samples, or what is in view, into a training that runs or waits; nothing happens if it is done."""
+        """Send new samples, or what is in view, to a training that runs or waits; nothing happens if it is over."""
         self._supervisor.post_tell(self, message)
 
     def deliver(self, message: JobMessage) -> None:
-        """Record a message and pass it on (called by the engine)."""
+        """Record a message and pass it on (called by the supervisor)."""
         if isinstance(message, Event):
             self._last = message.payload
         else:
@@ -114,7 +114,7 @@ class EngineProcess:
     grace : float
         Seconds after which a job that does not react to a stop is killed.
     finish : float
-        Seconds that a job gets to finish once it was handed the stop; more where its steps are long.
+        Seconds that a job has to finish once it has heard the stop; more if its steps are long.
 
     Notes
     -----
@@ -125,7 +125,7 @@ class EngineProcess:
     def __init__(self, *, tasks: str = TASKS, grace: float = 5.0, finish: float = 20.0) -> None:
         self._supervisor = Supervisor(tasks, grace, finish)
         self._numbers = itertools.count(1)
-        atexit.register(self.close)  # before the interpreter takes its threads away
+        atexit.register(self.close)  # before the interpreter ends its threads
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +144,8 @@ class EngineProcess:
         Parameters
         ----------
         listener : callable or None
-            Called with every message of the job, in order, from a thread of the engine: never touch a widget in it,
-            and never wait in it for a job.
+            Called with every message of the job, in order, from the supervisor's thread: it must neither touch a
+            widget nor wait for a job.
 
         Raises
         ------
@@ -158,6 +158,6 @@ class EngineProcess:
         return job
 
     def close(self) -> None:
-        """End the process, whatever it does, and fail the jobs that are not done. Takes about a second at most."""
+        """End the process, whatever it is doing, and fail the jobs that are not done. Takes about a second at most."""
         atexit.unregister(self.close)
         self._supervisor.close()

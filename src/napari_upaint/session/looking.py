@@ -1,4 +1,4 @@
-"""How a model sees an image, found by the engine: once for all its planes, so that they are all seen alike."""
+"""Let the engine find how a model sees an image: once for all planes, so that all are seen alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_upaint.settings import PredictSettings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looking:
-    """What looks at images, and whether to stop: asked again and again while the engine works."""
+    """What is needed to look at images; `stopped` is asked again and again while the engine works."""
 
     model: Model
     engine: EngineProcess
@@ -36,20 +36,20 @@ class Looking:
         normalization: Normalization,
         spacing: tuple[float, ...] | None = None,
     ) -> Sight | None:
-        """Find how the model sees an image. Waits for the engine: never on the GUI thread.
+        """Find how the model sees an image. It waits for the engine: never call it on the GUI thread.
 
-        None where it was taught so by paint and nobody has set another scale, where it or nothing of the image can be
-        read (which is told of where it is segmented), or on a stop.
+        None if the model learnt this from paint and the user has set no other scale, if the model or the image cannot
+        be read (segmenting will report that), or on a stop.
 
         Parameters
         ----------
         leading_shape : tuple of int
-            Lengths of the axes that are neither channels nor those of a plane (volume).
+            Lengths of the axes other than channels and those of a plane (or volume).
         read : callable
-            Reads the plane (volume) of an index into these, (C, [Z,] Y, X).
+            Reads the plane (or volume) at an index into these axes: (C, [Z,] Y, X).
         normalization : Normalization
         spacing : tuple of float or None
-            Of volumes: size of a voxel, (Z, Y, X).
+            For volumes: the size of a voxel, (Z, Y, X).
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Looking:
 
     @property
     def ndim(self) -> int:
-        """Of the model; 2 where it cannot be read."""
+        """Spatial axes of the model, 2 or 3; 2 if it cannot be read."""
         header = self._header()
         return header.architecture.ndim if header is not None else 2
 

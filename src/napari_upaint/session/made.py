@@ -1,4 +1,4 @@
-"""What scores are made of: two that were made of the same are the same, and need not be computed again."""
+"""What scores are made from: if that is the same, so are the scores, and they need not be computed again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from napari_upaint.settings import PredictSettings
 
 
 def made_how(model: Model, settings: PredictSettings) -> str:
-    """Return what tells a model and how it is applied from others; "" where there is no such model.
+    """Return a fingerprint of a model and how it is applied; "" if there is no such model.
 
-    Tiles are as large as memory allows: who had to make them smaller goes on with what there is.
+    The size of tiles does not count: whoever had to make them smaller can continue with what was computed before.
     """
     try:
         known = _content(model) if isinstance(model, ModelFile) else model_fingerprint(model)
-    except (UserError, OSError):  # the engine will meet it, and say so
+    except (UserError, OSError):  # the engine will meet the same error, and report it
         return ""
     return fingerprint(known, replace(settings, tile=0))
 
@@ -38,5 +38,5 @@ def made_of(
     spacing: tuple[float, ...] | None = None,
     sight: Sight | None = None,
 ) -> str:
-    """Return what tells the scores of a plane or volume from others: begins with `how`, "" where that is ""."""
+    """Return a fingerprint of what the scores of a plane or volume come from: begins with `how`; "" if that is ""."""
     return f"{how} {fingerprint(image, normalization, spacing, sight)}" if how else ""

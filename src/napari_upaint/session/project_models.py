@@ -1,4 +1,4 @@
-"""Models and trainings that go along with a project: copies in its folder, and what becomes of them later."""
+"""Copy models and trainings into a project's folder, and find them there again."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from napari_upaint.session.run import ENDING, list_runs
 
 
 def keep_model(model: Path | None, folder: Path) -> str:
-    """Copy the chosen model into a project's folder; return what it is found by: '' from scratch."""
+    """Copy the chosen model into a project's folder; return the name to find it by, '' from scratch."""
     if model is None:
         return ""
     if model in bundled_models():
         return model.stem
-    if model.is_file():  # who saves what is painted is not stopped by a model that is gone
+    if model.is_file():  # a model that is gone must not keep paint from being saved
         _copy(model, folder / model.name)
     return model.name
 
 
 def find_in_project(named: str, folder: Path) -> tuple[Path | None, str]:
-    """Return the chosen model of a project, and a sentence where it is gone.
+    """Return the chosen model of a project, and a sentence if it is gone.
 
-    The user's own file goes first where it is the same: the list of models has it already. Another one of that name is
-    another model.
+    The user's own file comes first if its content is the same: the list of models has it already. One of the same name
+    with other content is another model.
     """
     if not named:
         return None, ""
@@ -56,7 +56,7 @@ def keep_runs(images: set[str], folder: Path) -> None:
 
 
 def take_runs(folder: Path) -> None:
-    """Copy the trainings of a project to those of the user, but for those that are there, renamed or in the trash."""
+    """Copy the trainings of a project to the user's, except those that are there already, renamed, or in the trash."""
     brought = list_runs(folder)
     renamed = {name for run in (*brought, *list_runs()) for name in run.former}
     for run in brought:
@@ -71,7 +71,7 @@ def take_runs(folder: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all. Models that differ may be equally large: their content is compared."""
+    """Copy a file whole or not at all. Different models may have the same size, so the contents are compared."""
     if target.exists() and filecmp.cmp(source, target, shallow=False):
         return
     with replacing(target) as new:

@@ -60,7 +60,7 @@ class Request:
         return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
 
     def on(self, device: str) -> Self:
-        """Return the request for this device; one that computes on none stays as it is."""
+        """Return the request for this device; a request that uses no device stays as it is."""
         return replace(self, device=device) if hasattr(self, "device") else self  # type: ignore[type-var]
 
 
@@ -71,11 +71,11 @@ class TrainRequest(Request):
     Attributes
     ----------
     start : ModelFile, str, pathlib.Path or None
-        Model to go on from: in memory, a bundled one's name, or a file; None trains from scratch.
+        Model to start from: in memory, a bundled one's name, or a file; None trains from scratch.
     checkpoint : pathlib.Path or None
         File that the weights are written to every `checkpoint_seconds` while it trains.
     resume : ModelFile, pathlib.Path or None
-        Checkpoint of an interrupted training of the same start, to go on from.
+        Checkpoint of an interrupted training from the same start, to continue from.
     """
 
     task: ClassVar[str] = "train"
@@ -96,8 +96,8 @@ class TrainRequest(Request):
 class SegmentRequest(Request):
     """Segment a plane (C, Y, X) or a volume; answered by `PredictProgress` and a `PlaneResult`.
 
-    `spacing` is the size of a voxel, (Z, Y, X), None where it is not known; `sight` how the model sees the image that
-    it is of, None where that is to be found out from this plane.
+    `spacing` is the size of a voxel, (Z, Y, X), None if unknown; `sight` is how the model sees the whole image, None to
+    find that from this plane.
     """
 
     task: ClassVar[str] = "segment"
@@ -113,7 +113,7 @@ class SegmentRequest(Request):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LookRequest(Request):
-    """Find how a model sees an image, by windows of it, (C, [Z,] Y, X); answered by `PredictProgress` and a `Sight`."""
+    """Find how a model sees an image from windows of it, (C, [Z,] Y, X); answered by `PredictProgress` and `Sight`."""
 
     task: ClassVar[str] = "look"
     windows: tuple[np.ndarray, ...]
@@ -165,7 +165,7 @@ class ExportRequest(Request):
     path : pathlib.Path
         Replaced if it exists.
     scale : float
-        Of images for the network; 0: the one that the model has learnt.
+        Scale of images for the network; 0: the one that the model has learnt.
     authors : tuple of str
     """
 
@@ -197,7 +197,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tell:
-    """Hand a message into the running generator of a job, between two steps."""
+    """Send a message to the running generator of a job, between two steps."""
 
     job_id: int
     message: Told
@@ -205,7 +205,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """End the process, whatever it does."""
+    """End the process, whatever it is doing."""
 
 
 # From the engine process -----------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The process listens; `pid` is its own id, which that of what was started need not be."""
+    """The process listens; `pid` is its own id, which may differ from that of the program that was started."""
 
     pid: int
 
@@ -227,7 +227,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """The generator of this job was handed the Stop: it is finishing, it does not hang."""
+    """The generator of this job has heard the Stop: it is finishing and does not hang."""
 
     job_id: int
 
@@ -242,7 +242,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The job came to its end (or was stopped before it began: then no event came before)."""
+    """The job ended (or was stopped before it began: then there were no events)."""
 
     job_id: int
 

@@ -1,4 +1,4 @@
-"""A training as text that repeats it: a Python program, or a command for a terminal."""
+"""Write a training as text that repeats it: a Python program, or a command for a terminal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ print(save_model(state.model, {output!r}))
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A training and the files to repeat it on, images and what is painted on each. `start` None: from scratch."""
+    """A training and the files to repeat it on: images, each with its annotation. `start` None: from scratch."""
 
     run: Run
     pairs: tuple[tuple[Path, Path], ...]
@@ -67,7 +67,7 @@ class Repeat:
 
     @property
     def start_name(self) -> str:
-        """Return how others call the start: the name of a bundled model, else its path."""
+        """Return what to call the start: the name of a bundled model, else its path."""
         if self.start is None:
             return "none"
         return self.start.stem if self.start in bundled_models() else str(self.start)
@@ -112,7 +112,7 @@ def as_command(repeat: Repeat) -> str:
 
 
 def _told(settings: TrainSettings | WeightSettings | AugmentSettings) -> dict[str, Any]:
-    """Return what has to be said of settings: what differs from the defaults, and how long it takes."""
+    """Return the settings that must be named: those that differ from the defaults, and the seconds or steps."""
     told = {one.name: getattr(settings, one.name) for one in fields(settings)}
     kept = {one.name for one in fields(settings) if told[one.name] != one.default}
     if isinstance(settings, TrainSettings):

@@ -1,4 +1,4 @@
-"""The record of a training: what was asked for, how it went, what came out. A JSON file beside the model's."""
+"""The record of a training: what was asked for, how it went, what came out. A JSON file next to the model's."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightS
 
 FORMAT = "napari-upaint-run-1"
 ENDING = ".run.json"
-# A curve of more points looks no different, whatever the screen.
+# A curve with more points looks no different on any screen.
 _MOST_POINTS = 1000
-# The docks of two viewers may save in the same second: a name is free until the files of that name are there.
+# The docks of two viewers may save in the same second: a name counts as free until its files exist.
 _ONE_AT_A_TIME = threading.Lock()
 Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The losses at a step; None where they were not measured."""
+    """The losses at a step; None if they were not measured."""
 
     step: int
     seconds: float
@@ -47,17 +47,17 @@ class Run:
     Attributes
     ----------
     id : str
-        Name of its files; empty while it is not saved.
+        Name of its files; empty until it is saved.
     name : str
         What the user calls the model.
     date : str
         When it ended, local time, ISO 8601.
     start : str
-        Model that it went on from; empty: from scratch.
+        Model that it started from; empty: from scratch.
     before, after : float or None
-        Loss on held-out paint of the start and of the result; None where there was no such paint.
+        Loss of the start and of the result on held-out paint; None if there was no such paint.
     painted : mapping of int to int
-        Pixels of each label of the annotation, for kind "objects" of 1 (background) and 2 (all objects).
+        Pixels of each label in the annotations; for kind "objects", of 1 (background) and 2 (all objects).
     model : pathlib.Path or None
         The model's file; None if the start was no worse, or the file is gone.
     former : tuple of str
@@ -86,7 +86,7 @@ class Run:
 
 
 def record(request: TrainRequest, progress: Iterable[TrainProgress], result: TrainResult) -> Run:
-    """Make the record of a training from what was asked for and what was answered."""
+    """Make the record of a training from its request, progress and result."""
     start = request.start
     return Run(
         name=request.name,
@@ -121,12 +121,12 @@ def curve_of(progress: Iterable[TrainProgress]) -> tuple[CurvePoint, ...]:
 
 
 def save_run(run: Run, model: ModelFile | None) -> Run:
-    """Save a run and its model among the user's; returns the run with its `id` and `model`.
+    """Save a run and its model in the user's folder; return the run with its `id` and `model`.
 
     Parameters
     ----------
     model : ModelFile or None
-        None keeps the record alone, for instance of a training that did not help.
+        None saves only the record, for instance of a training that did not help.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
-    """Return the runs of a folder (None: the user's), the newest first; files that are no records are left out."""
+    """Return the runs of a folder (None: the user's), newest first; files that are not records are left out."""
     runs = []
     for path in files_in(folder or user_models_folder(), f"[!.]*{ENDING}"):
         try:
@@ -161,7 +161,7 @@ def load_run(path: str | Path) -> Run:
     Raises
     ------
     FileError
-        If it is none.
+        If the file is not such a record.
     """
     path = Path(path)
     try:
@@ -179,12 +179,12 @@ def load_run(path: str | Path) -> Run:
         model = path.parent / Path(raw["model"]).name if raw["model"] else None
         raw["model"] = model if model is not None and model.is_file() else None
         return Run(**(_known(Run, raw) | {"id": path.name.removesuffix(ENDING)}))
-    except Exception as error:  # whatever somebody's editor made of it
+    except Exception as error:  # whatever somebody's editor did to it
         raise FileError(f"{path} is not a record of a training ({error}); choose another file.") from error
 
 
 def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
-    """Make settings of what another version may have written: unknown ones are left out, missing ones default."""
+    """Read settings that another version may have written: unknown ones are left out, missing ones get defaults."""
     return kind(**_known(kind, raw))
 
 
@@ -195,12 +195,12 @@ def _known(kind: type[Settings | Run | CurvePoint], raw: dict[str, Any]) -> dict
 
 
 def new_id(run: Run, folder: Path) -> str:
-    """Return what the files of a run are to be called in a folder: "nuclei 2026-01-31 12.00.00"."""
+    """Return the name for the files of a run in a folder, such as "nuclei 2026-01-31 12.00.00"."""
     return free_id(f"{file_name(run.name, 'model', 40)} {datetime.fromisoformat(run.date):%Y-%m-%d %H.%M.%S}", folder)
 
 
 def free_id(wanted: str, folder: Path) -> str:
-    """Return a name for the files of a run that is free in a folder, with a number behind it where it has to be."""
+    """Return a name for the files of a run that is free in a folder: the wanted one, with a number if that is taken."""
     free, number = wanted, 1
     while any((folder / f"{free}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
         number += 1

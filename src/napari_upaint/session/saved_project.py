@@ -1,8 +1,8 @@
-"""A project in a folder of the user's choice: annotations, which images they lie on, model, settings, trainings.
+"""A project in a folder of the user's choice: annotations, the images they belong to, model, settings, trainings.
 
 ``project.json`` says what belongs together. It is replaced last, in one go: whatever happens while a project is saved,
-the folder holds the one of before or the new one. Images are never copied. What is painted on an image that was not
-found, or cannot be read just now, stays in the project however often it is saved.
+the folder holds either the old project or the new one. Images are never copied. Annotations whose image was not found,
+or that cannot be read just now, stay in the project however often it is saved.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _FILE, _ANNOTATIONS, _MODELS = "project.json", "annotations", "models"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedAnnotation:
-    """What is painted.
+    """An annotation of a project.
 
     Attributes
     ----------
     notes : dict
-        JSON, such as its name and kind; empty where it cannot be read.
+        JSON, such as its name and kind; empty if it cannot be read.
     data : array or None
         Integers, axes (..., Y, X); None: what is in the file.
     path : pathlib.Path or None
@@ -64,7 +64,7 @@ class SavedImage:
 
     @property
     def file(self) -> str:
-        """Where it was opened from, "" where that is not known."""
+        """Where it was opened from, "" if unknown."""
         return str(self.origin.get("path") or "")
 
 
@@ -79,9 +79,9 @@ class SavedProject:
     model : pathlib.Path or None
         The chosen model; None: from scratch.
     settings : dict
-        Settings by their group, as JSON holds them.
+        Settings by group, as in the JSON file.
     missing : str
-        A sentence where the model is not there any more; empty otherwise.
+        A sentence if the model is gone; empty otherwise.
     """
 
     images: tuple[SavedImage, ...]
@@ -98,9 +98,9 @@ def is_project(folder: Path) -> bool:
 
 
 def save_project(project: SavedProject, folder: str | Path, seen: Collection[str] | None = None) -> Path:
-    """Write a project; one that is there is replaced.
+    """Write a project, replacing one that is there.
 
-    Annotations without data are kept as the files that they are in.
+    Annotations without data are kept as they are in their files.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ def save_project(project: SavedProject, folder: str | Path, seen: Collection[str
     except FileError:
         _remove(folder / _ANNOTATIONS, written)
         raise
-    # Of the project before alone: another window may be writing into the same folder.
+    # Only those of the project before: another window may be writing into the same folder.
     _remove(folder / _ANNOTATIONS, before - {name for image in images for name in image["annotations"]})
     return folder
 
 
 def kept_in(folder: Path, image: SavedImage) -> SavedImage:
-    """Return an image whose annotations were kept by `save_project` where they are now."""
+    """Return an image with its annotations' files where `save_project` has put them."""
     places = [(one, one.path) for one in image.annotations]
     moved = tuple(replace(one, path=folder / _ANNOTATIONS / path.name) for one, path in places if path is not None)
     return replace(image, annotations=moved)
@@ -192,7 +192,7 @@ def read_annotation(annotation: SavedAnnotation) -> np.ndarray:
 
 def _check_free(folder: Path) -> None:
     others = (path.name for path in folder.iterdir()) if os.path.isdir(folder) and not is_project(folder) else ()
-    # What a saving that failed left, and what file managers hide there, is in nobody's way.
+    # What a failed save left, and hidden files of file managers, do no harm.
     if any(name not in (_ANNOTATIONS, _MODELS) and not name.startswith(".") for name in others):
         raise FileError(f"{folder} holds other files and no project; choose a new folder for it.")
     if os.path.isfile(folder):
@@ -200,7 +200,7 @@ def _check_free(folder: Path) -> None:
 
 
 def annotation_files(folder: Path) -> set[str]:
-    """Return the names of the annotations of the project that is in a folder; none where that cannot be read."""
+    """Return the file names of the annotations of the project in a folder; none if it cannot be read."""
     try:
         raw = json.loads((folder / _FILE).read_text("utf-8"))
         return {Path(str(name)).name for image in raw["images"] for name in image["annotations"]}
@@ -223,7 +223,7 @@ def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[st
 
 
 def _keep_file(path: Path, folder: Path, written: list[str]) -> None:
-    """Copy an annotation's file, unless it is there; what is gone for good stops nobody from saving the rest."""
+    """Copy an annotation's file unless it is there already; if it is gone, the rest must still be saved."""
     if (folder / path.name).exists() or not is_there(path):
         return
     with replacing(folder / path.name) as new:

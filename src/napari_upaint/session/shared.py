@@ -1,15 +1,15 @@
-"""A channel between two processes: messages by a pipe, large arrays through shared memory.
+"""A channel between two processes: messages through a pipe, large arrays through shared memory.
 
 Arrays lie in a file in /dev/shm (which is what POSIX shared memory is on Linux), elsewhere in the folder for temporary
-files, where they stay in the page cache. Files and not ``multiprocessing.shared_memory``, because
+files, where they stay in the page cache. Files rather than ``multiprocessing.shared_memory``, because
 
 * writing to a full /dev/shm (64 MB in a container) raises here, and another folder is used; a mapped block would end
   the process with SIGBUS;
-* no resource tracker (one more process, and false warnings before Python 3.13) has to be started and contradicted;
+* no resource tracker has to be started (one more process) and silenced (false warnings before Python 3.13);
 * on Windows a block vanishes with its last handle, a file waits for its reader;
 * what a killed process left can be found by its name and removed, on every system.
 
-Pickle is used on the pipe between our own two processes only, never on a file.
+Pickle is used only on the pipe between our own two processes, never on a file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from napari_upaint.io.atomic import ABANDONED
 # Smaller arrays travel in the message itself: opening a file costs more than copying them.
 LEAST_SHARED = 64 * 1024
 NAME = "upaint-"
-# What channels call their files: process, random digits, side, count.
+# How channels name their files: process, random digits, side, count.
 _OWN = re.compile(rf"{NAME}\d+-[0-9a-f]{{8}}-[a-z]\d+")
 _LENGTH = struct.Struct("<Q")
 
@@ -45,7 +45,7 @@ class Channel:
     Parameters
     ----------
     reading, writing : binary file
-        The two ends of two pipes that belong to this process.
+        This process's ends of the two pipes.
     prefix : str
         Names of this channel's files in shared memory begin with it; the same on both sides.
     side : str
@@ -120,9 +120,9 @@ def sweep(prefix: str) -> None:
 
 
 def sweep_forgotten() -> None:
-    """Remove this user's files that nobody fetched for a day: both their processes were killed at once.
+    """Remove this user's files that nobody has read for a day: both of their processes were killed at once.
 
-    The folder for temporary files is everybody's: what is not named exactly as a channel does is somebody's own.
+    The folder for temporary files is shared: a file that is not named exactly as a channel would is somebody's own.
     """
     for folder in folders():
         for path in folder.glob(f"{NAME}*"):
@@ -142,7 +142,7 @@ class _Pickler(pickle.Pickler):
     def __init__(self, stream: io.BytesIO, file: _LazyFile) -> None:
         super().__init__(stream, protocol=5)
         self._file = file
-        # The array is kept with its place: its id stays taken, so an array that occurs twice is written once.
+        # The array is kept so that its id is not used again: an array that occurs twice is written once.
         self._places: dict[int, tuple[np.ndarray, tuple[int, np.dtype[Any], tuple[int, ...]]]] = {}
 
     def persistent_id(self, value: Any) -> Any:
@@ -163,7 +163,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _LazyFile:
-    """A file that exists once something is written into it."""
+    """A file that is created when something is first written to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -175,7 +175,7 @@ class _LazyFile:
 
     def append(self, array: np.ndarray) -> int:
         if self._file is None:
-            # Readable by this user alone: images may be confidential, /dev/shm is everybody's.
+            # Readable by this user alone: images may be confidential, and /dev/shm is shared.
             self._file = open(self.path, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
         start = self._file.tell()
         self._file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
@@ -202,7 +202,7 @@ def _pack(message: object, name: str) -> tuple[str | None, bytes]:
                 file.path.unlink(missing_ok=True)
             if not isinstance(error, OSError):
                 raise
-            error.filename = error.filename or str(file.path)  # for whoever has to make room
+            error.filename = error.filename or str(file.path)  # tells the user where to make room
             problem = error  # no room here: try the next folder
     raise problem or OSError("There is no folder for temporary files.")
 

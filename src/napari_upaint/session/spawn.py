@@ -1,11 +1,11 @@
-"""Start the engine process and hold its ends.
+"""Start the engine process and hold the ends of its pipes.
 
-The process is an ordinary child of `subprocess`, its messages go through its standard input and output:
+The process is an ordinary child made by `subprocess`; messages go through its standard input and output:
 
-* nothing of the parent's ``__main__`` is imported again, as ``multiprocessing`` would: it works from napari, a
-  notebook, pytest, ``python -c`` and a script without ``if __name__ == "__main__"`` alike;
-* pipes that are inherited need no address, no password and no waiting for a connection; nobody else can reach them;
-* they end when either process ends, however it ends, on Linux, macOS and Windows.
+* the parent's ``__main__`` is not imported again, as ``multiprocessing`` would: this works alike from napari, a
+  notebook, pytest, ``python -c`` and a script without ``if __name__ == "__main__"``;
+* inherited pipes need no address, no password and no waiting for a connection; nobody else can reach them;
+* they close when either process ends, however it ends, on Linux, macOS and Windows.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from napari_upaint.io.folders import log_folder
 from napari_upaint.session.protocol import FromEngine, Shutdown, ToEngine
 from napari_upaint.session.shared import NAME, Channel, sweep, sweep_forgotten
 
-# The path is handed over first: the parent may have found the package in a place that only it knows.
+# sys.path is set first: the parent may have found the package in a place that only it knows.
 _START = (
     "import json, os, sys; told = json.loads(os.environ.pop('UPAINT_ENGINE')); sys.path[:] = told.pop('path'); "
     "from napari_upaint.session.engine_main import main; main(**told)"
 )
 _LOGS_KEPT = 5
 _TAIL = 4000
-_PATIENCE = 5.0  # s, with the end of a process that is as good as gone
+_PATIENCE = 5.0  # s to wait for the end of a process that is as good as gone
 
 
 class Child:
@@ -47,12 +47,14 @@ class Child:
     tasks : str
         Module with the table of generators.
     on_message, on_end : callable
-        Called from a thread of this object, with it and a message; and once with it when the process is gone.
+        Called from a thread of this object: the first with it and each message, the second with it once the process
+        is gone.
 
     Attributes
     ----------
     pid : int
-        Process id; until it said its own, that of what was started: in a virtual environment of Windows a launcher.
+        Process id; until the process has reported its own, that of the program that was started (a launcher, in a
+        virtual environment on Windows).
     """
 
     def __init__(
@@ -81,11 +83,11 @@ class Child:
             log: IO[bytes] | int = subprocess.DEVNULL
             if self.log is not None:
                 log = stack.enter_context(open(self.log, "wb"))
-            # An application with Python built in may not be a Python itself; it can name one.
+            # In an application with Python built in, sys.executable may not be a Python; the application can name one.
             python = os.environ.get("UPAINT_PYTHON") or sys.executable or "python"
             try:
                 return subprocess.Popen(
-                    [python, "-P", "-c", _START],  # -P: a json.py in the user's folder is not Python's
+                    [python, "-P", "-c", _START],  # -P: or a json.py in the user's folder would be imported
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -156,8 +158,8 @@ class Child:
 def environment_for(threads: int) -> dict[str, str]:
     """Return the environment of the engine process; what the user set wins.
 
-    Threads that wait actively for each other make a step up to ten times slower as soon as anything else (such as the
-    window) wants a core; they have to be told before torch is loaded.
+    Threads that spin while they wait for each other make a step up to ten times slower as soon as anything else (the
+    window, say) wants a core; this has to be set before torch is loaded.
     """
     wanted = {
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -171,13 +173,13 @@ def environment_for(threads: int) -> dict[str, str]:
 
 
 def spare_threads() -> int:
-    """Return the number of usable cores but one (for the window), at least 1."""
+    """Return the number of usable cores minus one (for the window), at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, _granted())) - 1)
 
 
 def _granted() -> float:
-    """Return how many cores' time a container gets: it sees all of them, and what takes more is stopped in between."""
+    """Return how many cores' worth of time a container gets: it sees all cores, but is paused if it uses more."""
     found = [math.inf]
     names = (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
     for folders, files in zip(group_folders("cpu"), names, strict=True):
@@ -198,11 +200,11 @@ def _creation_flags() -> int:
 
 
 def _new_log() -> Path | None:
-    """Return the path of a new log; older ones but the last few are removed. None where nothing can be written."""
+    """Return the path of a new log, and remove all older ones but the last few; None if nothing can be written."""
     try:
         folder = log_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        old = sorted(folder.glob("engine-*.log"))  # by their date
+        old = sorted(folder.glob("engine-*.log"))  # by date
         for path in old[: max(0, len(old) + 1 - _LOGS_KEPT)]:
             with contextlib.suppress(OSError):  # Windows keeps one that another window's engine writes to
                 path.unlink()

@@ -1,7 +1,7 @@
-"""The thread that minds the engine process: it alone knows what runs, what waits and what has to be killed.
+"""The thread that looks after the engine process: it alone knows what runs, what waits and what has to be killed.
 
-Everything is posted to it (calls from widgets, messages of the process, its end) and done in that order, so nothing
-needs a lock and nothing ever blocks the caller: also arrays are copied for the process in this thread.
+Everything is posted to it (calls from widgets, messages from the process, its end) and done in that order, so nothing
+needs a lock and no caller ever blocks: even arrays are copied for the process in this thread.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from napari_upaint.session.spawn import Child
 if TYPE_CHECKING:
     from napari_upaint.session.job import Job
 
-# A stop waits for so many steps, even if that is longer than the grace. What was handed the stop may take so many to
-# finish: a training judges its last weights, and looks for the painted objects in up to two million pixels.
+# A stop waits for this many steps, even if that is longer than the grace period. A job that has heard it may take as
+# long as this many steps to finish: a training judges its last weights, and looks for the painted objects in up to two
+# million pixels.
 _STEPS_WAITED, _STEPS_TO_FINISH = 3.0, 10.0
 
 
 class Supervisor:
-    """See `napari_upaint.session.job.EngineProcess` for the parameters. The ``post_...`` methods fit any thread."""
+    """See `napari_upaint.session.job.EngineProcess` for the parameters. Any thread may call ``post_...`` methods."""
 
     def __init__(self, tasks: str, grace: float, finish: float) -> None:
         self._tasks, self._grace, self._finish = tasks, grace, finish
@@ -49,7 +50,7 @@ class Supervisor:
         self._child: Child | None = None
         self._running: Job | None = None
         self._waiting: deque[Job] = deque()
-        # For jobs that have not begun: the newest of each kind.
+        # Messages for jobs that have not begun: the newest of each kind.
         self._early: dict[int, dict[type, NewSamples | PreviewView]] = {}
         self._begun = False  # whether the process took the running job's order
         self._retried: Job | None = None
@@ -68,7 +69,7 @@ class Supervisor:
     # From any thread ----------------------------------------------------------------------------------------------
 
     def post_submit(self, job: Job) -> bool:
-        """Queue a job; return whether it was taken, which it is not once this is closed."""
+        """Queue a job; return whether it was accepted: False once this is closed."""
         return self._post(lambda: self._submit(job))
 
     def post_stop(self, job: Job, hard: bool) -> None:
@@ -76,7 +77,7 @@ class Supervisor:
         self._post(lambda: self._stop(job, hard))
 
     def post_tell(self, job: Job, message: NewSamples | PreviewView) -> None:
-        """Hand samples or a view to a job."""
+        """Send samples or a view to a job."""
         self._post(lambda: self._tell(job, message))
 
     def close(self, patience: float = 1.5) -> None:
@@ -118,7 +119,7 @@ class Supervisor:
                 action()
             except Exception as error:
                 self._fail_all(*describe(error))
-                if self._child is not None:  # or the next job would wait until this one has come to its end
+                if self._child is not None:  # or the next job would wait until this one ends
                     self._child.kill()
             del action  # it may hold arrays
         self._end()
@@ -155,8 +156,8 @@ class Supervisor:
         elif job is self._running and self._child is not None:
             self._hard = self._hard or hard
             if self._deadline is None or hard:
-                # Where a step takes long (the paper's network on a CPU) the next yield is waited for, or every stop
-                # would cost the training.
+                # If steps take long (the paper's network on a CPU), the next yield is waited for, or every stop would
+                # lose the training.
                 self._grant(self._grace if hard else max(self._grace, _STEPS_WAITED * self._step_seconds))
             self._child.send(Tell(job.id, Stop()))
 
@@ -167,9 +168,9 @@ class Supervisor:
             self._send(self._child, Tell(job.id, message))
 
     def _send(self, child: Child, news: Tell) -> None:
-        # Without room for its arrays the news is lost, and the job goes on with what it has: the next stroke sends all
-        # samples again (and whoever painted hears in the end that the last ones came too late), the next view follows.
-        # Files come before the pipe, where nothing was written yet.
+        # If there is no room for its arrays, the message is lost, and the job goes on with what it has. The next stroke
+        # sends all samples again (without one, the user hears at the end that the last strokes came too late), and the
+        # next view follows. Files are written before the pipe, so no half message is in it.
         with contextlib.suppress(OSError, MemoryError):
             child.send(news)
 
@@ -219,7 +220,7 @@ class Supervisor:
             self._child.kill()
 
     def _ended(self, child: Child) -> None:
-        """Go on after the end of the process, by our verdict or by itself."""
+        """Go on after the end of the process, whether we killed it or it ended on its own."""
         if child is not self._child:
             return
         code, verdict = child.reap(), self._verdict
@@ -250,7 +251,7 @@ class Supervisor:
         if self._child is not None:
             self._child.close()
             self._child = None
-        with contextlib.suppress(Empty):  # what was posted before it closed: whoever waits for it has to hear
+        with contextlib.suppress(Empty):  # what was posted before it closed: whoever waits for it has to be told
             while True:
                 self._posted.get_nowait()()
         self._fail_all("The engine was closed before this was done.")

@@ -1,4 +1,4 @@
-"""Volumes for 3D models, read slice by slice: no more of an image than what is painted needs."""
+"""Read volumes for 3D models slice by slice, and no more of an image than its paint needs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 from napari_upaint.core.boxes import Box, painted_boxes
 
-# Context around the paint that a sample keeps, Z, Y and X: what the engine uses of it at half the scale, and more.
+# Context around paint that a sample keeps, in voxels (Z, Y, X): more than the engine uses at scale 0.5.
 MARGINS = (64, 160, 160)
 
 
 def boxes_around_paint(read_slice: Callable[[int], np.ndarray], shape: tuple[int, ...]) -> list[Box]:
-    """Return boxes around what is painted in a volume, with context; none where nothing is painted.
+    """Return boxes around what is painted in a volume, with context; none if nothing is painted.
 
     Parameters
     ----------
     read_slice : callable
         Reads a slice of the annotation by its number: (Y, X).
     shape : tuple of int
-        Of the volume, (Z, Y, X).
+        Shape of the volume, (Z, Y, X).
     """
     painted = np.zeros(shape, bool)
     for z in range(shape[0]):

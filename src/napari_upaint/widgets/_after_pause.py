@@ -1,4 +1,4 @@
-"""Work that follows what the user does: a pause first, then one job in a thread, and the newest state wins."""
+"""Work that follows what the user does: first a pause, then one job in a thread; the newest state wins."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Job = tuple[Any, ...]
 
 
 class AfterPause(QObject):
-    """Asked again and again it works now and then, never twice at a time, and once more after the last time.
+    """Works now and then while it is asked again and again: one job at a time, and once more after the last request.
 
     Parameters
     ----------
     milliseconds : int
-        How long it waits before it looks what there is to do.
+        How long it waits before it looks for something to do.
     take : callable
         Called on the main thread; returns the job as a function and its arguments, or None if nothing is to be done.
     done, failed : callable
-        As those of `Work`.
+        As in `Work`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class AfterPause(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether it works, or is about to look whether there is work."""
+        """Whether it works, or is about to check whether there is work."""
         return self._work.busy or self._pause.isActive()
 
     def ask(self) -> None:
@@ -62,7 +62,7 @@ class AfterPause(QObject):
                 self._work.start(*job)
 
     def close(self) -> None:
-        """Work no more, and do not report what is running."""
+        """Start nothing more, and do not report what is running."""
         self._again = False
         self._pause.stop()
         self._work.forget()

@@ -1,4 +1,4 @@
-"""Saves what is painted every few seconds of painting, and brings it back when the user says so."""
+"""Save what is painted every few seconds while painting, and bring it back when the user wants it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
-# Seconds: after the first stroke, and between two savings.
+# Seconds: after the first stroke, and between two saves.
 _SOON, _BETWEEN = 1.0, 5.0
-# What napari puts behind the name of a second layer that is called like another one.
+# What napari appends to the name of a layer if another one has the same name.
 _NUMBER = re.compile(r" \[\d+\]$")
-# Or the older of two savings could end last: also that of a dock that was closed and the one of the dock opened next.
+# Or the older of two saves could end last, even if it belongs to a closed dock and the newer to the next one.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -37,13 +37,13 @@ class Painted:
     annotation: AnnotationSource
     path: Path
     kind: Kind
-    image: str  # its file, where napari knows it
+    image: str  # its file, if napari knows it
     corrected: bool  # it is a result that is corrected by hand
-    channel: str  # the name of the image: of those of its file it was painted on this one
+    channel: str  # the name of the image: which channel of its file was painted on
 
 
 class Autosaving(QObject):
-    """Nothing is read, written or looked for on the GUI thread."""
+    """Saves and restores annotations; nothing is read, written or looked for on the GUI thread."""
 
     failed = Signal(str, str)
 
@@ -55,7 +55,7 @@ class Autosaving(QObject):
         self._shapes: dict[Hashable, tuple[int, ...]] = {}  # of what is saved there
         self._unsaved: dict[Hashable, Painted] = {}
         self._taken: dict[Hashable, Painted] = {}  # what is being saved
-        self._replaced: dict[Path, Autosaved] = {}  # what was restored goes when it has been saved anew
+        self._replaced: dict[Path, Autosaved] = {}  # what was restored is deleted once it has been saved again
         self._image_combo = sections.image.combo
         self._asked: tuple[frozenset[str], tuple[int, ...]] | None = None
         self._closed: set[Path] = set()  # of layers that were closed
@@ -72,7 +72,7 @@ class Autosaving(QObject):
         self._offer.discard_wanted.connect(self._discard)
 
     def close(self) -> None:
-        """Save what is not saved yet; Python waits for it, even when napari ends now."""
+        """Save what is not saved yet; Python waits for it, even if napari ends now."""
         self._timer.stop()
         for work in (self._saving, self._looking, self._reading):
             work.forget()
@@ -154,7 +154,7 @@ class Autosaving(QObject):
             self._again()
 
     def _asking(self, image: ImageSource) -> tuple[frozenset[str], tuple[int, ...]]:
-        """Return names and shape of what may have been painted on: channels of one file share their labels."""
+        """Return names and shape of the images that may be meant: channels of one file share their labels."""
         return frozenset(one.name for one in (image, *self._layers.files.other_channels(image.key))), image.shape
 
     def _found(self, found: list[Autosaved]) -> None:
@@ -170,7 +170,7 @@ class Autosaving(QObject):
         self._offer.setEnabled(True)
         image = self._choosing.image()
         if image is None or self._asking(image) != self._asked or image.shape != painted.shape:
-            return  # another image was chosen meanwhile; it is offered again with its own
+            return  # another image was chosen meanwhile; this paint is offered again with its own image
         others = self._layers.files.other_channels(image.key)
         image = next((one for one in others if one.name == saved.notes.get("channel")), image)
         self._image_combo.set_key(image.key)
@@ -196,7 +196,7 @@ class Autosaving(QObject):
         self._again()
 
     def _again(self) -> None:
-        """Offer what was painted before that, if anything; a question that stays does not flicker."""
+        """Look again for paint to offer; an offer that stays does not flicker."""
         image = self._choosing.image()
         if image is not None and self._asked is not None:
             fitting = (one.key for one in self._layers.fitting_annotations(image.key))
@@ -207,7 +207,7 @@ class Autosaving(QObject):
 def _of_image(
     names: frozenset[str], shape: tuple[int, ...], file: str, here: tuple[AnnotationSource, ...]
 ) -> list[Autosaved]:
-    """Return what was saved of an image and is not `here`, but for what was painted on another file of that name."""
+    """Return what was saved for an image, except what is `here` already or was painted on another file of that name."""
     found = [one for each in names | {_plain(name, file) for name in names} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     found = [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
@@ -215,13 +215,13 @@ def _of_image(
 
 
 def _is_here(saved: Autosaved, annotation: AnnotationSource) -> bool:
-    """Return whether nothing of what was saved is missing: a project, or the user's own file, may have brought it."""
+    """Return whether all that was saved is here already: a project or the user's own file may have brought it."""
     regions: set[Region] = set(from_notes(saved.notes.get("regions")))
     return regions <= set(annotation.regions) and is_in(saved, annotation.data)
 
 
 def _plain(name: str, file: str) -> str:
-    """Return the name of an image of a file without a number: whether another 'Pos0' is open, too, changes."""
+    """Return an image's name, without napari's number if it has a file: whether another 'Pos0' is open may change."""
     return _NUMBER.sub("", name) if file else name
 
 

@@ -1,4 +1,4 @@
-"""Work off the GUI thread: a plain thread, its outcome as a Qt signal on the main thread."""
+"""Work off the GUI thread: in a plain thread, with its outcome as a Qt signal on the main thread."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from napari_upaint.session import faults
 
 
 class Work(QObject):
-    """Runs one function at a time; a newer start makes the older outcome unheard.
+    """Runs a function in a thread; after a newer start, the outcome of an older one is ignored.
 
     The function gets frozen values only: a layer touched from a thread crashes napari.
 
     Parameters
     ----------
     done, failed : callable or None
-        Called on the main thread with the outcome; with a sentence for the user and details. Signals do as well.
+        Called on the main thread: `done` with the outcome, `failed` with a sentence for the user and details. They
+        may be signals.
     writes : bool
-        Whether it writes what the user wants to keep: Python, and so napari, ends only when that is done.
+        Whether it writes something that the user wants to keep: Python, and so napari, ends only when that is done.
     """
 
     done = Signal(object)
@@ -80,6 +81,6 @@ class Work(QObject):
 
 
 def describe(error: BaseException) -> tuple[str, str]:
-    """Return a sentence for the user and, for what was not foreseen, the traceback as details."""
+    """Return a sentence for the user and, for an unforeseen error, the traceback as details."""
     sentence, details = faults.describe(error)
     return sentence, "" if isinstance(error, UserError) else details

@@ -61,7 +61,7 @@ class Choosing(QObject):
         self._labels_combo.set_key(active)
 
     def close(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         self._count.close()
 
     def image(self) -> ImageSource | None:
@@ -101,7 +101,7 @@ class Choosing(QObject):
         )
 
     def show_image(self) -> None:
-        """Let the chosen image be what is seen, with what is painted on it."""
+        """Show the chosen image, with what is painted on it."""
         key, labels = self._image_combo.key(), self._labels_combo.key()
         if key is None:
             return
@@ -137,11 +137,11 @@ class Choosing(QObject):
         self._labels_combo.set_key(key)
 
     def take_background(self) -> None:
-        """Take the brush for the background."""
+        """Pick up the brush for the background."""
         self._take(1)
 
     def take_next(self) -> None:
-        """Take the brush for the next object or class."""
+        """Pick up the brush for the next object or class."""
         annotation, label = self.annotation(), self._following()
         if annotation is not None and label > annotation.highest:
             self.failed.emit(
@@ -153,7 +153,7 @@ class Choosing(QObject):
             self._take(label)
 
     def paint_on(self) -> None:
-        """Take the brush with the label that it had: another layer was selected meanwhile."""
+        """Pick up the brush with the label that it had before another layer was selected."""
         key = self._labels_combo.key()
         if key is not None:
             self._take(self._layers.selected_label(key))
@@ -201,9 +201,9 @@ class Choosing(QObject):
         self._sections.image.show_cover(image.name if image is not None else "", seen)
 
     def _image_selected(self, key: Hashable) -> None:
-        """Go with who opens or selects an image as long as there are no labels: later it would be a mere look.
+        """Choose an image that the user opens or selects while there are no labels: later, that may be a mere look.
 
-        Not from one channel of a file to another: the first is as good as the last.
+        Do not go from one channel of a file to another: the first is as good as the last.
         """
         image = self._image_combo.key()
         if self._labels_combo.key() is not None or key not in {one.key for one in self._layers.images()}:
@@ -213,7 +213,7 @@ class Choosing(QObject):
             self._image_combo.set_key(key)
 
     def _labels_selected(self, key: Hashable) -> None:
-        """Go with who takes other labels to paint on them; a segmentation may be looked at only."""
+        """Choose labels that the user selects to paint on; a segmentation may be selected just to look at it."""
         taken = next((one for one in self._layers.annotations() if one.key == key), None)
         image = self.ownership.painted_on(taken) if taken is not None else None
         if image is None:
@@ -225,12 +225,12 @@ class Choosing(QObject):
             self.show_image()
 
     def _choose_annotation_of(self, image: Hashable) -> None:
-        """Choose the labels that go with an image: two images of one size must not share theirs by accident."""
+        """Choose the labels that go with an image: two images of the same size must not share theirs by accident."""
         for labels in self.ownership.of(image)[:1]:
             self._labels_combo.set_key(labels)
 
     def _picked(self, key: Hashable | None) -> None:
-        """Take labels that the user picked for this image, also those of another one."""
+        """Use labels that the user picked for this image, even those of another one."""
         image = self._image_combo.key()
         if image is not None and key is not None:
             self.ownership.choose(image, key)
@@ -261,7 +261,7 @@ class Choosing(QObject):
         self._count.ask()
 
     def _brushed(self, labels: Hashable) -> None:
-        """Go with the brush: what is painted is saved and learnt, whichever labels were chosen here."""
+        """Follow the brush: what is painted is saved and learnt from, whichever labels were chosen here."""
         image, chosen = self._image_combo.key(), self._labels_combo.key()
         here = image is not None and self.ownership.may_be_on(image, labels)
         if labels == chosen and here:
@@ -272,7 +272,7 @@ class Choosing(QObject):
         self._image_combo.set_key(home)
         self._labels_combo.set_key(labels)
         if labels != chosen:
-            self._layers.edited.emit()  # this stroke; the next ones are listened to
+            self._layers.edited.emit()  # for this stroke; the next ones are noticed without it
 
     def _count_job(self) -> Job | None:
         annotation = self.annotation()

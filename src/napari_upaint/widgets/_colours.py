@@ -17,7 +17,7 @@ class ThemeColours:
 
 
 def theme_colours(theme: str) -> ThemeColours:
-    """Return the colours of the napari theme of that id."""
+    """Return the colours of the napari theme with this id."""
     from napari.utils.theme import get_theme
 
     chosen = get_theme(theme)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QWidget
 
-_SHARE = 0.35  # of a window, at the most
+_SHARE = 0.35  # of the window's width, at most
 
 
 class ColumnScroll(QScrollArea):
@@ -15,7 +15,7 @@ class ColumnScroll(QScrollArea):
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab would stop at it, and nobody saw where
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # or Tab would stop at it invisibly
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(column)
 
@@ -24,15 +24,15 @@ class ColumnScroll(QScrollArea):
         return QSize(self.widget().minimumSizeHint().width() + self._beside(), super().minimumSizeHint().height())
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
-        """Return the size at which no row has to go on in the next line, if that leaves the canvas enough room."""
+        """Return the size at which no row wraps, if that leaves the canvas enough room."""
         width, window = self.widget().sizeHint().width() + self._beside(), self.window()
         if isinstance(window, QMainWindow):
             width = max(self.minimumSizeHint().width(), min(width, round(_SHARE * window.width())))
         return QSize(width, super().sizeHint().height())
 
     def _beside(self) -> int:
-        """Return the width of what stands beside the column."""
-        # napari's style draws a frame where none is asked for.
+        """Return the width of what is next to the column."""
+        # napari's style draws a frame even if none is wanted.
         return self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)

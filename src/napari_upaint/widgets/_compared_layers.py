@@ -24,7 +24,7 @@ _THICK = (3, 1)  # px on the image: where both agree, both are seen
 
 
 class ComparedLayers:
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
         self._viewer, self._results = viewer, results
@@ -47,7 +47,7 @@ class ComparedLayers:
             layer.refresh()
 
     def _options(self, image: ImageSource, about: dict[str, Any], number: int, name: str) -> dict[str, Any]:
-        # Cyclic with one colour: other kinds of maps are compiled for seconds when they are first drawn.
+        # Cyclic with one colour: other kinds of colormaps take seconds to compile when they are first drawn.
         colour = (*(part / 255 for part in rgb(_COLOURS[number])), 1.0)
         colormap = CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), colour], np.float32), background_value=0)
         options = {"name": f"{image.name}: {name}", "metadata": about, "colormap": colormap, "opacity": 1.0}

@@ -1,4 +1,4 @@
-"""Two models on what is in view, one after the other, for their outlines to be seen together."""
+"""Segment what is in view with two models, one after the other, to show their outlines together."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Comparing(QObject):
     """Segments a plane with two models in the engine process."""
 
     progress = Signal(float, str)
-    ended = Signal(str)  # what there is to see; '' where it was stopped
+    ended = Signal(str)  # what there is to see; '' if it was stopped
     failed = Signal(str, str)
 
     def __init__(self, layers: Layers, bridge: JobBridge, sights: Sights, parent: QObject | None = None) -> None:
@@ -56,11 +56,11 @@ class Comparing(QObject):
         self._segment()
 
     def stop(self) -> None:
-        """Keep what is there."""
+        """Stop, and keep what is there."""
         self._segmenting.stop()
 
     def abandon(self) -> None:
-        """End without a word: the dock closes."""
+        """End without a message: the dock closes."""
         self._plan = None
         self._segmenting.abandon()
 
@@ -117,6 +117,6 @@ class Comparing(QObject):
 
 
 def label(runs: Sequence[Run], number: int) -> str:
-    """Return what a run is called beside the other: its name, with the time where both have the same."""
+    """Return what to call a run next to the other one: its name, with the time if both have the same."""
     run = runs[number]
     return run.name if runs[0].name != runs[1].name else f"{run.name} {run.date[11:19]}"

@@ -1,4 +1,4 @@
-"""The last training as text on the clipboard. What is in no file yet is written first, in a thread."""
+"""Copy a training to the clipboard as text. What is in no file yet is written first, in a thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from napari_upaint.widgets._other_paint import OtherPaint
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import ImageSource, same_shape
 
-# Larger images that are in no file are not written without being asked.
+# Larger images that are in no file are not written unasked.
 _MOST_BYTES = 2 * 2**30
 _WHERE = {"python": "Paste it into a file or a notebook", "command": "Paste it into a terminal"}
 
@@ -68,7 +68,7 @@ class Copying(QObject):
         return self._writing.busy
 
     def close(self) -> None:
-        """Copy no more."""
+        """Stop copying."""
         self._writing.forget()
 
     def copy(self, what: str, run: Run) -> None:
@@ -79,7 +79,7 @@ class Copying(QObject):
             self._writing.start(_text, CopyPlan(what, run, painted, files, self._bridge.device))
 
     def _painted(self, run: Run) -> tuple[PaintedImage, ...]:
-        """Return what a training of several images learnt from, of a single one what is chosen; empty: it cannot be."""
+        """Return the images that a training learnt from (for one: the chosen one); empty if they are not all open."""
         chosen = self._choosing.painted()
         if chosen is None:
             self.failed.emit("Open the image and the labels of this training first: the text names their files.", "")
@@ -114,7 +114,7 @@ def _text(plan: CopyPlan) -> tuple[str, str]:
 
 
 def _files(one: PaintedImage, file: Path | None) -> tuple[Path, Path]:
-    """Return the files of an image and its paint; what is in none is written."""
+    """Return the files of an image and its paint; the paint, and an image without a file, are written first."""
     image = one.image
     same_shape(image, one.annotation)
     folder, name = data_folder() / "copied", file_name(image.name, "image")
@@ -127,7 +127,7 @@ def _files(one: PaintedImage, file: Path | None) -> tuple[Path, Path]:
 
 
 def _is_file_of(path: Path, image: ImageSource) -> bool:
-    """Return whether the command would read from a file what the layer shows: not one of its channels alone."""
+    """Return whether the command would read from a file what the layer shows, which may be one channel of it."""
     try:
         read = read_image(path, lazy_from=0)
     except UserError:
@@ -137,7 +137,7 @@ def _is_file_of(path: Path, image: ImageSource) -> bool:
 
 
 def _check_size(image: ImageSource) -> None:
-    """Raise a UserError if an image is too large to be written without being asked."""
+    """Raise a UserError if an image is too large to be written unasked."""
     size = np.prod(image.data.shape, dtype=float) * np.dtype(image.data.dtype).itemsize
     if size > _MOST_BYTES:
         raise UserError(

@@ -1,7 +1,7 @@
 """Where napari draws layers: tilted ones (rotated or sheared out of their planes) as if they were not.
 
-Axes in view and axes of the sliders are transformed each for themselves; what leads from the ones to the others is left
-out. The world has the smallest unit of all layers. Main thread only.
+The axes in view and the axes of the sliders are transformed separately; terms that mix the two are left out. The unit
+of the world is the smallest unit of all layers. Main thread only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from napari.viewer import Viewer
 
 
 def shows_planes(viewer: Viewer) -> bool:
-    """Return whether the canvas shows planes as they are learnt and segmented: those of the last two axes."""
+    """Return whether the canvas shows planes as they are learnt from and segmented: those of the last two axes."""
     dims = viewer.dims
     return dims.ndisplay == 2 and sorted(dims.displayed) == [dims.ndim - 2, dims.ndim - 1]
 
@@ -26,7 +26,7 @@ def axes_in_view(viewer: Viewer, layer: Any) -> list[int]:
 
 
 def unit_factors(viewer: Viewer, layer: Any) -> np.ndarray:
-    """Return what the units of a layer are in those of the world, axis by axis; 1 where napari does not use them."""
+    """Return the units of a layer in units of the world, axis by axis; 1 where napari does not use them."""
     world = viewer.dims.units or ()
     if len(world) < layer.ndim:
         return np.ones(layer.ndim)
@@ -35,18 +35,18 @@ def unit_factors(viewer: Viewer, layer: Any) -> np.ndarray:
 
 
 def drawn_at(viewer: Viewer, layer: Any, at: Sequence[float], shown: Sequence[int]) -> np.ndarray:
-    """Return where in the world a place of a layer, index along all its axes, is seen."""
+    """Return where in the world a place of a layer (its index along each axis) is seen."""
     matrix, offset = _transform(viewer, layer)
     world, (seen, sliders) = np.asarray(at, float).copy(), _apart(layer, shown)
     back = np.linalg.inv(matrix)
     world[seen] = matrix[np.ix_(seen, seen)] @ world[seen] + offset[seen]
-    # A stack that stands upright has no slider that leads through it: the least that comes close.
+    # A stack that stands upright has no slider that leads through it: take the least squares solution.
     world[sliders] = np.linalg.lstsq(back[np.ix_(sliders, sliders)], world[sliders] + (back @ offset)[sliders])[0]
     return world
 
 
 def seen_at(viewer: Viewer, layer: Any, world: Sequence[float], shown: Sequence[int]) -> np.ndarray:
-    """Return the place of a layer, index along all its axes, that is seen somewhere in the world."""
+    """Return the place of a layer (its index along each axis) that is seen at a place in the world."""
     matrix, offset = _transform(viewer, layer)
     at, (seen, sliders) = np.asarray(world, float)[-layer.ndim :].copy(), _apart(layer, shown)
     back = np.linalg.inv(matrix)
@@ -56,7 +56,7 @@ def seen_at(viewer: Viewer, layer: Any, world: Sequence[float], shown: Sequence[
 
 
 def lie_on_each_other(viewer: Viewer, one: Any, other: Any) -> bool:
-    """Return whether two layers of one shape lie at the same place, to half a pixel."""
+    """Return whether two layers of the same shape lie at the same place, to within half a pixel."""
     (matrix, offset), (matrix_2, offset_2) = (_transform(viewer, layer) for layer in (one, other))
     length = np.ptp(np.asarray(one.extent.data), axis=0)
     apart = np.abs(matrix - matrix_2) @ length + np.abs(offset - offset_2)
@@ -68,7 +68,7 @@ def _apart(layer: Any, shown: Sequence[int]) -> tuple[list[int], list[int]]:
 
 
 def _transform(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return matrix and offset from places of a layer to the world."""
+    """Return the matrix and offset that take places of a layer to the world."""
     factors = unit_factors(viewer, layer)
     offset = np.asarray(layer.data_to_world(np.zeros(layer.ndim)), float)
     columns = [np.asarray(layer.data_to_world(axis), float) - offset for axis in np.eye(layer.ndim)]

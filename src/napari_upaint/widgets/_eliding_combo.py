@@ -1,4 +1,4 @@
-"""A combo box that ends a text without room in '…' instead of cutting a letter, and never widens the dock."""
+"""A combo box that shortens a long text with '…' instead of cutting off a letter, and never widens the dock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ElidingCombo(QComboBox):
         never_by_wheel(self)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
-        """Draw as every combo box, with a shorter text."""
+        """Draw like any combo box, with a shortened text."""
         painter, option = QStylePainter(self), QStyleOptionComboBox()
         self.initStyleOption(option)
         room = self.style().subControlRect(

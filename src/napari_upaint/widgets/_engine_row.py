@@ -1,4 +1,4 @@
-"""The engine in the Train section: what it computes on, how much memory it holds, a button that gives it back."""
+"""The engine in the Train section: what it computes on, how much memory it holds, a button that frees it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class EngineRow(QWidget):
 
 
 class EngineWatch(QObject):
-    """Says what the engine process computes on and how much memory it holds; ends it when its user wants that."""
+    """Shows what the engine process computes on and how much memory it holds; ends it when the user wants that."""
 
     failed = Signal(str, str)
 
@@ -60,12 +60,12 @@ class EngineWatch(QObject):
         self.ask_device()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._timer.stop()
         self._ending.forget()
 
     def allow(self, situation: Situation) -> None:
-        """Follow what runs."""
+        """Enable or disable the button, depending on what runs."""
         self._situation = situation
         self.look()
 
@@ -81,7 +81,7 @@ class EngineWatch(QObject):
             self._device.setText(f"Computes on: {payload.text}")
 
     def look(self, *_: object) -> None:
-        """Show the memory of now."""
+        """Show how much memory is held now."""
         pid = self._bridge.pid
         held = held_by(pid) if pid is not None else None
         says = "not running" if pid is None else "running" if held is None else size(held)
@@ -89,7 +89,7 @@ class EngineWatch(QObject):
         self._row.allow(busy(self._situation) or ("" if pid is not None else _NONE))
 
     def free(self) -> None:
-        """End the engine process, in a thread: it gets half a second to do so itself."""
+        """End the engine process, in a thread: it has half a second to end by itself."""
         engine = self._bridge.let_go()
         if engine is not None:
             self._ending.start(engine.close)
@@ -97,8 +97,8 @@ class EngineWatch(QObject):
 
 
 def held_by(pid: int) -> int | None:
-    """Return how many bytes of memory a process holds, None where the system does not tell."""
-    try:  # a line of numbers of pages: total, resident, ...
+    """Return how many bytes of memory a process holds, None if the system does not tell."""
+    try:  # one line, in pages: total, resident, ...
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return _asked(pid)
@@ -108,7 +108,7 @@ def held_by(pid: int) -> int | None:
 
 
 def _asked(pid: int) -> int | None:
-    """Ask psutil, which napari brings along, where there is no /proc."""
+    """Ask psutil, which napari brings along, since there is no /proc."""
     try:
         return int(import_module("psutil").Process(pid).memory_info().rss)
     except Exception:  # not installed, or the process is gone

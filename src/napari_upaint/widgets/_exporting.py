@@ -1,4 +1,4 @@
-"""*Save as…* with a name that ends in .zip: the chosen model as a package for other programs, made by the engine."""
+"""*Save as…* with a name that ends in .zip: the engine writes the chosen model as a package for other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _QUESTION = "Author to name in the package (may stay empty):"
 
 
 class Exporting:
-    """Asks who made the model, and says when the package is there; what runs in the engine is done first."""
+    """Asks who made the model, and says when the package is written; a job that is running is finished first."""
 
     def __init__(self, sections: Sections, working: Working, bridge: JobBridge, dock: QWidget) -> None:
         self._sections, self._working, self._bridge, self._dock = sections, working, bridge, dock

@@ -1,4 +1,4 @@
-"""Where layers came from, and opening them again. Main thread only."""
+"""Find where layers came from, and open them again. Main thread only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from napari.viewer import Viewer
 from napari_upaint.widgets._open_layers import find, other_channels
 from napari_upaint.widgets._sources import ImageSource
 
-# Annotations have the file that they are saved to while they are painted in their metadata: whichever dock is open.
+# An annotation's metadata names the file that it is autosaved to, whichever dock is open.
 _AUTOSAVE = "napari-upaint autosave"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The file or the sample of a layer; all empty where napari does not know.
+    """The file or the sample of a layer; all empty if napari does not know.
 
     Attributes
     ----------
@@ -35,12 +35,12 @@ class Origin:
 
     @property
     def file(self) -> Path | None:
-        """The file or folder, None where there is none (any more)."""
+        """The file or folder, None if there is none (any more)."""
         return Path(self.path) if os.path.exists(self.path) else None
 
 
 class FileLayers:
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -51,13 +51,13 @@ class FileLayers:
         return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
 
     def other_channels(self, key: Hashable) -> tuple[ImageSource, ...]:
-        """Return the other channels of the file of an image, as far as they are open."""
+        """Return the other channels of an image's file, as far as they are open."""
         return other_channels(self._viewer, key)
 
     def autosaves(self) -> dict[Hashable, Path]:
         """Return the files that open annotations are saved to while they are painted, by layer."""
         notes = ((layer.unique_id, layer.metadata.get(_AUTOSAVE, {})) for layer in self._viewer.layers)
-        # A duplicate has the metadata of its original, and must not write over what that one saves.
+        # A duplicated layer has the metadata of its original, and must not overwrite what the original saves.
         return {key: Path(one["path"]) for key, one in notes if one.get("layer") == str(key)}
 
     def autosave_to(self, key: Hashable, path: Path) -> None:
@@ -69,7 +69,7 @@ class FileLayers:
         find(self._viewer, key).name = name
 
     def open(self, origin: Origin) -> bool:
-        """Open a file or a sample again; False where napari cannot, for whatever reason."""
+        """Open a file or a sample again; return False if napari cannot, for whatever reason."""
         readers = [origin.reader, "napari-upaint", "napari"]
         if origin.sample:
             return self._try(partial(self._viewer.open_sample, *origin.sample))

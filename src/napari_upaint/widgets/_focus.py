@@ -1,4 +1,4 @@
-"""Where the keys go: Tab through the dock as the eye does, top to bottom, and back to the image after a click."""
+"""Where the keys go: Tab moves through the dock from top to bottom; after a click, keys go to the image again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOR_A_WHILE = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocu
 def focus_in_order(widget: QWidget) -> None:
     """Let Tab visit the controls in the order of the layouts, not in the order in which they were made.
 
-    A button that was clicked leaves the keys to the image: Space, held to move the view, would press it again, and
+    After a click on a button, keys go to the image: or Space, held to move the view, would press the button again and
     stop the training that it began.
     """
     controls = [one for one in in_order(widget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
@@ -30,7 +30,7 @@ def focus_in_order(widget: QWidget) -> None:
 
 
 class _Watching(QObject):
-    """Draws a ring where Tab went, which napari's style does not show, and gives the image the keys after a click."""
+    """Draws a ring where Tab went, since napari's style shows none, and gives the keys to the image after a click."""
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
         if not isinstance(watched, QWidget) or event is None:
@@ -44,7 +44,7 @@ class _Watching(QObject):
                     ring.deleteLater()
         elif event.type() == QEvent.Type.MouseButtonPress and isinstance(watched, QAbstractButton):
             window = watched.window()
-            if isinstance(window, QMainWindow):  # napari's passes on what it hears
+            if isinstance(window, QMainWindow):  # napari's window passes keys on
                 window.setFocus(Qt.FocusReason.MouseFocusReason)
         return False
 
@@ -58,7 +58,7 @@ class Ring(QWidget):
         self.resize(control.size())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
-        """Draw it in the colour of the text, which is seen on every theme."""
+        """Draw it in the colour of the text, which can be seen in every theme."""
         painter = QPainter(self)
         painter.setPen(QPen(self.palette().color(QPalette.ColorRole.WindowText), 2))
         painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
@@ -70,7 +70,7 @@ def in_order(widget: QWidget) -> Iterator[QWidget]:
     yield widget
     if isinstance(widget, QScrollArea):
         yield from in_order(widget.widget())
-    elif not isinstance(widget, QAbstractScrollArea):  # lists and texts have parts that are their own business
+    elif not isinstance(widget, QAbstractScrollArea):  # the parts of lists and texts are not controls
         layout = widget.layout()
         if layout is not None:
             yield from _laid_out(layout)

@@ -1,4 +1,4 @@
-"""Forms made from the declarations in settings.py: label, tip, unit, limits and step are said there, once."""
+"""Forms made from the declarations in settings.py: label, tip, unit, limits and step are given there, once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-# Makes the columns of all forms stand in line.
+# Aligns the columns of all forms.
 _LONGEST_LABEL = "Elastic deformation"
-# How units are said in a tooltip.
+# How units are written in a tooltip.
 _UNITS = {
     "px": "pixels (px)",
     "s": "seconds (s)",
@@ -34,7 +34,7 @@ _UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A widget of the form with its way to read and write."""
+    """A widget of the form, and how to read and write its value."""
 
     widget: QWidget
     read: Callable[[], Any]
@@ -47,11 +47,11 @@ class Form(QWidget):
     Parameters
     ----------
     settings : type
-        A frozen dataclass of settings.py, each number with limits; whole ones of 32 bits at the most.
+        A frozen dataclass of settings.py, each number with limits; integers of at most 32 bits.
     without : container of str
         Fields that have their control elsewhere in the window.
     zero : mapping of str to str
-        What to show instead of the lowest value, where that means a choice made by the program.
+        What to show instead of the lowest value of a field, if that means that the program chooses.
     """
 
     valueChanged = Signal()  # noqa: N815 (Qt's style)
@@ -75,7 +75,7 @@ class Form(QWidget):
 
     @property
     def title(self) -> str:
-        """What the stage is called whose settings these are."""
+        """Name of the stage whose settings these are."""
         return str(self._settings.TITLE)
 
     def value(self, **others: Any) -> Any:
@@ -123,12 +123,12 @@ def _unseen(text: str) -> QLabel:
 
 
 def with_unit(tip: str, unit: str) -> str:
-    """Return a tip that says what its number is in."""
+    """Return a tip that names the unit of its number."""
     return f"{tip} In {_UNITS.get(unit, unit)}." if unit else tip
 
 
 def _control(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control:
-    """Return the control that fits a field: check box, list, whole or real number."""
+    """Return the control that fits a field: check box, list, box for an integer or a real number."""
     if one.metadata["choices"] is not None:
         return _choices(one, changed)
     if isinstance(one.default, bool):
@@ -160,8 +160,8 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
     else:
         box = RealBox()
         step = step or 0.1
-        # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0. 0.00010 says less than
-        # 0.0001, but a jumping width would say less still.
+        # A step of 1e-5 needs five decimals: fewer would turn a small learning rate into 0. 0.00010 reads worse
+        # than 0.0001, but a number whose width jumps would be worse still.
         box.setDecimals(max(2, -exponent(step)))
         box.setRange(low, high)
         box.setSingleStep(step)
@@ -177,7 +177,7 @@ def _number(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control
 
 
 class RealBox(QDoubleSpinBox):
-    """A box that takes a point and a comma alike: where one of them is not the decimal sign, 1.5 would become 15."""
+    """A box that accepts a point and a comma as the decimal sign: or 1.5 would become 15 in some languages."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Read either sign as the decimal one."""

@@ -1,4 +1,4 @@
-"""Shows what the network learns from: tiles drawn by the engine with the settings and the paint of now."""
+"""Show what the network learns from: tiles drawn by the engine with the current settings and paint."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from napari_upaint.widgets._working import Working
 
 COUNT = 9
 _EDGE = 240  # pixels of a tile in the picture
-_PAUSE = 300  # milliseconds: a number that is being typed
+_PAUSE = 300  # milliseconds: the user may still be typing a number
 
 
 class Gallery(QObject):
-    """Gathers samples in a thread, draws in the engine, makes the picture in a thread; never two at a time."""
+    """Gathers samples in a thread, draws in the engine, makes the picture in a thread; one request at a time."""
 
     def __init__(self, sections: Sections, working: Working, bridge: JobBridge, dock: QWidget) -> None:
         super().__init__(dock)
         self._sections, self._working, self._bridge, self._dock = sections, working, bridge, dock
         self.window: GalleryWindow | None = None
         self._first = 0
-        self._scale = 0.0  # that was found for an image and a start; found again for others
+        self._scale = 0.0  # found for an image and a start; found again for others
         self._scale_of: tuple[Hashable, Path | None] | None = None
         self._result: TilesResult | None = None
         self._job: GuiJob | None = None
@@ -51,7 +51,7 @@ class Gallery(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether tiles are on their way."""
+        """Whether tiles are being made."""
         working = self._gathering.busy or self._job is not None or self._drawing.busy
         return working or self._pause.isActive()
 
@@ -123,7 +123,7 @@ class Gallery(QObject):
             self.window.show_problem(sentence)
 
     def _rest(self, *_: object) -> None:
-        """Nobody looks: begin with the first tiles the next time."""
+        """Stop, since nobody is looking; begin with the first tiles the next time."""
         self._pause.stop()
         self._give_up()
         self._first = 0

@@ -17,7 +17,7 @@ _WORDS = (
 
 
 class Picture(QWidget):
-    """A picture as large as there is room for."""
+    """A picture, drawn as large as there is room for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Picture(QWidget):
         return self._pixels
 
     def show_pixels(self, pixels: np.ndarray) -> None:
-        """Show uint8 (Y, X, RGB)."""
+        """Show a picture, uint8 (Y, X, RGB)."""
         self._pixels = np.ascontiguousarray(pixels)
         self.update()
 
@@ -49,7 +49,7 @@ class Picture(QWidget):
 
 
 class GalleryWindow(QDialog):
-    """A window of its own beside the work: it does not wait for an answer."""
+    """A separate window, which does not wait for an answer."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -71,7 +71,7 @@ class GalleryWindow(QDialog):
         self.resize(on_screen(self, QSize(1040, 640)))
 
     def show_drawing(self, searching: bool) -> None:
-        """Say that tiles are being drawn, and whether the scale is looked for before; those that are shown stay."""
+        """Say that tiles are being drawn, and whether the scale is found first; the tiles that are shown stay."""
         self.words.setText(
             "Finding the scale, as a training does, and drawing tiles…" if searching else "Drawing tiles…"
         )

@@ -1,4 +1,4 @@
-"""From layers to samples: what is painted on one image or on several, with its surroundings; nothing else is read."""
+"""Make samples from layers: what is painted on one or more images, with its surroundings; nothing else is read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PaintedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cut:
-    """A painted region without its image. `judging`: where paint judges and is not learnt from, None: nowhere."""
+    """A painted region without the image in it. `judging`: where paint is for validation only, None: nowhere."""
 
     painted: PaintedImage
     index: Index
@@ -51,12 +51,12 @@ class _Cut:
 def gather_for(
     start: Path | None, settings: TrainSettings, painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure
 ) -> list[Sample]:
-    """Make samples as the network that is to be trained takes them: planes or volumes.
+    """Make samples of the kind that the network to be trained takes: planes or volumes.
 
     Raises
     ------
     UserError
-        As `gather`, or if a plane is to teach a network of volumes.
+        As `gather`, or if a 3D network is to learn from a plane.
     """
     header = read_header(start) if start is not None else None
     ndim = header.architecture.ndim if header is not None else settings.ndim
@@ -68,12 +68,12 @@ def gather_for(
 
 
 def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndim: int = 2) -> list[Sample]:
-    """Make samples (C, [Z,] Y, X) of what is painted.
+    """Make samples (C, [Z,] Y, X) from what is painted.
 
     Parameters
     ----------
     painted : sequence of PaintedImage
-        What is said of them holds for all together: one may show background alone.
+        What is required of the paint holds for all of them together: one may have background alone.
     measure_it : callable
         Returns the gray values of an image.
     ndim : int

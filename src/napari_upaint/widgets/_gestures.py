@@ -12,9 +12,9 @@ class KeyAction:
     Attributes
     ----------
     name : str
-        By which the dock finds what is to be done.
+        By which the dock finds what to do.
     keys : tuple of str
-        As napari takes them; each does the same.
+        As napari writes them; each does the same.
     text : str
         For the help sheet.
     """
@@ -24,7 +24,7 @@ class KeyAction:
     text: str
 
 
-# P, B and L alone belong to napari's labels layers, and Shift+V to its viewer: none of them is used here.
+# P, B and L without Shift belong to napari's labels layers, and Shift+V to its viewer: none of them is used here.
 KEY_ACTIONS = (
     KeyAction("train", ("T", "Shift-T"), "Train, or stop the training"),
     KeyAction("segment", ("Shift-P",), "Segment the plane in view"),
@@ -37,7 +37,7 @@ KEY_ACTIONS = (
     KeyAction("help", ("F1",), "Show or close this sheet"),
 )
 
-# What napari calls them in its settings: the user may have given them other keys.
+# By their names in napari's settings: the user may have given them other keys.
 NAPARI_ACTIONS = {
     "activate_labels_paint_mode": "Brush",
     "activate_labels_erase_mode": "Eraser: back to unlabelled",

@@ -19,14 +19,14 @@ from napari_upaint.widgets._sources import ImageSource
 
 # In the metadata of an uncertainty layer: for each plane, which prediction it shows.
 _SHOWN = "napari-upaint shown"
-# A window smaller than this on the screen is no place to paint in, pixels; the view comes closer then.
+# Pixels on the screen. A window smaller than this is too small to paint in, so the view zooms in.
 _SMALLEST_ON_SCREEN = 24
 NEXT_PLACE = "next place"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredPlane:
-    """A plane whose uncertainty is wanted, and which prediction of it that is; `room`: where it is shown, if it is."""
+    """A plane whose uncertainty is wanted, and the turn of its prediction; `room`: the array it is shown in, if any."""
 
     image: ImageSource
     index: tuple[int, ...]
@@ -37,7 +37,7 @@ class ScoredPlane:
 
 
 class GuideLayers:
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
         self._viewer, self._results = viewer, results
@@ -45,7 +45,7 @@ class GuideLayers:
     # -- uncertainty ---------------------------------------------------------------------------------------------
 
     def unshown_plane(self, method: Method) -> ScoredPlane | None:
-        """Return a plane whose uncertainty is not shown as it is now, one in view first; None if there is none."""
+        """Return a plane whose current uncertainty is not shown yet, one in view first; None if there is none."""
         found: ScoredPlane | None = None
         for of, cache in self._results.caches():
             source = find(self._viewer, of)
@@ -65,7 +65,7 @@ class GuideLayers:
         return found
 
     def put_uncertainty(self, plane: ScoredPlane, values: np.ndarray, room: np.ndarray) -> None:
-        """Show the uncertainty of a plane in the layer '<image> uncertainty'; if there is none it is made of `room`."""
+        """Show the uncertainty of a plane in the layer '<image> uncertainty', which is made from `room` if missing."""
         image, index = plane.image, plane.index
         find(self._viewer, image.key)
         layer = self._results.result(mark(image, "uncertainty", plane.method), image)
@@ -81,7 +81,7 @@ class GuideLayers:
     # -- where to paint ------------------------------------------------------------------------------------------
 
     def go_to(self, image: Hashable, at: tuple[float, ...], radius: float) -> None:
-        """Move the view to a place, index along all axes of an image; come closer where its window is too small."""
+        """Move the view to a place (its index along each axis of an image); zoom in if its window is too small."""
         layer = find(self._viewer, image)
         world = drawn_at(self._viewer, layer, at, axes_in_view(self._viewer, layer))
         dims, camera = self._viewer.dims, self._viewer.scene.camera
@@ -98,7 +98,7 @@ class GuideLayers:
             camera.zoom = 2 * _SMALLEST_ON_SCREEN / size
 
     def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> None:
-        """Mark a place with a ring; there is one ring of a kind at a time."""
+        """Mark a place with a ring; there is one ring of each kind at a time."""
         data, options, kind = new_ring(image, at, radius, what)
         layer = self._results.result(options["metadata"], image)
         if layer is None:
@@ -109,12 +109,12 @@ class GuideLayers:
             layer.selected_data = set()
 
     def drop(self, what: str) -> None:
-        """Take all layers away that show something: "uncertainty", or a ring."""
+        """Remove all layers that show this: "uncertainty", or a ring."""
         for layer in list(self._viewer.layers):
             if layer.metadata.get(MARK, {}).get("what") == what:
                 self._viewer.layers.remove(layer)
 
 
 def has(cache: ScoreCache, index: tuple[int, ...], method: Method) -> bool:
-    """Return whether a method can say something of a predicted plane: rotations need more than one of them."""
+    """Return whether a method can be used on a predicted plane: "rotations" needs more than one rotation."""
     return method != "rotations" or cache.planes[index].spread is not None

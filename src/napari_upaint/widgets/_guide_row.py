@@ -1,4 +1,4 @@
-"""The row of the Segment section that guides: show the uncertainty, go to where paint would teach most."""
+"""The row of the Segment section that guides: show the uncertainty, go to the place where paint would teach most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The help sheet: all keys and gestures on one page, from the table that the keys are bound by."""
+"""The help sheet: all keys and gestures on one page, from the table that also binds the keys."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _TAKEN = "taken by napari, another plug-in or your own shortcuts"
 
 
 class HelpSheet(QDialog):
-    """A window of its own beside the work: it does not wait for an answer.
+    """A separate window, which does not wait for an answer.
 
     Parameters
     ----------
     bound : collection of str
-        Keys that the dock could take.
+        Keys that were free for the dock.
     """
 
     def __init__(self, bound: Collection[str], parent: QWidget) -> None:
@@ -36,7 +36,7 @@ class HelpSheet(QDialog):
         self._add("Mouse and others", GESTURES.items())
         self._inner = QWidget()
         rows = QVBoxLayout(self._inner)
-        # Rows as high as their words: napari's style hints at less.
+        # Rows as high as their text: napari's style hints at less.
         rows.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         rows.addLayout(self._grid)
         rows.addStretch(1)
@@ -48,7 +48,7 @@ class HelpSheet(QDialog):
         column.addWidget(scroll)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
-        """Come as large as it needs, and never larger than the screen: style and font are known only now."""
+        """Become as large as needed, but never larger than the screen: style and font are known only now."""
         super().showEvent(event)
         for label in self._labels():
             room = 14 if label in self._headings else 5

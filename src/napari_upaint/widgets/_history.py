@@ -44,7 +44,7 @@ class History(QObject):
         return self._listing.busy or self._changing.busy
 
     def close(self) -> None:
-        """Report no more."""
+        """Stop reporting."""
         self._listing.forget()
         self._changing.forget()
 
@@ -53,7 +53,7 @@ class History(QObject):
         self._listing.start(list_runs)
 
     def allow(self, situation: Situation) -> None:
-        """Follow what runs and what is open."""
+        """Enable or disable the buttons, depending on what runs and what is open."""
         self._situation = situation
         self._allow()
 
@@ -119,13 +119,13 @@ class History(QObject):
 
 
 def _rename(run: Run, name: str, chosen: Path | None) -> tuple[str, Path | None]:
-    """Rename a run; return what to say, and the model to choose where the chosen one has moved."""
+    """Rename a run; return what to say, and the model to choose: the renamed one if it was chosen."""
     renamed = rename_run(run, name)
     return f"'{run.name}' is '{renamed.name}' now.", renamed.model if run.model == chosen else chosen
 
 
 def _delete(runs: list[Run], chosen: Path | None) -> tuple[str, Path | None]:
-    """Move runs into the trash; return what to say, and the model to choose: the start of one that is gone."""
+    """Move runs into the trash; return what to say, and the model to choose: its start if the chosen one is gone."""
     for run in runs:
         if run.model is not None and run.model == chosen:
             try:

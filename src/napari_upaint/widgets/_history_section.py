@@ -43,7 +43,7 @@ _TIPS = {
 
 
 class HistorySection(QCollapsible):
-    """A list of runs with buttons; what the buttons mean is up to `History`."""
+    """A list of runs with buttons; what the buttons do is up to `History`."""
 
     use_wanted = Signal(object)  # Run
     compare_wanted = Signal(object)  # two of them
@@ -60,7 +60,7 @@ class HistorySection(QCollapsible):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setFixedHeight(_HEIGHT)
-        self.list.setSpacing(2)  # two lines each: where does one end?
+        self.list.setSpacing(2)  # each has two lines: shows where one ends
         self.plot = LossPlot("Select a training to see its loss")
         self.buttons: dict[str, QPushButton] = {
             what: QPushButton(text)
@@ -96,7 +96,7 @@ class HistorySection(QCollapsible):
         for pair in zip(buttons[::2], buttons[1::2], strict=True):
             column.addLayout(wrapping_buttons(*pair))
         self.addWidget(inner)
-        for layout in (self.layout(), self.content().layout()):  # in line with the sections above and below
+        for layout in (self.layout(), self.content().layout()):  # aligned with the sections above and below
             layout.setContentsMargins(0, 0, 0, 0)
 
     def _connect(self) -> None:
@@ -110,7 +110,7 @@ class HistorySection(QCollapsible):
     # -- the list ------------------------------------------------------------------------------------------------
 
     def runs(self) -> list[Run]:
-        """Return all runs that are listed, the newest first."""
+        """Return all runs that are listed, newest first."""
         return [self.list.item(i).data(_RUN) for i in range(self.list.count())]
 
     def selected(self) -> list[Run]:

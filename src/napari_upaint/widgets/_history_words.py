@@ -1,4 +1,4 @@
-"""How runs are said in the window, and why something cannot be done with them; '' when it can."""
+"""How runs are described in the window, and why something cannot be done with them; '' if it can."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_lines(run: Run) -> str:
 
 
 def run_tip(run: Run) -> str:
-    """Return everything that is known of a run in a few lines."""
+    """Return everything that is known about a run, in a few lines."""
     start = run.start.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(MODEL_ENDING) or "from scratch"
     return "\n".join(
         (
@@ -44,7 +44,7 @@ def score(run: Run) -> str:
 
 
 def why_not_use(runs: Sequence[Run], busy: str) -> str:
-    """Return why no model can be chosen by its run."""
+    """Return why the model of the selected run cannot be used."""
     if len(runs) != 1:
         return _SELECT if not runs else "Select one run only."
     return busy or ("" if runs[0].model else "This training kept the model from before, so it has none of its own.")

@@ -1,4 +1,4 @@
-"""The first section of the dock: which image, what is known of it, and whether it is the one that is seen."""
+"""The first section of the dock: which image, what is known about it, and whether it can be seen."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SHOW = (
 
 
 class ImageSection(QWidget):
-    """Image layer, its plane, the axes that are stepped through, its spacing."""
+    """Image layer, its size, the axes that are stepped through, its spacing."""
 
     chosen = Signal(object)  # key of the layer, or None
-    show_wanted = Signal()  # the chosen one has to be seen
+    show_wanted = Signal()  # the chosen image is to be shown
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class ImageSection(QWidget):
         self.show_cover("", "")
 
     def show_facts(self, image: ImageSource | None, other_channels: int = 0) -> None:
-        """Say what is known of the chosen image, and that its file has others that are seen with it, but not learnt."""
+        """Describe the chosen image, and say if its file has other channels: these are seen, but not learnt from."""
         nothing = "Open an image first: drop its file on napari, or choose File > Open Sample > U-Paint."
         alone = f" One of {other_channels + 1} channels: the network sees only this one."
         self._facts.setText(describe_image(image) + alone * bool(other_channels) if image else nothing)
@@ -58,7 +58,7 @@ class ImageSection(QWidget):
         self.cover.setVisible(bool(seen))
 
     def covered(self) -> str:
-        """Return what is said of an image that is not seen."""
+        """Return what is said about an image that is not seen."""
         return self._covered.text()
 
 
@@ -94,5 +94,5 @@ def unit_sign(unit: str) -> str:
 
 
 def _axis(label: str, number: int) -> str:
-    # napari calls axes without a name -3, -2, -1: that says nothing to anybody.
+    # napari calls axes without a name -3, -2, -1, which says nothing to a user.
     return f"axis {number}" if label.lstrip("-").isdigit() else label

@@ -1,4 +1,4 @@
-"""From the engine's threads to the main thread: messages of a job become Qt signals."""
+"""Bring messages of jobs from the engine's threads to the main thread, as Qt signals."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class GuiJob(QObject):
         self._job = engine.submit(request, self._listen)
 
     def stop(self) -> None:
-        """Ask the job to finish with what there is."""
+        """Ask the job to finish with what it has."""
         if self._job is not None:
             self._job.stop()
 
     def send(self, message: NewSamples | PreviewView) -> None:
-        """Hand a message into the running job."""
+        """Send a message to the running job."""
         if self._job is not None:
             self._job.send(message)
 
     def abandon(self) -> None:
-        """End the job without interest in its result; no signal comes any more."""
+        """End the job and drop its result; no more signals come."""
         self._quiet = True
         if self._job is not None:
             self._job.cancel()
@@ -76,7 +76,7 @@ class JobBridge(QObject):
     def __init__(self, parent: QObject | None = None, tasks: str = TASKS) -> None:
         super().__init__(parent)
         self._tasks = tasks
-        self.device = "auto"  # that requests ask for
+        self.device = "auto"  # for all requests
         self._engine: EngineProcess | None = None
 
     @property
@@ -117,7 +117,7 @@ class JobBridge(QObject):
         return engine
 
     def close_meanwhile(self) -> None:
-        """End the engine process in a thread: it gets half a second to do so itself. Python waits for it at its end."""
+        """End the engine process in a thread: it has half a second to end by itself. Python waits for that at exit."""
         engine = self.let_go()
         if engine is not None:
             threading.Thread(target=engine.close, name="upaint-end", daemon=False).start()

@@ -1,4 +1,4 @@
-"""What goes on beside trainings and after them, from history to preferences; made and connected here."""
+"""Make and connect what goes on beside trainings and after them, from history to preferences."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Keeping(QObject):
         return any(one.busy for one in (self.history, self.resuming, self.copying, self.projects))
 
     def _prefer(self, before: Preferences, now: Preferences) -> None:
-        """Follow changed preferences at once; a folder is read again."""
+        """Apply changed preferences at once; a changed folder is read again."""
         if now.device != before.device:
             self._bridge.device = now.device
             self.engine.ask_device()
@@ -77,12 +77,12 @@ class Keeping(QObject):
             self.history.refresh()
 
     def open(self) -> None:
-        """Follow what was left alone since `close`, and warm the engine up."""
+        """Catch up on what was not followed since `close`, and warm the engine up."""
         self.preferences.open()
         self.engine.open()
 
     def close(self) -> None:
-        """Report no more."""
+        """Stop reporting."""
         self.notifying.close()
         self.preferences.close()
         self.history.close()

@@ -27,7 +27,7 @@ class Keys:
     actions : mapping of str to callable
         What to do for each name in `KEY_ACTIONS`.
     regions : RegionLayers
-        Their layers have the same keys.
+        Their layers get the same keys.
     """
 
     def __init__(self, viewer: Viewer, actions: Mapping[str, Callable[[], None]], regions: RegionLayers) -> None:
@@ -59,8 +59,8 @@ class Keys:
 
 
 def _taken(viewer: Viewer) -> set[Any]:
-    """Return the keys of other plug-ins and of napari's viewer, and those that the user set for whatever layers."""
-    # Asked through the viewer: behind napari's proxy its type is another one.
+    """Return the keys of other plug-ins and of napari's viewer, and those that the user set for any kind of layer."""
+    # Through __class__: type() would give the class of napari's proxy.
     own = (vars(cls).get("class_keymap", {}) for cls in viewer.__class__.__mro__)
     set_by_user = (
         key

@@ -1,4 +1,4 @@
-"""The second section: what is painted, on which layer, and with which label the brush goes on."""
+"""The second section: what is painted, on which layer, and which label the brush paints."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MEANING: dict[Kind, str] = {
     "objects": "0 = unlabelled (ignored); 1 = background; 2, 3, 4, … = objects, one number for each",
     "classes": "0 = unlabelled (ignored); 1 = background; 2, 3, 4, … = classes, one number for each",
 }
-# Of labels that were corrected by hand: by kind, as above.
+# For labels that were corrected by hand: by kind, as above.
 _RESULT: dict[Kind, str] = {
     "objects": "A corrected result: 0 = background; 1, 2, 3, … = objects, one number for each",
     "classes": "A corrected result: 0 = background; 1, 2, 3, … = classes, one number for each",
 }
-# Said of labels that may be a finished segmentation: its first object would be learnt as background.
+# Shown for labels that may be a finished segmentation: its first object would be learnt as background.
 _MAY_BE_MASKS = ". Finished masks, in which 0 is background? Press 'From masks'."
 _DRAW_TIP = (
     "Drag a rectangle in which everything is annotated: what is not painted inside counts as background.\n"
@@ -47,7 +47,7 @@ class LabelsSection(QWidget):
     """Labels layer, *New labels*, objects or classes, *From masks*, brush buttons, painted pixels."""
 
     chosen = Signal(object)  # key of the labels layer, or None
-    picked = Signal(object)  # the same, by the user's hand
+    picked = Signal(object)  # the same, when the user picked it
     kind_changed = Signal()
 
     def __init__(self) -> None:
@@ -125,9 +125,9 @@ class LabelsSection(QWidget):
         self.kind_changed.emit()
 
     def show_corrected(self, corrected: bool, masks: bool = False) -> None:
-        """Say what the numbers of the chosen labels mean: those of a result are no paint, and are not counted.
+        """Say what the numbers of the chosen labels mean: those of a result are not paint, and are not counted.
 
-        Where they may be `masks`, say what to do then.
+        If they may be `masks`, say what to do then.
         """
         self._corrected, self._masks = corrected, masks and not corrected
         self.painted.setVisible(not corrected)
@@ -162,7 +162,7 @@ class LabelsSection(QWidget):
 
 
 class RegionRow(QWidget):
-    """Two buttons: draw a fully annotated region, turn it into one that judges only."""
+    """Two buttons: draw a fully annotated region, turn it into one for validation only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,9 +178,9 @@ class RegionRow(QWidget):
 
 
 def next_label(painted: Collection[int], highest: int) -> int:
-    """Return the first label from 2 on that is neither painted nor below one that is, in labels up to `highest`.
+    """Return the label that follows the highest painted one, at least 2, if that is not above `highest`.
 
-    Beyond that (masks of 0 and 255) it is the first that is not painted; if all are, it is one too many.
+    Otherwise (masks of 0 and 255) return the first from 2 up that is not painted; if all are, `highest` + 1.
     """
     following = max([1, *painted]) + 1
     free = (label for label in range(2, highest + 1) if label not in painted)

@@ -1,4 +1,4 @@
-"""A list of layers to choose from that keeps its choice when layers come, go and are renamed."""
+"""A list of layers to choose from that keeps its choice when layers come, go or are renamed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_upaint.widgets._layers import Choice
 
 
 class LayerCombo(ElidingCombo):
-    """Combo box of layers; `empty` is shown where there are none."""
+    """Combo box of layers; `empty` is shown if there are none."""
 
     keyChanged = Signal(object)  # noqa: N815 (Qt's style)
 

@@ -1,6 +1,6 @@
-"""What is noted with labels that were made here, in their metadata: planes, corrections by hand, measurements.
+"""Notes in the metadata of labels that were made here: planes, corrections by hand, measurements.
 
-What somebody corrected is noticed, and not written over. Main thread only.
+Corrections are noticed and never overwritten. Main thread only.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from napari_upaint.widgets._measured_objects import Measured
 from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._open_layers import undo_steps
 
-# Which layer they were made as, the planes that are in it, whether it was corrected, how much of that can be undone; of
-# labels that were kept for their corrections: that they were.
+# Which layer they were made as, the planes in it, whether it was corrected, how many steps can be undone, and whether
+# the labels were kept for their corrections.
 _MADE_AS, _PLANES, _CORRECTED, _STEPS, _KEPT = (
     f"napari-upaint {what}" for what in ("made as", "planes", "corrected", "steps", "kept")
 )
 # Their table, the features they had before, and how often they changed.
 _TABLE, _BEFORE, _CHANGES = (f"napari-upaint {what}" for what in ("table", "features before", "changes"))
-# A stroke that is still under way is told by `labels_update` only; napari has no event for what is undone.
+# Only `labels_update` tells of a stroke that is still under way; napari has no event for undo.
 _EDITS = ("paint", "labels_update", "data")
 
 Index = tuple[int, ...]
 
 
 def notice(layer: Any) -> None:
-    """Notice from now on what somebody corrects, also while no dock is open."""
+    """Notice corrections by hand from now on, even while no dock is open."""
     layer.metadata.update({_PLANES: set(), _STEPS: undo_steps(layer)})
     for name in _EDITS:
         getattr(layer.events, name).connect(_edited)
@@ -41,14 +41,14 @@ def note_made(layer: Any) -> None:
 
 
 def disown_copy(layer: Any) -> None:
-    """Leave what napari copied or converted of a layer that was made here to its user: all metadata came along."""
+    """Leave to the user what napari copied or converted from a layer made here, which brought all metadata along."""
     if layer.metadata.get(_MADE_AS, layer.unique_id) == layer.unique_id:
         return
     about = layer.metadata.pop(MARK, None)
     layer.metadata.pop(CACHE, None)
     if isinstance(layer, Labels):
         mark_kept(layer)
-    elif about is not None:  # still no image to segment, and hidden with its own
+    elif about is not None:  # still not an image to segment, and hidden with the image it is of
         layer.metadata[MARK] = {"of": about["of"], "what": "copy", "kind": ""}
 
 
@@ -58,7 +58,7 @@ def is_corrected(layer: Any) -> bool:
 
 
 def note_correction(layer: Any) -> None:
-    """Note that labels that were made here hold what somebody corrected."""
+    """Note that labels that were made here hold corrections by hand."""
     layer.metadata.update({_CORRECTED: True, _STEPS: undo_steps(layer)})
 
 
@@ -73,7 +73,7 @@ def holds(layer: Any, index: Index) -> bool:
 
 
 def may_write(layer: Any, index: Index) -> bool:
-    """Return whether a plane or volume may be put into a layer: one that was corrected only grows."""
+    """Return whether a plane or volume may be put into a layer: a corrected one takes only new planes."""
     if not is_corrected(layer):
         return True
     known = any(all(a == b for a, b in zip(one, index, strict=False)) for one in layer.metadata[_PLANES])
@@ -81,35 +81,35 @@ def may_write(layer: Any, index: Index) -> bool:
 
 
 def keep(layer: Any) -> str:
-    """Make labels that were corrected their user's own, and return what they are called now."""
+    """Leave corrected labels to the user, and return their new name."""
     mark_kept(layer)
     if table(layer) is None:
-        labels_changed(layer)  # what is being measured is no table of what is shown from now on
+        labels_changed(layer)  # a measurement that is under way is not of what is shown from now on
     layer.name = f"{layer.name} (corrected)"
     return str(layer.name)
 
 
 def mark_kept(layer: Any) -> None:
-    """Note that labels are a result that is its user's own, as also those are that were saved and come back."""
+    """Note that labels are a result that belongs to the user, as are those that were saved and are brought back."""
     layer.metadata[_KEPT] = True
 
 
 def is_kept(layer: Any) -> bool:
-    """Return whether labels were made here and are their user's own now: kept for their corrections, or copied.
+    """Return whether labels were made here and belong to the user now: kept for their corrections, or copied.
 
-    They can be chosen like any labels, but nobody paints background on them: who goes on correcting them does not
-    want them to be learnt.
+    They can be chosen like any labels, but nobody paints background on them: whoever corrects them further does not
+    want them to be learnt from.
     """
     return _KEPT in layer.metadata
 
 
 def changes(layer: Any) -> int:
-    """Return how often the labels of a layer were made anew."""
+    """Return how often the labels of a layer have changed."""
     return int(layer.metadata.get(_CHANGES, 0))
 
 
 def table(layer: Any) -> Measured | None:
-    """Return the measurements of a layer, None where it was not measured or its labels changed since."""
+    """Return the measurements of a layer, None if it was not measured or its labels have changed since."""
     found: Measured | None = layer.metadata.get(_TABLE)
     return found
 
@@ -127,7 +127,7 @@ def features_before(layer: Any) -> Any:
 
 
 def labels_changed(layer: Any) -> None:
-    """Take a table away that is not true any more."""
+    """Count a change of the labels, and remove a table that is no longer true."""
     layer.metadata[_CHANGES] = changes(layer) + 1
     if layer.metadata.pop(_TABLE, None) is not None:
         layer.features = layer.metadata.pop(_BEFORE)
@@ -139,11 +139,11 @@ def _edited(event: Any) -> None:
 
 
 def _replaced(event: Any) -> None:
-    """Take an array that somebody else made as full: it need not be one that can be written into."""
+    """Treat an array that was made elsewhere as full: it may not be writable."""
     event.source.metadata[_PLANES].add(())
 
 
 def _drawn(event: Any) -> None:
-    """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
+    """Tell undo and redo from mere redrawing, as by each move of a slider."""
     if undo_steps(event.source) != event.source.metadata[_STEPS]:
         _edited(event)

@@ -1,4 +1,4 @@
-"""The one place that touches layers, with its parts: the files `_*_layers.py`, and what these call of layers.
+"""The one place that touches layers, with its parts: the files `_*_layers.py` and what these call.
 
 Everything goes in and comes out as frozen values; main thread only.
 """
@@ -47,18 +47,18 @@ class Layers(QObject):
     changed = Signal()  # other layers or other names
     edited = Signal()  # the watched annotation was painted on
     brushed = Signal(object)  # the key of any labels that were painted on by hand
-    label_taken = Signal()  # its brush has another label
+    label_taken = Signal()  # the brush of the watched annotation has another label
     moved = Signal()  # another slice is in view
-    panned = Signal()  # another part of it, or as another kind of view
-    untabled = Signal()  # labels changed, and what was measured of them is no table of them any more
-    taken = Signal(object)  # the key of a layer that somebody selected in napari's list; None: of none, or of several
+    panned = Signal()  # another part of the slice is in view, or in another kind of view
+    untabled = Signal()  # labels changed, so what was measured is no longer true of them
+    taken = Signal(object)  # the key of a layer that somebody selected in napari's list; None: none or several
     covered = Signal()  # another image may be on top in the view
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._watched: Layer | None = None
-        self._steps = (0, 0)  # of the watched annotation, that can be undone and done again
+        self._steps = (0, 0)  # of the watched annotation: how many can be undone and redone
         # By layer; None: the viewer.
         self._connected: dict[Hashable, list[tuple[Any, Callable[..., None]]]] = {}
         self.results = results = ResultLayers(viewer, self)
@@ -91,7 +91,7 @@ class Layers(QObject):
         self._listed()
 
     def close(self) -> None:
-        """Leave the viewer's events alone from now on."""
+        """Stop listening to the viewer."""
         self.watch(None)
         self.regions.close()
         for event, callback in (one for connected in self._connected.values() for one in connected):
@@ -137,7 +137,7 @@ class Layers(QObject):
             self.covered.emit()
 
     def _selected(self, *_: Any) -> None:
-        if not self.results.adding:  # napari selects what comes, and the brush is given back
+        if not self.results.adding:  # napari selects a new layer, but the brush is given back
             self.taken.emit(self.active())
 
     def _moved(self, *_: Any) -> None:
@@ -158,7 +158,7 @@ class Layers(QObject):
         return [Choice(layer.unique_id, layer.name) for layer in self._of(Labels)]
 
     def fitting_annotations(self, image: Hashable) -> list[Choice]:
-        """List the labels layers of the image's shape that may be meant for paint, the newest first."""
+        """List the labels layers of the image's shape that may be meant for paint, newest first."""
         shape = self.image(image).shape
         fitting = [one for one in reversed(self._of(Labels)) if level_0(one).shape == shape and not is_kept(one)]
         return [Choice(layer.unique_id, layer.name) for layer in fitting]
@@ -189,7 +189,7 @@ class Layers(QObject):
         return replace(annotation_source(self._find(key)), regions=self.regions.of(image))
 
     def index_in_view(self, image: Hashable) -> tuple[int, ...]:
-        """Return the index along the leading axes of the plane in view; clipped where the image does not reach."""
+        """Return the index of the plane in view along the leading axes, clipped to the image."""
         return index_in_view(self._viewer, self._find(image))
 
     def shows_planes(self) -> bool:
@@ -202,7 +202,7 @@ class Layers(QObject):
 
     def label_colours(self, key: Hashable, labels: Iterable[int]) -> dict[int, str]:
         """Return the colours ``#rrggbb`` that labels have on a layer: it need not be one that was made here."""
-        # napari makes all but the brush's label invisible where it shows that one alone.
+        # If napari shows the brush's label alone, all others are invisible.
         colormap, colours = self._find(key).colormap.model_copy(update={"use_selection": False}), {}
         for label in labels:
             rgba = colormap.map(label) if label > 0 else None
@@ -213,7 +213,7 @@ class Layers(QObject):
     # -- painting ------------------------------------------------------------------------------------------------
 
     def new_annotation(self, image: Hashable, kind: Kind = "objects", painted: np.ndarray | None = None) -> Hashable:
-        """Add a labels layer on an image, brush in hand, and return its key; empty unless it was painted before."""
+        """Add a labels layer on an image, brush in hand, and return its key; empty, or with what is `painted`."""
         source = self.image(image)
         layer = Layer.create(*new_annotation(source, kind, painted))
         self._viewer.add_layer(layer)
@@ -226,20 +226,20 @@ class Layers(QObject):
         if not corrected:
             return self.new_annotation(image, kind, saved)
         layer = Layer.create(*old_result(self.image(image), saved, kind))
-        mark_kept(layer)  # before anybody sees it: it is no paint
+        mark_kept(layer)  # before anybody sees it: it is not paint
         self._viewer.add_layer(layer)
         return layer.unique_id
 
     def paint_label(self, key: Hashable, label: int) -> None:
-        """Take the brush for a label."""
+        """Pick up the brush for a label."""
         layer = self._find(key)
         self._viewer.layers.selection.active = layer
-        layer.visible = True  # napari has no brush for what is hidden
+        layer.visible = True  # napari has no brush for a hidden layer
         layer.selected_label = label
         layer.mode = "paint"
 
     def name_labels(self, key: Hashable, kind: Kind) -> None:
-        """Call the labels of an annotation that was made here what they are."""
+        """Name the labels of an annotation that was made here after its kind."""
         layer = self._find(key)
         if [*layer.features.get("label", [])] in [label_names(one)["label"] for one in get_args(Kind)]:
             layer.features = label_names(kind)
@@ -250,7 +250,7 @@ class Layers(QObject):
 
     def watch(self, key: Hashable | None) -> None:
         """Emit `edited` from now on when this annotation changes."""
-        heard = {  # not `paint` as an edit: some tools tell it before they write the array
+        heard = {  # not `paint` as an edit: some tools emit it before they write the array
             "labels_update": self._edit,
             "data": self._edit,
             "paint": self._step,
@@ -274,7 +274,7 @@ class Layers(QObject):
         self._steps = undo_steps(self._watched)
 
     def _refreshed(self, *_: Any) -> None:
-        """Tell what was undone or done again from what is only drawn anew, as by each move of a slider."""
+        """Tell undo and redo from mere redrawing, as by each move of a slider."""
         if undo_steps(self._watched) != self._steps:
             self._edit()
 
@@ -283,7 +283,7 @@ class Layers(QObject):
             self.brushed.emit(event.source.unique_id)
 
     def _featured(self, event: Any) -> None:
-        # Of results only: the preview is one, too, and napari says the same of each of its pictures.
+        # For labels of results only: napari emits this for each picture of the preview, too.
         made = event.source.metadata.get(MARK, {}).get("what") == "labels"
         if made and table(event.source) is None:
             self.untabled.emit()

@@ -1,4 +1,4 @@
-"""Keeps a running training supplied with what is painted meanwhile."""
+"""Supply a running training with what is painted meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GOES_ON = "The training goes on with what was painted before: "
 
 
 class LearningOn(QObject):
-    """Gathers what is painted after the last stroke, in a thread, and sends it to the training that runs."""
+    """Gathers what is painted, in a thread after the last stroke, and sends it to the running training."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class LearningOn(QObject):
         self._box, self._message = sections.train.learn, sections.message
         self._training, self._gray_values = working.training, working.gray_values
         self._unsent = False  # whether something was painted since the samples were cut
-        self._unanswered = False  # whether the training has not said that it learns it
-        self._refused = ""  # what is said of it
+        self._unanswered = False  # whether the training has not yet confirmed what was sent
+        self._refused = ""  # the message if it was refused
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
         self._gathering = Work(self, self._send, self._refuse)
@@ -53,7 +53,7 @@ class LearningOn(QObject):
         return self._pause.isActive() or self._gathering.busy
 
     def close(self, *_: object) -> None:
-        """Send nothing any more."""
+        """Stop sending."""
         self._pause.stop()
         self._gathering.forget()
         self._unsent, self._unanswered, self._refused = False, False, ""
@@ -84,10 +84,10 @@ class LearningOn(QObject):
         self._gathering.start(gather_for, plan.start, plan.settings, painted, plan.kind, self._gray_values.of)
 
     def _now(self, one: PaintedImage) -> PaintedImage:
-        """Return what is painted by now: the array may be another one, and regions may have come."""
+        """Return what is painted by now: the array may have been replaced, and regions added."""
         try:
             return PaintedImage(one.image, self._layers.annotation(one.annotation.key, one.image.key))
-        except UserError:  # closed: what was painted there stays learnt
+        except UserError:  # closed: what was painted there is still learnt from
             return one
 
     def _send(self, samples: list[Sample]) -> None:
@@ -100,7 +100,7 @@ class LearningOn(QObject):
         if answer.problem:
             self._refuse(answer.problem)
         elif self._refused:
-            if self._message.text() == self._refused:  # or somebody has something else to say
+            if self._message.text() == self._refused:  # not if another message has taken its place
                 self._message.clear()
             self._refused = ""
 

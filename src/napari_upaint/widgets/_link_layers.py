@@ -23,7 +23,7 @@ Index = tuple[int, ...]
 class LabelledPlanes:
     """The segmented planes (or volumes) of a layer of objects; `version` says which labels those are.
 
-    Of labels that were corrected by hand the numbers are their user's: a copy of them is linked.
+    If labels were corrected by hand, the user may have given the numbers: a copy is linked.
     """
 
     image: ImageSource
@@ -34,7 +34,7 @@ class LabelledPlanes:
 
 
 class LinkLayers:
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
         self._viewer, self._results = viewer, results
@@ -62,12 +62,12 @@ class LinkLayers:
         return labels.data[index] if labels is not None else None
 
     def is_as_it_was(self, labels: LabelledPlanes) -> bool:
-        """Return whether nothing was segmented or labelled anew since."""
+        """Return whether nothing has been segmented or labelled again since."""
         layer = self._layer(labels)
         return layer is not None and changes(layer) == labels.version
 
     def changed(self, labels: LabelledPlanes) -> LabelledPlanes:
-        """Note that the ids change; what was measured goes. Return the labels that are to be renumbered."""
+        """Note that the ids change, which drops measurements; return the labels that are to be renumbered."""
         layer = self._layer(labels)
         if labels.corrected:
             self._results.keep(layer)

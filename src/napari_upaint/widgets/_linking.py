@@ -1,4 +1,4 @@
-"""The same id for the same object through slices and time, as long as its box is ticked."""
+"""Give an object the same id through slices and time, as long as the box is ticked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._link_layers import Index, LabelledPlanes
 from napari_upaint.widgets._turns import Turns
 
-_PAUSE = 200  # milliseconds: planes come in one after the other, and each would be linked again with every one
+_PAUSE = 200  # milliseconds: planes arrive one after another, and each would have all of them linked again
 _TIP = (
     "Objects that overlap from plane to plane keep their number, so that an object has one number\n"
     "in all slices and time points. Updated at once when you segment or change an object setting."
@@ -26,7 +26,7 @@ _TIP = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Renumbering:
-    """New ids for the planes of a layer; those that stay as they are are left out."""
+    """New ids for the planes of a layer; unchanged planes are left out, unless the labels are corrected ones."""
 
     labels: LabelledPlanes
     linked: bool
@@ -34,12 +34,12 @@ class _Renumbering:
 
 
 class Linking(QObject):
-    """Links in a thread, plane by plane into the layer.
+    """Links in a thread, and puts new ids into the layer plane by plane.
 
     Parameters
     ----------
     busy : callable
-        Whether labels are about to change anyway: linking waits for it.
+        Whether labels are about to change anyway: linking waits for that.
     """
 
     linked = Signal()
@@ -70,12 +70,12 @@ class Linking(QObject):
         return self._work.busy or len(self._turns) > 0
 
     def ask(self, *_: object) -> None:
-        """Look soon whether there is something to link."""
+        """Check soon whether there is something to link."""
         if self._box.isChecked() or self._done:
             self._work.ask()
 
     def close(self) -> None:
-        """Link no more."""
+        """Stop linking."""
         self._turns.clear()
         self._work.close()
 
@@ -98,7 +98,7 @@ class Linking(QObject):
     def _is_done(self, labels: LabelledPlanes, wanted: bool) -> bool:
         """Return whether labels are as they should be."""
         version, linked = self._done.get(labels.key, (-1, False))
-        if labels.corrected or version < 0:  # their user may have given the numbers; never linked and not to be
+        if labels.corrected or version < 0:  # the user may have given the numbers; or never linked
             return linked == wanted
         return (version, linked) == (labels.version, wanted)
 
@@ -119,12 +119,12 @@ class Linking(QObject):
     def _renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> None:
         if self._layers.links.is_as_it_was(labels):
             self._layers.links.renumber(labels, index, new)
-        else:  # segmented anew or corrected meanwhile: these are the ids of other objects
+        else:  # segmented again or corrected meanwhile: these are the ids of other objects
             self._done[labels.key] = labels.version, not self._box.isChecked()
 
 
 def _renumbering(labels: LabelledPlanes, link_them: bool) -> _Renumbering:
-    if labels.corrected:  # they stay as they are, and somebody goes on painting on them
+    if labels.corrected:  # they stay as they are, and may be painted on meanwhile
         labels = replace(labels, planes={index: plane.copy() for index, plane in labels.planes.items() if plane.any()})
     planes = labels.planes
     found = dict(new_ids(planes) if link_them else ((index, plain_ids(plane)) for index, plane in planes.items()))

@@ -1,4 +1,4 @@
-"""The weight map follows painting: computed in a thread, where the stroke can have changed it."""
+"""Let the weight map follow painting: computed in a thread, only where a stroke can have changed it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from napari_upaint.widgets._open_layers import ClosedError
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
-_PAUSE = 20  # milliseconds: the picture of the stroke itself comes first
+_PAUSE = 20  # milliseconds: the stroke itself is drawn first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FollowPlan:
-    """What to weigh: a plane of an annotation, as it is now; `room`: where its weights are shown, if they are."""
+    """What to weight: a plane of an annotation, as it is now; `room`: the array that shows its weights, if any."""
 
     image: ImageSource
     annotation: AnnotationSource
@@ -76,7 +76,7 @@ class LiveWeights(QObject):
             self._work.ask()
 
     def close(self) -> None:
-        """Follow no more; the layer stays."""
+        """Stop following; the layer stays."""
         self._work.close()
         self._section.live.setChecked(False)
 

@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 20.0, 18.0
 
 
 class LossPlot(QWidget):
-    """Loss over seconds. Its size never changes, so that nothing jumps while numbers do; `empty` stands in it first."""
+    """Loss over seconds. Its size never changes, so nothing else moves; `empty` is shown while there is no curve."""
 
     def __init__(self, empty: str = "The loss appears here while training") -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class LossPlot(QWidget):
         return QSize(240, 110)
 
     def clear(self, budget: float) -> None:
-        """Start a new curve of a training of so many seconds."""
+        """Start a new curve, of a training of this many seconds."""
         self.loss, self.validation, self.budget = [], [], budget
         self.update()
 
     def add(self, seconds: float, loss: float | None, validation: float | None) -> None:
-        """Add what was just measured; None where nothing was."""
+        """Add what was just measured; None: not measured."""
         if loss is not None:
             self.loss.append((seconds, loss))
             if len(self.loss) > _MOST_POINTS:  # every second point is enough for the eye
@@ -106,7 +106,7 @@ class LossPlot(QWidget):
         painter.drawText(below, flag.AlignRight | flag.AlignVCenter, f"{end:.0f} s")
         above = QRectF(frame.left(), 0, frame.width(), _TOP - 4)
         painter.drawText(above, flag.AlignLeft | flag.AlignVCenter, "— training loss")
-        # In the colour of the dots nobody could read the words on a light theme.
+        # In the colour of the dots, nobody could read the words on a light theme.
         painter.drawText(above, flag.AlignRight | flag.AlignVCenter, "held-out paint")
         painter.setPen(dots)
         beside = painter.fontMetrics().horizontalAdvance(" held-out paint")

@@ -1,4 +1,4 @@
-"""Labels that can be learnt from, out of a finished segmentation: what other programs and people have drawn already."""
+"""Make labels that can be learnt from out of a finished segmentation, as other programs and people draw it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Masks(QObject):
         sections.labels.masks_button.clicked.connect(self.take)
 
     def close(self) -> None:
-        """Convert no more."""
+        """Stop converting."""
         self._converting.forget()
 
     def take(self) -> None:
-        """Make labels of the chosen ones, in which 0 is background; they themselves stay as they are."""
+        """Make labels from the chosen ones, in which 0 is background; the chosen ones stay as they are."""
         image, masks = self._choosing.image(), self._choosing.annotation()
         if image is None or masks is None or image.shape != masks.shape or self._converting.busy:
             return

@@ -1,4 +1,4 @@
-"""Measures the objects of a labels layer, plane by plane, and writes the table: frozen values, fit for a thread."""
+"""Measure the objects of a labels layer, plane by plane, and write the table: frozen values, safe in threads."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasurePlan:
-    """Labels and the image that they were made of; `version` says which labels those are.
+    """Labels and the image that they were made from; `version` says which labels those are.
 
-    `ndim`: 2 for planes, 3 for volumes. `kind`: what the labels are, of objects or of classes. `others`: the other
-    channels of the file, whose gray values inside are measured, too.
+    `ndim`: 2 for planes, 3 for volumes. `kind`: whether the labels are objects or classes. `others`: the other channels
+    of the file, whose gray values inside are measured, too.
     """
 
     image: ImageSource
@@ -41,12 +41,12 @@ class Measured:
 
     @property
     def words(self) -> str:
-        """What the table has: "5 objects on 2 planes of cells labels"; of classes also what their numbers are.
+        """What the table holds: "5 objects on 2 planes of cells labels"; for classes, also what their numbers mean.
 
-        In a result 0 is background, in paint 1 is.
+        In a result, background is 0; in paint, it is 1.
         """
         places = np.stack([self.table[name] for name in (*self._leading, "label")], axis=1)
-        classes = self.plan.kind == "classes"  # the same ones on every plane; objects are numbered anew
+        classes = self.plan.kind == "classes"  # the same on every plane; each plane numbers its own objects
         number, planes = len(np.unique(places[:, -1]) if classes else places), len(np.unique(places[:, :-1], axis=0))
         what = ("class" if number == 1 else "classes") if classes else f"object{'s' * (number != 1)}"
         where = f" on {planes} {'planes' if self.plan.ndim == 2 else 'volumes'}" if planes > 1 else ""
@@ -59,7 +59,7 @@ class Measured:
         return self.plan.labels.key
 
     def plane(self, index: tuple[int, ...]) -> Table:
-        """Return the rows of one plane, without the columns that say which."""
+        """Return the rows of one plane, without the columns that say which plane."""
         rows = self.rows(index)
         return {name: column[rows] for name, column in self.table.items() if name not in self._leading}
 
@@ -69,7 +69,7 @@ class Measured:
         return names[: names.index("label")]
 
     def rows(self, index: tuple[int, ...]) -> np.ndarray:
-        """Return which of the N rows are of a plane (of its volume, where volumes were measured), bool, (N,)."""
+        """Return which of the N rows belong to a plane (to its volume, if volumes were measured), bool, (N,)."""
         rows = np.ones(len(self.table["label"]), bool)
         for name, at in zip(self._leading, index, strict=False):
             rows &= self.table[name] == at
@@ -99,7 +99,7 @@ def measure_planes(plan: MeasurePlan) -> Measured:
     tables: list[Table] = []
     for index in product(*(range(n) for n in image.shape[: -plan.ndim])):
         labels = np.array(plan.labels.data[index])
-        # The very first one too when it is empty: it gives the columns.
+        # The very first one, too, even if it is empty: it gives the columns.
         if not tables or labels.any():
             found = measure(
                 labels,
@@ -110,13 +110,13 @@ def measure_planes(plan: MeasurePlan) -> Measured:
             )
             rows = len(found["label"])
             tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
-    # The table stays with its labels, and must not keep the pixels of images that are closed by then.
+    # The table stays with its labels, and must not keep the pixels of an image that was closed.
     plan = replace(plan, image=replace(image, data=np.broadcast_to(np.uint8(0), image.data.shape)), others=())
     return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
 def _channel(image: ImageSource) -> str:
-    """Return the name of a channel for its columns: without that of the file, which the reader puts in front."""
+    """Return the name of a channel for its columns: without the name of the file, which the reader puts in front."""
     name, file = image.name, Path(image.file).name
     ends = [at for at, letter in enumerate(name) if letter == " " and file.startswith(name[:at])]
     return name[max(ends, default=-1) + 1 :].replace(" ", "_")
@@ -132,7 +132,7 @@ def leading_names(image: ImageSource, ndim: int) -> tuple[str, ...]:
 
 
 def write_table(table: Table, path: Path) -> Path:
-    """Write a table as CSV with a line of names, whole or not at all.
+    """Write a table as CSV with a header line, whole or not at all.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether results fit into memory: a full memory would cost the whole window."""
+"""Check whether results fit into memory: if it ran out, the whole window would be lost."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from napari_upaint.errors import ImageError, UserError
 if TYPE_CHECKING:
     from napari_upaint.widgets._sources import ImageSource
 
-# Labels are int32; scores are float16, mostly background, object and border, and so is how far rotations are apart.
+# Labels are int32; scores (mostly background, object and border) and the spread of the rotations are float16.
 _BYTES_PER_PIXEL = 4 + 4 * 2
-# While they are computed they are float32, beside the image and its normalised gray values; then they are copied from
-# one process to the other. Measured in both: 39 for 150 million pixels in colours, with the programs and their tiles.
+# While they are computed, they are float32, next to the image and its normalised gray values; then they are copied from
+# one process to the other. Measured in both together: 39 for 150 million pixels in colour, programs and tiles included.
 _BYTES_AT_ONCE = 40
-# Labels that are made again of scores, and with touching objects split, as measured.
+# Bytes per pixel, as measured, to make labels again from scores; and if touching objects are split.
 _LABELS_AGAIN, _SPLIT_AGAIN = 10, 34
 _MOST = 0.7  # of the memory of this computer
-_POPULATE_WRITE = 23  # advice of Linux' madvise: give memory now
+_POPULATE_WRITE = 23  # advice of Linux's madvise: give memory now
 
 
 def physical_memory() -> int | None:
-    """Return the bytes of memory of this computer, None where that is not known."""
+    """Return the bytes of memory of this computer, None if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows
@@ -56,7 +56,7 @@ def results_fit(images: Iterable[ImageSource]) -> None:
 
 
 def fit_at_once(name: str, sides: tuple[int, ...]) -> None:
-    """Raise an ImageError if so many pixels of an image do not fit into memory, with what is computed of them."""
+    """Raise an ImageError if this many pixels of an image, with what is computed from them, do not fit into memory."""
     if share := too_large(sides):
         raise ImageError(
             f"{name} would need {share}, since {' × '.join(map(str, sides))} pixels of it are taken at once; cut it"
@@ -65,12 +65,12 @@ def fit_at_once(name: str, sides: tuple[int, ...]) -> None:
 
 
 def too_large(sides: tuple[int, ...]) -> str:
-    """Return "20 GB of the 16 GB of memory", what so many pixels and what is computed of them need; "" if it fits."""
+    """Return what this many pixels and their results need, as "20 GB of the 16 GB of memory"; "" if that fits."""
     return _too_much(math.prod(sides) * _BYTES_AT_ONCE)
 
 
 def labels_fit(pixels: int, split: bool) -> None:
-    """Raise a UserError if labels of so many pixels cannot be made again in the memory that is free."""
+    """Raise a UserError if labels of this many pixels cannot be made again in the memory that is free."""
     needed, free = pixels * (_SPLIT_AGAIN if split else _LABELS_AGAIN), available()
     if free is not None and needed > free:
         less = "clear 'Split touching' or close" if split else "close"
@@ -90,14 +90,15 @@ def _too_much(needed: int) -> str:
 def holding(
     image: ImageSource, index: tuple[Any, ...], plane: np.ndarray, room: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return an array of an image's shape with room for a plane: a new one holds it, as it is where there is but one.
+    """Return an array of an image's shape with room for a plane; a new one holds the plane.
 
-    Fit for a thread: memory that is written for the first time takes a twentieth of a second for 2048 x 2048.
+    The plane of an image that has no other is returned as it is. Call it in a thread: writing to memory for the first
+    time takes a twentieth of a second for 2048 x 2048.
 
     Parameters
     ----------
     room : numpy.ndarray or None
-        What there is already; it only gets memory, and holds what it held.
+        An array that is there already; it only gets memory, and its content stays.
     """
     if room is not None and room.shape != image.shape:  # the image has other pixels by now
         room = None
@@ -112,12 +113,12 @@ def holding(
 
 
 def _give_memory(part: np.ndarray) -> None:
-    """Let memory be given to a contiguous part of an array; it may be painted on meanwhile, and holds what it held."""
+    """Let memory be given to a contiguous part of an array; its content stays, even if it is painted on meanwhile."""
     if sys.platform == "linux":
         page = mmap.PAGESIZE
         start, end = -(-part.ctypes.data // page) * page, (part.ctypes.data + part.nbytes) // page * page
         ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(max(0, end - start)), _POPULATE_WRITE)
-    elif not part.any():  # what holds something has memory, and nothing is written into it
+    elif not part.any():  # a part that holds something has memory, and is not written to
         part.reshape(-1)[:: max(1, mmap.PAGESIZE // part.itemsize)] += part.dtype.type(0)
 
 
@@ -128,7 +129,7 @@ def zeros_for(
     what: str = "results",
     instead: str = "segment it with 'upaint segment' instead",
 ) -> np.ndarray:
-    """Return an empty array for results of an image; a UserError where there is no memory for it."""
+    """Return an empty array for results of an image; raise a UserError if there is no memory for it."""
     try:
         return np.zeros(shape, dtype)
     except (MemoryError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The message line of the dock: one sentence, a way to put it away, details on request."""
+"""The message line of the dock: one sentence, a way to close it, details on request."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class MessageLine(QFrame):
         self.show_message(f"{self.text()} {sentence}".strip(), self.kind, self._details.toPlainText())
 
     def warn(self, sentence: str, details: str = "") -> None:
-        """Show a warning that nobody waits for: after a note, which may be how a training ended, else instead."""
+        """Show a warning that nobody waits for: after a note (it may say how a training ended), else instead."""
         note = self.text() if self.kind == "info" else ""
         self.show_message(f"{note} {sentence}".strip(), "warning", details)
 
@@ -93,7 +93,7 @@ class MessageLine(QFrame):
             self.show_message(self.text().removesuffix(warning).strip())
 
     def clear(self) -> None:
-        """Put the message away."""
+        """Close the message."""
         self.show_message("")
 
     def set_colours(self, colours: ThemeColours) -> None:

@@ -30,7 +30,7 @@ SCRATCH = ModelChoice(
 
 
 def model_choices() -> tuple[list[ModelChoice], list[ModelChoice]]:
-    """List the models of the package, the default first, and the user's own, the newest first."""
+    """List the models of the package, the default first, and the user's own, newest first."""
     bundled, own = list[ModelChoice](), list[ModelChoice]()
     for card in describe_models():
         summary = card.header.summary if card.bundled else own_summary(card.header)
@@ -46,7 +46,7 @@ def read_choice(path: Path) -> ModelChoice:
     Raises
     ------
     ModelError
-        If it is no model of this program.
+        If the file is not a model of this program.
     """
     header = read_header(path)
     return _choice(path.stem, path, header, own_summary(header))

@@ -27,9 +27,9 @@ class ModelSection(QWidget):
     """Bundled models, the user's own runs, from scratch, or a file."""
 
     chosen = Signal()
-    refused = Signal(str, str)  # sentence, details: the file that was picked is no model, or cannot be written
+    refused = Signal(str, str)  # sentence, details: the file that was picked is not a model, or cannot be written
     said = Signal(str)
-    package_wanted = Signal(object)  # the chosen model for other programs: pathlib.Path
+    package_wanted = Signal(object)  # where to write the chosen model for other programs: pathlib.Path
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,12 +56,12 @@ class ModelSection(QWidget):
         return data if isinstance(data, ModelChoice) else SCRATCH
 
     def choose(self, path: Path | None) -> None:
-        """Choose a model by its file, also one that is older than what the list shows; None: from scratch."""
+        """Choose a model by its file, even one that is too old for the list; None: from scratch."""
         if not self._choose_listed(path) and path is not None:
             self.open_file(path)
 
     def _choose_listed(self, path: Path | None) -> bool:
-        """Choose a model of the list, and return whether it is in there."""
+        """Choose a model in the list; return whether it is there."""
         listed = ((at, self.combo.itemData(at)) for at in range(self.combo.count()))
         found = [at for at, choice in listed if isinstance(choice, ModelChoice) and choice.path == path]
         if found:
@@ -90,7 +90,7 @@ class ModelSection(QWidget):
         self._show()
 
     def open_file(self, path: Path) -> None:
-        """Offer a model file and choose it."""
+        """Add a model file to the list and choose it."""
         try:
             choice = read_choice(path)
         except ModelError as error:
@@ -103,7 +103,7 @@ class ModelSection(QWidget):
         self._choose_listed(path)
 
     def save_to(self, path: Path) -> None:
-        """Copy the chosen model to a file, in a thread: that may be far away. Packages are made elsewhere."""
+        """Copy the chosen model to a file, in a thread: the disk may be far away. Packages are made elsewhere."""
         source = self.choice().path
         if path.suffix.lower() == PACKAGE_ENDING:
             self.package_wanted.emit(path)
@@ -141,7 +141,7 @@ class ModelSection(QWidget):
 
 
 def _named_package(path: Path) -> Path:
-    name = path.name.removesuffix(MODEL_ENDING).removesuffix(PACKAGE_ENDING)  # the proposed one, or the right one
+    name = path.name.removesuffix(MODEL_ENDING).removesuffix(PACKAGE_ENDING)  # the proposed ending, or the right one
     return path.with_name(name + PACKAGE_ENDING)
 
 

@@ -18,7 +18,7 @@ from napari_upaint.widgets._sources import ImageSource
 NewLayer = tuple[Any, dict[str, Any], str]
 # Layers made here carry this in their metadata: results are replaced in place, and never taken for a user's layer.
 MARK = "napari-upaint"
-# The scores layer has all outputs of the network in its metadata: gone with the layer.
+# The scores layer has all outputs of the network in its metadata, so they are gone with the layer.
 CACHE = "napari-upaint scores"
 # Labels beyond these can be painted too; they have no name in the status bar.
 _NAMED_LABELS = 255
@@ -26,7 +26,7 @@ _PAINT_A_PART = "open a part of it and paint there, then segment the file with '
 
 
 def annotation_name(image: str) -> str:
-    """Return what the labels are called that are painted on an image."""
+    """Return the name of the labels that are painted on an image."""
     return f"{image} annotation"
 
 
@@ -59,8 +59,8 @@ def new_labels(image: ImageSource, names: tuple[str, ...], kind: Kind, data: np.
 
 
 def old_result(image: ImageSource, labels: np.ndarray, kind: Kind) -> NewLayer:
-    """Return a map of objects or classes that was corrected by hand and saved: 0 is background, 1 is none."""
-    colours = label_rgba(2) if kind == "classes" else found_rgba()  # classes have those that they were painted with
+    """Return a map of objects or classes that was corrected by hand and saved: background is 0, not 1."""
+    colours = label_rgba(2) if kind == "classes" else found_rgba()  # classes keep the colours they were painted with
     options: dict[str, Any] = {
         "name": f"{image.name} labels",
         "opacity": 0.5,
@@ -70,9 +70,9 @@ def old_result(image: ImageSource, labels: np.ndarray, kind: Kind) -> NewLayer:
 
 
 def new_scores(image: ImageSource, cache: ScoreCache) -> NewLayer:
-    """Return the scores of what was looked for; hidden, since they would hide the image.
+    """Return the scores of the classes; hidden, since they would hide the image.
 
-    Of one class the scores have the axes of the image: a channel axis would be one slider more for nothing.
+    Scores of one class have the axes of the image: a channel axis would only add a slider.
     """
     options = {
         "name": f"{image.name} scores",
@@ -107,7 +107,7 @@ def _overlay(image: ImageSource, data: np.ndarray, options: dict[str, Any]) -> N
 
 
 def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> NewLayer:
-    """Return a ring around a place: nothing in it, nothing to be drawn with it."""
+    """Return a ring around a place: a point that is transparent inside."""
     options = {
         "name": f"{image.name} {what}",
         "metadata": mark(image, what),
@@ -122,33 +122,33 @@ def new_ring(image: ImageSource, at: tuple[int, ...], radius: int, what: str) ->
 
 
 def read_units() -> None:
-    """Let napari read its table of units, a quarter of a second.
+    """Let napari read its table of units, which takes a quarter of a second.
 
-    On the main thread before `warm_up`: a layer that is opened while another thread reads the table finds half of it.
+    Call it on the main thread before `warm_up`: a layer opened while another thread reads the table finds half of it.
     """
     Image(np.zeros((2, 2)))
 
 
 def warm_up() -> None:
-    """Let napari compile what it draws int32 labels with: a second, that would stop the window at the first result.
+    """Let napari compile what draws int32 labels: otherwise, the first result would freeze the window for a second.
 
-    Fit for a thread: the layer never gets into a viewer.
+    Safe in a thread: the layer never gets into a viewer.
     """
     Labels(np.zeros((2, 2), np.int32))
 
 
 def mark(image: ImageSource, what: str, kind: str = "") -> dict[str, Any]:
-    """Return the metadata of a result: whose it is and what it shows."""
+    """Return the metadata of a result: the image that it is of and what it shows."""
     return {MARK: {"of": image.key, "what": what, "kind": kind}}
 
 
 def scores_mark(image: ImageSource, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the metadata of scores: those of another model with other outputs are another result."""
+    """Return the metadata of scores: those of a model with other outputs are another result."""
     return mark(image, "scores", "/".join(names))
 
 
 def _weight_colours() -> Colormap:
-    """Return colours that are clear at 0; what counts little hides little of the paint below."""
+    """Return colours that are clear at 0; small weights hide little of the paint below."""
     known = ensure_colormap("magma")
     colours = np.array(known.colors)
     colours[:, 3] = np.linspace(0.2, 1, len(colours))
@@ -157,7 +157,7 @@ def _weight_colours() -> Colormap:
 
 
 def _uncertainty_colours() -> Colormap:
-    """Return colours that are clear at 0 and opaque at 1: the image stays to be seen where there is no doubt."""
+    """Return colours that are clear at 0 and opaque at 1: the image stays visible where there is no doubt."""
     steps = np.linspace(0, 1, 256)
     colours = np.array(ensure_colormap("inferno").map(0.35 + 0.65 * steps))  # its dark end would blacken bright images
     colours[:, 3] = 0.9 * steps**0.7

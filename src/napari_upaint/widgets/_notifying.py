@@ -1,4 +1,4 @@
-"""Says that something long has ended, to somebody who looks at another window meanwhile."""
+"""Tell a user who is looking at another window that something long has ended."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _ENDED = {"training": "The training ended", "segmenting": "Segmenting ended"}
 
 
 class Notifying(QObject):
-    """Watches what runs. The entry of the window blinks in the task bar, and napari shows a note."""
+    """Watches what runs. When it ends, the window's entry in the task bar blinks, and napari shows a note."""
 
     def __init__(self, dock: QWidget, message: MessageLine) -> None:
         super().__init__(dock)
         self._dock, self._message = dock, message
         self._activity, self._began = "", 0.0
         self._stood = ""  # what the message line said when it began
-        self._ended, self._before = "", ""  # what is to be told of, and what the message line said before
+        self._ended, self._before = "", ""  # what is to be reported, and what the message line said before
         self._soon = QTimer(self, singleShot=True)  # the message line has the outcome a moment later
         self._soon.timeout.connect(self._tell)
 
     def close(self) -> None:
-        """Say nothing of what ends because its dock is closed."""
+        """Do not report what ends because the dock is closed."""
         self._activity = ""
 
     def follow(self, situation: Situation) -> None:
@@ -44,5 +44,5 @@ class Notifying(QObject):
     def _tell(self) -> None:
         QApplication.alert(self._dock.window())
         words, outcome = self._ended, self._message.text()
-        # What stood there is the outcome of something else: of the training after which the view is segmented.
+        # A message that was there before is of something else: of the training after which the view is segmented.
         show_info(f"{words}: {outcome}" if outcome and outcome != self._before else f"{words}.")

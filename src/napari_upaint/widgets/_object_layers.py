@@ -20,7 +20,7 @@ _STILL = 4  # screen pixels that a click may move
 
 
 class ObjectLayers(QObject):
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     picked = Signal(object, object, int)  # key of the labels, index of the plane, label
 
@@ -30,7 +30,7 @@ class ObjectLayers(QObject):
         self._watched: Any = None
 
     def show(self, measured: Measured, at: int) -> None:
-        """Move the view to an object of a table, with a ring around it, and take its label."""
+        """Move the view to an object of a table, put a ring around it, and select its label."""
         image, table = measured.plan.image, measured.table
         place = measured.place(at)
         radius = int(np.ceil(measured.diameter(at) / 2)) + 4
@@ -42,7 +42,7 @@ class ObjectLayers(QObject):
                 self._silently(layer, int(table["label"][at]))
 
     def watch(self, labels: Hashable | None) -> None:
-        """Tell from now on when an object of these labels is picked or clicked; the ring around one of others goes."""
+        """Report from now on when an object of these labels is picked or clicked; a ring from before is removed."""
         self._guide.drop(_RING)
         if self._watched is not None:
             self._watched.events.selected_label.disconnect(self._taken)
@@ -61,7 +61,7 @@ class ObjectLayers(QObject):
         self.picked.emit(layer.unique_id, index_in_view(self._viewer, layer), int(layer.selected_label))
 
     def _clicked(self, layer: Labels, event: Any) -> Iterator[None]:
-        """Pick what is clicked while the mouse has nothing else to do; a movement of the view is no click."""
+        """Pick the object that is clicked, in the mode in which the mouse moves the view; a drag is not a click."""
         if layer.mode != "pan_zoom":
             return
         start = np.array(event.pos)
@@ -73,5 +73,5 @@ class ObjectLayers(QObject):
             label = layer.get_value(at)
             if label:
                 self._silently(layer, int(label))
-                # Not that of the sliders: who looks along another axis sees many planes.
+                # Not the plane of the sliders: whoever looks along another axis sees many planes.
                 self.picked.emit(layer.unique_id, tuple(round(float(one)) for one in at[:-2]), int(label))

@@ -1,4 +1,4 @@
-"""A table of measured objects: sortable, a hundred thousand rows and more: only what is in view is written out."""
+"""A sortable table of measured objects, for a hundred thousand rows and more: only those in view become text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIGNS = {"um": "µm", "": "", "2": "²", "3": "³"}
 
 
 class ObjectModel(QAbstractTableModel):
-    """Columns of numbers in an order of rows."""
+    """Columns of numbers, and the order of their rows."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,7 +31,7 @@ class ObjectModel(QAbstractTableModel):
         self._order = np.zeros(0, np.intp)
 
     def set_table(self, table: Table) -> None:
-        """Show other columns, in their own order."""
+        """Show other columns, with their rows in the order given."""
         self.beginResetModel()
         self.table, self._names = table, list(table)
         self._order = np.arange(len(next(iter(table.values()), ())))
@@ -62,7 +62,7 @@ class ObjectModel(QAbstractTableModel):
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column; what could not be measured (NaN) comes last either way, equals stay as they were."""
+        """Sort by a column; what could not be measured (NaN) comes last either way; equal values keep their order."""
         if not 0 <= column < len(self._names):
             return
         self.layoutAboutToBeChanged.emit()
@@ -72,16 +72,16 @@ class ObjectModel(QAbstractTableModel):
         self.layoutChanged.emit()
 
     def object_at(self, row: int) -> int:
-        """Return which object of the table stands in a row."""
+        """Return which object of the table is in a row."""
         return int(self._order[row])
 
     def row_of(self, at: int) -> int:
-        """Return the row in which an object of the table stands."""
+        """Return the row that an object of the table is in."""
         return int(np.flatnonzero(self._order == at)[0])
 
 
 class ObjectTable(QWidget):
-    """The table with a line above it that says what it is of."""
+    """The table, with a line above it that says what was measured."""
 
     chosen = Signal(int)  # which object of the table
 
@@ -96,7 +96,7 @@ class ObjectTable(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.verticalHeader().setVisible(False)
-        # Measured on the first rows only: widths of all cells of 10^5 rows would take seconds.
+        # Column widths come from the first rows only: all cells of 10^5 rows would take seconds.
         self.view.horizontalHeader().setResizeContentsPrecision(20)
         self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.view.setSortingEnabled(True)
@@ -124,7 +124,7 @@ class ObjectTable(QWidget):
                 self.view.setColumnWidth(column, min(_MOST_COLUMN, self.view.columnWidth(column) + 8))
 
     def select(self, at: int | None) -> None:
-        """Select an object's row without saying so; None selects nothing."""
+        """Select an object's row without emitting `chosen`; None selects nothing."""
         self._selected = at
         self._show_again()
 
@@ -146,7 +146,7 @@ class ObjectTable(QWidget):
 
 
 def written(value: Any) -> str:
-    """Return a number as it stands in the table: whole, or with four digits, large ones without an exponent."""
+    """Return a number as the table shows it: whole, or with four significant digits, without an exponent up to 1e12."""
     if np.issubdtype(type(value), np.integer):
         return str(int(value))
     return "" if np.isnan(value) else f"{value:.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"

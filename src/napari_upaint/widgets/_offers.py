@@ -1,4 +1,4 @@
-"""Questions with two buttons, each shown only while it has to be answered: bring back paint, continue a training."""
+"""Questions with two buttons, each shown only while it needs an answer: bring back paint, continue a training."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class RestoreOffer(Offer):
         self._ask(saved, words)
 
     def _ask_discard(self, saved: Autosaved) -> None:
-        """Make sure: nothing brings it back, and the button stands beside the one that restores."""
+        """Make sure: nothing brings the paint back, and the button is next to *Restore*."""
         question = f"Delete what was painted on {_when(saved.saved)} for good?"
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         if QMessageBox.question(self, "Discard", question, yes | no, no) == yes:  # Enter deletes nothing

@@ -1,4 +1,4 @@
-"""How an open layer is found, read as a frozen value, and laid; no pixel is read or changed. Main thread only."""
+"""Find an open layer, read it as a frozen value, or lay it in place; no pixel is read or changed. Main thread only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_open(viewer: Viewer, key: Hashable) -> bool:
 
 
 def find(viewer: Viewer, key: Hashable) -> Any:
-    """Return the layer with that key; `ClosedError` if it was closed."""
+    """Return the layer with this key; `ClosedError` if it was closed."""
     for layer in viewer.layers:
         if layer.unique_id == key:
             return layer
@@ -33,18 +33,18 @@ def find(viewer: Viewer, key: Hashable) -> Any:
 
 
 def find_marked(viewer: Viewer, image: Hashable, what: str, kind: str = "") -> Any:
-    """Return the layer that this program made of an image to show something, None if there is none."""
+    """Return the layer that this program made to show something of an image, None if there is none."""
     about = {"of": image, "what": what, "kind": kind}
     return next((layer for layer in viewer.layers if layer.metadata.get(MARK) == about), None)
 
 
 def place_above(viewer: Viewer, image: Hashable, below: Callable[[Any], bool]) -> int:
-    """Return the place in the list of layers for what shows something of an image: nothing that is opaque is above it.
+    """Return the place in the list of layers for one that shows something of an image, with nothing opaque above it.
 
     Parameters
     ----------
     below : callable
-        Whether a layer must stay above: the place is below the first of those that lie over the image, else on top.
+        Whether a layer must stay above: the place is below the first such layer over the image, else on top.
     """
     layers = list(viewer.layers)
     over = range(layers.index(find(viewer, image)) + 1, len(layers))
@@ -58,7 +58,7 @@ def image_source(layer: Any) -> ImageSource:
 
 
 def other_channels(viewer: Viewer, image: Hashable) -> tuple[ImageSource, ...]:
-    """Return the other gray images of the same file and size: channels of one thing, which the network does not see."""
+    """Return the other gray images of the same file and size: channels of one scene, which the network does not see."""
     mine = image_source(find(viewer, image))
     layers = (one for one in viewer.layers if isinstance(one, Image) and MARK not in one.metadata and not one.rgb)
     sources = [image_source(one) for one in layers if one.unique_id != image]
@@ -71,7 +71,7 @@ def annotation_source(layer: Any) -> AnnotationSource:
 
 
 def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:
-    """Return the index along the leading axes of the plane in view; clipped where the layer does not reach."""
+    """Return the index of the plane in view along the leading axes, clipped to the layer."""
     leading = layer.ndim - 2
     if not leading:
         return ()
@@ -86,7 +86,7 @@ def level_0(layer: Any) -> Any:
 
 
 def undo_steps(labels: Any) -> tuple[int, int]:
-    """Return how much of labels can be undone and done again: napari has no event for that."""
+    """Return how many steps of labels can be undone and redone: napari has no event for that."""
     return len(getattr(labels, "_undo_history", ())), len(getattr(labels, "_redo_history", ()))
 
 
@@ -110,7 +110,7 @@ def placement(layer: Any) -> Placement:
 
 
 def lay(layer: Any, place: Placement) -> None:
-    """Put a layer where its image lies: it may have got the size of its pixels since."""
+    """Put a layer where its image lies: the image's pixel size may have been set since."""
     now = placement(layer)
     for name in Placement.__dataclass_fields__:
         if not np.array_equal(getattr(now, name), getattr(place, name)):

@@ -1,4 +1,4 @@
-"""What is painted on the other open images: a training learns it, too, unless the user says no."""
+"""What is painted on the other open images: a training learns from it, too, unless the user says no."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Labels = frozenset[int]
 
 
 class OtherPaint(QObject):
-    """Finds what is painted on other images and shows the box that says whether it is learnt.
+    """Finds what is painted on other images and shows the box that says whether it is learnt from.
 
-    Labels count as painted on an image if they are called as *New labels* calls them, or were painted on in this
-    window. A finished segmentation that somebody opened to compare with must never be learnt by accident.
+    Labels count as painted on an image if they have the name that *New labels* gives, or were painted on in this
+    window. A finished segmentation that somebody opened to compare with must never be learnt from by accident.
     """
 
     changed = Signal()
@@ -33,7 +33,7 @@ class OtherPaint(QObject):
         self._image_combo, self._labels_combo = sections.image.combo, sections.labels.combo
         self._ownership, self._box = choosing.ownership, sections.train.others
         self._known: dict[Hashable, Labels] = {}
-        self._fit: list[Hashable] = []  # labels of the images that the chosen one can be learnt together with
+        self._fit: list[Hashable] = []  # labels of the images that can be learnt from together with the chosen one
         self._looking = AfterPause(_PAUSE, self._job, self, self._looked)
         choosing.changed.connect(self._follow)
         sections.model.chosen.connect(self._follow)
@@ -42,22 +42,22 @@ class OtherPaint(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether it is still looking what is painted."""
+        """Whether it is still looking for what is painted."""
         return self._looking.busy
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._looking.close()
 
     def learnt(self) -> tuple[PaintedImage, ...]:
         """Return the other images that a training learns from, as they are now.
 
-        Those without paint are among them: nothing is learnt there until somebody paints.
+        Those without paint are included: nothing is learnt there until somebody paints.
         """
         return tuple(self._fitting()) if self._box.isChecked() else ()
 
     def labels(self) -> Labels:
-        """Return the labels that are known to be painted on them."""
+        """Return the labels that are known to be painted on those images."""
         return Labels().union(*(self._labels(one) for one in self._fit)) if self._box.isChecked() else Labels()
 
     def named(self, image: str) -> PaintedImage | None:
@@ -68,11 +68,11 @@ class OtherPaint(QObject):
         return next((one for one in self._others() if one.image.name == image), None)
 
     def _labels(self, annotation: Hashable) -> Labels:
-        """Return what is known to be painted."""
+        """Return the labels that are known to be painted in an annotation."""
         return self._known.get(annotation, Labels())
 
     def _fitting(self) -> list[PaintedImage]:
-        """Return the painted images that the chosen one can be learnt together with."""
+        """Return the painted images that can be learnt from together with the chosen one."""
         chosen, ndim = self._choosing.image(), self._sections.ndim()
         return [
             one
@@ -84,7 +84,7 @@ class OtherPaint(QObject):
         """Yield the other images that have labels of their own."""
         image, annotation = self._image_combo.key(), self._labels_combo.key()
         taken = {None, image}
-        for labels in reversed(self._layers.annotations()):  # the newest first
+        for labels in reversed(self._layers.annotations()):  # newest first
             painted = self._ownership.painted_on(labels)
             if painted in taken or (labels.key == annotation and not self._ownership.stranger(image, annotation)):
                 continue
@@ -94,7 +94,7 @@ class OtherPaint(QObject):
                 yield one
 
     def _follow(self) -> None:
-        self._known.pop(self._labels_combo.key(), None)  # it may be painted on: looked at when left
+        self._known.pop(self._labels_combo.key(), None)  # it may be painted on: looked at once another one is chosen
         fitting = self._fitting()
         self._fit = [one.annotation.key for one in fitting]
         if any(key not in self._known for key in self._fit):
@@ -112,5 +112,5 @@ class OtherPaint(QObject):
 
 
 def _painted_labels(annotations: tuple[AnnotationSource, ...]) -> dict[Hashable, Labels]:
-    """Return what is painted on each."""
+    """Return the labels that are painted in each annotation."""
     return {one.key: frozenset(count_painted(one)) for one in annotations}

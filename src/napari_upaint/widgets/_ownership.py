@@ -1,4 +1,4 @@
-"""Which labels lie on which image: told by who painted or chose them, and by their names."""
+"""Which labels belong to which image: known from painting and choosing, or told by their names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Hashable
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
 
-# What paint is called, here and in files of it; napari numbers a second one: "[1]".
+# What paint is called, here and in its files; napari numbers a second layer of the same name: "[1]".
 _PAINT = re.compile(r"(annotation|strokes)( \[\d+\])?$", re.IGNORECASE)
 
 
 class Ownership:
     """Remembers what was painted and chosen, and guesses the rest.
 
-    Fields of view have the same size as often as not: that labels would fit says little.
+    Many fields of view have the same size, so a matching size says little.
     """
 
     def __init__(self, layers: Layers) -> None:
@@ -24,11 +24,11 @@ class Ownership:
         self._painted: dict[Hashable, Hashable] = {}  # labels -> the image that they were painted on
 
     def choose(self, image: Hashable, labels: Hashable) -> None:
-        """Note that these labels go with this image, whoever else has them."""
+        """Note that these labels go with this image, even if they belong to another."""
         self._chosen[image] = labels
 
     def paint(self, image: Hashable, labels: Hashable) -> None:
-        """Note that labels were painted while an image was chosen; they stay with the first."""
+        """Note that labels were painted while an image was chosen; they stay with the first one."""
         open_now = {one.key for one in self._layers.images()}
         if self._painted.get(labels) not in open_now:
             self._painted[labels] = image
@@ -41,11 +41,11 @@ class Ownership:
         return known if known in {one.key for one in images} else next(named, None)
 
     def may_be_masks(self, labels: Choice) -> bool:
-        """Return whether labels may be a finished segmentation: nobody painted on them here, or calls them paint."""
+        """Return whether labels may be a finished segmentation: neither painted on here nor named as paint is."""
         return self.painted_on(labels) is None and not _PAINT.search(labels.name)
 
     def image_of(self, labels: Hashable) -> Hashable | None:
-        """Return the image that labels lie on: known or called so, or chosen with it, or at least of the same shape."""
+        """Return the image that labels belong to: by paint or name, else chosen with them, else of the same shape."""
         source = self._layers.annotation(labels)
         fitting = [one for one in self._layers.images() if self._layers.image(one.key).shape == source.shape]
         chosen = (one.key for one in fitting if self._chosen.get(one.key) == labels)
@@ -53,21 +53,21 @@ class Ownership:
         return next((key for key in (own, *chosen, *(one.key for one in fitting)) if key is not None), None)
 
     def of(self, image: Hashable) -> list[Hashable]:
-        """Return the labels that may be painted on an image, likely ones first: last chosen, its own, nobody's."""
+        """Return the labels that may be painted on an image, likely ones first: last chosen, its own, no image's."""
         fitting = [one for one in self._layers.fitting_annotations(image) if not self.stranger(image, one.key)]
         chosen = [one.key for one in fitting if self._chosen.get(image) == one.key]
         own = [one.key for one in fitting if self.owner(one) == image]
         return list(dict.fromkeys([*chosen, *own, *(one.key for one in fitting)]))
 
     def may_be_on(self, image: Hashable, labels: Hashable) -> bool:
-        """Return whether labels fit an image and are no other image's."""
+        """Return whether labels fit an image and do not belong to another one."""
         fits = self._layers.image(image).shape == self._layers.annotation(labels).shape
         return fits and not self.stranger(image, labels)
 
     def stranger(self, image: Hashable, labels: Hashable) -> str:
-        """Return the name of the other image that labels lie on, '' where they may be those of this one.
+        """Return the name of the other image that labels belong to, '' if they may be those of this one.
 
-        Images of one file are channels of one thing and share their labels; so may images that come from no file.
+        Images from one file are channels of one scene and share their labels; an image without a file may share any.
         """
         own = self.owner(Choice(labels, self._layers.annotation(labels).name))
         if own in (None, image) or self._chosen.get(image) == labels:
@@ -85,7 +85,7 @@ class Ownership:
 
 
 def is_annotation_of(labels: str, image: str) -> bool:
-    """Return whether labels are called as *New labels* calls those of an image; napari numbers a second one: "[1]"."""
+    """Return whether labels have the name that *New labels* gives for an image; napari numbers a second one: "[1]"."""
     name = annotation_name(image)
     return labels == name or labels.startswith(f"{name} [")
 

@@ -42,7 +42,7 @@ class PaintedList(QWidget):
                 widget.setVisible(i < len(lines))
             if i < len(lines):
                 labels, words, number = lines[i]
-                several = kind == "classes" and len(labels) > 1  # a rest: no colour stands for all of them
+                several = kind == "classes" and len(labels) > 1  # the rest: no colour stands for all of them
                 shown = "transparent" if several else colours.get(labels[0], label_colour(labels[0]))
                 colour.setStyleSheet(f"background: {shown}; border-radius: 2px;")
                 name.setText(f"<b>{words}</b>" if selected in labels else words)

@@ -1,4 +1,4 @@
-"""What is found out of the pixels of an image layer once, and known for as long as these are the same."""
+"""Find something out about an image layer once, and remember it for as long as its pixels are the same."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Known = TypeVar("Known")
 
 
 class PerImage(Generic[Known]):
-    """Remembers one thing of each image, of each kind of it that is asked for; fit for threads."""
+    """Remembers one thing for each image and each kind that is asked for; safe in threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[Hashable, tuple[Callable[[], Any], np.ndarray, Known]] = {}
 
     def of(self, image: ImageSource, find: Callable[[], Known], kind: Hashable = None) -> Known:
-        """Return what is known of an image, or find it now; None is found anew each time."""
+        """Return what is known about an image, or find it now; None is not remembered."""
         with self._lock:
             known = self._known.get((image.key, kind))
         pixels = _some_pixels(image.data)
@@ -36,15 +36,15 @@ class PerImage(Generic[Known]):
 
 
 def _some_pixels(array: Any) -> np.ndarray:
-    """Return pixels that tell whether somebody wrote other ones into an array in memory; of a lazy one none."""
+    """Return pixels that show whether an array in memory was written to; none for a lazy array."""
     if type(array) is not np.ndarray:
         return np.empty(0)
     return array[tuple(slice(None, None, max(1, n // 8)) for n in array.shape)].copy()
 
 
 def _weakly(array: Any) -> Callable[[], Any]:
-    """Return what gives the array as long as somebody else holds it: a closed layer must give its memory back."""
+    """Return a function that gives the array while somebody else holds it: a closed layer must free its memory."""
     try:
         return weakref.ref(array)
-    except TypeError:  # some lazy arrays cannot be referred to weakly; they are small
+    except TypeError:  # some lazy arrays do not allow weak references; they are small
         return lambda: array

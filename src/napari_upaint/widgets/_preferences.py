@@ -1,4 +1,4 @@
-"""napari's Preferences of this plug-in, followed while the dock is open and written down for the command."""
+"""Follow napari's Preferences of this plug-in while the dock is open, and save them for the command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLUGIN, _SECTION = "napari-upaint", "general"
 
 
 class PreferenceWatch(QObject):
-    """Knows the preferences; where napari does not know the plug-in (a widget made by hand) those of the file hold."""
+    """Knows the preferences; if napari does not know the plug-in (a widget made in code), those in the file hold."""
 
     changed = Signal(object, object)  # Preferences: before, now
     failed = Signal(str, str)
@@ -27,7 +27,7 @@ class PreferenceWatch(QObject):
         self.open()
 
     def open(self) -> None:
-        """Follow, what was changed meanwhile first."""
+        """Start to follow, first what has changed meanwhile."""
         if self._napari is None:
             self._napari = _settings()
             if self._napari is not None:
@@ -35,7 +35,7 @@ class PreferenceWatch(QObject):
                 self._follow()
 
     def close(self) -> None:
-        """Follow no more."""
+        """Stop following."""
         if self._napari is not None:
             self._napari.events.disconnect(self._follow)
             self._napari = None
@@ -59,7 +59,7 @@ class PreferenceWatch(QObject):
 
 
 def _settings() -> Any:
-    """Return napari's group of settings, None where napari has none of this plug-in."""
+    """Return napari's group of settings, None if napari has none for this plug-in."""
     try:
         return getattr(get_plugin_settings(_PLUGIN), _SECTION)
     except (KeyError, AttributeError):

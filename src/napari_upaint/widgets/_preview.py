@@ -29,7 +29,7 @@ _PAUSE = 120  # milliseconds without moving
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """What is wanted: a box of an image as a model sees it. `model` None: the training that runs."""
+    """What is wanted: a box of an image as a model sees it. `model` None: the running training."""
 
     viewed: Viewed
     box: Box
@@ -69,9 +69,9 @@ class Preview(QObject):
         self._numbers = count(1)
         self._look: _Look | None = None  # the newest
         self._sent: PreviewView | None = None  # its pixels
-        self._scales: dict[Hashable, float] = {}  # at which models see images, as far as is known
+        self._scales: dict[Hashable, float] = {}  # at which models see images, as far as they are known
         self._job: GuiJob | None = None
-        self._said = ""  # a problem is told once
+        self._said = ""  # a problem is reported once
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
         self._cutting = Work(self, self._was_cut, self._fail)
@@ -100,7 +100,7 @@ class Preview(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a picture is on its way that is not waited for by a training."""
+        """Whether a picture is on its way, other than from a training."""
         return self._pause.isActive() or self._cutting.busy or self._job is not None
 
     def toggle(self) -> None:
@@ -108,7 +108,7 @@ class Preview(QObject):
         self._box.toggle()
 
     def close(self) -> None:
-        """Switch it off: the layer goes with the dock, another dock could not take it over."""
+        """Switch it off: the layer goes with the dock, since another dock could not take it over."""
         self._box.setChecked(False)
 
     def _stop(self) -> None:
@@ -126,7 +126,7 @@ class Preview(QObject):
             self._end()
 
     def _end(self) -> None:
-        """Show nothing any more."""
+        """Stop showing anything."""
         if self._look is not None and self._look.model is None and self._training.listening:
             self._training.send(PreviewView(next(self._numbers), None))
         self._stop()
@@ -134,14 +134,14 @@ class Preview(QObject):
         self._layers.preview.bring_back()
 
     def _look_after_layer(self) -> None:
-        """Take notice of layers that were closed: the preview's own means that nobody wants it."""
+        """Notice closed layers: if the preview's own is among them, nobody wants it."""
         if self.on and self._layers.preview.closed():
             self._box.setChecked(False)
 
     # -- what is wanted ------------------------------------------------------------------------------------------
 
     def ask(self, *_: object) -> None:
-        """Look, a moment after the view came to rest, whether something else is to be shown."""
+        """Check, a moment after the view has come to rest, whether something else is to be shown."""
         if self.on:
             self._pause.start()
 
@@ -162,13 +162,13 @@ class Preview(QObject):
         return None if looking is None or looking.ndim == 3 else self._sights.of(image, looking)
 
     def _wanted(self) -> _Look | None:
-        """Return what should be shown now; None if it cannot be: the layer of an image that was closed goes."""
+        """Return what should be shown now; None if it cannot be; the layer of a closed image is removed."""
         image, model = self._choosing.image(), self._sections.model.choice().path
         if image is None or (model is None and not self._training.running):
             self._end()
             return None
         if self._training.running and not self._training.listening:
-            return None  # it says when it begins, and when it has ended
+            return None  # its signals tell when it begins, and when it has ended
         try:
             viewed = self._layers.preview.in_view(image.key)
         except UserError as error:
@@ -196,7 +196,7 @@ class Preview(QObject):
             self._training.send(view)
 
     def _begin(self) -> None:
-        """Ask the engine, after the preview of what was in view before."""
+        """Ask the engine, once the preview of the view before has ended."""
         look = self._look
         if self._job is not None:
             self._job.stop()
@@ -232,7 +232,7 @@ class Preview(QObject):
         self.shown.emit(result)
         if self._scales.get(look.source, 1.0) != result.scale:
             self._scales[look.source] = result.scale
-            self.ask()  # now it is known how far the model sees
+            self.ask()  # the box to show depends on the scale, which is known now
 
     def _fail(self, sentence: str, details: str) -> None:
         if sentence != self._said:

@@ -1,4 +1,4 @@
-"""The layer '<image> preview' and what of an image is in view: a part of `Layers`. Main thread only."""
+"""The layer '<image> preview', and which part of an image is in view: a part of `Layers`. Main thread only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INSIDE = 0.25  # opacity where no labels are seen; outlines are opaque
 
 
 class PreviewLayer:
-    """One for all images: of the image that is looked at."""
+    """One layer for all images: it shows the one that is looked at."""
 
     def __init__(self, viewer: Viewer, results: ResultLayers, shown: ShownLayers) -> None:
         self._viewer, self._results, self._shown = viewer, results, shown
@@ -38,12 +38,12 @@ class PreviewLayer:
         self._aside: dict[Hashable, list[Layer]] = {}  # labels that were hidden, by image
 
     def in_view(self, image: Hashable) -> Viewed | None:
-        """Return what of an image the canvas shows, None if nothing.
+        """Return the part of an image that the canvas shows, None if it shows nothing of it.
 
         Raises
         ------
         ImageError
-            If it shows no planes of the last two axes.
+            If the canvas does not show planes of the last two axes.
         """
         layer = find(self._viewer, image)
         if not shows_planes(self._viewer):
@@ -62,8 +62,8 @@ class PreviewLayer:
         return Viewed(source, index_in_view(self._viewer, layer), (sides[0], sides[1]), levels)
 
     def put(self, viewed: Viewed, box: Box, shrunk: int, result: PreviewResult) -> None:
-        """Show a picture in its place, made anew only where it shows something else than before."""
-        find(self._viewer, viewed.image.key)  # a preview of a closed image has no place any more
+        """Show a picture in its place; the layer is made again only if it is of something else than before."""
+        find(self._viewer, viewed.image.key)  # raises an error if the image was closed
         corner = (*viewed.index, *(side.start for side in box))
         place = placed(viewed.image.placement, corner, shrunk)
         picture = result.picture[(None,) * len(viewed.index)]
@@ -83,26 +83,26 @@ class PreviewLayer:
         self._inside = inside
 
     def remove(self) -> None:
-        """Take the layer away, if somebody has not yet."""
+        """Remove the layer, unless somebody has done so already."""
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
     def put_aside(self, image: Hashable) -> None:
-        """Hide the labels that were made of an image, once: what was found before shines through what is found now."""
+        """Hide the labels that were made for an image, once: old results would shine through the new ones."""
         if image not in self._aside:
             self._aside[image] = self._seen_labels(image)
             for layer in self._aside[image]:
                 layer.visible = False
 
     def _seen_labels(self, image: Hashable) -> list[Layer]:
-        """Return the labels that were made of an image, as far as they are not hidden."""
+        """Return the visible labels that were made for an image."""
         kinds: tuple[Kind, ...] = ("objects", "classes")
         found = (self._results.labels_of(image, kind) for kind in kinds)
         return [layer for layer in found if layer is not None and layer.visible]
 
     def bring_back(self, *_: object) -> None:
-        """Show the labels again that were hidden, as far as their image is seen."""
+        """Show the labels that were hidden again, as far as their image is seen."""
         aside, self._aside = self._aside, {}
         for image, labels in aside.items():
             for layer in labels:
@@ -111,7 +111,7 @@ class PreviewLayer:
                     self._shown.tuck(layer.unique_id, image)
 
     def closed(self) -> bool:
-        """Return whether somebody took the layer away."""
+        """Return whether somebody removed the layer."""
         return self._layer is not None and self._layer not in self._viewer.layers
 
 
@@ -129,7 +129,7 @@ def _corners(viewer: Viewer, layer: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def placed(image: Placement, corner: tuple[int, ...], shrunk: int) -> Placement:
-    """Return where pixels of `shrunk` image pixels lie whose first one is at the corner (..., Y, X) of an image."""
+    """Return where a picture lies whose pixels are `shrunk` image pixels wide and begin at a corner (..., Y, X)."""
     ndim = len(corner)
     scale = np.array(image.scale, float)
     offset = np.array(corner, float)
@@ -160,6 +160,6 @@ def _colours(result: PreviewResult, inside: float) -> CyclicLabelColormap:
         [PREVIEW_COLOUR] if result.kind == "objects" else [label_colour(k + 2) for k in range(len(result.classes))]
     )
     shades = np.array([rgb(colour) for colour in colours]) / 255
-    # Cyclic, though it never comes round: other kinds of maps are compiled for seconds when they are first drawn.
+    # Cyclic, though it never comes round: other kinds of colormaps take seconds to compile when they are first drawn.
     table = np.vstack([np.zeros((1, 4)), *(np.insert(shades, 3, opacity, axis=1) for opacity in (inside, 1.0))])
     return CyclicLabelColormap(colors=table.astype(np.float32), background_value=0)

@@ -1,4 +1,4 @@
-"""A progress bar with a line of words below; what it says while nothing runs is shown whole, in as many lines."""
+"""A progress bar with a line of words below; while nothing runs, its text is shown in full, on several lines."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class ProgressLine(QWidget):
         column.addWidget(self._words)
 
     def show_fraction(self, fraction: float | None, words: str) -> None:
-        """Show how far it is; None while nobody knows."""
-        # Qt draws a bar at once, and the image in the window with it: quick steps of a training would come faster than
-        # they are drawn, and nothing else would get its turn.
+        """Show how far it has got; None if unknown."""
+        # Qt redraws a bar at once, and the image in the window with it: quick steps of a training would come faster
+        # than they are drawn, and nothing else would get its turn.
         self._bar.setUpdatesEnabled(False)
         self._bar.setRange(0, 0 if fraction is None else _STEPS)
         if fraction is not None:
@@ -55,7 +55,7 @@ class ProgressLine(QWidget):
         self._words.setToolTip(words)
 
     def rest(self, words: str) -> None:
-        """Show that nothing runs, and why: that is read, and must not be cut."""
+        """Show that nothing runs, and why: this will be read, and must not be cut."""
         self.show_fraction(0.0, words)
         self._words.setWordWrap(True)
         self._words.setText(words)
@@ -85,5 +85,5 @@ def steps(number: int) -> str:
 
 
 def grouped(number: int) -> str:
-    """Return a number with spaces between thousands: a comma there is the decimal sign to half of the world."""
+    """Return a number with spaces between thousands: to half of the world, a comma is the decimal sign."""
     return f"{number:,}".replace(",", " ")

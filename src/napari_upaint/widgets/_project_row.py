@@ -37,7 +37,7 @@ class ProjectRow(QWidget):
             "save as": self.menu.addAction("Save project as…", self._ask_save),
         }
         self.button.setMenu(self.menu)
-        self.name = QElidingLabel()  # a long name is cut rather than widen the dock
+        self.name = QElidingLabel()  # a long name is cut, so that it does not widen the dock
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.button)

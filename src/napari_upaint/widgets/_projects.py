@@ -1,4 +1,4 @@
-"""Projects: from the viewer into a folder and back. Files are read and written in a thread, layers come one by one."""
+"""Projects: from the viewer to a folder and back. Files are read and written in a thread, layers added one by one."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Projects(QObject):
 
     failed = Signal(str, str)
     said = Signal(str)
-    opened = Signal()  # runs and models may have come along
+    opened = Signal()  # it may have brought runs and models
 
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._sections, self._row = layers, choosing, sections, sections.project
-        # Of the open project: images that were not found, and what could not be read. Saved again as they are.
+        # Of the open project: images that were not found, and what could not be read. Saved again unchanged.
         self._kept: list[SavedImage] = []
         self._seen: set[str] = set()  # files of paint that was opened or saved here: others are not to be replaced
         self._turns = Turns(self)
@@ -84,13 +84,13 @@ class Projects(QObject):
         return working or len(self._turns) > 0
 
     def close(self) -> None:
-        """Open nothing more; a saving goes on to its end."""
+        """Open nothing more; a save that runs is completed."""
         self._turns.clear()
         self._saving.forget()
         self._reading.forget()
 
     def allow(self, situation: Situation) -> None:
-        """Follow what runs and what is open."""
+        """Enable or disable the menu's entries, depending on what runs and what is open."""
         image = self._choosing.image()
         self._row.suggestion = image.name if image is not None else "my project"
         self._row.allow(busy(situation), "" if situation.image else "Open an image first; there is nothing to save.")
@@ -178,7 +178,7 @@ class Projects(QObject):
         open_now = [self._layers.image(choice.key) for choice in self._layers.images() if choice.key not in but]
         fitting = [one for one in open_now if one.shape == image.shape and not is_another_file(one.file, image.file)]
         named = [one.key for one in fitting if one.name == image.name]
-        # What was opened just now may have another name: files were renamed, or two layers had the same.
+        # What was opened just now may have another name: files were renamed, or two layers had the same one.
         return next(iter(named or [one.key for one in fitting if but]), None)
 
     def _open(self, image: SavedImage) -> Hashable | None:
@@ -233,7 +233,7 @@ def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
 
 
 def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedImage]:
-    """Add what the open project holds and the viewer does not; an image that was painted on anew has its paint."""
+    """Add what the open project holds and the viewer does not; once an image has as many annotations, old ones go."""
     result = list(images)
     for one in kept:
         at = next((i for i, other in enumerate(result) if _same(other, one)), None)
@@ -251,14 +251,14 @@ def _same(one: SavedImage, other: SavedImage) -> bool:
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
-    """Put what is painted on images that were not found where it is offered when they are opened."""
+    """Add the paint of images that were not found to the autosaves, so that it is offered once they are opened."""
     for image in images:
         for one in image.annotations:
             if one.path is None or one.damage:
                 continue
             with contextlib.suppress(OSError, FileError):
                 known = autosaved(image.name, image.shape)
-                if not any(filecmp.cmp(one.path, old.path, shallow=False) for old in known):  # it was opened before
+                if not any(filecmp.cmp(one.path, old.path, shallow=False) for old in known):  # opened before
                     with replacing(new_autosave(image.name, image.shape)) as new:
                         shutil.copyfile(one.path, new)
 
@@ -266,7 +266,7 @@ def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:
 def _settings(declared: type[Any], raw: Any) -> Any:
     try:
         return read_settings(declared, raw if isinstance(raw, dict) else {})
-    except (UserError, TypeError):  # out of the limits of this version
+    except (UserError, TypeError):  # outside the limits of this version
         return declared()
 
 

@@ -1,4 +1,4 @@
-"""Why a button cannot be pressed, in words; '' when it can."""
+"""Why a button cannot be pressed, in words; '' if it can."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Situation:
     image: bool = False
     annotation: bool = False
     fits: bool = True
-    painted_on: str = ""  # another image that the labels lie on
+    painted_on: str = ""  # another image that the labels belong to
     corrected: bool = False  # the labels are a result that was corrected by hand
     no_brush: str = ""  # why napari's brush does not paint on the labels
     in_hand: bool = True  # the labels are selected in napari's list of layers: else there is no brush
     pixels: Mapping[int, int] = field(default_factory=dict)
-    others: frozenset[int] = frozenset()  # labels on other images that are learnt, too
+    others: frozenset[int] = frozenset()  # labels on other images that are learnt from, too
     counted: bool = True
     kind: Kind = "objects"
     model: bool = True
-    misfit: str = ""  # why the image does not suit the model: 3D and a plane
+    misfit: str = ""  # why the image does not suit the model, such as 3D and a plane
     segmented: bool = False  # there are labels of the image
     measuring: bool = False
     measured: bool = False
@@ -46,7 +46,7 @@ def why_not_new_labels(situation: Situation) -> str:
 
 
 def why_not_take_masks(situation: Situation) -> str:
-    """Return why there is no finished segmentation to make labels of."""
+    """Return why there is no finished segmentation to make labels from."""
     if not situation.image:
         return "Open an image first."
     if not situation.annotation:
@@ -68,7 +68,7 @@ def why_not_paint(situation: Situation) -> str:
 def why_not_weigh(situation: Situation) -> str:
     """Return why there is no weight map to show."""
     if situation.image and situation.annotation and not _why_not_fitting(situation):
-        return ""  # it follows from the first stroke on
+        return ""  # the map appears with the first stroke
     return _why_not_learn(situation)
 
 
@@ -102,7 +102,7 @@ def why_not_save_table(situation: Situation) -> str:
 
 
 def _why_not_fitting(situation: Situation) -> str:
-    """Return why the labels are none to learn on this image."""
+    """Return why the labels cannot be learnt from on this image."""
     if not situation.fits:
         return "The labels differ in size from the image; press 'New labels'."
     return _why_no_paint(situation)

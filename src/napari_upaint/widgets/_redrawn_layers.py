@@ -1,4 +1,4 @@
-"""Planes that changed, drawn where the viewer shows them, in whatever direction. Main thread only."""
+"""Draw planes that changed where the viewer shows them, along whatever axes. Main thread only."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class RedrawnLayers(QObject):
         self._pause.timeout.connect(self._draw)
 
     def ask(self, layer: Any, image: Any, index: tuple[int, ...]) -> None:
-        """Draw a plane (or volume) of a layer that was made of an image layer.
+        """Draw a plane (or volume) of a layer that was made from an image layer.
 
-        What the view crosses (in 3D, or with the axes in another order) is drawn when no more planes come: each of them
-        is seen, and a volume takes long to draw.
+        Planes that the view crosses (in 3D, or with the axes in another order) are drawn once no more of them come:
+        each of them is seen, and a volume takes long to draw.
         """
         crossed = [axis for axis in axes_in_view(self._viewer, image) if axis < len(index)]
         in_view = index_in_view(self._viewer, image)

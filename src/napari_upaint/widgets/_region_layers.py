@@ -1,4 +1,4 @@
-"""The layer '<image> regions': where all is annotated, and where paint judges only. A part of `Layers`."""
+"""The layer '<image> regions': where all is annotated, and where paint is for validation only. A part of `Layers`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_upaint.widgets._open_layers import find, find_marked, image_source
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import ImageSource
 
-# What stands in a region and in the layer's features, and its colour: told apart by the colour-blind, too.
+# The text of a region, also in the layer's features, and its colour: the colour-blind can tell them apart, too.
 WORDS: dict[Purpose, str] = {"annotated": "fully annotated", "validation": "validation only"}
 COLOURS: dict[Purpose, str] = {"annotated": BACKGROUND_COLOUR, "validation": CLASS_COLOURS[0]}
 _PURPOSES = {words: purpose for purpose, words in WORDS.items()}
@@ -39,7 +39,7 @@ class RegionLayers(QObject):
         self._keys: Mapping[str, Callable[[Any], None]] = {}
 
     def take_keys(self, keys: Mapping[str, Callable[[Any], None]]) -> None:
-        """Let keys win over napari's own as long as regions are selected; no keys: napari has its own back.
+        """Let keys override napari's own while regions are selected; no keys: give napari its own back.
 
         napari asks the selected layer before the viewer, and has tools for other shapes on T, Shift+P and Shift+L.
         """
@@ -49,7 +49,7 @@ class RegionLayers(QObject):
         self._keys = keys
 
     def close(self) -> None:
-        """Leave the layers alone: they stay when the dock goes."""
+        """Stop listening to the layers; they stay when the dock closes."""
         self.take_keys({})
         for layer in self._heard.values():
             layer.events.data.disconnect(self._edited)
@@ -65,12 +65,12 @@ class RegionLayers(QObject):
         return tuple(region for region in regions if region is not None)
 
     def draw(self, image: Hashable) -> None:
-        """Take the tool for a new region, fully annotated; the layer is made if there is none.
+        """Pick up the tool for a new, fully annotated region; the layer is made if there is none.
 
         Raises
         ------
         AnnotationError
-            If the canvas shows no planes of the last two axes: on these regions lie.
+            If the canvas does not show planes of the last two axes, on which regions lie.
         """
         if not shows_planes(self._viewer):
             raise AnnotationError(
@@ -84,7 +84,7 @@ class RegionLayers(QObject):
         layer.mode = "add_rectangle"
 
     def put(self, image: Hashable, regions: Sequence[Region]) -> None:
-        """Show regions that were drawn before, besides those that are there."""
+        """Show regions that were drawn before, in addition to those that are there."""
         if not regions:
             return
         layer, active = self._made(image), self._viewer.layers.selection.active
@@ -99,7 +99,7 @@ class RegionLayers(QObject):
             self._viewer.layers.selection.active = active
 
     def turn(self, image: Hashable) -> int:
-        """Turn the selected regions, or the one that was drawn last, into the other sort; return how many."""
+        """Switch the purpose of the selected regions, or of the one that was drawn last; return how many."""
         layer = self._find(image)
         chosen = sorted(layer.selected_data) or list(range(layer.nshapes))[-1:] if layer is not None else []
         if not chosen:
@@ -125,7 +125,7 @@ class RegionLayers(QObject):
         return layer
 
     def _hear(self, layer: Any) -> None:
-        """Listen to a layer from now on, also to one that was made before this dock was opened."""
+        """Listen to a layer from now on, even if it was made before this dock was opened."""
         if layer.unique_id not in self._heard:
             self._heard[layer.unique_id] = layer
             layer.events.data.connect(self._edited)
@@ -141,7 +141,7 @@ class RegionLayers(QObject):
         return layer
 
     def _next(self, layer: Any, purpose: Purpose) -> None:
-        """Say what the next region will be."""
+        """Set the purpose of the next region."""
         layer.feature_defaults = {"purpose": WORDS[purpose]}
         with layer.block_update_properties():
             layer.current_edge_color = COLOURS[purpose]
@@ -165,7 +165,7 @@ def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:
             "string": "{purpose}",
             "size": 9,
             "anchor": "upper_left",
-            # As the edges: white would not be seen on a bright image.
+            # Like the edges: white would not be seen on a bright image.
             "color": NominalColorEncoding(feature="purpose", colormap=CategoricalColormap(colormap=by_words)),
         },
         "face_color": "transparent",

@@ -11,7 +11,7 @@ from napari_upaint.widgets._sections import Sections
 
 
 class Regions(QObject):
-    """Draws regions on the chosen image and turns them into others."""
+    """Draws regions on the chosen image and switches their purpose."""
 
     failed = Signal(str, str)
 
@@ -26,7 +26,7 @@ class Regions(QObject):
         self._allow()
 
     def draw(self) -> None:
-        """Take the tool for a fully annotated region."""
+        """Pick up the tool for a fully annotated region."""
         image = self._choosing.image()
         if image is None or not self._row.draw_button.isEnabled():
             self._message.refuse(self._row.draw_button)

@@ -16,11 +16,11 @@ from napari_upaint.widgets._memory import labels_fit
 from napari_upaint.widgets._result_layers import SegmentedPlane
 from napari_upaint.widgets._sections import Sections
 
-_PAUSE = 60  # milliseconds: a number that is being typed or scrolled
+_PAUSE = 60  # milliseconds: the user may still be typing or scrolling a number
 
 
 class Relabelling(QObject):
-    """One plane after the other in a thread, those in view first, until all were made with the settings shown."""
+    """Relabels plane after plane in a thread, those in view first, until all were made with the settings shown."""
 
     relabelled = Signal()
     failed = Signal(str, str)
@@ -37,7 +37,7 @@ class Relabelling(QObject):
         return self._labelling.busy
 
     def ask(self) -> None:
-        """Look soon whether labels are to be made again."""
+        """Check soon whether labels are to be made again."""
         self._labelling.ask()
 
     def close(self) -> None:
@@ -45,12 +45,12 @@ class Relabelling(QObject):
         self._labelling.close()
 
     def _job(self) -> Job | None:
-        # A form makes settings anew: whether a plane was segmented again meanwhile is told by which ones it has.
+        # The form returns new settings each time: their identity tells whether a plane was segmented again meanwhile.
         wanted: ObjectSettings = self._settings.value()
         plane = self._layers.results.stale_plane(wanted)
         if plane is None:
             return None
-        # Linked objects keep their numbers: one that changes is another colour.
+        # Linked objects keep their numbers: a change of number would be a change of colour.
         before = self._layers.links.before(plane.image.key, plane.index) if self._link_box.isChecked() else None
         return _label, plane, wanted, before
 

@@ -1,4 +1,4 @@
-"""The layers of results: labels and scores; how they come, follow and go. Main thread only."""
+"""The layers of results: labels and scores; how they are added, updated and removed. Main thread only."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class LabelledPlane:
 
 
 class ResultLayers(QObject):
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
-    kept = Signal(str)  # labels that somebody corrected are that somebody's own now: what they are called
+    kept = Signal(str)  # labels that were corrected belong to the user now: their new name
     scored = Signal()  # the scores of a plane are shown
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -76,7 +76,7 @@ class ResultLayers(QObject):
         Parameters
         ----------
         room : numpy.ndarray or None
-            An array of all planes with memory for these labels; taken for a new layer.
+            An array of all planes with memory for these labels; used for a new layer.
         """
         image = self._now(image)
         layer = self.result(mark(image, "labels", kind), image)
@@ -96,14 +96,14 @@ class ResultLayers(QObject):
         model: Path | None = None,
         made: str = "",
     ) -> None:
-        """Show the scores of a segmented plane in the layer '<image> scores'; several classes in front.
+        """Show the scores of a segmented plane in the layer '<image> scores'; several classes are its first axis.
 
         Parameters
         ----------
         written : ScoreCache or None
             Where these scores are kept already.
         model, made : Path or None, str
-            What they were predicted with, and of what, see `session.made`.
+            What they were predicted with, and made from, see `session.made`.
         """
         image = self._now(image)
         layer = self.result(scores_mark(image, result.names), image)
@@ -121,14 +121,14 @@ class ResultLayers(QObject):
         self.scored.emit()
 
     def _now(self, image: ImageSource) -> ImageSource:
-        """Return an image as it is now; results of one that was closed or has other pixels have no place any more."""
+        """Return an image as it is now; raise an ImageError if it was closed or has changed its size."""
         now = image_source(find(self._viewer, image.key))
         if now.shape != image.shape:
             raise ImageError(f"{now.name} has changed its size; segment it again.")
         return now
 
     def caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
-        """Yield the scores of what was segmented, with the key of its image; not those of an array that is gone."""
+        """Yield the key and the scores of each image that was segmented and still has the same shape."""
         for layer in list(self._viewer.layers):
             cache: ScoreCache | None = layer.metadata.get(CACHE)
             if cache is not None and cache.fits(self._shape(layer.metadata[MARK]["of"])):
@@ -139,7 +139,7 @@ class ResultLayers(QObject):
         return next((cache for of, cache in self.caches() if of == image), None)
 
     def made(self, image: Hashable, kind: Kind) -> dict[tuple[int, ...], str]:
-        """Return what the planes (or volumes) were made of whose scores and labels are there."""
+        """Return what planes (or volumes) were made from, by index, if both their scores and labels are there."""
         cache, labels = self.cache(image), self.labels_of(image, kind)
         if cache is None or labels is None or cache.kind != kind:
             return {}
@@ -150,7 +150,7 @@ class ResultLayers(QObject):
         return sum(cache.of_others(model) for _, cache in self.caches())
 
     def _shape(self, image: Hashable) -> tuple[int, ...]:
-        """Return the shape of an image that is open; () of one that is not."""
+        """Return the shape of an image, () if it is not open."""
         return image_source(find(self._viewer, image)).shape if is_open(self._viewer, image) else ()
 
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
@@ -181,12 +181,12 @@ class ResultLayers(QObject):
         self._put(layer, LabelledPlane(self._now(plane.image), plane.index, labels, cache.names, cache.kind))
 
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
-        """Return the labels that were made of an image that is open, as it is now, or None."""
+        """Return the labels that were made for an open image in its present shape, or None."""
         layer = find_marked(self._viewer, image, "labels", kind)
         return layer if layer is not None and layer.data.shape == self._shape(image) else None
 
     def labels_room(self, image: Hashable, kind: Kind) -> np.ndarray | None:
-        """Return the array of the labels that were made of an image, None if there are none."""
+        """Return the array of the labels that were made for an image, None if there are none."""
         layer = self.labels_of(image, kind)
         return None if layer is None else layer.data
 
@@ -205,9 +205,9 @@ class ResultLayers(QObject):
     def add_labels(self, plane: LabelledPlane) -> Any:
         """Add a layer with the labels of one plane, and return it."""
         data, labels = plane.room, (one for one in self._viewer.layers if isinstance(one, Labels))
-        if data is None or any(one.data is data for one in labels):  # their user's, who corrected them
+        if data is None or any(one.data is data for one in labels):  # it belongs to labels that the user corrected
             data = holding(plane.image, plane.index, np.asarray(plane.labels, np.int32))
-        elif data is not plane.labels:  # it may be that of a layer that was closed meanwhile
+        elif data is not plane.labels:  # it may be from a layer that was closed meanwhile
             data[plane.index] = plane.labels
         layer = Layer.create(*new_labels(plane.image, plane.names, plane.kind, data))
         notes.notice(layer)
@@ -216,7 +216,7 @@ class ResultLayers(QObject):
         return layer
 
     def _replace(self, layer: Any) -> None:
-        """Leave labels that were corrected to their user; all planes come anew, into another layer."""
+        """Leave corrected labels to the user; all planes are made again, in another layer."""
         about = layer.metadata[MARK]
         for image, cache in self.caches():
             if (image, cache.kind) == (about["of"], about["kind"]):
@@ -224,7 +224,7 @@ class ResultLayers(QObject):
         self.keep(layer)
 
     def keep(self, layer: Any) -> None:
-        """Leave labels that were corrected to their user."""
+        """Leave corrected labels to the user."""
         del layer.metadata[MARK]
         self.kept.emit(notes.keep(layer))
 
@@ -235,9 +235,9 @@ class ResultLayers(QObject):
         self._redrawn.ask(layer, find(self._viewer, image.key), index)
 
     def result(self, wanted: dict[str, Any], image: ImageSource) -> Any:
-        """Return the result layer with that mark, where its image lies now; None if there is none.
+        """Return the result layer with this mark, laid where its image lies now; None if there is none.
 
-        One of another shape or kind (another model) is taken away, unless somebody corrected it.
+        A layer of another shape or kind (another model) is removed, unless somebody corrected it.
         """
         about, found = wanted[MARK], None
         for layer in list(self._viewer.layers):
@@ -264,7 +264,7 @@ class ResultLayers(QObject):
         self.add(layer, place_above(self._viewer, image.key, _painted))
 
     def add(self, layer: Layer, place: int) -> None:
-        """Add a layer, and leave the brush and the view as they were: napari resets it when an axis comes in."""
+        """Add a layer, and leave brush and view as they were: napari resets the view when a layer adds an axis."""
         active, camera = self._viewer.layers.selection.active, self._viewer.scene.camera
         center, zoom, step = camera.center, camera.zoom, self._viewer.dims.current_step
         notes.note_made(layer)

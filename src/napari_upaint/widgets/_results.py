@@ -1,4 +1,4 @@
-"""What is segmented: planes on their way into the layers, models compared on the view, labels made again."""
+"""Segment planes and put them into layers, compare models on what is in view, make labels again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from napari_upaint.widgets._words import (
 
 
 class Results(QObject):
-    """Segments what the buttons of the section *Segment* ask for, and puts what comes into layers."""
+    """Segments what the buttons of the section *Segment* ask for, and puts the results into layers."""
 
     changed = Signal()  # what decides which buttons work
     failed = Signal(str, str, str)  # sentence, details, kind of message
@@ -54,9 +54,9 @@ class Results(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._sections = layers, choosing, sections
-        self._quiet = False  # a segmentation that nobody asked for does not speak
+        self._quiet = False  # a segmentation that nobody asked for shows no message
         self._adding: Callable[[Segmented], str] = lambda _: ""  # what else is to be said at the end
-        self._kept: list[str] = []  # layers with corrections that their user is to be told of
+        self._kept: list[str] = []  # corrected layers that the user is to be told about
         self._turns = Turns(self)
         self.segmenting = Segmenting(bridge, sights, self)
         self.comparing = Comparing(layers, bridge, sights, self)
@@ -98,7 +98,7 @@ class Results(QObject):
         self._segment(extent, quiet=False)
 
     def show_view(self) -> None:
-        """Segment what is in view with the chosen model, without a word: another one was chosen."""
+        """Segment what is in view with the chosen model, without a message: after a training, or another choice."""
         if self._choosing.image() is not None:
             self._segment("view", quiet=True)
 
@@ -115,7 +115,7 @@ class Results(QObject):
                 volumes = [image for image in images if is_volume(image)]
                 volumes_fit(volumes, choice.path if extent == "view" else None, settings.scale)
             if choice.ndim == 3:
-                # What is no volume is told by the batch, and does not stop the others.
+                # The batch reports what is not a volume, and goes on with the others.
                 targets = tuple(_with_volume(target, choice.path, settings.scale) for target in targets)
         except UserError as error:
             self._fail(str(error))
@@ -161,7 +161,7 @@ class Results(QObject):
         )
 
     def _put_labels(self, image: ImageSource, *plane: Any) -> None:
-        """Show labels; those of images that are not seen would lie in a heap on the one that is."""
+        """Show labels, hidden for images that are not seen: or they would pile up on the one that is."""
         made, chosen = self._layers.results.put_labels(image, *plane), self._choosing.image()
         if made is not None and chosen is not None and chosen.key != image.key:
             self._layers.shown.tuck(made, image.key)
@@ -184,7 +184,7 @@ class Results(QObject):
             said = text, after_nothing(summary), after_looking(summary), self._adding(summary), kept
             words = " ".join(filter(None, said))
             self._sections.message.show_message(words, kind, details)
-        elif summary.failures:  # how the training ended stays to be read
+        elif summary.failures:  # the message on how the training ended must stay
             self._sections.message.warn(f"{text} {kept}".strip(), details)
         else:
             others = after_another_model(self._layers.results.of_others(summary.model))
@@ -192,7 +192,7 @@ class Results(QObject):
                 self._sections.message.add(words)
 
     def _keep(self, layer: str) -> None:
-        """Tell that corrections were kept; while something is segmented at its end, with the rest."""
+        """Say that corrections were kept: now, or together with the rest once nothing is being segmented."""
         if self.running:
             self._kept.append(layer)
         else:
@@ -206,7 +206,7 @@ class Results(QObject):
         if targets and len(runs) == 2 and not self.comparing.running:
             self._sections.message.clear()
             self._sections.segment.show_running(True)
-            # The older one first: then and now. A run without a model ends it at once.
+            # The older run first. One without a model ends the comparison at once.
             self.comparing.start(
                 ComparePlan((runs[1], runs[0]), targets[0], s.predict_settings(), s.settings.objects.value())
             )
@@ -227,6 +227,6 @@ class Results(QObject):
 
 
 def _with_volume(target: Target, model: Path, scale: float) -> Target:
-    """Return what a 3D model segments where a plane is wanted."""
+    """Return what a 3D model segments if a plane is wanted."""
     image, index = target.image, target.index
     return target if index is None else replace(target, index=index_to_segment(image, index, model, scale))

@@ -1,4 +1,4 @@
-"""Interrupted trainings: looked for when an image is chosen or a training fails, continued when the user says so."""
+"""Look for interrupted trainings when an image is chosen or a training ends; continue one if the user says so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_upaint.widgets._training import Training
 
 
 class Resuming(QObject):
-    """Connects the question with the files of interrupted trainings. Files are looked for in a thread."""
+    """Connects the offer with the files of interrupted trainings. Files are looked for in a thread."""
 
     wanted = Signal(object)  # Interrupted: continue it
 
@@ -36,11 +36,11 @@ class Resuming(QObject):
         return self._looking.busy
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._looking.forget()
 
     def allow(self, situation: Situation) -> None:
-        """Follow what runs and what is painted."""
+        """Enable or disable *Continue*, depending on what runs and what is painted."""
         self._offer.allow(why_not_train(situation))
 
     def _follow(self) -> None:

@@ -1,4 +1,4 @@
-"""Scores that were predicted, kept for as long as their layer is open: objects can be made of them again."""
+"""Keep predicted scores for as long as their layer is open, so that objects can be made from them again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _predictions = count(1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What is known of the last prediction of a plane, besides its scores.
+    """What is known about the last prediction of a plane, besides its scores.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Prediction:
     model : pathlib.Path or None
         The file of the model.
     turn : int
-        Which prediction this is: a number that is given once only, also where others are thrown away.
+        Which prediction this is: a number that is never given again, even if others are thrown away.
     spread : numpy.ndarray or None
-        How far averaged rotations are apart, float16, (Y, X); None where there was only one.
+        How far averaged rotations are apart, float16, (Y, X); None if there was only one.
     """
 
     labelled: ObjectSettings | None
@@ -47,17 +47,17 @@ class ScoreCache:
     Attributes
     ----------
     scores : numpy.ndarray
-        float16, axes (C, ..., Y, X), channels as `names`: background first, border last where the model knows it.
+        float16, axes (C, ..., Y, X), channels as `names`: background first, border last if the model knows it.
     kind : {"objects", "classes"}
         The model's.
     planes : dict
         The prediction of each plane, by its index.
     usual : dict
-        What the model that predicted a plane or volume knew of the objects that it was painted with.
+        What the objects of a plane or volume are like, as far as the model that predicted it knew.
     volumes : set
         Indices of the volumes that were segmented at once; each of their slices is a plane, too.
     made : dict
-        What the scores of a plane or volume were made of, see `session.made`, where that is known.
+        What the scores of a plane or volume were made from, see `session.made`, if known.
     """
 
     scores: np.ndarray
@@ -75,29 +75,29 @@ class ScoreCache:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of what was looked for."""
+        """Names of the classes that were looked for."""
         return self.names[1:-1] if self.border else self.names[1:]
 
     @property
     def deep(self) -> bool:
-        """Whether all that was segmented are volumes: an object is one through their slices."""
+        """Whether all that was segmented are volumes: an object has one number through their slices."""
         return bool(self.volumes) and all(index[:-1] in self.volumes for index in self.planes)
 
     def shown(self) -> Any:
-        """Return the scores of what was looked for, without a copy: a channel axis only where there are several."""
+        """Return the scores of the classes, without a copy; with a channel axis only if there are several."""
         return self.scores[1] if len(self.classes) == 1 else self.scores[1 : 1 + len(self.classes)]
 
     def place(self, image: Placement) -> Placement:
-        """Return where these scores lie, with those of their image."""
+        """Return where these scores lie, given where their image lies."""
         return image.with_channel() if len(self.classes) > 1 else image
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether the image still has the shape that was predicted: its array may be another one by now."""
+        """Return whether the image still has the shape that was predicted: its array may have been replaced."""
         return self.scores.shape[1:] == shape
 
     def write(self, index: tuple[int, ...], scores: np.ndarray) -> None:
-        """Keep the scores of a plane or volume. Fit for a thread: the first time takes a fifth of a second for 4k."""
-        # Of a volume all slices, of a slice its volume. A thread and a window may both be here.
+        """Keep the scores of a plane or volume. Call it in a thread: the first time takes 0.2 s for 4k."""
+        # For a volume all its slices, for a slice its volume. A thread and the window may both be here.
         others = [(*index, z) for z in range(scores.shape[1])] if scores.ndim == 4 else [index[:-1]]
         for one in (index, *others):
             self.made.pop(one, None)
@@ -111,13 +111,13 @@ class ScoreCache:
         model: Path | None = None,
         made: str = "",
     ) -> None:
-        """Note what was predicted of a plane or volume, by which model, of what, and the settings of its labels."""
+        """Note a prediction of a plane or volume: the model, what it was made from, and the settings of its labels."""
         spread, planes = result.spread, [(index, result.spread)]
         if result.scores.ndim == 4:
             self.volumes.add(index)
             planes = [((*index, z), None if spread is None else spread[z]) for z in range(result.scores.shape[1])]
         else:
-            self.volumes.discard(index[:-1])  # its slices go their own ways from now on
+            self.volumes.discard(index[:-1])  # its slices are independent from now on
         for plane, apart in planes:
             self.planes[plane] = Prediction(objects, model, next(_predictions), apart)
         self.made[index], self.usual[index] = made, result.usual
@@ -132,7 +132,7 @@ class ScoreCache:
         return sum(prediction.model != model for prediction in self.planes.values())
 
     def stale(self, objects: ObjectSettings) -> list[tuple[int, ...]]:
-        """Return the planes whose labels were made with other settings; of volumes segmented at once the volumes."""
+        """Return the planes whose labels were made with other settings; for volumes segmented at once, the volumes."""
         stale = (index for index, prediction in self.planes.items() if prediction.labelled != objects)
         return list(dict.fromkeys(index[:-1] if index[:-1] in self.volumes else index for index in stale))
 
@@ -148,11 +148,11 @@ class ScoreCache:
                 self.planes[plane] = replace(prediction, labelled=objects)
 
     def remake(self) -> None:
-        """Note that all labels are to be made again: their layer is not there any more."""
+        """Note that all labels are to be made again: their layer belongs to the user now."""
         for plane, prediction in self.planes.items():
             self.planes[plane] = replace(prediction, labelled=None)
 
 
 def empty_cache(image: ImageSource, names: tuple[str, ...], kind: Kind) -> ScoreCache:
-    """Return room for the scores of an image. Fit for a thread."""
+    """Return room for the scores of an image. Safe in a thread."""
     return ScoreCache(zeros_for(image, (len(names), *image.shape), np.float16), names, kind)

@@ -1,4 +1,4 @@
-"""How large a window of its own may come: never larger than the screen, or its buttons are out of reach."""
+"""How large a separate window may be: never larger than the screen, or its buttons are out of reach."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def on_screen(widget: QWidget, size: QSize) -> QSize:
 
 
 def screen_of(widget: QWidget) -> QRect:
-    """Return what the desktop leaves to windows on the screen of a widget."""
+    """Return the part of a widget's screen that the desktop leaves to windows."""
     screen = widget.screen()
     assert screen is not None
     return screen.availableGeometry()

@@ -1,4 +1,4 @@
-"""All sections of the dock, together: what the logic needs to know of the looks."""
+"""All sections of the dock together: what the logic needs to know about what is visible."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Sections:
         self.message = MessageLine()
 
     def ndim(self) -> int:
-        """Return what the network that is chosen, or that Train would make, takes: 2 (planes) or 3 (volumes)."""
+        """Return what the chosen network, or the one that Train would make, takes: 2 (planes) or 3 (volumes)."""
         choice = self.model.choice()
         return choice.ndim if choice.path is not None else self.settings.train.value().ndim
 
     def train_settings(self) -> TrainSettings:
-        """Return the settings of a training as they are shown; its time stands beside the button *Train*."""
+        """Return the settings of a training as they are shown; its time is next to the button *Train*."""
         settings: TrainSettings = self.settings.train.value(seconds=float(self.train.seconds.value()))
         return settings
 
     def predict_settings(self) -> PredictSettings:
-        """Return how the network is applied; the box for volumes stands in the section *Segment*."""
+        """Return how the network is applied; the box for volumes is in the section *Segment*."""
         settings: PredictSettings = self.settings.predict.value(volumes=self.segment.volume_box.isChecked())
         return settings
 

@@ -32,7 +32,7 @@ _TABLE_TIP = "Show the measurements as a table below the image; a click on a row
 
 
 class SegmentSection(QWidget):
-    """Buttons by extent, one to stop, a row that guides back to the paint, boxes for stacks, buttons for the table."""
+    """Buttons by extent, one to stop, a row that tells where to paint next, boxes for stacks, buttons for the table."""
 
     wanted = Signal(str)  # extent
     stop_wanted = Signal()
@@ -55,7 +55,7 @@ class SegmentSection(QWidget):
         self.table_button.clicked.connect(self._ask_where)
         self.show_button = QPushButton("Table")
         self.show_button.setCheckable(True)
-        self.table_name = "table"  # offered for its file
+        self.table_name = "table"  # suggested for its file
         self.guide = GuideRow()
         declared = PredictSettings.__dataclass_fields__["volumes"].metadata
         self._volume_tip = declared["tip"]

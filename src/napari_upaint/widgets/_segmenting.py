@@ -1,4 +1,4 @@
-"""Segmenting planes of layers: the session's batch in a thread, its events as Qt signals on the main thread."""
+"""Segment planes of layers: run the session's batch in a thread, turn its events into Qt signals on the main thread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TELLING = 3.0  # seconds that tell how long the rest will take
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """An image to be segmented: the plane (or volume) of an index, or with None all of them."""
+    """An image to be segmented: the plane (or volume) at an index, or all of them (None)."""
 
     image: ImageSource
     index: tuple[int, ...] | None = None
@@ -42,10 +42,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentPlan:
-    """What to segment, with which model, how. `kind` is the model's: objects or classes.
+    """What to segment, with which model and how. `kind` is the model's: objects or classes.
 
-    `scores` of each image, where they are to be kept; what fits none of them gets new ones. `labels` of each, likewise.
-    `made`: what the planes of each image that are there already were made of; those that come are noted there, too.
+    `scores`: where those of each image are to be kept; those that do not fit are replaced. `labels`: likewise.
+    `made`: what the planes of each image that exist already were made from; new ones are noted there, too.
     """
 
     targets: tuple[Target, ...]
@@ -59,16 +59,16 @@ class SegmentPlan:
     made: dict[Hashable, dict[tuple[int, ...], str]] = field(default_factory=dict)
 
     def takes_volumes(self, target: Target) -> bool:
-        """Return whether a target is seen as volumes: by a 3D model, or as a whole by one that sees their planes."""
+        """Return whether a target is seen as volumes: by a 3D model, or as a whole by a 2D model that sees planes."""
         return self.ndim == 3 or (self.settings.volumes and target.index is None and may_be_volumes(target.image))
 
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """The end: planes done, one sentence for each layer that failed with its details, whether it was stopped.
+    """The outcome: planes done, a sentence and details for each layer that failed, whether it was stopped.
 
     `kept` planes were there already; `several`: whether more than one was wanted. On `empty` planes nothing was found.
-    `scales` are those at which a model that has learnt from no paint was found to see the images.
+    `scales`: those that were found for the images, if the model has not learnt from paint.
     """
 
     done: int
@@ -88,11 +88,11 @@ class _Round:
     def __init__(self, plan: SegmentPlan, engine: EngineProcess) -> None:
         self.plan, self.engine = plan, engine
         self.stop = threading.Event()
-        self.slices: dict[Target, int] = {}  # which one of its volume's part was wanted
+        self.slices: dict[Target, int] = {}  # which slice was wanted of the part of the volume that is read
         self.left: set[Hashable] = set()  # images of which no more is wanted
         self.total = 1  # planes
         self.empty = 0
-        self.scales: set[float] = set()  # that were found without paint
+        self.scales: set[float] = set()  # found without paint
 
 
 class Segmenting(QObject):
@@ -127,19 +127,19 @@ class Segmenting(QObject):
         threading.Thread(target=self._run, args=(self._round,), name="upaint-segment", daemon=True).start()
 
     def stop(self) -> None:
-        """Keep what is done."""
+        """Stop, and keep what is done."""
         if self._round is not None:
             self._round.stop.set()
 
     def leave(self, image: Hashable) -> None:
-        """Segment no more of an image, there is no place for it; stop where nothing else was wanted."""
+        """Segment no more of an image, since there is no place for its results; stop if nothing else was wanted."""
         if self._round is not None:
             self._round.left.add(image)
             if all(target.image.key in self._round.left for target in self._round.plan.targets):
                 self.stop()
 
     def abandon(self) -> None:
-        """End without a word: the dock closes."""
+        """End without a message: the dock closes."""
         self.stop()
         self._round = None
 
@@ -183,7 +183,7 @@ class Segmenting(QObject):
         in_volume, normalization, sight = this.plan.takes_volumes(target), None, None
         with suppress(Exception):  # the batch will meet it again, and report it for this source alone
             normalization = self._sights.gray_values.of(target.image)
-            if in_volume and target.index is not None:  # it tells how many slices are seen around one
+            if in_volume and target.index is not None:  # the scale decides how many slices are seen around one
                 sight = self._sight(this, target.image)
         if in_volume:
             scale = sight.scale if sight is not None else 0.0
@@ -231,14 +231,14 @@ class Segmenting(QObject):
 
     def _say(self, this: _Round, fraction: float) -> None:
         if this.stop.is_set():
-            return  # that it is being stopped was said last
-        # How far it is comes first: a long name is cut at its end.
+            return  # the line says already that it is being stopped
+        # How far it has got comes first: a long name is cut off at its end.
         plane = f"{_what(this.plan).capitalize()} {min(self._finished + 1, this.total)} of {this.total}"
         far = ", ".join(filter(None, (plane * (this.total > 1), self._left(fraction))))
         self.progress.emit(fraction, f"{far}: {self._name}" if far else self._name)
 
     def _left(self, fraction: float) -> str:
-        """Return how long the rest takes at the pace of now; '' as long as that is a guess."""
+        """Return how long the rest will take at the present pace; '' as long as that would be a guess."""
         now = time.monotonic()
         began, first = self._since = self._since or (now, fraction)
         if now - began < _TELLING or fraction <= first:
@@ -272,10 +272,10 @@ def _what(plan: SegmentPlan) -> str:
 
 
 def _ready(this: _Round, event: BatchEvent) -> BatchEvent:
-    """Return what is shown of an event, with the index of its plane; its scores are kept by then.
+    """Return what is to be shown of an event, with the index of its plane, after keeping its scores and labels.
 
-    In the thread: memory that is written for the first time takes a fifth of a second for the scores of a large plane,
-    and for its labels.
+    Called in the thread: writing to memory for the first time takes a fifth of a second for the scores of a large
+    plane, and for its labels.
     """
     target, result, plan = this.plan.targets[event.source], event.result, this.plan
     index = target.index if target.index is not None else event.plane
@@ -293,7 +293,7 @@ def _ready(this: _Round, event: BatchEvent) -> BatchEvent:
             cache.write(index, result.scores)
             labels = np.asarray(result.labels, np.int32)
             plan.labels[image.key] = holding(image, index, labels, plan.labels.get(image.key))
-        except UserError:  # memory is short: told where they are to be shown
+        except UserError:  # memory is short: reported when they are to be shown
             plan.scores.pop(image.key, None)
             plan.labels.pop(image.key, None)
     return replace(event, plane=index, result=result)

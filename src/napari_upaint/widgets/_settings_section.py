@@ -43,7 +43,7 @@ class SettingsSection(QWidget):
             section = QCollapsible(form.title, expandedIcon="▾", collapsedIcon="▸")
             section.setDuration(0)  # an animation makes the sections below dance
             section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
-            section.layout().setContentsMargins(0, 0, 0, 0)  # no room below the title while it is collapsed
+            section.layout().setContentsMargins(0, 0, 0, 0)  # no gap below the title while it is collapsed
             section.layout().setSpacing(2)
             if form is self.objects:
                 section.addWidget(WrappedLabel("Existing labels follow at once."))

@@ -1,4 +1,4 @@
-"""Which image is to be seen, and whether the brush reaches it: several open ones lie on top of each other.
+"""Which image is seen, and whether the brush reaches it: several open images lie on top of each other.
 
 Main thread only.
 """
@@ -17,21 +17,21 @@ from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._open_layers import find, image_source, level_0
 
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
-# Of the area of an image, and of opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
+# Share of an image's area, and opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
 _LEAST_HIDDEN, _LEAST_OPACITY = 0.1, 0.9
 _LEAST_ON_SCREEN = 60  # pixels of the canvas
 
 
 class ShownLayers:
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._hidden: set[Hashable] = set()  # by `show`, not by the user
-        self.showing = False  # many eyes open and close at once: one look at the end is enough
+        self.showing = False  # many layers are shown and hidden at once: one check at the end is enough
 
     def covering(self, image: Hashable) -> str:
-        """Return the name of the image that is seen instead of an image, its own if it is hidden; '' if it is seen."""
+        """Return the name of the image that is seen instead of this one, its own if it is hidden; '' if it is seen."""
         layer = find(self._viewer, image)
         if not layer.visible:
             return str(layer.name)
@@ -39,14 +39,14 @@ class ShownLayers:
         return str(over[-1].name) if over else ""
 
     def why_no_brush(self, annotation: Hashable, image: Hashable) -> str:
-        """Return why napari's brush does not paint on labels, or elsewhere than on an image; '' where it does."""
+        """Return why napari's brush does not paint on labels, or paints elsewhere than on an image; '' if it works."""
         labels, layer = find(self._viewer, annotation), find(self._viewer, image)
         if labels.multiscale:
             return "napari's brush does not paint on labels of several resolutions; press 'New labels'."
         if _is_read_only(labels.data):  # a memory map, or Zarr
             return "napari's brush cannot write to the file of these labels; open a part of it, or press 'New labels'."
         other = np.flatnonzero(unit_factors(self._viewer, labels) != 1)
-        if len(other):  # it takes places in the unit of the world for places in that of the layer
+        if len(other):  # it takes places in the world's unit for places in the layer's unit
             here, there = labels.units[other[-1]], self._viewer.dims.units[other[-1] - labels.ndim]
             return f"napari's brush misses labels in {here} beside layers in {there}; use one unit, or close those."
         if level_0(labels).shape != image_source(layer).shape or lie_on_each_other(self._viewer, labels, layer):
@@ -57,14 +57,14 @@ class ShownLayers:
         )
 
     def show(self, image: Hashable, owners: Mapping[Hashable, Hashable]) -> None:
-        """Show an image: hide the others there with all that lies on them, and show again what was hidden before.
+        """Show an image: hide others at its place with all that belongs to them, and show again what was hidden before.
 
-        What was made of images that are closed by now is hidden, too.
+        What was made for images that are closed by now is hidden, too.
 
         Parameters
         ----------
         owners : mapping
-            Labels that lie on an image, with that image.
+            For each labels layer, the image that it belongs to.
         """
         layer = find(self._viewer, image)
         rivals = list(self._rivals(layer))
@@ -77,13 +77,13 @@ class ShownLayers:
         self.showing = True
         try:
             for one, visible in [*((one, True) for one in (*again, layer)), *((one, False) for one in hide)]:
-                if one.visible != visible:  # napari draws everything anew for each
+                if one.visible != visible:  # napari redraws everything for each change
                     one.visible = visible
         finally:
             self.showing = False
 
     def bring_near(self, image: Hashable) -> None:
-        """Fit an image into the canvas that is out of it, or too small there: its pixels may have another unit."""
+        """Fit an image into the canvas if it is outside, or too small there: its pixels may have another unit."""
         canvas, camera = self._viewer.canvas, self._viewer.scene.camera
         if canvas.grid.enabled or not shows_planes(self._viewer):
             return
@@ -95,13 +95,13 @@ class ShownLayers:
             camera.zoom = 0.95 * float(np.min(room / (stop - start)))
 
     def tuck(self, layer: Hashable, image: Hashable) -> None:
-        """Hide what was made of an image that is not seen, until `show` shows that one."""
+        """Hide what was made for an image that is not seen, until `show` shows that image."""
         if self.covering(image):
             find(self._viewer, layer).visible = False
             self._hidden.add(layer)
 
     def _rivals(self, layer: Any) -> Iterator[tuple[Any, bool]]:
-        """Yield the user's other images at the same place of which only one can be seen, and whether it is them."""
+        """Yield the user's images that cannot be seen together with this one, and whether each is the one seen."""
         if self._viewer.canvas.grid.enabled or self._viewer.dims.ndisplay == 3:
             return
         above = False
@@ -110,7 +110,7 @@ class ShownLayers:
             if one is layer or not isinstance(one, Image) or MARK in one.metadata:
                 continue
             other_field = self._of_another_field(one, layer)
-            # What is added up is seen wherever it stands in the list.
+            # A see-through layer is seen wherever it is in the list.
             is_over = above or (layer.blending in _SEE_THROUGH and other_field)
             upper = one if is_over else layer
             hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
@@ -118,7 +118,7 @@ class ShownLayers:
                 yield one, is_over
 
     def _of_another_field(self, one: Any, layer: Any) -> bool:
-        """Return whether two images are channels of two files: those of one file are meant to be seen together."""
+        """Return whether two images are channels of different files: those of one file are to be seen together."""
         here, there = layer.source.path, one.source.path
         if None in (here, there) or here == there:
             return False

@@ -1,4 +1,4 @@
-"""How models that have learnt from no paint see layers: found once each, so that all planes are seen alike."""
+"""How models that have not learnt from paint see layers: found once for each, so that all planes are seen alike."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from napari_upaint.widgets._volumes import is_volume, spacing
 
 
 class Sights:
-    """Remembers how each model sees each image, for as long as its pixels are the same; fit for threads."""
+    """Remembers how each model sees each image, for as long as its pixels are the same; safe in threads."""
 
     def __init__(self, gray_values: GrayValues) -> None:
         self.gray_values = gray_values
         self._known = PerImage[Sight | None]()
 
     def of(self, image: ImageSource, looking: Looking) -> Sight | None:
-        """Return how a model sees a layer, found out now if it was not yet; see `Looking.at`.
+        """Return how a model sees a layer, found out now if it is not known yet; see `Looking.at`.
 
-        Never on the GUI thread: it reads planes and waits for the engine.
+        Not for the GUI thread: it reads planes and waits for the engine.
         """
         kind = str(looking.model), looking.settings.scale
         return self._known.of(image, partial(self._find, image, looking), kind)
 
     def _find(self, image: ImageSource, looking: Looking) -> Sight | None:
         ndim = looking.ndim
-        if ndim == 3 and not is_volume(image):  # told of where it is segmented
+        if ndim == 3 and not is_volume(image):  # reported when it is segmented
             return None
         leading, shape = image.shape[:-ndim], image.shape[-ndim:]
         read = partial(image.plane, region=middle(shape))

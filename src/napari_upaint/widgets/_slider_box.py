@@ -1,4 +1,4 @@
-"""A slider beside its number: the slider for a quick try, the box for any value."""
+"""A slider next to its number: the slider for a quick try, the box for any value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 from napari_upaint.widgets._form import RealBox, exponent, never_by_wheel, with_unit
 
 _STEPS = 200
-_LEAST_WIDTH = 48  # of the slider, pixels: narrower it cannot be dragged
+_LEAST_WIDTH = 48  # of the slider, in pixels: a narrower one cannot be dragged
 
 
 class SliderBox(QWidget):
@@ -24,7 +24,7 @@ class SliderBox(QWidget):
     name : str
         Its field.
     usual : float
-        Where the slider ends; the box goes on to the limit that was declared.
+        Where the slider ends; the box goes on to the declared limit.
     """
 
     valueChanged = Signal(float)  # noqa: N815 (Qt's style)
@@ -54,18 +54,18 @@ class SliderBox(QWidget):
         self.box.valueChanged.connect(self._typed)
 
     def value(self) -> float:
-        """Return the value, in the unit that was declared."""
+        """Return the value, in the declared unit."""
         return self._value
 
     def setValue(self, value: float) -> None:  # noqa: N802 (Qt's style)
-        """Show a value, in the unit that was declared."""
+        """Show a value, in the declared unit."""
         if value != self._value:
             self._value = float(value)
             self._show()
             self.valueChanged.emit(self._value)
 
     def set_unit(self, factor: float, unit: str) -> None:
-        """Show the value in another unit, of which the declared one has ``factor``."""
+        """Show the value in another unit; ``factor`` of these are one declared unit."""
         self._factor, self._shown_unit = factor, unit
         self.box.blockSignals(True)
         self.box.setDecimals(max(1, (factor != 1) - exponent(self._step * factor)))
@@ -73,7 +73,7 @@ class SliderBox(QWidget):
         self.box.setSingleStep(self._step * factor)
         self.box.setSuffix(f" {unit}" if unit else "")
         self.box.blockSignals(False)
-        # Wide enough for whatever may come: nothing jumps.
+        # Wide enough for any number, so that nothing jumps.
         self.box.setMinimumWidth(self.box.fontMetrics().horizontalAdvance("0000.00 µm") + 34)
         self._show()
 

@@ -1,4 +1,4 @@
-"""What the window knows of its layers as frozen values: safe to hand to a thread, since no layer hangs on them."""
+"""What the window knows about its layers, as frozen values: safe in threads, since they hold no layer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Placement:
     axis_labels: tuple[str, ...]
 
     def options(self) -> dict[str, Any]:
-        """Return the keywords with which napari makes a layer in this place."""
+        """Return the keyword arguments that make a layer of napari in this place."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def with_channel(self) -> Placement:
@@ -57,7 +57,7 @@ def _framed(matrix: np.ndarray) -> np.ndarray:
 
 
 def _factor(unit: str, other: str) -> float:
-    """Return what a unit of length is in another one, 0 where one of them is none."""
+    """Return how many of another unit of length a unit is, 0 if one of them is not a length."""
     if unit == other:
         return 0.0 if unit in ("pixel", "dimensionless") else 1.0
     mine, theirs = micrometers(unit), micrometers(other)
@@ -68,7 +68,7 @@ def _factor(unit: str, other: str) -> float:
 class ImageSource:
     """An image layer. `data` may be lazy (dask, zarr); axes (..., Y, X), with RGB (..., Y, X, S).
 
-    `file` is where it was opened from, "" where napari does not know: names may be given and swapped.
+    `file` is where it was opened from, "" if napari does not know: a name may be changed.
     """
 
     key: Hashable
@@ -86,19 +86,19 @@ class ImageSource:
 
     @property
     def unit(self) -> str:
-        """Unit of the edges of pixels."""
+        """Unit of the size of pixels."""
         return self.placement.units[-1]
 
     @property
     def spacing(self) -> tuple[float, float] | None:
-        """Physical size of a pixel (Y, X) in `unit`; None where the image has none."""
+        """Physical size of a pixel (Y, X) in `unit`; None if the image has none."""
         return self.edges(2)  # type: ignore[return-value]
 
     def edges(self, ndim: int) -> tuple[float, ...] | None:
-        """Return the physical size of a pixel or voxel ([Z,] Y, X) in `unit`, None where an axis is no known length."""
+        """Return the physical size of a pixel or voxel ([Z,] Y, X) in `unit`, None if an axis is not a known length."""
         units = self.placement.units[-ndim:]
         factors = [_factor(unit, self.unit) for unit in units]
-        # Scales are negative where a layer is mirrored.
+        # The scale of a mirrored layer is negative.
         edges = [abs(scale) * factor for scale, factor in zip(self.placement.scale[-ndim:], factors, strict=True)]
         return tuple(edges) if all(factors) else None
 
@@ -109,12 +109,12 @@ class ImageSource:
     def plane(self, index: tuple[int, ...], region: tuple[slice, ...] = (slice(None), slice(None))) -> np.ndarray:
         """Read a plane, a region of it, or a box of a volume, axes (C, [Z,] Y, X).
 
-        Never on the GUI thread: it may be a file far away.
+        Not for the GUI thread: the file may be far away.
 
         Raises
         ------
         ImageError
-            If it has complex numbers, cannot be read, is gone, or does not fit into memory with what is computed of it.
+            If it has complex numbers, cannot be read, is gone, or does not fit into memory with what is made from it.
         """
         within = self.shape[len(index) :]
         fit_at_once(self.name, tuple(len(range(*side.indices(n))) for side, n in zip(region, within, strict=True)))
@@ -138,9 +138,9 @@ class ImageSource:
 
 
 def _is_gone(file: str) -> bool:
-    """Return whether a Zarr folder is not there any more: what it lacks reads as if it held zeros."""
+    """Return whether a Zarr folder is gone: what is missing in it would be read as zeros."""
     path = Path(file)
-    addressed = "://" in file  # on a server, which answers by itself
+    addressed = "://" in file  # on a server, which reports that itself
     return any(part.endswith(".zarr") for part in path.parts) and not addressed and not path.exists()
 
 
@@ -164,12 +164,12 @@ class AnnotationSource:
         return int(np.iinfo(self.data.dtype).max)
 
     def part(self, index: tuple[int, ...] = ()) -> np.ndarray:
-        """Read what is known of a plane (Y, X), or of several: what is painted, background where all is annotated."""
+        """Read what is known about a plane (Y, X), or several: what is painted, background where all is annotated."""
         read = np.asarray(self.data[index])
         return fill_background(read, region_mask(self.regions, "annotated", read.shape, index=index))
 
     def validation(self, index: tuple[int, ...] = ()) -> np.ndarray | None:
-        """Return where paint judges and is not learnt from, bool, shape of `part`; None if nowhere."""
+        """Return where paint is for validation only, bool, shape of `part`; None if nowhere."""
         return region_mask(self.regions, "validation", self.shape[len(index) :], index=index)
 
     def learnt(self, index: tuple[int, ...] = ()) -> np.ndarray:
@@ -191,7 +191,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def batch_source(image: ImageSource, index: tuple[int, ...] | None, normalization: Normalization | None) -> Source:
-    """Return a layer, or one plane of it, as the session's batch wants it."""
+    """Return a layer, or one plane of it, as a source for the session's batch."""
     if index is not None:
         return Source(image.name, (), lambda _: image.plane(index), normalization)
     return Source(image.name, image.shape[:-2], image.plane, normalization)
@@ -199,7 +199,7 @@ def batch_source(image: ImageSource, index: tuple[int, ...] | None, normalizatio
 
 def measure_image(image: ImageSource) -> Normalization:
     """Measure the gray values of a whole layer on a few planes spread over it."""
-    # Rows and columns between are left out while it is read: a whole slide would fill the memory of the window.
+    # Most rows and columns are not even read: a whole slide would fill the window's memory.
     some = thinned(math.prod(image.shape[-2:]))
     return measure_gray_values(image.name, image.shape[:-2], lambda at: image.plane(at, (some, some)))
 

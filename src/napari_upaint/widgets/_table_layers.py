@@ -1,4 +1,4 @@
-"""What is measured of labels that were made here: shown as their features. Main thread only."""
+"""Show what was measured in labels that were made here as their features. Main thread only."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _MOST_ROWS = 1_000_000
 
 
 class TableLayers:
-    """A part of `Layers`, by which the dock reaches it."""
+    """A part of `Layers`, through which the dock reaches it."""
 
     def __init__(self, viewer: Viewer, results: ResultLayers) -> None:
         self._viewer, self._results = viewer, results
 
     def measurable(self, image: Hashable) -> MeasurePlan | None:
-        """Return what there is to measure of an image: its labels, None if it was not segmented."""
+        """Return what there is to measure in an image: its labels, None if it was not segmented."""
         kind: Kind = "objects" if self._results.labels_of(image, "objects") is not None else "classes"
         layer = self._results.labels_of(image, kind)
         if layer is None:
@@ -43,12 +43,12 @@ class TableLayers:
         return MeasurePlan(source, annotation_source(layer), changes(layer), ndim, kind, () if source.rgb else others)
 
     def table(self, image: Hashable) -> Measured | None:
-        """Return the measurements of an image's labels, None if they changed since or were not measured."""
+        """Return the measurements of an image's labels, None if they have changed since or were not measured."""
         plan = self.measurable(image)
         return table(find(self._viewer, plan.labels.key)) if plan is not None else None
 
     def show_table(self, measured: Measured) -> bool:
-        """Keep measurements, and show them as features of their layer; False if its labels changed meanwhile."""
+        """Keep measurements, and show them as features of their layer; return False if its labels changed meanwhile."""
         layer, index = find(self._viewer, measured.labels), self._index(measured.plan)
         if measured.plan.version != changes(layer):
             return False
@@ -83,14 +83,14 @@ class TableLayers:
 def _show_plane(layer: Any, measured: Measured, index: tuple[int, ...] | None) -> None:
     """Show the rows of a plane as the layer's features: in another plane the same number is another object.
 
-    None where many planes are in view: no row then.
+    Show no row if `index` is None: then many planes are in view.
     """
     if index is None:
         layer.features = features_before(layer)
         return
     rows = measured.plane(index)
     labels = rows.pop("label")
-    # napari takes the number of a row for its label, in the status bar and in its table: row 0 is the background.
+    # napari takes the number of a row as its label, in the status bar and in its table: row 0 is the background.
     length = int(labels.max(initial=0)) + 1
     if length > _MOST_ROWS:  # labels that were numbered by hand
         layer.features = {"index": labels} | rows

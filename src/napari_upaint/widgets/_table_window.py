@@ -1,4 +1,4 @@
-"""The table of objects below the image: a row shows its object, an object that is clicked its row."""
+"""The table of objects below the image: a click on a row shows its object, a click on an object its row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROOM = 760  # pixels
 
 
 class TableWindow(QObject):
-    """Opens and closes the table, and keeps it, the layers and what was measured together."""
+    """Opens and closes the table, and keeps it in step with the layers and what was measured."""
 
     opened = Signal(bool)
 
@@ -55,13 +55,13 @@ class TableWindow(QObject):
             with contextlib.suppress(AttributeError, LookupError, RuntimeError):  # napari's window may be gone already
                 self._viewer.window.remove_dock_widget(dock)
                 if table is not None:
-                    table.deleteLater()  # napari leaves it alone, with all its rows
+                    table.deleteLater()  # napari keeps it, with all its rows
         self.opened.emit(self._dock is not None)
 
     def _place(self, dock: QDockWidget) -> None:
-        """Take it out of a small window: below the image there is no room, and the window would grow out of the screen.
+        """Let it float over a small window: below the image there is no room, and the window would outgrow the screen.
 
-        It comes over the lower part of the image then: by itself it would lie over napari's menu.
+        It is put over the lower part of the image: otherwise it would lie over napari's menu.
         """
         window = dock.window()
         if window.height() >= _ROOM:
@@ -77,13 +77,13 @@ class TableWindow(QObject):
         self.toggle(False)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
-        """Notice that the table was closed by its own cross."""
+        """Notice when the table is closed with its own close button."""
         if event.type() == QEvent.Type.Close and watched is self._dock:
             self.toggle(False)
         return False
 
     def follow(self) -> None:
-        """Show what is measured of the chosen image now."""
+        """Show what is measured in the chosen image now."""
         if self.table is None:
             return
         measured = self._tables.measured()

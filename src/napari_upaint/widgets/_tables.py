@@ -34,11 +34,11 @@ class Tables(QObject):
         return self._measuring.busy or self._writing.busy
 
     def abandon(self) -> None:
-        """Measure no more, without a word: the dock closes."""
+        """Stop measuring, without a message: the dock closes."""
         self._measuring.forget()
 
     def segmented(self) -> bool:
-        """Return whether there are labels of the chosen image."""
+        """Return whether the chosen image has labels that were made here."""
         image = self._choosing.image()
         return image is not None and self._layers.tables.measurable(image.key) is not None
 

@@ -1,4 +1,4 @@
-"""Tiles as pictures: the network's input with what is painted over it, and the weights beside."""
+"""Tiles as pictures: the network's input with the paint on top, and the weights next to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_upaint.core.colours import label_rgb
 from napari_upaint.core.resize import resize_labels
 from napari_upaint.engine.progress import ShownTile
 
-# What only surrounds the pixels that are learnt from is shown so much darker.
+# The context of the pixels that are learnt from is shown darker by this factor.
 _DIM = 0.45
 _PAINT = 0.8
 _GAP, _GRAY = 6, 110
@@ -24,7 +24,7 @@ def mosaic(tiles: Sequence[ShownTile], edge: int) -> np.ndarray:
     Parameters
     ----------
     edge : int
-        Of one tile in the picture, px.
+        Height of one tile in the picture, px.
     """
     most = max((float(tile.weights.max(initial=0)) for tile in tiles), default=0.0) or 1.0
     pairs = []
@@ -39,7 +39,7 @@ def mosaic(tiles: Sequence[ShownTile], edge: int) -> np.ndarray:
 
 
 def tile_picture(tile: ShownTile) -> np.ndarray:
-    """Return the network's input in gray or colour, labels over it; of a volume the middle slice; uint8 (Y, X, RGB)."""
+    """Return the network's input in gray or colour, labels over it; for volumes the middle slice; uint8 (Y, X, RGB)."""
     image, target = _middle(tile.image), _middle(tile.target[None])[0]
     shown = image[:3] if len(image) == 3 else np.repeat(image[:1], 3, axis=0)
     picture = 255 * np.clip(np.moveaxis(shown, 0, -1), 0, 1)

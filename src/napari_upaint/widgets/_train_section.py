@@ -1,4 +1,4 @@
-"""The fourth section: Train and Stop, the time for it, what else is learnt, progress, the loss, the engine."""
+"""The fourth section: Train and Stop, the time for it, what else is learnt from, progress, the loss, the engine."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class TrainSection(QWidget):
         self.progress.show_words("Stopping…")
 
     def show_progress(self, state: TrainProgress) -> None:
-        """Show how far the training is."""
+        """Show how far the training has got."""
         self.plot.budget = max(self.plot.budget, state.budget)  # it grows with new paint
         self.plot.add(state.seconds, state.loss, state.validation)
         words = state.stage[:1].upper() + state.stage[1:]
@@ -134,7 +134,7 @@ class TrainSection(QWidget):
 
 
 class OthersBox(QCheckBox):
-    """Whether what is painted on other images is learnt, too: ticked, and hidden as long as there are none."""
+    """Whether paint on other images is learnt from, too: ticked at first, and hidden as long as there is none."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
 from napari_upaint.widgets._sources import ImageSource
 
-# Seconds of training that are lost at most when the engine or the window is ended by whatever it is.
+# At most this many seconds of training are lost if anything ends the engine or the window.
 CHECKPOINT = 10.0
 
 
@@ -37,7 +37,7 @@ CHECKPOINT = 10.0
 class TrainPlan:
     """What to train on, from where, and how.
 
-    `painted`: the chosen image first; `start` None: from scratch; `resume`: an interrupted training to go on with.
+    `painted`: the chosen image first; `start` None: from scratch; `resume`: an interrupted training to continue.
     """
 
     painted: tuple[PaintedImage, ...]
@@ -56,7 +56,7 @@ class TrainPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """The end of a training: its result, and the model's file (None where the start was kept)."""
+    """The end of a training: its result, and the model's file (None if the start was kept)."""
 
     result: TrainResult
     path: Path | None
@@ -69,7 +69,7 @@ class Training(QObject):
     ended = Signal(object)  # Trained
     failed = Signal(str, str)
     stopped = Signal()  # before there was a result
-    begun = Signal()  # it can be told something from now on
+    begun = Signal()  # messages can be sent to it from now on
     previewed = Signal(object)  # PreviewResult
     samples_heard = Signal(object)  # SamplesHeard
 
@@ -85,7 +85,7 @@ class Training(QObject):
         self._request: TrainRequest | None = None
         self._heard: list[TrainProgress] = []
         self._result: TrainResult | None = None
-        self._sent: NewSamples | None = None  # samples that it was not asked for at first
+        self._sent: NewSamples | None = None  # samples that were sent after it began
         self._gathering = Work(self, self._train, self._fail)
         self._saving = Work(self, self._saved, self._fail, writes=True)
 
@@ -101,11 +101,11 @@ class Training(QObject):
 
     @property
     def listening(self) -> bool:
-        """Whether it can be told something."""
+        """Whether messages can be sent to it."""
         return self._job is not None and self._result is None
 
     def send(self, message: NewSamples | PreviewView) -> None:
-        """Hand new samples, or what is in view, to the training."""
+        """Send new samples, or what is in view, to the training."""
         if isinstance(message, NewSamples):
             self._sent = message
         if self._job is not None:
@@ -126,7 +126,7 @@ class Training(QObject):
             self._job.stop()
 
     def abandon(self) -> None:
-        """End without a result and without a word: the dock closes."""
+        """End without a result and without a message: the dock closes."""
         for work in (self._gathering, self._saving):
             work.forget()
         if self._job is not None:
@@ -168,7 +168,7 @@ class Training(QObject):
 
     def _take_samples(self, answer: SamplesHeard) -> None:
         if not answer.problem and self._sent is not None and self._request is not None:
-            self._request = replace(self._request, samples=self._sent.samples)  # what the record tells of
+            self._request = replace(self._request, samples=self._sent.samples)  # as the record will name them
         self.samples_heard.emit(answer)
 
     def _finish(self) -> None:
@@ -202,7 +202,7 @@ class Training(QObject):
 
 
 def _begin(plan: TrainPlan) -> Path | None:
-    """Write what is being trained, for whoever has to continue it; None where nothing can be written."""
+    """Record what is being trained, so that it can be continued; return None if nothing can be written."""
     start = str(plan.start) if plan.start is not None else ""
     image, settings = plan.image, plan.resume.asked.settings if plan.resume is not None else plan.settings
     asked = Asked(image.name, image.shape, plan.kind, start, settings, plan.weights, plan.augment)
@@ -215,7 +215,7 @@ def _begin(plan: TrainPlan) -> Path | None:
 def _save(
     request: TrainRequest, heard: tuple[TrainProgress, ...], result: TrainResult, continued: Interrupted | None
 ) -> Run:
-    """Keep the record of a training and, unless the start was no worse in any way, its model in the user's folder."""
+    """Save the record of a training in the user's folder, and its model if that is better than the start in any way."""
     model = result.model if result.improved or result.knows_more or request.start is None else None
     run = record(request, heard, result)
     saved = save_run(run if continued is None else whole_run(run, continued), model)

@@ -19,7 +19,7 @@ _PAUSE = 60  # milliseconds: planes come in one after the other while a stack is
 
 
 class Uncertainty(QObject):
-    """Shows the layer while its box is ticked, and keeps it up with the scores."""
+    """Shows the layer while its box is ticked, and keeps it up to date with the scores."""
 
     failed = Signal(str, str)
 
@@ -38,7 +38,7 @@ class Uncertainty(QObject):
         return self._making.busy
 
     def close(self) -> None:
-        """Make no more."""
+        """Stop making it."""
         self._making.close()
 
     def _show(self, wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""What is in view, cut out of an image for the preview: frozen values, fit for a thread."""
+"""Cut what is in view out of an image, for the preview: frozen values, safe in threads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._sources import ImageSource
 
 Box = tuple[slice, slice]
-# Edge of what a preview shows at the most, pixels that the network sees.
+# Longest edge of what a preview shows, in pixels that the network sees.
 MOST = 1024
-# Real context around it, pixels sent: what lies beyond is mirrored.
+# Real context around it, in pixels sent: what lies beyond is mirrored.
 _CONTEXT = 32
-# Pixels of the image that are read along an edge, at the most, for a model that sees images much smaller than they are.
+# At most this many pixels of the image are read along an edge, for a model that sees images at a much smaller scale.
 _MOST_READ = 4096
 
 
@@ -30,11 +30,11 @@ class Viewed:
     ----------
     image : ImageSource
     index : tuple of int
-        Of the plane, along the leading axes.
+        Index of the plane along the leading axes.
     box : tuple of slice
         (Y, X), pixels of the image.
     levels : tuple
-        Arrays of a pyramid, the finest first; none for an image without.
+        Arrays of a pyramid, finest first; empty for an image without one.
     """
 
     image: ImageSource
@@ -50,10 +50,10 @@ class Viewed:
 
 
 def for_scale(viewed: Viewed, scale: float) -> tuple[Box, int]:
-    """Return what of a view is shown by a model that sees images at a scale, and by how much it is shrunk before.
+    """Return the box to show of a view, if a model sees images at a scale, and by how much to shrink it first.
 
-    A model that sees an image at a quarter of its size sees four times as far for the same work; what is too wide to
-    be sent as it is is shrunk, never below what the model sees.
+    A model that sees an image at a quarter of its size sees four times as far for the same work; a box that is too
+    wide to be sent unchanged is shrunk, but never below what the model sees.
     """
     edge = int(min(MOST / scale, _MOST_READ))
     seen = min(edge, max(side.stop - side.start for side in viewed.box))
@@ -64,7 +64,7 @@ def for_scale(viewed: Viewed, scale: float) -> tuple[Box, int]:
         if high - low > edge:
             low = (low + high - edge) // 2
             high = low + edge
-        # Whole pixels of the shrunk image, counted from its corner: it does not crawl when the view is moved.
+        # Whole pixels of the shrunk image, counted from its corner, so it does not crawl when the view moves.
         low = low // shrunk * shrunk
         sides.append(slice(low, max(low + shrunk, min(n, -(-high // shrunk) * shrunk) // shrunk * shrunk)))
     return (sides[0], sides[1]), shrunk
@@ -79,7 +79,7 @@ def cut(
     measure: Callable[[ImageSource], Normalization],
     see: Callable[[ImageSource], Sight | None],
 ) -> PreviewView:
-    """Read a box with some context around it. Never on the GUI thread: it may be a file far away."""
+    """Read a box with some context around it. Not for the GUI thread: the file may be far away."""
     image, margin = viewed.image, _CONTEXT * shrunk
     outer = tuple(
         slice(max(0, side.start - margin), min(n // shrunk * shrunk, side.stop + margin))
@@ -94,7 +94,7 @@ def cut(
 
 
 def _shrunk(viewed: Viewed, box: Box, shrunk: int) -> np.ndarray:
-    """Read a box (C, Y, X) of a plane, made smaller by a whole factor: from a pyramid where it has a fitting level."""
+    """Read a box (C, Y, X) of a plane, made smaller by an integer factor: from a pyramid if it has a fitting level."""
     image, factor = viewed.image, 1
     data = image.data
     for level in viewed.levels[1:]:
@@ -111,7 +111,7 @@ def _shrunk(viewed: Viewed, box: Box, shrunk: int) -> np.ndarray:
 
 
 def _ratio(shape: tuple[int, ...], level: tuple[int, ...]) -> int:
-    """Return by which whole factor a level is smaller than the image, 0 if it is none."""
+    """Return the integer factor by which a level is smaller than the image, 0 if there is none."""
     ratio = round(shape[0] / level[0])
     return ratio if all(n // ratio <= small <= -(-n // ratio) for n, small in zip(shape, level, strict=True)) else 0
 

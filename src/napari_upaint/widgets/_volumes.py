@@ -1,4 +1,4 @@
-"""What the dock does with volumes: whether they suit a model, and sources for 3D models."""
+"""What the dock does with volumes: whether they suit a model, and their sources for batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Index = tuple[int, ...]
 
 
 def misfit(ndim: int, image: ImageSource | None, start: str) -> str:
-    """Return why an image does not suit a model of so many dimensions, one sentence; empty if it does.
+    """Return why an image does not suit a model with this many dimensions, as one sentence; empty if it does.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def is_volume(image: ImageSource) -> bool:
 
 
 def why_no_choice(image: ImageSource | None, ndim: int) -> str:
-    """Return why one cannot choose whether a model of so many dimensions sees volumes; empty if one can."""
+    """Return why one cannot choose whether a model with this many dimensions sees volumes; empty if one can."""
     if image is None:
         return "Open an image first."
     if ndim == 3:
@@ -63,7 +63,7 @@ def why_no_choice(image: ImageSource | None, ndim: int) -> str:
 
 
 def may_be_volumes(image: ImageSource) -> bool:
-    """Return whether an image has slices, be it in an order of axes in which they are no volumes: see `misfit`."""
+    """Return whether an image has slices, even in an order of axes in which they are not volumes: see `misfit`."""
     return is_volume(image) or _has_slices_in_time(image)
 
 
@@ -79,9 +79,9 @@ def _is_time_series(image: ImageSource) -> bool:
 
 
 def spacing(image: ImageSource) -> tuple[float, ...] | None:
-    """Return the size of a voxel, (Z, Y, X); without a unit only where a voxel is known to be no cube."""
+    """Return the size of a voxel, (Z, Y, X); without a unit only if a voxel is known not to be a cube."""
     edges, units = tuple(map(abs, image.placement.scale[-3:])), image.placement.units[-3:]
-    # Of micrometers beside an axis without a unit nothing follows.
+    # Micrometers on one axis and no unit on another tell nothing.
     return image.edges(3) or (edges if len(set(units)) == 1 and len(set(edges)) > 1 else None)
 
 
@@ -93,7 +93,7 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None, sca
     slice_by : Path or None
         The model that segments a single slice: it sees those around it, too. None: all slices are segmented.
     scale : float
-        At which it sees the images; 0: the one that it has learnt, 1 if it has learnt none.
+        Scale at which it sees the images; 0: the one that it has learnt, 1 if it has learnt none.
     """
     for image in images:
         slices, height, width = image.shape[-3:]
@@ -109,9 +109,9 @@ def volumes_fit(images: Iterable[ImageSource], slice_by: Path | None = None, sca
 
 
 def index_to_segment(image: ImageSource, index: Index, model: Path, scale: float = 0.0) -> Index:
-    """Return the index of what is segmented where a slice is wanted: of its volume, if that has no more slices anyway.
+    """Return the index of what to segment if a slice is wanted: of its volume, if all its slices are seen anyway.
 
-    Objects of a volume have one number in all slices, those of a slice that was segmented by itself numbers of its own.
+    Objects of a volume have one number in all slices; a slice that is segmented alone has its own numbers.
     For `scale` see `volumes_fit`.
     """
     return index[:-1] if is_volume(image) and image.shape[-3] <= 2 * _reach(image, model, scale) + 1 else index
@@ -128,11 +128,11 @@ def _reach(image: ImageSource, model: Path, scale: float) -> int:
 def volume_source(
     image: ImageSource, index: Index | None, model: Path, normalization: Normalization | None, scale: float = 0.0
 ) -> tuple[Source, int | None]:
-    """Return the volumes of a layer as the session's batch wants them, all of them for 2D models that see volumes.
+    """Return the volumes of a layer as a source for the session's batch.
 
-    With the index of a volume: that one. With the index of a slice: the slices that the network sees when it looks at
-    that one, and which one it is among them. A source of an image without volumes fails when it is read: others need
-    not suffer from it. For `scale` see `volumes_fit`.
+    Without an index: all of them. With the index of a volume: that one. With the index of a slice: the slices that the
+    network sees when it looks at it, and which of them it is. The source of an image without volumes fails only when it
+    is read, so that others do not suffer from it. For `scale` see `volumes_fit`.
     """
     header = read_header(model)
     problem = misfit(3, image, header.name)

@@ -1,4 +1,4 @@
-"""The layer '<image> weight map', brought up to date part by part while somebody paints. A part of `Layers`."""
+"""The layer '<image> weight map', updated part by part while somebody paints. A part of `Layers`."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class WeightLayers:
         index : tuple of int
             Plane of the image: index along the axes before those of the map.
         changed : ChangedWeights
-            Of this plane.
+            What changed in this plane.
         most : float
             Largest weight of the plane.
         room : numpy.ndarray
-            What a new layer is made of: an array of all planes that holds these weights.
+            What a new layer is made from: an array of all planes that holds these weights.
         """
-        find(self._viewer, image.key)  # the map of a closed image has no place any more
+        find(self._viewer, image.key)  # raises an error if the image was closed
         layer = self._results.result(mark(image, "weight map"), image)
         fresh = layer is None
         if fresh:
@@ -57,18 +57,18 @@ class WeightLayers:
         if fresh:
             self._results.add(layer, len(self._viewer.layers))
         elif layer.visible:
-            # The rest of what a refresh does costs more than the picture, and a stroke must not wait for it.
+            # The other parts of a refresh take longer than the picture, and a stroke must not wait for them.
             layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def take_away(self, image: Hashable) -> None:
-        """Close an image's weight map: one that does not follow any more would not tell the truth."""
+        """Remove an image's weight map: one that no longer follows the paint would not tell the truth."""
         layer = find_marked(self._viewer, image, "weight map")
         if layer is not None:
             self._viewer.layers.remove(layer)
 
 
 def _round(most: float) -> float:
-    """Round up to two digits: the colours must not change with every stroke."""
+    """Round up to two significant digits: the colours must not change with every stroke."""
     if not most > 0:
         return 1.0
     step = 10.0 ** (math.floor(math.log10(most)) - 1)

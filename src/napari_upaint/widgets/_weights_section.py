@@ -28,7 +28,7 @@ class WeightsSection(QWidget):
     Parameters
     ----------
     form : Form
-        Of the `WeightSettings`: what the training reads. It keeps the values, the sliders show them.
+        The one of the `WeightSettings`, which the training reads. It keeps the values, the sliders show them.
     """
 
     def __init__(self, form: Form) -> None:
@@ -60,7 +60,7 @@ class WeightsSection(QWidget):
         self.gallery_button.setToolTip(gallery_why or _GALLERY_TIP)
 
     def show_image(self, image: ImageSource | None) -> None:
-        """Show widths in the unit of the image, px where it has none."""
+        """Show widths in the unit of the image, in px if it has none."""
         spacing = image.spacing if image is not None else None
         if image is None or spacing is None:
             self.sliders["sigma"].set_unit(1.0, "px")

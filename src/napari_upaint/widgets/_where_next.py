@@ -29,7 +29,7 @@ _ALL_SEEN = "You have seen every uncertain place; press U again to begin with th
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """What is looked at: the scores, the paint, and where the user was."""
+    """What is looked at: the scores, the paint, and where the user has been."""
 
     image: ImageSource
     annotation: AnnotationSource | None
@@ -37,12 +37,12 @@ class _Search:
     cache: ScoreCache
     method: Method
     visited: tuple[tuple[Index, Index], ...]
-    bounds: dict[Index, tuple[int, Method, int, float]]  # plane: prediction, method, radius, most of any window
+    bounds: dict[Index, tuple[int, Method, int, float]]  # plane: prediction, method, radius, highest of any window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """Where to go: plane, place in it, radius of the ring; no plane where there is no such place."""
+    """Where to go: plane, place in it (None if there is no such place), radius of the ring."""
 
     search: _Search
     index: Index
@@ -52,7 +52,7 @@ class _Found:
 
 @dataclass(slots=True, eq=False)
 class _Memory:
-    """Where the user was in an image, and what need not be computed again."""
+    """Where the user has been in an image, and what need not be computed again."""
 
     cache: ScoreCache
     visited: list[tuple[Index, Index, int]] = field(default_factory=list)  # plane, place, prediction
@@ -82,13 +82,13 @@ class WhereNext(QObject):
         return self._work.busy
 
     def close(self) -> None:
-        """Look no more, and take the ring away."""
+        """Stop looking, and remove the ring."""
         self._work.forget()
         self._memories.clear()
         self._take_ring()
 
     def search(self) -> None:
-        """Look for the next place; says so if there cannot be one."""
+        """Look for the next place; say so if there cannot be one."""
         image, method = self._choosing.image(), self._row.method()
         cache = self._layers.results.cache(image.key) if image is not None else None
         if self.busy:
@@ -109,7 +109,7 @@ class WhereNext(QObject):
     def _allow(self) -> None:
         if not self._ring_holds():
             self._take_ring()
-        # Scores are as large as all results together: those of closed images and of other predictions are let go.
+        # Scores are as large as all results together: those of closed images and of other predictions are released.
         caches = {image: self._layers.results.cache(image) for image in self._memories}
         self._memories = {image: one for image, one in self._memories.items() if one.cache is caches[image]}
         self._row.allow(self._why_not())
@@ -165,7 +165,7 @@ class WhereNext(QObject):
         self.failed.emit(sentence, "", kind)
 
     def _edited(self) -> None:
-        """Take the ring away once there is paint in it."""
+        """Remove the ring once there is paint in it."""
         if self._ring is None:
             return
         search, at, radius, _turn = self._ring
@@ -183,7 +183,7 @@ class WhereNext(QObject):
 
 
 def _find(search: _Search) -> _Found:
-    """Look at the planes in the order of what they can have at most."""
+    """Look through the planes in the order of the highest uncertainty that they can have."""
     cache, method = search.cache, search.method
     radius = _radius(search)
     for index, prediction in list(cache.planes.items()):

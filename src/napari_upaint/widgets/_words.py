@@ -1,4 +1,4 @@
-"""What the dock says when something ended."""
+"""What the dock says when something has ended."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
 
 
 def after_nothing(summary: Segmented) -> str:
-    """Say that nothing was found, which looks as if nothing had been done; '' where there is something."""
+    """Say that nothing was found, which looks as if nothing had been done; '' if something was found."""
     nothing = summary.done > 0 and summary.empty == summary.done and not summary.kept
     return "Nothing was found: paint what you look for and train, or choose another model." if nothing else ""
 
 
 def after_looking(summary: Segmented) -> str:
-    """Say at which scale a model was found to see images that nobody has painted; '' where paint had taught it."""
+    """Say at which scale a model sees the images, if that was found without paint and is not 1; '' otherwise."""
     if not summary.done or set(summary.scales) <= {1.0}:
         return ""
     low, high = summary.scales[0], summary.scales[-1]
@@ -54,18 +54,18 @@ def after_looking(summary: Segmented) -> str:
 
 
 def after_crossing(summary: Segmented) -> str:
-    """Say that a plane was segmented of which hardly more than a line is seen; '' where nothing was."""
+    """Say that the segmented plane is seen from the side, as hardly more than a line; '' if nothing was segmented."""
     return "You see that plane from the side; press 'Whole layer' to segment all planes." if summary.done else ""
 
 
 def after_one_slice(summary: Segmented) -> str:
-    """Say that a slice was not segmented as a part of its volume, though that is ticked; '' where nothing was."""
+    """Say that a slice was not segmented as part of its volume, though that is ticked; '' if nothing was segmented."""
     alone = "This slice was segmented alone: its objects have their own numbers; press 'Whole layer' for the volume."
     return alone if summary.done else ""
 
 
 def after_keeping(layers: Sequence[str]) -> str:
-    """Say where hand corrections are that would have been written over; '' where there are none."""
+    """Say where corrections by hand were kept that would have been overwritten; '' if there are none."""
     if not layers:
         return ""
     if len(layers) > 3:
@@ -75,7 +75,7 @@ def after_keeping(layers: Sequence[str]) -> str:
 
 
 def after_another_model(planes: int) -> str:
-    """Say that what lies out of view is not of the model that was chosen now; '' where nothing else was segmented."""
+    """Say that planes out of view still show what another model found; '' if there are none."""
     if not planes:
         return ""
     other = "1 other plane still shows" if planes == 1 else f"{planes} other planes still show"

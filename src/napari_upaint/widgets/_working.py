@@ -1,4 +1,4 @@
-"""What runs, and which buttons work meanwhile; trainings from the button to the words at their end."""
+"""What runs, and which buttons work meanwhile; trainings, from the button to the message at their end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from napari_upaint.widgets._words import after_training
 
 
 class Working(QObject):
-    """Connects the buttons of the lower sections with the engine process and its results with the layers."""
+    """Connects the buttons of the lower sections with the engine process, and its results with the layers."""
 
     situation_changed = Signal(object)  # Situation
 
@@ -139,7 +139,7 @@ class Working(QObject):
             self._begin(plan)
 
     def plan(self) -> TrainPlan | None:
-        """Return what a training would learn now, and how; None without image or labels."""
+        """Return what a training would learn from now, and how; None without image or labels."""
         chosen, s = self._choosing.painted(), self._sections
         if chosen is None:
             return None
@@ -148,7 +148,7 @@ class Working(QObject):
         return TrainPlan(painted, self._choosing.kind(), start, s.train_settings(), weights, augment)
 
     def continue_training(self, interrupted: Interrupted) -> None:
-        """Go on with a training that was interrupted, for the time that was left."""
+        """Continue an interrupted training, for the time that was left."""
         chosen, asked = self._choosing.painted(), interrupted.asked
         if chosen is None or self.training.running:
             return

@@ -1,4 +1,4 @@
-"""A text in as many lines as it needs: names of files, which have no blanks, are broken too, and widen no dock."""
+"""A text on as many lines as it needs: file names, which have no blanks, are broken, too, and do not widen the dock."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy
 
-# A blank without width, at which a line may end.
+# A zero-width space, at which a line may end.
 _BREAK = "\u200b"
 _LONG = re.compile(r"\S{17,}")
 _PIECE = re.compile(r".{1,15}?[/\\_.-]+|.{1,16}")
 
 
 class WrappedLabel(QLabel):
-    """What is read and copied of it is the text as it was set."""
+    """A label whose text is read and copied as it was set."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class WrappedLabel(QLabel):
         super().setText(_LONG.sub(lambda word: _BREAK.join(_PIECE.findall(word[0])), text or ""))
 
     def make_selectable(self) -> None:
-        """Let the mouse select it, to be copied."""
+        """Let the mouse select the text, so that it can be copied."""
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         copy = QAction("Copy", self)
         copy.triggered.connect(self._copy)
@@ -40,7 +40,7 @@ class WrappedLabel(QLabel):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
-        """Copy what is selected as it was set."""
+        """Copy the selected text as it was set."""
         if event.matches(QKeySequence.StandardKey.Copy):
             self._copy()
         else:

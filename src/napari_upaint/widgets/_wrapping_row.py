@@ -1,4 +1,4 @@
-"""A row that goes on in the next line where the dock is narrow or its font large."""
+"""A row that wraps if the dock is narrow or its font large."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLayout, QLayoutItem, QPushButton, QSizePolicy, QWidg
 
 
 class WrappingRow(QLayout):
-    """As narrow as its widest widget. Room that is left goes to those that grow, else between them."""
+    """As narrow as its widest widget. Spare room goes to widgets that can grow, else between them."""
 
     def __init__(self, *widgets: QWidget) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class WrappingRow(QLayout):
             self.addWidget(widget)
 
     def addItem(self, item: QLayoutItem) -> None:  # noqa: N802 (Qt's names, here and below)
-        """Take an item, as Qt asks for."""
+        """Add an item, as Qt requires."""
         self._items.append(item)
 
     def count(self) -> int:
@@ -25,11 +25,11 @@ class WrappingRow(QLayout):
         return len(self._items)
 
     def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
-        """Return an item, None where there is none."""
+        """Return an item, None if there is none."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
-        """Give an item away."""
+        """Remove an item and return it."""
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:  # noqa: N802
@@ -37,11 +37,11 @@ class WrappingRow(QLayout):
         return Qt.Orientation.Horizontal
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802
-        """Return that the height follows from the width."""
+        """Return True: the height depends on the width."""
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
-        """Return how high the lines are together."""
+        """Return the height of all lines together."""
         return self._place(QRect(0, 0, width, 0), move=False)
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -94,7 +94,7 @@ class WrappingRow(QLayout):
         between = 0 if growing or len(line) == 1 else left // (len(line) - 1)
         shared = left + sum(widths[i] for i in growing)
         for rank, i in enumerate(sorted(growing, key=lambda i: widths[i], reverse=True)):
-            widths[i] = max(widths[i], shared // (len(growing) - rank))  # all alike, if their texts let them
+            widths[i] = max(widths[i], shared // (len(growing) - rank))  # equally wide, if their texts allow it
             shared -= widths[i]
         x = rect.x()
         for item, width in zip(line, widths, strict=True):

@@ -47,14 +47,14 @@ class UPaintDock(QWidget):
     viewer : napari.viewer.Viewer
         The viewer whose layers are worked on.
     tasks : str
-        Module with the engine's table of generators; another one is for tests.
+        Module with the engine's table of generators; tests use another one.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, tasks: str = TASKS) -> None:
         super().__init__()
         self._viewer = viewer
         self._open = False
-        self._closing = False  # whether its window was asked to
+        self._closing = False  # whether its window was asked to close
         self.help: HelpSheet | None = None
         self.sections = Sections()
         self.layers = Layers(viewer, self)
@@ -84,12 +84,12 @@ class UPaintDock(QWidget):
         read_units()
         self._warming = Work(self)
         self._warming.start(warm_up)
-        # Whatever way the dock goes, the engine goes with it. No slot of the bridge's own: Qt deletes it, and with it
-        # what it is connected to, before it tells that the dock is gone.
+        # However the dock ends, the engine ends with it. Not a slot of the bridge's own: Qt deletes the bridge, and
+        # with it its connections, before it tells that the dock is gone.
         self.destroyed.connect(partial(JobBridge.close, self.bridge))
 
     def _guide(self) -> None:
-        """Make what leads from the results back to the paint, and to single objects."""
+        """Make the parts that lead from the results back to the paint, and to single objects."""
         self.uncertainty = Uncertainty(self.layers, self.sections.segment.guide, self)
         self.where_next = WhereNext(self.layers, self.choosing, self.sections.segment.guide, self)
         self.table_window = TableWindow(self._viewer, self.layers, self.choosing, self.working.tables, self)
@@ -162,7 +162,7 @@ class UPaintDock(QWidget):
     # -- coming and going ----------------------------------------------------------------------------------------
 
     def _acquire(self) -> None:
-        """Listen to the viewer, take the keys, start the engine."""
+        """Listen to the viewer, bind the keys, start the engine."""
         if self._open:
             return
         self._open = True
@@ -198,7 +198,7 @@ class UPaintDock(QWidget):
         ]
         if self.help is not None:
             closing.insert(0, self.help.close)
-        # One that fails must not keep the others from it: the engine would go on for ever.
+        # If one fails, the others must still close: or the engine would run for ever.
         with ExitStack() as stack:
             for close in reversed(closing):
                 stack.callback(close)
@@ -207,26 +207,26 @@ class UPaintDock(QWidget):
         self.sections.set_colours(theme_colours(self._viewer.theme))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
-        """Wake up, also when a dock that was taken out of the window is put back."""
+        """Wake up, also if the dock was taken out of the window and is put back."""
         self._acquire()
         self.window().installEventFilter(self)
         super().showEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
-        """End the engine when closed as a window of its own."""
+        """End the engine when the dock is closed as a separate window."""
         self._release()
         super().closeEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Notice that napari takes the dock out of its window: it does so when the dock is closed."""
+        """Notice when napari takes the dock out of its window, as it does when the dock is closed."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._release()
         return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
-        """Notice that the viewer closes: it may still ask its user and stay open, but hides if it does not.
+        """Notice when the viewer closes: it may still ask the user and stay open, but if it closes, it hides.
 
-        Nothing may be left for later: the window is deleted then, and this dock with it.
+        Nothing may be left for later: the window is deleted next, and this dock with it.
         """
         if event.type() == QEvent.Type.Close:
             self._closing = True
