@@ -114,7 +114,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
     for wrong in (np.zeros((8, 8), int), np.zeros((3, 8, 8), int), np.zeros((4, 8, 8), float)):
         with pytest.raises(ValueError, match=r"array of shape|integers"):
             write_labels(tmp_path / "x.tif", wrong, like)
-    with pytest.raises(FileError, match="number the objects anew"):
+    with pytest.raises(FileError, match="renumber the objects"):
         write_labels(tmp_path / "x.tif", np.full((4, 8, 8), 2**40), like)
     assert list(tmp_path.iterdir()) == []
 

@@ -14,7 +14,7 @@ from napari_upaint.widgets._new_layers import CACHE, MARK
 from napari_upaint.widgets._words import after_keeping
 
 KEPT = "cells labels (corrected)"
-ANEW = "press 'Whole layer' or 'All open images' to segment anew."
+ANEW = "press 'Whole layer' or 'All open images' to segment again."
 TO_LEARN = "choose that under 'Paint' and press 'From masks' to learn from it"
 SENTENCE = f"What you corrected by hand was kept as the layer '{KEPT}'; {TO_LEARN}."
 

@@ -86,7 +86,7 @@ def add_channel(parser: argparse.ArgumentParser) -> None:
         "--channel",
         default="",
         metavar="NAME|N",
-        help="the only channel to look at, by its name or its number, from 1 on",
+        help="the only channel to look at, by its name or its number, starting with 1",
     )
 
 

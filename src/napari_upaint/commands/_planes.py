@@ -59,7 +59,7 @@ def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]
     """Read an annotation as `load_labels` does; `AnnotationError` if nothing is painted."""
     image, labels = load_labels(path, kind)
     if not labels.any():
-        raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 on.")
+        raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 up.")
     return image, labels
 
 

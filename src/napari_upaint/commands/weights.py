@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "labels",
         type=Path,
         metavar="LABELS",
-        help="painted file: 0 unlabelled, 1 background, from 2 on objects or classes",
+        help="painted file: 0 unlabelled, 1 background, 2 and up objects or classes",
     )
     add_output(parser, "FILE", "TIFF to write, 32 bit; .tif is added if the ending is missing")
     add_kind(parser)

@@ -120,7 +120,7 @@ def _smallest(labels: np.ndarray) -> np.dtype[Any]:
     for dtype in (np.uint8, np.uint16, np.int32):
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
             return np.dtype(dtype)
-    raise FileError(f"Labels from {low} to {high} do not fit a TIFF; number the objects anew.")
+    raise FileError(f"Labels from {low} to {high} do not fit a TIFF; renumber the objects.")
 
 
 def write_image(path: str | Path, image: Image, *, software: str | None = None) -> Path:

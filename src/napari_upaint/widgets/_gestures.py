@@ -28,8 +28,8 @@ class KeyAction:
 KEY_ACTIONS = (
     KeyAction("train", ("T", "Shift-T"), "Train, or stop the training"),
     KeyAction("segment", ("Shift-P",), "Segment the plane in view"),
-    KeyAction("background", ("Shift-B",), "Take the brush for the background"),
-    KeyAction("next", ("N", "Shift-N"), "Take the brush for the next object or class"),
+    KeyAction("background", ("Shift-B",), "Pick up the brush for the background"),
+    KeyAction("next", ("N", "Shift-N"), "Pick up the brush for the next object or class"),
     KeyAction("where", ("U", "Shift-U"), "Go to the most uncertain place without paint; again: the next"),
     KeyAction("region", ("Shift-R",), "Draw a rectangle in which everything is annotated"),
     KeyAction("validation", ("Shift-O",), "Turn the selected region into 'validation only', or back"),

@@ -77,10 +77,10 @@ class LabelsSection(QWidget):
 
     def _explain_kinds(self) -> None:
         self.objects.setToolTip(
-            "Every number from 2 on is one object of the same class, for instance one nucleus.\n"
+            "Every number from 2 up is one object of the same class, for instance one nucleus.\n"
             "Touching objects are kept apart."
         )
-        self.classes.setToolTip("Every number from 2 on is a class of pixels, for instance nucleus, membrane, vesicle.")
+        self.classes.setToolTip("Every number from 2 up is a class of pixels, for instance nucleus, membrane, vesicle.")
 
     def _compose(self) -> None:
         top = QHBoxLayout()
@@ -155,9 +155,9 @@ class LabelsSection(QWidget):
         for button in (self.background_button, self.next_button):
             button.setEnabled(not brush_why)
         what = "object" if self.kind() == "objects" else "class"
-        self.background_button.setToolTip(brush_why or "Take the brush for the background (label 1). Key: Shift+B")
+        self.background_button.setToolTip(brush_why or "Pick up the brush for the background (label 1). Key: Shift+B")
         self.next_button.setToolTip(
-            brush_why or f"Take the brush for a new {what}: the number after the highest painted one. Key: N"
+            brush_why or f"Pick up the brush for a new {what}: the number after the highest painted one. Key: N"
         )
 
 

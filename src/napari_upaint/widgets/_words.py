@@ -79,4 +79,4 @@ def after_another_model(planes: int) -> str:
     if not planes:
         return ""
     other = "1 other plane still shows" if planes == 1 else f"{planes} other planes still show"
-    return f"{other} what another model found; press 'Whole layer' or 'All open images' to segment anew."
+    return f"{other} what another model found; press 'Whole layer' or 'All open images' to segment again."
