@@ -65,6 +65,7 @@ class Form(QWidget):
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # or a large font would widen the dock
         for one in fields(settings):
             if one.name not in without:
                 self._add(layout, one, (zero or {}).get(one.name, ""))
