@@ -94,6 +94,7 @@ def test_doubtful_objects_are_left_out_unless_the_settings_say_otherwise():
     scores = scores_of(sure > 0, sure)
     for usual, least, left in ((0, -1, 2), (0.72, -1, 1), (0.68, -1, 2), (0.72, 0, 2), (0, 71, 1), (0, 91, 0)):
         assert count(scores, ObjectSettings(least_sure=least), Usual(least_score=usual)) == left
+    assert count(scores_of(sure > 0), ObjectSettings(least_sure=100)) == 2  # as sure as can be
 
 
 @pytest.mark.parametrize(
