@@ -73,6 +73,14 @@ def test_how_large_the_ids_are_changes_nothing_else(labels):
         np.testing.assert_array_equal(found[name], column)
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (4, 5), (2, 4, 5)])
+def test_no_objects_are_a_table_without_rows(shape):
+    labels = np.zeros(shape, np.int32)
+    some = measure(np.ones((2, 2, 2)[: len(shape)], np.int32), np.ones((2, 2, 2, 2)[: len(shape) + 1]))
+    found = measure(labels, np.zeros((2, *shape)))
+    assert list(found) == list(some) and not any(len(column) for column in found.values())
+
+
 def test_a_mask_is_one_object():
     table, expected = (measure(one, np.ones((1, 60, 70))) for one in (disk() > 0, disk()))
     assert table["label"].tolist() == [1]
