@@ -82,7 +82,7 @@ def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     named: dict[str, list[Path]] = {}
     for picture in pictures:
         named.setdefault(plain_name(picture), []).append(picture)
-    chosen = {name: _choose(name, named[name], claims) for name, claims in _claims(named, files).items()}
+    chosen = {name: _choose(name, named[name][0], claims) for name, claims in _claims(named, files).items()}
     # One folder may hold both: then labels are no image without labels, nor an image labels without an image.
     seen, used = ({path.resolve() for path in paths} for paths in (pictures, chosen.values()))
     return Pairs(
@@ -115,18 +115,13 @@ def _owner(name: str, known: Collection[str]) -> str:
     return name
 
 
-def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
-    """Return the labels of the only image of a name: the file of the same name, or the only one that goes on."""
-    if len(images) > 1:
-        raise FileError(
-            f"{images[0]} and {images[1]} have one name and cannot share {files[0]}; give images and labels one by"
-            " one, or a folder of labels for each folder of images."
-        )
+def _choose(name: str, image: Path, files: Sequence[Path]) -> Path:
+    """Return the labels of an image of a name: the file of the same name, or the only one that goes on."""
     same = [file for file in files if plain_name(file) == name]
     # NAME.tif beside NAME_labels.tif is as likely an image as it is labels.
     rivals = same + [file for file in files if plain_name(file) == f"{name}_labels"] if same else files
     if len(rivals) > 1:
-        raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {images[0]}; give files one by one.")
+        raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {image}; give files one by one.")
     return rivals[0]
 
 
@@ -136,9 +131,12 @@ def _is_none(file: Path) -> bool:
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:
-    """Refuse labels of two images: the same folder was given twice."""
+    """Refuse labels of two images: those have one name, or the same folder was given twice."""
     owners: dict[Path, Path] = {}
     for image, labels in found:
         other = owners.setdefault(labels.resolve(), image)
         if other != image:
-            raise FileError(f"{labels} would be the labels of {other} and of {image}; give every image its own.")
+            raise FileError(
+                f"{labels} would be the labels of {other} and of {image}; give images and labels one by one, or a folder"
+                " of labels for each folder of images."
+            )
