@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import log_loss
+from sklearn.utils import compute_sample_weight
 
 from napari_upaint.engine.evidence import Evidence, known_scores, pooled, saying
 from napari_upaint.engine.family import build
@@ -58,6 +60,15 @@ def test_who_is_right_more_often_counts_more():
     assert evidence.share(evidence.known) == pytest.approx(0.5)
 
 
+def test_classes_count_alike_however_much_is_painted_of_each():
+    classes = np.repeat([0, 1, 2], [60, 5, 20])
+    scores = np.random.default_rng(0).dirichlet([1, 1, 1], 85)
+    scores[0] = 1, 0, 0  # no score is so low that it decides alone
+    scores[60] = 1 - 1e-3, 1e-3, 0
+    expected = log_loss(classes, scores, sample_weight=compute_sample_weight("balanced", classes))
+    assert evidence_of(np.zeros((85, 2)), classes, classes).loss(scores) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_mixture_is_judged_by_strokes_that_the_classifier_has_not_seen():
     evidence = two_clouds()
     mixture = evidence.mixture(3, 0)
@@ -80,8 +91,8 @@ def test_classes_with_more_than_their_share_are_thinned_out():
     few = Evidence.gathered(parts, 100, 0)
     assert np.bincount(few.classes).tolist() == [50, 50] and few.features.shape == (100, 4)
     assert len(Evidence.gathered(parts, 10_000, 0).classes) == 720
-    rare = evidence_of(np.zeros((50, 2)), [0] * 45 + [1] * 5, [1] * 50)
-    assert np.bincount(Evidence.gathered([rare], 20, 0).classes).tolist() == [10, 5]
+    rare = evidence_of(np.zeros((80, 2)), [0] * 45 + [1] * 5 + [2] * 30, [1] * 80)
+    assert np.bincount(Evidence.gathered([rare], 30, 0).classes).tolist() == [10, 5, 10]
 
 
 def test_who_paints_background_does_not_deny_borders():

@@ -137,6 +137,6 @@ def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:
         other = owners.setdefault(labels.resolve(), image)
         if other != image:
             raise FileError(
-                f"{labels} would be the labels of {other} and of {image}; give images and labels one by one, or a folder"
-                " of labels for each folder of images."
+                f"{labels} would be the labels of {other} and of {image}; give images and labels one by one, or a"
+                " folder of labels for each folder of images."
             )
