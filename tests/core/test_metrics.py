@@ -59,6 +59,9 @@ def test_partitions_are_scored_as_by_scikit_image(shape, seed, most):
     labels, truth = two_maps(seed, shape, most)
     split, merged = variation_of_information(labels, truth)
     np.testing.assert_allclose(skimage.metrics.variation_of_information(truth, labels), (split, merged), atol=1e-9)
+    known = truth > 0
+    expected = skimage.metrics.variation_of_information(truth[known], labels[known]) if known.any() else (0, 0)
+    np.testing.assert_allclose(variation_of_information(labels, truth, foreground=True), expected, atol=1e-9)
     n, same = truth.size, lambda one: one.ravel()[:, None] == one.ravel()
     pairs = (same(labels) != same(truth)).sum() / max(1, n * (n - 1))
     assert rand_error(labels, truth) == pytest.approx(pairs)
