@@ -191,6 +191,7 @@ def test_the_usual_object_is_that_of_what_was_painted():
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.5, 1)), min_size=1, max_size=9))
 def test_where_nobody_painted_what_most_of_the_area_is_like_is_usual(found):
+    """Ten specks beside three cells: the cells are what is usual."""
     sizes, sure = (np.array(column) for column in zip(*found, strict=True))
     size, score = (np.quantile(np.repeat(one, sizes), 0.5, method="inverted_cdf") for one in (sizes, sure))
     assert usual_of_found(sizes, sure) == Usual(size, pytest.approx(0.75 * score))
