@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from skimage import transform
 
-from napari_upaint.core.resize import resize_image, resize_labels, resized_places, scaled_shape, slices_apart
+from napari_upaint.core.resize import resize_image, resize_labels, resized_places, resizing, scaled_shape, slices_apart
 from napari_upaint.io.samples import open_sample
 
 SHAPES = st.one_of(array_shapes(min_dims=2, max_dims=2, max_side=30), array_shapes(min_dims=3, max_dims=3, max_side=9))
@@ -93,6 +93,8 @@ def test_there_and_back_changes_a_smooth_image_little():
 def test_axes_and_channels_are_treated_alike():
     image = np.random.default_rng(0).random((2, 20, 31))
     shape = (13, 50)
+    products = resizing(20, 13) @ image @ resizing(31, 50).T
+    np.testing.assert_allclose(resize_image(image, shape), products, atol=1e-5)
     np.testing.assert_allclose(
         resize_image(image.transpose(0, 2, 1)[::-1], shape[::-1]),
         resize_image(image, shape).transpose(0, 2, 1)[::-1],

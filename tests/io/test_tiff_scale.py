@@ -104,6 +104,14 @@ def test_ome(tmp_path):
     assert image.spacing == {"T": 120.0, "Y": 0.5, "X": 0.25}
 
 
+def test_sizes_in_a_unit_that_is_none_still_tell_their_ratio(tmp_path):
+    told = {f"PhysicalSize{letter}": size for letter, size in (("X", 1.0), ("Y", 2.0))}
+    units = {f"{name}Unit": "reference frame" for name in told}
+    tifffile.imwrite(tmp_path / "r.ome.tif", DATA, metadata={"axes": "TCYX", **told, **units})
+    image = read_image(tmp_path / "r.ome.tif")
+    assert (image.unit, image.spacing) == ("pixel", {"Y": 2.0, "X": 1.0})
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "nan", "inf", "wide", "1e300", "1e-300"])
 def test_nonsense_sizes_are_left_out(tmp_path, size):
     tifffile.imwrite(tmp_path / "o.ome.tif", DATA, metadata={"axes": "TCYX", "PhysicalSizeX": 9.5})
@@ -130,6 +138,10 @@ def test_units_of_length_and_time():
     assert micrometers("\u03bcm") == micrometers("\u00b5m") == micrometers(" UM ") == 1
     assert micrometers("\u00c5") == micrometers("\u212b") == 1e-4
     assert micrometers("pixel") is micrometers(None) is micrometers("") is None
-    assert seconds("ms") == 1e-3
-    assert seconds("seconds") == 1
+    for prefix, power in {"": 0, "centi": -2, "milli": -3, "nano": -9, "pico": -12}.items():
+        for name in (f"{prefix[:1]}m", f"{prefix}meter", f"{prefix}metre"):
+            assert micrometers(name) == pytest.approx(10.0 ** (power + 6))
+    assert seconds("ms") == seconds("msec") == 1e-3
+    assert seconds("seconds") == seconds("sec") == 1
+    assert seconds("min") == seconds("minutes") == 60 == seconds("h") / 60 == seconds("hours") / 60
     assert seconds("pixel") is seconds(None) is None
