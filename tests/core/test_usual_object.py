@@ -185,6 +185,8 @@ def test_the_usual_object_is_that_of_what_was_painted():
     assert usual.size == 250 and usual.least_score == pytest.approx(0.75 * 0.85)
     painted[8, 4:8] = 5  # two painted ones that run together are one
     assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == usual
+    spots = np.repeat([1, 0, 2, 0, 3], [4, 3, 6, 3, 35])[None]
+    assert usual_object(spots, np.full(4, 0.9), spots).size == 6
     painted[:] = -1
     assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == UNKNOWN
 
