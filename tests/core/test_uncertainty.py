@@ -186,6 +186,8 @@ def test_the_window_is_about_as_large_as_an_object():
         labels[(y - at_y) ** 2 + (x - at_x) ** 2 <= 100] = number
     labels[70, 70] = 9  # a speck
     assert object_radius(labels) == 10
+    z = np.arange(21)[:, None, None] - 10
+    assert object_radius((z**2 + (y - 20) ** 2 + (x - 20) ** 2 <= 64).astype(int)) == 8
     assert object_radius(labels[:0]) == object_radius(np.zeros((5, 5), int)) == 12
     assert object_radius(np.ones((500, 500), int)) == 64
     # As ids of electron microscopy are: a table up to the largest would not fit in memory.
