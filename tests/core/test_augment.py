@@ -56,7 +56,11 @@ def test_nothing_is_varied_when_nothing_is_asked_for():
 def test_long_voxels_are_turned_in_physical_space():
     spacing = np.array([4.0, 1.0, 1.0])
     settings_ = AugmentSettings(zoom=1, displacement=8)
-    warp = draw_warp(np.random.default_rng(10), settings_, out_shape=(9, 9, 9), center=(4, 4, 4), spacing=spacing)
+    warp, same = (
+        draw_warp(np.random.default_rng(10), settings_, out_shape=(9, 9, 9), center=(4, 4, 4), spacing=edges)
+        for edges in (spacing, 0.2 * spacing)  # the unit does not matter
+    )
+    np.testing.assert_allclose(same.control, warp.control, rtol=1e-12)
     physical = np.diag(spacing) @ warp.matrix @ np.diag(1 / spacing)
     np.testing.assert_allclose(physical @ physical.T, np.eye(3), atol=1e-12)
     assert warp.control[0].std() < warp.control[1].std() / 2
