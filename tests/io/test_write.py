@@ -103,6 +103,16 @@ def test_the_format_is_one_that_can_hold_the_image(tmp_path, dtype, axes, name, 
         assert [one for one in ("imagej", "ome", "shaped") if getattr(tiff, f"is_{one}")] == [kind]
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+@pytest.mark.parametrize(("unit", "told"), [("micrometer", 2e4), ("pixel", None)])
+def test_tags_tell_the_size_of_a_pixel_where_it_is_known(tmp_path, name, unit, told):
+    image = Image(np.zeros((4, 5), np.int16), "YX", {"Y": 1.0, "X": 0.5}, unit)
+    with tifffile.TiffFile(write_image(tmp_path / name, image)) as tiff:
+        tags = tiff.pages[0].tags
+        assert (tags["ResolutionUnit"].value == 3) == bool(told)  # pixels of a centimeter
+        assert not told or tags["XResolution"].value[0] / tags["XResolution"].value[1] == told
+
+
 def test_scores_of_half_precision_are_written_without_a_copy_of_all(tmp_path):
     scores = np.zeros((40, 3, 128, 128), np.float16)
     tracemalloc.start()
