@@ -64,10 +64,14 @@ def test_who_is_right_more_often_counts_more():
 def test_classes_count_alike_however_much_is_painted_of_each():
     classes = np.repeat([0, 1, 2], [60, 5, 20])
     scores = np.random.default_rng(0).dirichlet([1, 1, 1], 85)
-    scores[0] = 1, 0, 0  # no score is so low that it decides alone
     scores[60] = 1 - 1e-3, 1e-3, 0
     expected = log_loss(classes, scores, sample_weight=compute_sample_weight("balanced", classes))
-    assert evidence_of(np.zeros((85, 2)), classes, classes).loss(scores) == pytest.approx(expected, rel=1e-4)
+    evidence = evidence_of(np.zeros((85, 2)), classes, classes)
+    assert evidence.loss(scores) == pytest.approx(expected, rel=1e-4)
+    scores[60] = 1, 0, 0  # no pixel decides alone
+    assert evidence.loss(scores) == pytest.approx(expected, rel=1e-4)
+    nothing = Evidence(*(np.zeros(shape, int) for shape in ((0, 2), 0, 0, (0, 3))))
+    assert nothing.loss(scores[:0]) == 0
 
 
 def test_a_mixture_is_judged_by_strokes_that_the_classifier_has_not_seen():
@@ -89,7 +93,7 @@ def test_pooled_scores_are_scores_and_lie_between_both(seed, share):
 
 def test_classes_with_more_than_their_share_are_thinned_out():
     parts = [two_clouds(seed=seed) for seed in range(3)]
-    few = Evidence.gathered(parts, 100, 0)
+    few = Evidence.gathered(iter(parts), 100, 0)
     assert np.bincount(few.classes).tolist() == [50, 50] and few.features.shape == (100, 4)
     assert len(Evidence.gathered(parts, 10_000, 0).classes) == 720
     rare = evidence_of(np.zeros((80, 2)), [0] * 45 + [1] * 5 + [2] * 30, [1] * 80)
