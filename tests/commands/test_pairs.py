@@ -74,12 +74,15 @@ def test_what_is_missing_is_said_before_names_that_do_not_fit(named: Named) -> N
 
 def test_one_folder_for_both(named: Named) -> None:
     (both,) = named(
-        *(f"b/{name}.tif" for name in ("a", "a_paint", "a_2", "a_2_paint", "c", "c_labels", "c_scores", "d"))
+        *(f"b/{name}.tif" for name in ("a", "a_paint", "a_2", "a_2_paint", "c", "c_labels", "c_scores", "d")),
+        *(f"b/{name}.tif" for name in ("e", "e_2", "e_2_paint")),
     )
-    pairs = pair([both], [both / ".." / "b"])
-    assert _names(pairs) == {"b/a.tif": "a_paint.tif", "b/a_2.tif": "a_2_paint.tif", "b/c.tif": "c_labels.tif"}
-    assert [path.name for path in pairs.images] == ["d.tif"]
-    assert not pairs.labels
+    named_so = {"b/a.tif": "a_paint.tif", "b/a_2.tif": "a_2_paint.tif", "b/c.tif": "c_labels.tif"}
+    for images, labels in ((both, both / ".." / "b"), (both / ".." / "b", both)):
+        pairs = pair([images], [labels])
+        assert _names(pairs) == named_so | {"b/e_2.tif": "e_2_paint.tif"}
+        assert [path.name for path in pairs.images] == ["d.tif", "e.tif"]
+        assert not pairs.labels
 
 
 def test_equally_many_folders_are_taken_in_pairs(named: Named) -> None:
@@ -88,7 +91,7 @@ def test_equally_many_folders_are_taken_in_pairs(named: Named) -> None:
     assert found == [("p1", "p1_lab"), ("p2", "p2_lab")]
 
 
-@pytest.mark.parametrize("labels", [["l"], ["l", "l"]])
+@pytest.mark.parametrize("labels", [["l"], ["l", "p1/../l"]])
 def test_two_images_never_share_labels(labels: list[str], named: Named, tmp_path: Path) -> None:
     images = named("p1/A01.tif", "p2/A01.tif", "l/A01.tif")[:2]
     with pytest.raises(FileError, match=r"p1/A01\.tif.*p2/A01\.tif"):

@@ -478,7 +478,7 @@ def test_scores_of_a_plane_are_not_kept(
 @pytest.mark.parametrize(
     ("model", "out", "words"),
     [
-        ("cells.tif", "out", "no U-Paint model"),
+        ("cells.tif", "out", "not a U-Paint model"),
         ("truth", "out", "folder"),
         ("nowhere", "out", "nowhere"),
         ("tiny", "cells.tif", "cells.tif is a file; give the name of a folder"),

@@ -265,14 +265,14 @@ def _spoil(files: Path, what: str) -> tuple[str, str, list[str]]:
         ("fractions", "whole number"),
         ("negative", "negative"),
         ("colour labels", "3 channels"),
-        ("no model", "no U-Paint model"),
+        ("no model", "not a U-Paint model"),
         ("missing model", "nowhere.safetensors"),
         ("unreadable image", "bad.tif"),
         ("text", "bad.tif"),
         ("empty file", "bad_strokes.tif"),
         ("missing file", "bad.tif"),
         ("empty folder", "empty"),
-        ("two images", "1 images and 2 label files"),
+        ("two images", "Images: 1, label files: 2"),
     ],
 )
 def test_bad_input_gets_one_sentence(

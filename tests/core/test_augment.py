@@ -44,6 +44,19 @@ def test_rotation_keeps_sizes_and_zoom_stays_in_its_limits(ndim):
         assert 1 / 1.3 - 1e-9 <= factor <= 1.3 + 1e-9
 
 
+@pytest.mark.parametrize(("ndim", "upright"), [(2, False), (3, False), (3, True)])
+def test_every_rotation_is_as_likely(ndim, upright):
+    turned = AugmentSettings(flip=False, zoom=1, displacement=0)
+    rng, size = np.random.default_rng(11), {"out_shape": (8,) * ndim, "center": (0,) * ndim}
+    drawn = np.array([draw_warp(rng, turned, **size, upright=upright).matrix for _ in range(2000)])
+    np.testing.assert_allclose(np.linalg.det(drawn), 1)  # no mirror image
+    if upright:  # about Z only
+        assert (drawn[:, 0] == [1, 0, 0]).all() and (drawn[:, :, 0] == [1, 0, 0]).all()
+        drawn = drawn[:, 1:, 1:]
+    assert np.abs(drawn.mean(0)).max() < 0.08  # 5 standard errors
+    np.testing.assert_allclose((drawn**2).mean(0), 1 / drawn.shape[1], atol=0.05)
+
+
 def test_nothing_is_varied_when_nothing_is_asked_for():
     still = AugmentSettings(displacement=0, rotate=False, flip=False, zoom=1, gray=0)
     warp = draw_warp(np.random.default_rng(9), still, out_shape=(5, 5), center=(2, 2))
@@ -56,7 +69,11 @@ def test_nothing_is_varied_when_nothing_is_asked_for():
 def test_long_voxels_are_turned_in_physical_space():
     spacing = np.array([4.0, 1.0, 1.0])
     settings_ = AugmentSettings(zoom=1, displacement=8)
-    warp = draw_warp(np.random.default_rng(10), settings_, out_shape=(9, 9, 9), center=(4, 4, 4), spacing=spacing)
+    warp, same = (
+        draw_warp(np.random.default_rng(10), settings_, out_shape=(9, 9, 9), center=(4, 4, 4), spacing=edges)
+        for edges in (spacing, 0.2 * spacing)  # the unit does not matter
+    )
+    np.testing.assert_allclose(same.control, warp.control, rtol=1e-12)
     physical = np.diag(spacing) @ warp.matrix @ np.diag(1 / spacing)
     np.testing.assert_allclose(physical @ physical.T, np.eye(3), atol=1e-12)
     assert warp.control[0].std() < warp.control[1].std() / 2
@@ -73,6 +90,7 @@ def test_colours_vary_less_than_their_brightness():
 def test_a_channel_alone_varies_by_the_whole_amount():
     values = [draw_gray(np.random.default_rng(seed), 1, 0.5).gamma for seed in range(300)]
     assert np.shape(values) == (300, 1) and 0.45 < np.max(np.abs(values)) <= 0.5
+    assert np.std(values) == pytest.approx(0.5 / np.sqrt(3), rel=0.08)  # evenly
 
 
 def test_gray_values_vary_moderately_and_keep_their_order():

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import f_oneway
 
-from napari_upaint.core.channel_shares import channel_shares
+from napari_upaint.core.channel_shares import _Paint, _significance, channel_shares
 from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.io.samples import open_sample
@@ -60,6 +61,16 @@ def test_chance_is_no_reason_to_leave_the_mean(seed):
         annotation[y : y + 3, x : x + 40] = 1 + (number > 4)
     image = coarse + 0.1 * sample.image
     assert channel_shares([Sample(image, annotation, measure(image))], "objects") == pytest.approx([1 / 6] * 6)
+
+
+def test_chance_is_told_by_an_analysis_of_variance_of_pieces():
+    rng, pieces = np.random.default_rng(0), np.repeat(np.arange(12), 3)
+    classes = np.array([1, 2, 5])[[0, 1, 2, 2, 0, 1, 0, 0, 0, 2, 1, 0]]
+    values = rng.normal(size=(2, 12)) + classes
+    noise = np.array([-1.0, 0, 1])[np.arange(36) % 3]  # within a piece it says nothing
+    found = _significance(_Paint(values[:, pieces] + noise, classes[pieces], pieces), np.array([[1, 0], [0.25, 0.75]]))
+    for mixed, one in zip((values[0], 0.25 * values[0] + 0.75 * values[1]), found, strict=True):
+        assert one == pytest.approx(f_oneway(*(mixed[classes == value] for value in (1, 2, 5))).statistic)
 
 
 def test_channels_that_would_cancel_each_other_are_not_averaged():

@@ -5,7 +5,7 @@ import pytest
 
 from napari_upaint.core.found_objects import agreement, find_objects, usual_found
 from napari_upaint.core.metrics import iou
-from napari_upaint.core.usual_object import UNKNOWN, usual_of_found
+from napari_upaint.core.usual_object import UNKNOWN
 
 
 def scores_of(squares, shape=(60, 80)):
@@ -29,13 +29,6 @@ def test_agreement_is_the_iou_over_all_images():
     assert agreement([(a, b)]) == pytest.approx(iou(a > 0, b > 0))
     assert agreement([(a[:15], b[:15]), (a[15:], b[15:])]) == pytest.approx(agreement([(a, b)]))
     assert agreement([(a, a)]) == 1 and agreement([(0 * a, 0 * a)]) == 0
-
-
-def test_most_of_what_is_found_is_most_of_its_area():
-    """Ten specks beside three cells: the cells are what is usual."""
-    assert usual_of_found(np.array([25] * 10 + [400, 500, 600]), np.array([0.5] * 10 + [0.9, 0.8, 0.7])).size == 500
-    one = usual_of_found(np.array([100]), np.array([0.8]))
-    assert (one.size, one.least_score) == (100, pytest.approx(0.6))
 
 
 def test_what_is_usual_is_measured_over_all_images():

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_upaint.core.isbi import components, isbi_scores, scores_at, split_or_merged, thinned
+from napari_upaint.core.warping import warp_truth
 from napari_upaint.io.samples import open_sample
 
 
@@ -28,6 +29,7 @@ def membranes() -> np.ndarray:
 def test_truth_is_perfect(membranes):
     found = isbi_scores(membranes.astype(float), membranes)
     assert (found.warping, found.rand, found.pixel, found.v_rand) == (0, 0, 0, 1)
+    assert isbi_scores(0.05 * rooms(), rooms()) == found  # what is above 0 is above a threshold
 
 
 def test_a_wall_that_is_missing_merges_two_cells():
@@ -41,6 +43,7 @@ def test_a_wall_that_is_missing_merges_two_cells():
     own, joined = 4 * 81 * 80, 2 * 81 * 80 + 162 * 161
     assert found.rand == pytest.approx(1 - 2 * own / (own + joined), abs=0.02)
     assert found.warping == 9 / 441
+    assert found.pixel == pytest.approx(27 / (324 + 351))  # Dice: wrong pixels by those of both
 
 
 def test_a_cell_cut_in_two_is_split():
@@ -62,6 +65,20 @@ def test_holes_and_lost_cells_split_and_merge_nothing():
     opened[:, 4, :3] = False
     assert not split_or_merged(opened, ring).any()
     assert not split_or_merged(ring, opened).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_marked_splits_or_merges_where_it_is_turned(seed):
+    truth, cells = ndimage.gaussian_filter(np.random.default_rng(seed).random((2, 1, 40, 50)), (0, 0, 1.5, 1.5)) > 0.5
+    warped, marked = warp_truth(cells, truth)[0], split_or_merged(cells, truth)[0]
+    kinds = set()
+    for place in zip(*np.nonzero(warped != cells[0]), strict=True):
+        turned = warped.copy()
+        turned[place] ^= True
+        more = ndimage.label(turned)[1] - ndimage.label(warped)[1]
+        assert marked[place] == (more > 0 if warped[place] else more < 0)
+        kinds.add((bool(marked[place]), bool(warped[place])))
+    assert {(True, False), (True, True)} <= kinds and not marked[warped == cells[0]].any()
 
 
 def test_thick_membranes_cost_pixels_and_no_topology():

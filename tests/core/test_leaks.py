@@ -32,9 +32,19 @@ def test_between_two_objects_only_a_few_pixels_are_named():
     assert len(found) == 4 and all(x == 30 for _, x in found)
 
 
+def test_every_two_objects_have_their_own():
+    inside, painted = np.full((9, 30), 0.9, np.float32), np.zeros((9, 30), np.int32)
+    inside[:, 10] = inside[:, 20] = 0.5
+    painted[4, 14:17], painted[4, 4:7], painted[4, 24:27] = 1, 2, 3
+    columns = [x for _, x in places(leaks(inside, painted), inside.shape)]
+    assert sorted(columns) == [10] * 4 + [20] * 4
+
+
 def test_objects_that_are_apart_do_not_leak():
     inside, painted = bridge()
-    inside[:, 30] = FLOOR / 2
+    inside[:, 30] = FLOOR
+    assert len(leaks(inside, painted))
+    inside[:, 30] = FLOOR * 0.99
     assert not len(leaks(inside, painted))
 
 

@@ -60,6 +60,7 @@ def test_how_a_plane_was_numbered_changes_nothing(seed, planes, other):
     after = dict(link(before))
     same(dict(link({index: renumbered(labels, other + index[0]) for index, labels in before.items()})), after)
     same(dict(link(after)), after)
+    same(dict(link(dict(reversed(before.items())))), after)
 
 
 @given(st.integers(0, 1000), st.integers(-1, 1), st.integers(-1, 1))

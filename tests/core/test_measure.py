@@ -38,6 +38,12 @@ def test_a_pixel_that_is_no_square_makes_a_disk_an_ellipse():
     assert table["eccentricity"][0] == pytest.approx(np.sqrt(0.75), rel=0.01)
 
 
+@pytest.mark.parametrize(("unit", "named"), [("pixel", "px"), ("", "px"), ("millimeter", "mm"), ("inch", "inch")])
+def test_columns_say_the_unit(unit, named):
+    table = measure(disk(), np.ones((1, 60, 70)), unit=unit)
+    assert {f"area_{named}2", *(f"{what}_{named}" for what in ("diameter", "y", "x", "major", "minor"))} < set(table)
+
+
 def test_a_ball():
     z, y, x = np.ogrid[:30, :30, :30]
     ball = ((z - 15) ** 2 + (y - 15) ** 2 + (x - 15) ** 2 <= 100).astype(np.uint8)
@@ -71,6 +77,16 @@ def test_how_large_the_ids_are_changes_nothing_else(labels):
     np.testing.assert_array_equal(found.pop("label"), huge[expected.pop("label")])
     for name, column in expected.items():
         np.testing.assert_array_equal(found[name], column)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (4, 5), (2, 4, 5)])
+def test_no_objects_are_a_table_without_rows(shape):
+    labels = np.zeros(shape, np.int32)
+    some = measure(np.ones((2, 2, 2)[: len(shape)], np.int32), np.ones((2, 2, 2, 2)[: len(shape) + 1]))
+    found = measure(labels, np.zeros((2, *shape)))
+    assert list(found) == list(some) and all(
+        column.shape == (0,) and column.dtype == some[name].dtype for name, column in found.items()
+    )
 
 
 def test_a_mask_is_one_object():

@@ -59,6 +59,9 @@ def test_partitions_are_scored_as_by_scikit_image(shape, seed, most):
     labels, truth = two_maps(seed, shape, most)
     split, merged = variation_of_information(labels, truth)
     np.testing.assert_allclose(skimage.metrics.variation_of_information(truth, labels), (split, merged), atol=1e-9)
+    known = truth > 0
+    expected = skimage.metrics.variation_of_information(truth[known], labels[known]) if known.any() else (0, 0)
+    np.testing.assert_allclose(variation_of_information(labels, truth, foreground=True), expected, atol=1e-9)
     n, same = truth.size, lambda one: one.ravel()[:, None] == one.ravel()
     pairs = (same(labels) != same(truth)).sum() / max(1, n * (n - 1))
     assert rand_error(labels, truth) == pytest.approx(pairs)
@@ -129,6 +132,8 @@ def test_known_values():
     assert (scores.matched, scores.precision, scores.recall, scores.f1) == (1, 0.5, 0.5, 0.5)
     np.testing.assert_allclose(average_precision(labels, truth, (0.3, 0.5, 0.75, 0.8)), [1, 1 / 3, 1 / 3, 0])
     assert seg_score(labels, truth) == pytest.approx(0.75 / 2)  # 4 of 10 rows are less than half
+    labels[4, 6:] = 9
+    assert seg_score(labels, truth) == pytest.approx(0.75 / 2)  # half is not more than half
 
 
 def test_each_error_of_partition_shows_on_its_own_side():
@@ -145,6 +150,7 @@ def test_nothing_beside_nothing_and_beside_something(shape):
     empty, full = np.zeros(shape, np.uint16), np.ones(shape, np.uint16)
     nothing = object_scores(empty, empty)
     assert (nothing.f1, nothing.precision, nothing.recall, iou(empty, empty)) == (1, 1, 1, 1)
+    assert nothing.average_precision == 1
     assert np.isnan(seg_score(full, empty))
     if full.size:
         missed, invented = object_scores(empty, full), object_scores(full, empty)
@@ -161,8 +167,9 @@ def test_thousands_of_objects_need_no_table_of_all_pairs():
 
 
 def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(ValueError, match="one shape"):
-        iou(np.zeros((2, 2), int), np.zeros((2, 3), int))
+    for score in (iou, pixel_error, object_scores, seg_score, rand_error, v_rand, variation_of_information):
+        with pytest.raises(ValueError, match="one shape"):
+            score(np.zeros((2, 2), int), np.zeros((1, 2), int))
     with pytest.raises(ValueError, match="expected integers"):
         object_scores(np.zeros((2, 2)), np.zeros((2, 2), int))
     with pytest.raises(ValueError, match="threshold is 0"):

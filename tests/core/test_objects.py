@@ -66,9 +66,9 @@ def test_small_objects_are_left_out_and_the_rest_renumbered():
 
 def test_holes_are_filled_but_not_what_lies_in_them():
     ring = disc(30, 40, 20) & ~disc(30, 40, 14)
-    island = disc(30, 40, 5)
-    found = objects(ring | island, ObjectSettings(smallest=0, fill_holes=True))
-    assert found.max() == 2
+    island, beside = disc(30, 40, 5), disc(50, 80, 5)
+    found = objects(ring | island | beside, ObjectSettings(smallest=0, fill_holes=True))
+    assert found.max() == 3 and (found[beside] == 3).all()
     assert (found[disc(30, 40, 20) & ~island] == 1).all() and (found[island] == 2).all()
     assert (objects(ring | island) == 0)[30, 50]
 
@@ -163,10 +163,10 @@ def test_without_knowledge_of_borders_truth_comes_back():
 
 
 def test_classes_take_the_likeliest_and_compete_with_background_together():
-    scores = np.array([[0.4, 0.6, 0.2], [0.31, 0.3, 0.3], [0.29, 0.1, 0.5]], np.float32)[:, None]
+    scores = np.array([[0.4, 0.6, 0.2, 0.5], [0.31, 0.3, 0.3, 0.25], [0.29, 0.1, 0.5, 0.25]], np.float32)[:, None]
     found = label_scores(scores, kind="classes", border=False, settings=ObjectSettings(smallest=0))
     assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, [[1, 0, 2]])
+    np.testing.assert_array_equal(found, [[1, 0, 2, 1]])
 
 
 def test_classes_with_a_border_leave_it_as_background():
@@ -183,10 +183,10 @@ def test_small_patches_of_a_class_become_what_is_around_them():
     np.testing.assert_array_equal(found, disc(30, 20, 10) * 1 + disc(30, 60, 10) * 2)
 
 
-@given(st.integers(0, 1000), st.integers(0, 30), st.integers(0, 1))
-def test_no_small_patch_of_a_class_is_left(seed, smallest, volume):
+@given(st.integers(0, 1000), st.integers(0, 30), st.integers(0, 1), st.sampled_from([2, 0.2]))
+def test_no_small_patch_of_a_class_is_left(seed, smallest, volume, background):
     rng = np.random.default_rng(seed)
-    scores = np.moveaxis(rng.dirichlet([2, 1, 1], (4,) * volume + (12, 15)), -1, 0).astype(np.float32)
+    scores = np.moveaxis(rng.dirichlet([background, 1, 1], (4,) * volume + (12, 15)), -1, 0).astype(np.float32)
 
     def found(least):
         return label_scores(scores, kind="classes", border=False, settings=ObjectSettings(smallest=least))

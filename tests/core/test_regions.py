@@ -56,6 +56,13 @@ def test_upper_and_left_edges_belong_to_a_region_and_the_others_do_not(corners, 
     assert region_mask([Region("annotated", corners)], "annotated", (20, 20)).sum() == pixels
 
 
+def test_several_regions_hold_what_any_of_them_holds():
+    boxes = [((0,), 1, 1, 3, 3), ((0,), 2, 2, 6, 7), ((1,), 0, 4, 5, 9), ((0,), 8, 0, 9, 2)]
+    regions = [box_region("annotated", *edges, index) for index, *edges in boxes]
+    alone = [region_mask([one], "annotated", (2, 10, 12)) for one in regions]
+    np.testing.assert_array_equal(region_mask(regions, "annotated", (2, 10, 12)), np.any(alone, axis=0))
+
+
 def test_regions_lie_on_their_own_plane():
     regions = [box_region("annotated", 1, 1, 3, 3, (2, 1)), box_region("validation", 0, 0, 9, 9, (2, 1))]
     assert region_mask(regions, "annotated", (9, 9), index=(2, 0)) is None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from skimage import transform
 
-from napari_upaint.core.resize import resize_image, resize_labels, scaled_shape, slices_apart
+from napari_upaint.core.resize import resize_image, resize_labels, resized_places, resizing, scaled_shape, slices_apart
 from napari_upaint.io.samples import open_sample
 
 SHAPES = st.one_of(array_shapes(min_dims=2, max_dims=2, max_side=30), array_shapes(min_dims=3, max_dims=3, max_side=9))
@@ -66,7 +66,8 @@ def test_it_agrees_with_an_independent_resize_without_a_shift(scale):
     shape = scaled_shape(image.shape, scale)
     theirs = transform.resize(image, shape, order=1, mode="reflect", anti_aliasing=scale < 1)
     ours = resize_image(image[None], shape)[0]
-    inner = (slice(6, -6),) * 2
+    # Beyond the outermost centres, where larger images have pixels, each has a way of its own.
+    inner = (slice(None) if scale < 1 else slice(6, -6),) * 2
     np.testing.assert_allclose(ours[inner], theirs[inner], atol=2e-3)
 
 
@@ -92,6 +93,8 @@ def test_there_and_back_changes_a_smooth_image_little():
 def test_axes_and_channels_are_treated_alike():
     image = np.random.default_rng(0).random((2, 20, 31))
     shape = (13, 50)
+    products = resizing(20, 13) @ image @ resizing(31, 50).T
+    np.testing.assert_allclose(resize_image(image, shape), products, atol=1e-5)
     np.testing.assert_allclose(
         resize_image(image.transpose(0, 2, 1)[::-1], shape[::-1]),
         resize_image(image, shape).transpose(0, 2, 1)[::-1],
@@ -113,6 +116,8 @@ def test_labels_enlarged_by_whole_factors_are_repeated_pixels():
     expected = labels.repeat(3, 0).repeat(3, 1)
     np.testing.assert_array_equal(resize_labels(labels, (21, 27)), expected)
     np.testing.assert_array_equal(resize_labels(expected, (7, 9)), labels)
+    every = np.nonzero(expected >= 0)
+    np.testing.assert_array_equal(labels[resized_places(every, (21, 27), (7, 9))], expected[every])
 
 
 def test_labels_and_image_meet():

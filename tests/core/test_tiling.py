@@ -55,6 +55,7 @@ def test_tiles_cover_every_pixel_once_and_start_on_the_grid(shape, depth, tile):
         assert all(keep <= out for keep, out in zip(one.keep, plan.output, strict=True))
     assert (seen == 1).all()
     assert plan.output == tuple(walked(size, depth) for size in plan.input)
+    assert plan.halo == tiling.halo(depth)
 
 
 @given(SHAPES, st.integers(2, 5), st.integers(1, 600))
@@ -103,6 +104,7 @@ def test_a_plan_within_memory_is_within_it_and_no_worse_than_square_tiles(shape,
     for one in plan:
         seen[one.region] += 1
     assert (seen >= 1).all() and (padded or seen.max() == 1)
+    assert plan.halo == (0 if padded else tiling.halo(depth))
     smallest = tiling.plan(shape, depth, 1, padded=padded)
     assert np.prod(plan.input) <= max(pixels, np.prod(smallest.input))
     for tile in (40, 100, 200, 400):

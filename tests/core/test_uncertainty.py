@@ -136,6 +136,14 @@ def test_the_value_does_not_depend_on_how_the_image_lies(situation, axis):
         assert one.uncertainty == pytest.approx(other.uncertainty, abs=1e-5)
 
 
+@pytest.mark.parametrize("radius", [4, 5])
+def test_the_weights_of_a_window_fall_linearly_from_its_middle(radius):
+    one = np.zeros((15, 21), np.float32)
+    one[7, 8] = 1
+    y, x = (np.maximum(0, 5 - np.abs(np.arange(n) - at)) / 25 for n, at in ((15, 7), (21, 8)))
+    np.testing.assert_allclose(smoothed(one, radius), np.outer(y, x), atol=1e-6)
+
+
 def test_a_doubtful_blob_is_found_then_the_next_and_then_nothing():
     uncertainty = np.zeros((100, 120), np.float32)
     uncertainty[20:31, 20:31] = 0.9
@@ -148,6 +156,7 @@ def test_a_doubtful_blob_is_found_then_the_next_and_then_nothing():
     paint[25, 25] = 1
     assert where_next(uncertainty, paint, (), 6).at == (75, 95)
     assert where_next(uncertainty * 0, nothing, (), 6) is None
+    assert where_next(uncertainty[:0], nothing[:0], (), 6) is None
     with pytest.raises(ValueError, match="shape"):
         where_next(uncertainty, nothing[1:], (), 5)
 
@@ -177,6 +186,8 @@ def test_the_window_is_about_as_large_as_an_object():
         labels[(y - at_y) ** 2 + (x - at_x) ** 2 <= 100] = number
     labels[70, 70] = 9  # a speck
     assert object_radius(labels) == 10
+    z = np.arange(21)[:, None, None] - 10
+    assert object_radius((z**2 + (y - 20) ** 2 + (x - 20) ** 2 <= 64).astype(int)) == 8
     assert object_radius(labels[:0]) == object_radius(np.zeros((5, 5), int)) == 12
     assert object_radius(np.ones((500, 500), int)) == 64
     # Like ids in electron microscopy: a table up to the largest would not fit in memory.

@@ -15,6 +15,7 @@ from napari_upaint.core.usual_object import (
     of_volumes,
     smallest_object,
     usual_object,
+    usual_of_found,
 )
 from napari_upaint.settings import ObjectSettings
 
@@ -94,6 +95,7 @@ def test_doubtful_objects_are_left_out_unless_the_settings_say_otherwise():
     scores = scores_of(sure > 0, sure)
     for usual, least, left in ((0, -1, 2), (0.72, -1, 1), (0.68, -1, 2), (0.72, 0, 2), (0, 71, 1), (0, 91, 0)):
         assert count(scores, ObjectSettings(least_sure=least), Usual(least_score=usual)) == left
+    assert count(scores_of(sure > 0), ObjectSettings(least_sure=100)) == 2  # as sure as can be
 
 
 @pytest.mark.parametrize(
@@ -183,8 +185,18 @@ def test_the_usual_object_is_that_of_what_was_painted():
     assert usual.size == 250 and usual.least_score == pytest.approx(0.75 * 0.85)
     painted[8, 4:8] = 5  # two painted ones that run together are one
     assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == usual
+    spots = np.repeat([1, 0, 2, 0, 3], [4, 3, 6, 3, 35])[None]
+    assert usual_object(spots, np.full(4, 0.9), spots).size == 6
     painted[:] = -1
     assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == UNKNOWN
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.5, 1)), min_size=1, max_size=9))
+def test_where_nobody_painted_what_most_of_the_area_is_like_is_usual(found):
+    """Ten specks beside three cells: the cells are what is usual."""
+    sizes, sure = (np.array(column) for column in zip(*found, strict=True))
+    size, score = (np.quantile(np.repeat(one, sizes), 0.5, method="inverted_cdf") for one in (sizes, sure))
+    assert usual_of_found(sizes, sure) == Usual(size, pytest.approx(0.75 * score))
 
 
 @pytest.mark.parametrize("kind", ["objects", "classes"])

@@ -42,6 +42,9 @@ def test_warping_keeps_the_topology_and_never_leads_away(truth, data):
         assert (warped[warped != truth] == labels[warped != truth]).all()
         if allowed is not None:
             assert (warped == truth)[~mask].all()
+        framed = np.pad(warped, 1)
+        for y, x in np.argwhere((warped != labels) & (True if allowed is None else mask)):  # nothing simple is left
+            assert not SIMPLE[sum(int(framed[1 + y + dy, 1 + x + dx]) << i for i, (dy, dx) in enumerate(_AROUND))]
     assert warping_error(truth, truth) == 0
 
 

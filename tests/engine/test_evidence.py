@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import log_loss
+from sklearn.utils import compute_sample_weight
 
+from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine.evidence import Evidence, known_scores, pooled, saying
 from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import whole
@@ -58,6 +61,19 @@ def test_who_is_right_more_often_counts_more():
     assert evidence.share(evidence.known) == pytest.approx(0.5)
 
 
+def test_classes_count_alike_however_much_is_painted_of_each():
+    classes = np.repeat([0, 1, 2], [60, 5, 20])
+    scores = np.random.default_rng(0).dirichlet([1, 1, 1], 85)
+    scores[60] = 1 - 1e-3, 1e-3, 0
+    expected = log_loss(classes, scores, sample_weight=compute_sample_weight("balanced", classes))
+    evidence = evidence_of(np.zeros((85, 2)), classes, classes)
+    assert evidence.loss(scores) == pytest.approx(expected, rel=1e-4)
+    scores[60] = 1, 0, 0  # no pixel decides alone
+    assert evidence.loss(scores) == pytest.approx(expected, rel=1e-4)
+    nothing = Evidence(*(np.zeros(shape, int) for shape in ((0, 2), 0, 0, (0, 3))))
+    assert nothing.loss(scores[:0]) == 0
+
+
 def test_a_mixture_is_judged_by_strokes_that_the_classifier_has_not_seen():
     evidence = two_clouds()
     mixture = evidence.mixture(3, 0)
@@ -77,11 +93,11 @@ def test_pooled_scores_are_scores_and_lie_between_both(seed, share):
 
 def test_classes_with_more_than_their_share_are_thinned_out():
     parts = [two_clouds(seed=seed) for seed in range(3)]
-    few = Evidence.gathered(parts, 100, 0)
+    few = Evidence.gathered(iter(parts), 100, 0)
     assert np.bincount(few.classes).tolist() == [50, 50] and few.features.shape == (100, 4)
     assert len(Evidence.gathered(parts, 10_000, 0).classes) == 720
-    rare = evidence_of(np.zeros((50, 2)), [0] * 45 + [1] * 5, [1] * 50)
-    assert np.bincount(Evidence.gathered([rare], 20, 0).classes).tolist() == [10, 5]
+    rare = evidence_of(np.zeros((80, 2)), [0] * 45 + [1] * 5 + [2] * 30, [1] * 80)
+    assert np.bincount(Evidence.gathered([rare], 30, 0).classes).tolist() == [10, 5, 10]
 
 
 def test_who_paints_background_does_not_deny_borders():
@@ -100,7 +116,8 @@ def test_the_network_says_what_it_sees_here_and_at_half_the_size(padding, shape)
     said = returned(saying(network, image, scores))
     assert said.shape == (4, *shape) and said.dtype == np.float16
     np.testing.assert_array_equal(said[:2], scores.astype(np.float16))
-    np.testing.assert_allclose(said[2:].astype(np.float32).sum(0), 1, atol=2e-3)
+    half = resize_image(whole(network, resize_image(image, scaled_shape(shape, 0.5))), shape)
+    np.testing.assert_allclose(said[2:], half, atol=2e-3)
     assert shape == (1, 1) or not np.allclose(said[:2], said[2:], atol=1e-3)
 
 

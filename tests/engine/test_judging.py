@@ -52,6 +52,22 @@ def test_who_joins_two_painted_objects_is_found_out_though_all_pixels_are_right(
     assert apart.together == 0 and joined.together == pytest.approx(-math.log(0.1), rel=0.01)
 
 
+def test_pixels_of_all_tiles_count_alike_and_only_tiles_with_two_objects_tell_whether_they_run_together():
+    class InTurn(torch.nn.Module):
+        ndim, said = 2, iter([Says(scores(0.9)), Says(scores(0.05)), Says(np.full((12, 30), 0.8))])
+
+        def forward(self, _):
+            return next(self.said).logits
+
+    alone = tile()
+    alone.target[2, :], alone.objects[alone.objects == 2] = 1, 0
+    found = judge(InTurn(), [tile(), tile(), alone], CPU, border=True)
+    assert found.together == pytest.approx(-math.log(0.1) / 2, rel=0.01)
+    inside = (2 * 5 * math.log(0.9) + 30 * math.log(0.8)) / 40
+    outside = (2 * 9 * math.log(1 - 1e-4) + 9 * math.log(0.2)) / 27
+    assert found.pixels == pytest.approx(-(inside + outside) / 2, rel=0.01)
+
+
 def test_classes_cannot_run_together():
     assert judge(Says(scores(0.9)), [tile(objects=False)], CPU, border=True).together == 0
 

@@ -16,7 +16,16 @@ from napari_upaint.engine import scale as scales
 from napari_upaint.engine import volume_fit as volume_fits
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.family import build
-from napari_upaint.engine.scale import SCALES, Fit, best_scale, find_scale, look_at_scales, may_be_best, painted_regions
+from napari_upaint.engine.scale import (
+    SCALES,
+    USUAL,
+    Fit,
+    best_scale,
+    find_scale,
+    look_at_scales,
+    may_be_best,
+    painted_regions,
+)
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
 
@@ -129,6 +138,9 @@ def test_of_scales_that_agree_about_as_well_the_usual_one_is_taken():
     assert best_of((1.0, 0.03), (0.7, 0.06)) == 1.0
     assert best_of((1.4, 0.3), (0.7, 0.4), (0.25, 0.4)) == 0.7
     assert best_of((0.25, 0.3)) == 0.25
+    # What is twice as far away has to agree twice as well.
+    assert best_of((USUAL, 0.5), (2 * USUAL, 0.26)) == best_of((USUAL, 0.5), (USUAL / 2, 0.26)) == USUAL
+    assert best_of((USUAL, 0.5), (2 * USUAL, 0.24)) == 2 * USUAL
 
 
 def test_a_network_that_has_learnt_at_a_scale_stays_there_unless_the_paint_speaks_against_it():

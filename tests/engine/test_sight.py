@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_upaint.core.found_objects import Found
 from napari_upaint.core.metrics import iou, object_scores
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.resize import resize_image, resize_labels
@@ -85,6 +86,14 @@ def test_the_scale_is_the_best_of_those_beside_it(bundled, nuclei, monkeypatch):
     assert len(asked) == len(set(asked)) and set(asked) <= set(SCALES[2])
     at = SCALES[2].index(found)
     assert {*SCALES[2][max(0, at - 1) : at + 2]} <= set(asked)
+
+
+def test_a_scale_is_judged_by_how_sure_its_objects_are_and_what_is_found_at_those_beside():
+    x = np.arange(12)[None]  # what agrees: all of 0.5 and 0.7, a third of 0.7 and 1
+    found = ((0.5, x < 3, [0.9, 0.5]), (0.7, x < 3, [0.8]), (1.0, x < 9, []))
+    looks = {scale: sight._Look([], [Found(mask.astype(int), np.array(sure))]) for scale, mask, sure in found}
+    judged = [sight._assurance(looks, scale) for scale in looks]
+    assert judged == pytest.approx([0.7 + 0.4 * 1, 0.8 + 0.4 * (1 + 1 / 3) / 2, 0.4 / 3])
 
 
 def test_small_images_are_not_looked_at_so_small_that_nothing_is_left(bundled, nuclei, monkeypatch):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from napari_upaint.io.file_names import file_name, files_in, is_another_file
+from napari_upaint.io.file_names import file_name, files_in, is_another_file, is_there, plain_name
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,19 @@ def test_it_fits_the_alphabet_of_the_system(monkeypatch):
 def test_nothing_is_known_of_a_drive_that_is_away(away, tmp_path):
     assert files_in(away, "*") == []
     assert not is_another_file(str(tmp_path / "a.tif"), str(away / "a.tif"))
+    with pytest.raises(OSError, match="not connected"):
+        is_there(away / "a.tif")
+
+
+def test_what_is_there_and_what_is_not(tmp_path):
+    (tmp_path / "a.tif").touch()
+    assert is_there(tmp_path) and is_there(tmp_path / "a.tif")
+    assert not any(is_there(tmp_path / name) for name in ("b.tif", "a.tif/b.tif", "\0"))
+
+
+@pytest.mark.parametrize("name", ["a.1.tif", "a.1.ome.tif", "a.1.OME.TIF"])
+def test_names_have_no_endings(tmp_path, name):
+    assert plain_name(tmp_path / name) == "a.1"
 
 
 def test_a_file_is_another_one_if_it_is_there_and_elsewhere(tmp_path, monkeypatch):

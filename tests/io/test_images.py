@@ -244,6 +244,13 @@ def test_files_stay_in_order_and_come_once(tmp_path):
     assert list_images([first, tmp_path]) == [first, second]
 
 
+def test_the_home_folder_may_be_called_by_its_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5), np.uint8))
+    assert read_image("~/a.tif").path == list_images("~/a.tif")[0] == tmp_path / "a.tif"
+
+
 @pytest.mark.parametrize("name", ["cells.czi", "cells.nd2"])
 def test_files_of_other_programs_come_with_a_way_out(tmp_path, name):
     path = tmp_path / name

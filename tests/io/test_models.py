@@ -157,11 +157,23 @@ def test_networks_that_no_memory_holds_or_that_are_none_are_refused(tmp_path, na
     assert f"its {name} is {value}" in _refused(tmp_path / "m.safetensors")
 
 
-@pytest.mark.parametrize("scale", [0, 1e9])
-def test_a_scale_that_no_memory_holds_is_refused(tmp_path, scale):
-    raw = asdict(HEADER) | {"scale": scale}
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("scale", value) for value in (0, 1e9, True)),  # 1e9: no memory holds such an image
+        *(("least_score", value) for value in ("0.5", -1)),
+        ("spacing", [0.5, "wide"]),
+        ("training", []),
+        ("provenance", None),
+        ("architecture", None),
+    ],
+)
+def test_headers_that_say_what_cannot_be_are_refused(tmp_path, name, value):
+    raw = asdict(HEADER) | {name: value}
     (tmp_path / "m.safetensors").write_bytes(save({}, metadata={"format": FORMAT, "header": json.dumps(raw)}))
-    assert f"its scale is {scale}" in _refused(tmp_path / "m.safetensors")
+    told = tuple(value) if name == "spacing" else value
+    says = "does not describe a network" if name == "architecture" else f"its {name} is {told!r}"
+    assert says in _refused(tmp_path / "m.safetensors")
 
 
 def test_models_of_other_programs_are_refused(tmp_path):
@@ -183,7 +195,7 @@ def test_what_is_new_in_a_header_is_left_out_but_not_in_a_network(tmp_path):
 
 
 def test_names_of_nothing(tmp_path):
-    assert "There is no model nonsense" in _refused("nonsense")
+    assert f"There is no model nonsense; give a bundled one ({DEFAULT_MODEL}, " in _refused("nonsense")
     assert "folder" in _refused(tmp_path)
 
 

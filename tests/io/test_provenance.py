@@ -24,6 +24,7 @@ def test_the_record_holds_plain_values():
 def test_a_command_names_files_and_no_folders():
     said = command_line(["upaint", "train", "/home/me/my cells.tif", "--labels", "painted/", "-o", "out/m.safetensors"])
     assert said == "upaint train 'my cells.tif' --labels painted -o m.safetensors"
+    assert command_line(["upaint", "segment", "/"]) == "upaint segment /"
 
 
 def test_a_trained_model_says_in_a_sentence_where_it_comes_from():
@@ -43,4 +44,4 @@ def test_a_trained_model_says_in_a_sentence_where_it_comes_from():
     assert said(["a"], "from scratch", 0.3, 0.3) == "Learned objects of a, from scratch."
     kept = "The network of generalist-fast, which no training made better, at the scale of a."
     assert said(["a"], before=0.3, after=0.3) == kept
-    assert said([]) == "Old."
+    assert said([]) == said(["a"], start=None) == "Old."

@@ -182,13 +182,15 @@ def test_of_several_images_the_largest_is_read_and_that_is_said(tmp_path, lazy_f
     assert np.array_equal(image.data, STACK[1])
 
 
-def test_of_equal_images_of_an_ome_tiff_the_first_is_read_with_its_scale(tmp_path):
+@pytest.mark.parametrize("axes", ["ZYX", "YX"])
+def test_of_equal_images_of_an_ome_tiff_the_first_is_read_with_its_scale(tmp_path, axes):
+    images = [STACK[number : number + 2] if "Z" in axes else STACK[number] for number in range(3)]
     with tifffile.TiffWriter(tmp_path / "three.ome.tif") as out:
-        for number in range(3):
-            out.write(STACK[number : number + 2], metadata={"axes": "ZYX", "PhysicalSizeX": number + 1.0})
+        for number, data in enumerate(images, start=1):
+            out.write(data, metadata={"axes": axes, "PhysicalSizeX": float(number)})
     with pytest.warns(UserWarning, match="holds 3 images; the largest, number 1"):
         image = read_image(tmp_path / "three.ome.tif")
-    assert np.array_equal(image.data, STACK[:2])
+    assert np.array_equal(image.data, images[0])
     assert image.spacing["X"] == 1
 
 

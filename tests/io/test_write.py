@@ -60,6 +60,8 @@ def test_labels_come_back_with_the_scale_of_the_image(tmp_path_factory, image, h
     back = read_image(write_labels(tmp_path_factory.mktemp("labels") / "a_labels.tif", labels, image))
     assert back.axes == image.leading_axes + "YX"
     assert np.array_equal(back.data, labels)
+    smallest = np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.int32  # what other programs read
+    assert back.data.dtype == smallest
     assert dict(back.spacing) == pytest.approx({k: v for k, v in image.spacing.items() if k in back.axes}, rel=1e-6)
 
 
@@ -82,6 +84,33 @@ def test_fiji_can_open_what_is_written(tmp_path):
             assert tiff.is_imagej
             assert tiff.imagej_metadata["unit"] == "um"
             assert tiff.pages[0].tags["XResolution"].value[0] / tiff.pages[0].tags["XResolution"].value[1] == 100
+
+
+@pytest.mark.parametrize(
+    ("dtype", "axes", "name", "kind"),
+    [
+        (np.uint8, "YXS", "a.tif", "imagej"),
+        (np.uint16, "YXS", "a.tif", "ome"),  # Fiji's colours have 8 bits
+        (np.uint16, "YX", "a.tif", "imagej"),
+        (np.int16, "YX", "a.tif", "ome"),
+        (np.uint8, "YX", "a.OME.tif", "ome"),
+        (np.uint8, "PYX", "a.tif", "shaped"),
+    ],
+)
+def test_the_format_is_one_that_can_hold_the_image(tmp_path, dtype, axes, name, kind):
+    image = Image(np.zeros((4, 5, 3)[: len(axes)], dtype), axes)
+    with tifffile.TiffFile(write_image(tmp_path / name, image)) as tiff:
+        assert [one for one in ("imagej", "ome", "shaped") if getattr(tiff, f"is_{one}")] == [kind]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+@pytest.mark.parametrize(("unit", "told"), [("micrometer", 2e4), ("pixel", None)])
+def test_tags_tell_the_size_of_a_pixel_where_it_is_known(tmp_path, name, unit, told):
+    image = Image(np.zeros((4, 5), np.int16), "YX", {"Y": 1.0, "X": 0.5}, unit)
+    with tifffile.TiffFile(write_image(tmp_path / name, image)) as tiff:
+        tags = tiff.pages[0].tags
+        assert (tags["ResolutionUnit"].value == 3) == bool(told)  # pixels of a centimeter
+        assert not told or tags["XResolution"].value[0] / tags["XResolution"].value[1] == told
 
 
 def test_scores_of_half_precision_are_written_without_a_copy_of_all(tmp_path):

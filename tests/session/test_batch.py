@@ -119,7 +119,9 @@ def test_stop_begins_nothing_more(engine):
         if len(seen) == 2:
             wanted.append(True)
     assert len(seen) == 2
-    assert list(run_batch(BatchPlan((source(),), "model"), engine, stopped=lambda: True)) == []
+    reads = []
+    plan = BatchPlan((source(), source(reads=reads)), "model")
+    assert list(run_batch(plan, engine, stopped=lambda: True)) == [] and not reads
 
 
 def test_what_a_stop_has_to_end_by_force_is_no_failure(engine):

@@ -8,7 +8,7 @@ import pytest
 
 from napari_upaint.errors import FileError, ModelError, UserError
 from napari_upaint.io.folders import user_models_folder
-from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model, save_model
 from napari_upaint.session.history import delete_run, rename_run, run_of, start_of, trash_folder
 from napari_upaint.session.run import Run, list_runs, load_run, save_run
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
@@ -22,7 +22,7 @@ def a_run(name="nuclei", start="", date="2026-01-02T10:00:00+01:00", model=MODEL
     return save_run(run, model)
 
 
-def test_the_way_back():
+def test_the_way_back(tmp_path):
     first = a_run("first", bundled_models()[0])
     second = a_run("second", first.model)
     runs = list_runs()
@@ -34,6 +34,12 @@ def test_the_way_back():
     assert start_of(a_run("scratch")) is None
     assert start_of(a_run("elsewhere", f"/another/computer/{bundled_models()[0].name}")) == bundled_models()[0]
     assert start_of(a_run("moved", f"/another/computer/{first.model.name}")) == first.model
+    dotted = save_model(MODEL, user_models_folder() / "nuclei 0.5.safetensors")
+    assert start_of(a_run("dotted", "nuclei 0.5")) == dotted
+    outside = save_model(MODEL, tmp_path / "mine.safetensors")
+    assert start_of(a_run("outside", outside)) == outside
+    own = save_model(MODEL, user_models_folder() / bundled_models()[0].name)  # of a name that a bundled one has, too
+    assert start_of(a_run("own", f"/another/computer/{own.name}")) == own
     delete_run(first)
     with pytest.raises(ModelError, match=r"second.*undone: the model first.* that it started from is gone"):
         start_of(second)
@@ -104,6 +110,11 @@ def test_the_same_name_again_is_no_loss():
     renamed = rename_run(run, "first")
     assert [one.name for one in list_runs()] == ["first"]
     assert renamed.model.is_file()
+
+
+def test_a_run_without_a_model_gets_another_name_too():
+    renamed = rename_run(a_run("first", model=None), "second")
+    assert list_runs() == [renamed] and (renamed.name, renamed.model) == ("second", None)
 
 
 def test_a_record_that_cannot_be_written_leaves_one_model():

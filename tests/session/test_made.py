@@ -38,6 +38,18 @@ def test_everything_counts_but_names_and_tiles(path, tmp_path):
     assert os.stat(path).st_size == before.st_size
     assert made_how(path, settings) != how
     assert made_how(tmp_path / "none.safetensors", settings) == ""
+    weights = {"a": np.zeros(2, np.float32), "b": np.ones(2, np.float32)}
+    header = ModelHeader("m", Architecture())
+    one, same, swapped, named = (
+        made_how(ModelFile(*model), settings)
+        for model in (
+            (header, weights),
+            (header, dict(reversed(weights.items()))),
+            (header, dict(zip("ba", weights.values(), strict=True))),
+            (replace(header, scale=0.5), weights),
+        )
+    )
+    assert one == same and len({"", one, swapped, named}) == 4
     plane = STACK[0]
     others = [
         made_of(how, plane + 1, GRAY),

@@ -33,10 +33,10 @@ def progress(n):
     return [TrainProgress("training", i, i / 10, 60, 0.1, 1 / (i + 1), 0.5 if i % 100 == 7 else None) for i in range(n)]
 
 
-def a_run(name="nuclei", before=math.nan):
+def a_run(name="nuclei", before=math.nan, start=MODEL):
     annotation = np.array([[0, 1, 1], [2, 3, 300]])
     sample = Sample(np.zeros((1, 2, 3)), annotation, Normalization((0.0,), (1.0,)), name="first.tif")
-    request = TrainRequest((sample, sample), start=MODEL, settings=TrainSettings(seconds=12, seed=3), name=name)
+    request = TrainRequest((sample, sample), start=start, settings=TrainSettings(seconds=12, seed=3), name=name)
     result = TrainResult(MODEL, True, before, 0.25, 30, 11.5)
     return record(request, progress(30), result)
 
@@ -53,6 +53,11 @@ def test_a_run_comes_back_as_it_was():
     assert len(saved.curve) == 30
     np.testing.assert_array_equal(load_model(saved.model).weights["a"], MODEL.weights["a"])
     assert saved.model in list_models()
+
+
+def test_a_run_says_what_it_started_from():
+    path = user_models_folder() / "mine.safetensors"
+    assert [a_run(start=start).start for start in (path, "generalist-fast", None)] == [str(path), "generalist-fast", ""]
 
 
 def test_runs_of_the_same_second_and_odd_names_do_not_meet(tmp_path):
@@ -94,7 +99,8 @@ def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
         path = user_models_folder() / f"{saved.id}.run.json"
         raw = json.loads(path.read_text())
         path.write_text(json.dumps(raw | {"date": date, "message": str(i)}))
-    for i, text in enumerate(["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff"]):
+    undated = json.dumps(raw | {"date": "yesterday"})
+    for i, text in enumerate(["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff", undated]):
         (user_models_folder() / f"rubbish {i}.run.json").write_text(text)
     assert [run.message for run in list_runs()] == ["1", "0", "2"]
     with pytest.raises(FileError, match="not a record of a training"):
@@ -134,7 +140,7 @@ def test_long_curves_are_thinned_and_keep_every_validation_and_the_end():
     assert len(points) < 2000
     assert sum(one.validation is not None for one in points) == 544
     assert points[-1].step == 54_320
-    assert points[0].step == 0
+    assert (points[0].step, points[0].loss) == (0, 1)
     assert curve_of([]) == ()
 
 

@@ -84,12 +84,13 @@ def test_saved_again_it_replaces_the_one_before(tmp_path):
     assert len(list((tmp_path / "p" / "annotations").iterdir())) == 2
 
 
-def test_a_failure_leaves_the_one_before(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [OSError, FileError])
+def test_a_failure_leaves_the_one_before(tmp_path, monkeypatch, kind):
     save_project(a_project(3), tmp_path / "p")
     before = sorted(path.name for path in (tmp_path / "p" / "annotations").iterdir())
 
     def fail(*_):
-        raise OSError(28, "No space left on device")
+        raise kind(28, "No space left on device")
 
     monkeypatch.setattr(saved_project, "keep_runs", fail)
     with pytest.raises(FileError, match="No space left"):

@@ -82,7 +82,7 @@ def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     named: dict[str, list[Path]] = {}
     for picture in pictures:
         named.setdefault(plain_name(picture), []).append(picture)
-    chosen = {name: _choose(name, named[name], claims) for name, claims in _claims(named, files).items()}
+    chosen = {name: _choose(name, named[name][0], claims) for name, claims in _claims(named, files).items()}
     # In one folder for both, labels do not count as an image without labels, nor an image as labels without an image.
     seen, used = ({path.resolve() for path in paths} for paths in (pictures, chosen.values()))
     return Pairs(
@@ -115,18 +115,13 @@ def _owner(name: str, known: Collection[str]) -> str:
     return name
 
 
-def _choose(name: str, images: Sequence[Path], files: Sequence[Path]) -> Path:
-    """Return the labels of the only image of a name: the file of the same name, or the only one that continues it."""
-    if len(images) > 1:
-        raise FileError(
-            f"{images[0]} and {images[1]} have the same name and cannot share {files[0]}; give images and labels one by"
-            " one, or a folder of labels for each folder of images."
-        )
+def _choose(name: str, image: Path, files: Sequence[Path]) -> Path:
+    """Return the labels of an image of a name: the file of the same name, or the only one that continues it."""
     same = [file for file in files if plain_name(file) == name]
     # NAME.tif next to NAME_labels.tif is as likely to be an image as labels.
     rivals = same + [file for file in files if plain_name(file) == f"{name}_labels"] if same else files
     if len(rivals) > 1:
-        raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {images[0]}; give files one by one.")
+        raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {image}; give files one by one.")
     return rivals[0]
 
 
@@ -136,9 +131,12 @@ def _is_none(file: Path) -> bool:
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:
-    """Refuse labels that go with two images: the same folder was given twice."""
+    """Refuse labels that go with two images: these have the same name, or the same folder was given twice."""
     owners: dict[Path, Path] = {}
     for image, labels in found:
         other = owners.setdefault(labels.resolve(), image)
         if other != image:
-            raise FileError(f"{labels} would be the labels of {other} and of {image}; give every image its own.")
+            raise FileError(
+                f"{labels} would be the labels of {other} and of {image}; give images and labels one by one, or a"
+                " folder of labels for each folder of images."
+            )

@@ -57,8 +57,6 @@ def isbi_scores(cells: np.ndarray, truth: np.ndarray) -> IsbiScores:
     ValueError
         If the shapes differ.
     """
-    if cells.shape != truth.shape:
-        raise ValueError(f"Scores have shape {cells.shape}, truth {truth.shape}; give arrays of one shape.")
     truth = truth > 0
     each = [scores_at(cells > threshold, truth) for threshold in THRESHOLDS]
     least = {name: min(getattr(one, name) for one in each) for name in ("warping", "rand", "pixel")}

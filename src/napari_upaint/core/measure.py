@@ -101,8 +101,6 @@ def _intensities(labels: np.ndarray, channel: np.ndarray, present: np.ndarray) -
     order = np.argsort(ids, kind="stable")
     ids, values = ids[order], values[order]
     starts = np.searchsorted(ids, present)
-    if not len(starts):
-        return {name: np.zeros(0) for name in _INTENSITIES}
     counts = np.diff(np.append(starts, len(ids)))
     mean = np.add.reduceat(values, starts) / counts
     # Deviations from the mean, not squares of values: with a large mean those would cancel.

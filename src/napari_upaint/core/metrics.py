@@ -116,7 +116,7 @@ def _match(table: Contingency, threshold: float) -> ObjectScores:
     else:
         # Older versions of SciPy can only match 32-bit indices.
         ends = table.first[good].astype(np.int32), table.second[good].astype(np.int32)
-        pairs = coo_array((np.ones(good.sum(), np.int8), ends), shape=shape)
+        pairs = coo_array((np.ones(good.sum(), np.int8), ends))
         matched = int((maximum_bipartite_matching(pairs.tocsr()) >= 0).sum())
     return ObjectScores(matched, *shape)
 

@@ -38,12 +38,12 @@ def painted_diameter(images: Iterable[Painted]) -> float:
     areas, objects, ndim = list[float](), 0, 2
     for image in images:
         ndim = image.found.ndim
-        parts, count = ndimage.label(image.found)
-        sizes = np.bincount(parts.ravel(), minlength=count + 1)
+        parts = ndimage.label(image.found)[0]
+        sizes = np.bincount(parts.ravel())
         objects += len(np.unique(image.ids))
         at = parts[image.places]
         pairs = np.unique(np.stack([at[at > 0], image.ids[at > 0]]), axis=1)
-        painted_by = np.bincount(pairs[0], minlength=count + 1)
+        painted_by = np.bincount(pairs[0])
         part, owner = pairs[:, painted_by[pairs[0]] == 1]
         areas += [float(sizes[part[owner == one]].max()) for one in np.unique(owner)]
     return float(np.median(areas)) ** (1 / ndim) if areas and 2 * len(areas) >= objects else 0.0

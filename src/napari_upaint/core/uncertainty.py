@@ -152,8 +152,6 @@ def where_next(
     """
     if uncertainty.shape != painted.shape:
         raise ValueError(f"uncertainty of shape {uncertainty.shape}, painted of shape {painted.shape}")
-    if not uncertainty.size:
-        return None
     # A maximum over a box: exact and separable, many times faster than distances.
     taken = ndimage.maximum_filter((painted != 0).view(np.uint8), 2 * radius + 1, mode="constant") > 0
     if taken.all():

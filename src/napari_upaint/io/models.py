@@ -170,7 +170,7 @@ def find_model(name_or_path: str | Path) -> Path:
     if os.path.isdir(path):  # not the path's own method, which fails if its drive is disconnected
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not os.path.isfile(path):
-        bundled = ", ".join(one.stem for one in bundled_models()) or "none"
+        bundled = ", ".join(one.stem for one in bundled_models())
         raise ModelError(f"There is no model {name_or_path}; give a bundled one ({bundled}) or the path of a file.")
     return path
 

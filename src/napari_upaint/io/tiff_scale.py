@@ -82,14 +82,14 @@ def read_scale(tiff: TiffFile, series: TiffPageSeries, axes: str) -> Scale:
         Letters of the axes, as in `Image`.
     """
     channels = series.shape[axes.index("C")] if "C" in axes else 0
-    if tiff.is_ome and tiff.ome_metadata:
+    if tiff.is_ome:
         scale = _from_ome(tiff, series)
     elif tiff.is_imagej:
         scale = _from_imagej(tiff, channels)
     elif tiff.is_lsm:
         scale = _from_lsm(tiff.lsm_metadata or {})
-    elif tiff.is_shaped and tiff.shaped_metadata and "unit" in tiff.shaped_metadata[0]:
-        scale = _from_shaped(tiff.shaped_metadata[0])
+    elif tiff.is_shaped and isinstance((told := (tiff.shaped_metadata or ({},))[0]).get("spacing"), Mapping):
+        scale = _from_shaped(told)  # in the words of this program; others write ImageJ's, a number
     else:
         scale = _from_resolution(tiff)
     scale.spacing = {letter: scale.spacing[letter] for letter in axes if letter in scale.spacing}
@@ -153,7 +153,7 @@ def _imagej_names(told: Mapping[str, Any], channels: int) -> tuple[str, ...]:
     """Return the labels of the first slices as names of channels, if all other slices repeat them."""
     labels = told.get("Labels") or []
     labels = [str(label) for label in ([labels] if isinstance(labels, str) else labels)]
-    named = bool(channels) and len(labels) >= channels and all(labels)
+    named = bool(channels) and all(labels)
     repeated = named and all(label == labels[at % channels] for at, label in enumerate(labels))
     return tuple(labels[:channels]) if repeated and len(set(labels[:channels])) == channels else ()
 
@@ -168,8 +168,8 @@ def _from_lsm(told: Mapping[str, Any]) -> Scale:
 
 
 def _from_shaped(told: Mapping[str, Any]) -> Scale:
-    scale = Scale(unit="micrometer" if told["unit"] == "micrometer" else "pixel")
-    for letter, step in dict(told.get("spacing") or {}).items():
+    scale = Scale(unit="micrometer" if told.get("unit") == "micrometer" else "pixel")
+    for letter, step in told["spacing"].items():
         scale.put(letter, step)
     scale.channel_names = tuple(map(str, told.get("channel_names") or ()))
     return scale

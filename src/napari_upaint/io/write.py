@@ -161,10 +161,10 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
             _pages(image, axes, dtype),
             shape=shape,
             dtype=dtype,
-            photometric="rgb" if "S" in axes and image.length("S") in (3, 4) else "minisblack",
+            photometric="rgb" if image.length("S") in (3, 4) else "minisblack",
             planarconfig="contig" if "S" in axes else None,
             # If the file does not call it transparency, it is read back as channels.
-            extrasamples=["unassalpha"] if "S" in axes and image.length("S") == 2 else None,
+            extrasamples=["unassalpha"] if image.length("S") == 2 else None,
             compression="zlib",
             software=software,
             metadata=_metadata(kind, image, axes),
