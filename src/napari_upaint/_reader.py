@@ -57,7 +57,7 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
 
 
 def _loaded(labels: Any) -> Any:
-    """Return labels in memory, where they can be painted on, unless that is short; what is empty takes none of it."""
+    """Return labels in memory, so that they can be painted on, unless memory is short; empty planes take none."""
     import numpy as np
 
     from napari_upaint.engine.memory import available
@@ -159,11 +159,11 @@ class _Mapped:
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
 
     def __getitem__(self, index: Any) -> Any:
-        if self._file.size() < self._end:  # to read what is not there would end the program
+        if self._file.size() < self._end:  # reading beyond the end would kill the program
             raise OSError("the file was cut short after it was opened")
         return self._data[index]
 
-    def __reduce__(self) -> tuple[Any, ...]:  # to another process, as a cluster of dask's is, go the pixels
+    def __reduce__(self) -> tuple[Any, ...]:  # pickled for another process, such as a dask worker, it sends its pixels
         import numpy as np
 
         return np.asarray, (self._data,)

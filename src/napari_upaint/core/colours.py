@@ -47,10 +47,10 @@ def label_rgba(first: int = 1) -> np.ndarray:
 
 
 def found_rgba() -> np.ndarray:
-    """Return colours (n, 4), 0..1, of the labels 0, 1, 2, ... of objects that were found; 0 is transparent."""
+    """Return RGBA colours (n, 4), 0..1, of the labels 0, 1, 2, ... of found objects; 0 is transparent."""
     return _rgba(np.array([rgb(colour) for colour in FOUND_COLOURS]))
 
 
 def _rgba(colours: np.ndarray) -> np.ndarray:
-    """Return opaque colours (n, 3), 0..255, as (n + 1, 4), 0..1, after a transparent one."""
+    """Return RGB colours (n, 3), 0..255, as opaque RGBA ones (n + 1, 4), 0..1, after a transparent one."""
     return np.vstack([np.zeros((1, 4)), np.insert(colours / 255, 3, 1.0, axis=1)]).astype(np.float32)

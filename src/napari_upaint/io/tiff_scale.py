@@ -89,7 +89,7 @@ def read_scale(tiff: TiffFile, series: TiffPageSeries, axes: str) -> Scale:
     elif tiff.is_lsm:
         scale = _from_lsm(tiff.lsm_metadata or {})
     elif tiff.is_shaped and isinstance((told := (tiff.shaped_metadata or ({},))[0]).get("spacing"), Mapping):
-        scale = _from_shaped(told)  # in the words of this program; others write ImageJ's, a number
+        scale = _from_shaped(told)  # as this program writes it; others write a number, as ImageJ does
     else:
         scale = _from_resolution(tiff)
     scale.spacing = {letter: scale.spacing[letter] for letter in axes if letter in scale.spacing}

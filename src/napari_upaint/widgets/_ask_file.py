@@ -1,4 +1,4 @@
-"""Asks where to write a file: first in the folder that was written to last, as napari's own dialogs do."""
+"""Ask where to write a file, starting in the folder last saved to, as napari's own dialogs do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 
 def ask_file(parent: QWidget, title: str, name: str, kinds: str) -> tuple[Path | None, str]:
-    """Return the file to write, None if there shall be none, and which of the kinds was chosen."""
+    """Return the chosen file, None if the dialog was cancelled, and the chosen kind of file."""
     path, kind = QFileDialog.getSaveFileName(parent, title, str(Path(get_save_history()[0], name)), kinds)
     if not path:
         return None, kind

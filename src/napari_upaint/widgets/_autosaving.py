@@ -52,7 +52,7 @@ class Autosaving(QObject):
         self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
         self._set_kind = sections.labels.set_kind
         self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
-        self._shapes: dict[Hashable, tuple[int, ...]] = {}  # of what is saved there
+        self._shapes: dict[Hashable, tuple[int, ...]] = {}  # shapes of what is saved there
         self._unsaved: dict[Hashable, Painted] = {}
         self._taken: dict[Hashable, Painted] = {}  # what is being saved
         self._replaced: dict[Path, Autosaved] = {}  # what was restored is deleted once it has been saved again
@@ -86,7 +86,7 @@ class Autosaving(QObject):
         if annotation is None:
             return
         file = image.file if image is not None else ""
-        # Of labels that got another size what was painted before stays saved: it is found by its size.
+        # If labels got another size, the earlier paint stays saved: it is found by its size.
         if annotation.key not in self._paths or self._shapes.get(annotation.key, annotation.shape) != annotation.shape:
             name = _plain(image.name, file) if image is not None else annotation.name
             self._save_to(annotation.key, new_autosave(name, annotation.shape))

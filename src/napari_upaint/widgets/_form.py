@@ -115,7 +115,7 @@ class Form(QWidget):
 
 
 def _unseen(text: str) -> QLabel:
-    """Return a label that only takes the room of its text, in whatever font comes later."""
+    """Return an invisible label that only reserves the width of its text, whatever font is set later."""
     label, policy = QLabel(text), QSizePolicy()
     policy.setRetainSizeWhenHidden(True)
     label.setSizePolicy(policy)

@@ -66,13 +66,13 @@ class MessageLine(QFrame):
         self.setVisible(bool(text))
 
     def refuse(self, button: QWidget) -> None:
-        """Say why a button cannot be pressed, its tooltip, as long as that holds."""
+        """Say why a button cannot be pressed (its tooltip), as long as this holds."""
         self.show_message(button.toolTip(), "warning")
         self._refused = button
         button.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
-        """Put a reason away that holds no more."""
+        """Close the message when the reason no longer holds."""
         changed = event.type() == QEvent.Type.ToolTipChange and watched is self._refused
         if changed and self._refused is not None and self._refused.toolTip() != self.text():
             self.clear()
@@ -88,7 +88,7 @@ class MessageLine(QFrame):
         self.show_message(f"{note} {sentence}".strip(), "warning", details)
 
     def take_back(self, warning: str) -> None:
-        """Show a warning no more, since it holds no more; a note before it stays."""
+        """Close a warning that no longer holds; a note stays."""
         if warning and self.kind == "warning" and self.text().endswith(warning):
             self.show_message(self.text().removesuffix(warning).strip())
 

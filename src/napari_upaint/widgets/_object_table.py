@@ -153,5 +153,5 @@ def written(value: Any) -> str:
 
 
 def head(name: str) -> str:
-    """Return the name of a column as it is read: 'area µm²' for 'area_um2'."""
+    """Return a column name for the table: 'area µm²' for 'area_um2'."""
     return _UNIT.sub(lambda unit: f" {_SIGNS.get(unit[1], unit[1])}{_SIGNS[unit[2]]}", name).replace("_", " ")

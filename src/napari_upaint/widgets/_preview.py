@@ -240,6 +240,6 @@ class Preview(QObject):
             self.failed.emit(sentence, details)
 
     def _take_back(self) -> None:
-        """Say a problem no more: there is a picture, or none is wanted."""
+        """Stop telling a problem: there is a picture, or none is wanted."""
         self._sections.message.take_back(self._said)
         self._said = ""

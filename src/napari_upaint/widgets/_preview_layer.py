@@ -24,7 +24,7 @@ from napari_upaint.widgets._shown_layers import ShownLayers
 from napari_upaint.widgets._sources import Placement
 from napari_upaint.widgets._viewed import Box, Viewed
 
-_INSIDE = 0.25  # opacity where no labels are seen; outlines are opaque
+_INSIDE = 0.25  # opacity if no labels are visible; outlines are opaque
 
 
 class PreviewLayer:
@@ -67,7 +67,7 @@ class PreviewLayer:
         corner = (*viewed.index, *(side.start for side in box))
         place = placed(viewed.image.placement, corner, shrunk)
         picture = result.picture[(None,) * len(viewed.index)]
-        # On labels that are seen outlines are enough: two colours, one over the other, are none of either.
+        # Over visible labels, draw outlines alone: one colour over another looks like neither.
         inside = _INSIDE * (not self._seen_labels(viewed.image.key))
         looks = (viewed.image.key, viewed.image.name, result.kind, result.classes, place.units, place.axis_labels)
         if self._layer is None or looks != self._looks:
@@ -155,7 +155,7 @@ def _options(result: PreviewResult, name: str) -> dict[str, Any]:
 
 
 def _colours(result: PreviewResult, inside: float) -> CyclicLabelColormap:
-    """Return the colours of insides, with an opacity, and then of edges."""
+    """Return the colours of insides, with their opacity, and then of edges."""
     colours = (
         [PREVIEW_COLOUR] if result.kind == "objects" else [label_colour(k + 2) for k in range(len(result.classes))]
     )

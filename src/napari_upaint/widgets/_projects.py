@@ -69,7 +69,7 @@ class Projects(QObject):
         self._layers, self._choosing, self._sections, self._row = layers, choosing, sections, sections.project
         # Of the open project: images that were not found, and what could not be read. Saved again unchanged.
         self._kept: list[SavedImage] = []
-        self._seen: set[str] = set()  # files of paint that was opened or saved here: others are not to be replaced
+        self._seen: set[str] = set()  # files of paint opened or saved here: others must not be replaced
         self._turns = Turns(self)
         self._saving = Work(self, self._saved, self.failed, writes=True)
         self._reading = Work(self, self._read, self.failed)

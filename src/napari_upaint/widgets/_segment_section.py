@@ -100,7 +100,7 @@ class SegmentSection(QWidget):
             self.table_wanted.emit(path)
 
     def _stop(self) -> None:
-        """Say that the stop was heard: a large plane may end a few seconds later."""
+        """Say that the stop was noticed: a large plane may end a few seconds later."""
         self.stop_button.setEnabled(False)
         self.stop_button.setToolTip("Stopping.")
         self.progress.show_words("Stopping…")

@@ -29,7 +29,7 @@ from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
 
-_TELLING = 3.0  # seconds that tell how long the rest will take
+_TELLING = 3.0  # seconds of computing before the remaining time can be told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +110,7 @@ class Segmenting(QObject):
         self._round: _Round | None = None
         self._done, self._kept, self._finished, self._name = 0, 0, 0, ""
         self._failures: dict[int, tuple[str, str]] = {}
-        self._since: tuple[float, float] | None = None  # from when, and from which fraction on, planes are computed
+        self._since: tuple[float, float] | None = None  # when computing began, and at which fraction
         self._happened.connect(self._hear, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -219,7 +219,7 @@ class Segmenting(QObject):
         self._finished = event.done
         target = this.plan.targets[event.source]
         if event.kept:
-            self._kept, self._since = self._kept + 1, None  # that took no time
+            self._kept, self._since = self._kept + 1, None  # that plane took no time
         elif event.result is None:
             self._failures.setdefault(event.source, (event.error, event.details))
         else:

@@ -125,7 +125,7 @@ class ImageSource:
         except Exception as error:
             if isinstance(self.data, np.ndarray) or isinstance(error, MemoryError):
                 raise
-            told = f"{type(error).__name__}: {error}"  # each library has its own for damaged files
+            told = f"{type(error).__name__}: {error}"  # each library raises its own for damaged files
             what = f"Plane {', '.join(map(str, index))} of {self.name}" if index else self.name
             raise ImageError(f"{what} cannot be read ({told}); its file may be damaged.") from error
         if _is_gone(self.file):

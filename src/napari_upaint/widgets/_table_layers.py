@@ -57,7 +57,7 @@ class TableLayers:
         return True
 
     def forget_resized(self) -> None:
-        """Take tables away whose image got pixels of another size: what they say is not true any more."""
+        """Remove tables whose image got another pixel size: their values are no longer true."""
         for layer in self._viewer.layers:
             measured = table(layer)
             if measured is not None and is_open(self._viewer, measured.plan.image.key):

@@ -70,7 +70,7 @@ class Uncertainty(QObject):
         try:
             if made[0].method == self._row.method():
                 self._layers.guide.put_uncertainty(*made)
-        except ClosedError:  # who closes an image while others are made needs no word of it
+        except ClosedError:  # closing an image meanwhile is not an error
             pass
         except UserError as error:  # memory is short
             self.failed.emit(str(error), "")

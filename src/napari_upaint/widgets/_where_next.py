@@ -68,7 +68,7 @@ class WhereNext(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._row = layers, choosing, row
         self._memories: dict[Hashable, _Memory] = {}
-        self._ring: tuple[_Search, Index, int, int] | None = None  # where in what, its radius, of which prediction
+        self._ring: tuple[_Search, Index, int, int] | None = None  # search, place, radius, prediction
         self._work = Work(self, self._go, self._fail)
         row.next_button.clicked.connect(self.search)
         layers.edited.connect(self._edited)
@@ -115,7 +115,7 @@ class WhereNext(QObject):
         self._row.allow(self._why_not())
 
     def _ring_holds(self) -> bool:
-        """Return whether the image of the ring is open, and its plane was not segmented anew."""
+        """Return whether the image of the ring is open, and its plane has not been segmented again."""
         if self._ring is None:
             return True
         search, at, _radius, turn = self._ring
