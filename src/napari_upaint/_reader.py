@@ -155,7 +155,7 @@ class _Mapped:
         import numpy as np
 
         self._data, self._end = data.view(np.ndarray), data.offset + data.nbytes
-        self._file = data._mmap  # type: ignore[attr-defined]  # noqa: SLF001 (numpy shows the file no other way)
+        self._file = data._mmap  # type: ignore[attr-defined]  # noqa: SLF001 (numpy has no public way to the file)
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
 
     def __getitem__(self, index: Any) -> Any:
