@@ -36,6 +36,11 @@ def painted(value=3, shape=(20, 30)):
     return annotation
 
 
+def saved(project, folder):
+    """Save a project and return its folder."""
+    return save_project(project, folder)[0]
+
+
 def a_project(value=3, model=None):
     cells = SavedAnnotation({"layer": "cells annotation", "kind": "classes"}, painted(value))
     empty = SavedAnnotation({"layer": "empty"}, np.zeros((20, 30), np.uint8))
@@ -53,7 +58,7 @@ def a_run(images=("cells",)):
 
 
 def test_everything_comes_back(tmp_path):
-    folder = save_project(a_project(model=bundled_models()[0]), tmp_path / "a project")
+    folder = saved(a_project(model=bundled_models()[0]), tmp_path / "a project")
     assert is_project(folder)
     project = read_project(folder)
     assert (project.chosen, project.kind, project.model) == ("cells", "classes", bundled_models()[0])
@@ -140,7 +145,7 @@ def test_a_drive_without_permissions_holds_a_project_and_read_only_models_can_be
     os.utime(model, (1e9, 1e9))
     model.chmod(0o444)
     monkeypatch.setattr(os, "chmod", refuse)
-    copied = save_project(a_project(model=model), tmp_path / "p") / "models" / model.name
+    copied = saved(a_project(model=model), tmp_path / "p") / "models" / model.name
     assert copied.stat().st_mtime == 1e9
     assert copied.stat().st_mode & stat.S_IWUSR
 
@@ -154,7 +159,7 @@ def test_a_model_from_a_file_travels_too(tmp_path):
 
 def test_a_model_that_is_gone_is_said(tmp_path):
     model = save_model(MODEL, tmp_path / "mine.safetensors")
-    folder = save_project(a_project(model=model), tmp_path / "p")
+    folder = saved(a_project(model=model), tmp_path / "p")
     os.unlink(folder / "models" / "mine.safetensors")
     project = read_project(folder)
     assert project.model is None
@@ -162,7 +167,7 @@ def test_a_model_that_is_gone_is_said(tmp_path):
 
 
 def test_a_model_that_is_gone_is_no_reason_not_to_save(tmp_path):
-    folder = save_project(a_project(model=tmp_path / "gone.safetensors"), tmp_path / "p")
+    folder = saved(a_project(model=tmp_path / "gone.safetensors"), tmp_path / "p")
     project = read_project(folder)
     assert project.model is None
     assert "gone.safetensors is not there" in project.missing
@@ -172,11 +177,11 @@ def test_a_model_that_is_gone_is_no_reason_not_to_save(tmp_path):
 @pytest.mark.parametrize("again", ["p", "another"])
 def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
     """An image that was not found, say on a disk that is missing today: saved as it was read, again and again."""
-    project = read_project(save_project(a_project(), tmp_path / "p"))
+    project = read_project(saved(a_project(), tmp_path / "p"))
     cells, stack = project.images
     for value in (7, 8):
         opened = replace(cells, annotations=(SavedAnnotation({}, painted(value)),))
-        folder = save_project(replace(project, images=(opened, stack)), tmp_path / again)
+        folder = saved(replace(project, images=(opened, stack)), tmp_path / again)
         stack = kept_in(folder, stack)
         found = read_project(folder).images
         assert read_annotation(found[0].annotations[0]).max() == value
@@ -186,7 +191,7 @@ def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
 
 
 def test_one_damaged_annotation_costs_no_other(tmp_path):
-    folder = save_project(a_project(), tmp_path / "p")
+    folder = saved(a_project(), tmp_path / "p")
     lost = read_project(folder).images[0].annotations[0].path
     whole = lost.read_bytes()
     lost.write_bytes(whole[:100])
@@ -199,7 +204,7 @@ def test_one_damaged_annotation_costs_no_other(tmp_path):
 
 
 def test_files_of_others_in_the_folder_of_annotations_stay(tmp_path):
-    folder = save_project(a_project(), tmp_path / "p")
+    folder = saved(a_project(), tmp_path / "p")
     theirs = folder / "annotations" / "of another window.npz"
     theirs.write_bytes(b"being written")
     save_project(a_project(5), folder)
@@ -220,13 +225,13 @@ def test_a_model_that_was_trained_again_is_copied_again(tmp_path):
     mine = tmp_path / "cells.safetensors"
     for value in (1, 2):
         save_model(replace(MODEL, weights={"a": np.full((2, 3), value, np.float32)}), mine)
-        folder = save_project(a_project(model=mine), tmp_path / "p")
+        folder = saved(a_project(model=mine), tmp_path / "p")
         assert load_model(folder / "models" / mine.name).weights["a"].max() == value
 
 
 def test_another_model_of_that_name_is_not_taken_for_it(tmp_path):
     mine = save_model(MODEL, tmp_path / "cells.safetensors")
-    folder = save_project(a_project(model=mine), tmp_path / "p")
+    folder = saved(a_project(model=mine), tmp_path / "p")
     save_model(replace(MODEL, weights={"a": np.zeros((2, 3), np.float32)}), user_models_folder() / mine.name)
     assert read_project(folder).model == folder / "models" / mine.name
 
@@ -253,7 +258,7 @@ def test_paint_on_a_drive_that_is_away_is_not_taken_for_deleted(tmp_path, away):
 
 
 def test_a_project_can_be_read_while_the_drive_of_the_users_own_is_away(tmp_path, away, monkeypatch):
-    folder = save_project(a_project(), tmp_path / "p")
+    folder = saved(a_project(), tmp_path / "p")
     monkeypatch.setenv("UPAINT_HOME", str(away))
     assert len(read_project(folder).images) == 2
 
@@ -261,7 +266,7 @@ def test_a_project_can_be_read_while_the_drive_of_the_users_own_is_away(tmp_path
 def test_no_project(tmp_path):
     with pytest.raises(FileError, match="There is no project"):
         read_project(tmp_path)
-    folder = save_project(a_project(), tmp_path / "p")
+    folder = saved(a_project(), tmp_path / "p")
     for text in ("", "[]", "{}", '{"format": "x"}', json.dumps({"format": saved_project.FORMAT, "images": [1]})):
         (folder / "project.json").write_text(text)
         with pytest.raises(FileError, match="cannot be read"):
@@ -272,7 +277,7 @@ def test_no_project(tmp_path):
 
 
 def test_names_cannot_point_elsewhere(tmp_path):
-    folder = save_project(a_project(), tmp_path / "p")
+    folder = saved(a_project(), tmp_path / "p")
     raw = json.loads((folder / "project.json").read_text())
     raw["images"][0]["annotations"] = ["../../secret.npz"]
     (folder / "project.json").write_text(json.dumps(raw))

@@ -97,15 +97,17 @@ def is_project(folder: Path) -> bool:
     return os.path.isfile(folder / _FILE)
 
 
-def save_project(project: SavedProject, folder: str | Path, seen: Collection[str] | None = None) -> Path:
-    """Write a project, replacing one that is there.
+def save_project(
+    project: SavedProject, folder: str | Path, seen: Collection[str] | None = None
+) -> tuple[Path, frozenset[str]]:
+    """Write a project, replacing one that is there; return its folder and the names of its files of annotations.
 
     Annotations without data are kept as they are in their files.
 
     Parameters
     ----------
     seen : collection of str or None
-        Names of files of annotations whose paint may go, see `annotation_files`; None: any.
+        Names of files of annotations that may be replaced, as returned when they were saved; None: any.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def save_project(project: SavedProject, folder: str | Path, seen: Collection[str
     """
     folder = Path(folder).expanduser()
     _check_free(folder)
-    before, written = annotation_files(folder), list[str]()
+    before, written = _annotation_files(folder), list[str]()
     if seen is not None and not before <= set(seen):
         raise FileError(
             f"{folder} holds paint that this window has not seen: another one may have saved the project since. Open"
@@ -141,8 +143,9 @@ def save_project(project: SavedProject, folder: str | Path, seen: Collection[str
         _remove(folder / _ANNOTATIONS, written)
         raise
     # Only those of the project before: another window may be writing into the same folder.
-    _remove(folder / _ANNOTATIONS, before - {name for image in images for name in image["annotations"]})
-    return folder
+    kept = frozenset(name for image in images for name in image["annotations"])
+    _remove(folder / _ANNOTATIONS, before - kept)
+    return folder, kept
 
 
 def kept_in(folder: Path, image: SavedImage) -> SavedImage:
@@ -199,7 +202,7 @@ def _check_free(folder: Path) -> None:
         raise FileError(f"{folder} is a file; choose a folder for the project.")
 
 
-def annotation_files(folder: Path) -> set[str]:
+def _annotation_files(folder: Path) -> set[str]:
     """Return the file names of the annotations of the project in a folder; none if it cannot be read."""
     try:
         raw = json.loads((folder / _FILE).read_text("utf-8"))

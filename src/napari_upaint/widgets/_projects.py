@@ -24,7 +24,6 @@ from napari_upaint.session.saved_project import (
     SavedAnnotation,
     SavedImage,
     SavedProject,
-    annotation_files,
     kept_in,
     read_annotation,
     read_project,
@@ -100,9 +99,9 @@ class Projects(QObject):
     def save(self, folder: Path) -> None:
         """Save everything to a folder."""
         if not self._saving.busy:
-            self._saving.start(_save, self._project(), folder, frozenset(self._seen))
+            self._saving.start(save_project, self._project(), folder, frozenset(self._seen))
 
-    def _saved(self, saved: tuple[Path, set[str]]) -> None:
+    def _saved(self, saved: tuple[Path, frozenset[str]]) -> None:
         folder, names = saved
         self._seen |= names
         self._kept = [kept_in(folder, image) for image in self._kept]
@@ -210,11 +209,6 @@ class Projects(QObject):
         missing = tuple(image for image in self._kept if self._find(image) is None)
         self._leaving.start(_leave_to_be_offered, missing)
         self.said.emit(_words(folder, project, [image.name for image in missing]))
-
-
-def _save(project: SavedProject, folder: Path, seen: frozenset[str]) -> tuple[Path, set[str]]:
-    saved = save_project(project, folder, seen)
-    return saved, annotation_files(saved)
 
 
 def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
