@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_upaint.session.run import Run
+from napari_upaint.widgets._confirmed import confirmed
 from napari_upaint.widgets._history_words import (
     run_lines,
     run_tip,
@@ -174,7 +174,6 @@ class HistorySection(QCollapsible):
     def _ask_delete(self) -> None:
         runs = self.selected()
         which = f"'{runs[0].name}'" if len(runs) == 1 else f"{len(runs)} runs"
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         question = f"Delete {which}, models included? They are moved into the folder 'trash' beside the models."
-        if QMessageBox.question(self, "Delete", question, yes | no, no) == yes:
+        if confirmed(self, "Delete", question):
             self.delete_wanted.emit(runs)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from napari_upaint.session.autosaves import Autosaved
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._confirmed import confirmed
 from napari_upaint.widgets._progress_line import duration, grouped, steps
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
@@ -87,8 +88,7 @@ class RestoreOffer(Offer):
     def _ask_discard(self, saved: Autosaved) -> None:
         """Make sure: nothing brings the paint back, and the button is next to *Restore*."""
         question = f"Delete what was painted on {_when(saved.saved)} for good?"
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        if QMessageBox.question(self, "Discard", question, yes | no, no) == yes:  # Enter deletes nothing
+        if confirmed(self, "Discard", question):
             self.discard_wanted.emit(saved)
 
 

@@ -1,0 +1,11 @@
+"""Ask before something is lost."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+
+def confirmed(parent: QWidget, title: str, question: str) -> bool:
+    """Return whether the answer to a question is yes; Enter answers no."""
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    return bool(QMessageBox.question(parent, title, question, yes | no, no) == yes)
