@@ -1,5 +1,6 @@
 """The scale at which a network understands an image best is found from paint."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -236,6 +237,17 @@ def test_strokes_all_over_a_large_image_are_looked_at_in_windows(monkeypatch, ne
     assert sum(part.size for part in parts) <= 700_000
     assert any((part == 1).any() for part in parts) and any((part == 2).any() for part in parts)
     assert all(4 * part.size <= 700_000 for part in parts)
+
+
+def test_finished_masks_of_a_large_image_are_looked_at_without_a_list_of_their_pixels():
+    masks = np.ones((2000, 2100), np.uint8)
+    masks[700:900, 300:500] = 2
+    tracemalloc.start()
+    regions = painted_regions([sample_of(masks, masks)])
+    memory = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert all((masks[box] == 2).any() or (masks[box] == 1).any() for _, box in regions)
+    assert memory < 4 * masks.size
 
 
 def test_paint_far_apart_and_on_several_images_gives_both_answers():

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_upaint.core.boxes import box_of, grown
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import resize_image, scaled_shape
@@ -208,18 +209,22 @@ def painted_regions(samples: Sequence[Sample]) -> list[_Place]:
 def _boxes(sample: Sample) -> list[Region]:
     """Return the box around the paint with some context, or several windows if it is too large to look at."""
     annotation = sample.annotation
-    places = np.argwhere(annotation > 0)
-    if not len(places):
+    painted = annotation > 0
+    box = box_of(painted)
+    if box is None:
         return []
     looks = _LOOKS[annotation.ndim]
     edges = np.divide(scaled_shape(annotation.shape, 1.0, sample.spacing), annotation.shape)
     window, margin = ((size / edges).astype(int) for size in (looks.window, looks.margin))
     step = window - 2 * margin
-    low, high = np.maximum(places.min(0) - margin, 0), np.minimum(places.max(0) + margin + 1, annotation.shape)
-    if math.prod(scaled_shape(tuple((high - low).tolist()), 1.0, sample.spacing)) <= looks.pixels:
-        return [tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
-    squares = np.unique((places - places.min(0)) // step, axis=0)
-    starts = squares * step + places.min(0) - margin
+    around = grown(box, margin.tolist(), annotation.shape)
+    shape = tuple(side.stop - side.start for side in around)
+    if math.prod(scaled_shape(shape, 1.0, sample.spacing)) <= looks.pixels:
+        return [around]
+    squares = painted[box]  # no list of pixels: finished masks are millions
+    for axis, length in enumerate(step.tolist()):
+        squares = np.logical_or.reduceat(squares, np.arange(0, squares.shape[axis], length), axis)
+    starts = np.argwhere(squares) * step + [side.start for side in box] - margin
     return [
         tuple(
             slice(max(0, int(a)), min(n, int(a + edge)))
