@@ -1,5 +1,7 @@
 """Laws of annotations: what painted values mean, and which cannot be learnt from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -150,6 +152,12 @@ def test_good_samples_pass(kind):
 def test_bad_annotations_get_a_sentence(annotation, kind, says):
     with pytest.raises(AnnotationError, match=says):
         check_samples([sample(annotation)], kind)
+
+
+def test_a_class_beyond_the_last_is_refused_in_a_validation_region_too():
+    tested = replace(sample([[1, 2, 60000]]), validation=np.array([[False, False, True]]))
+    with pytest.raises(AnnotationError, match="Label 60000 is painted as a class"):
+        check_samples([tested], "classes")
 
 
 def test_no_samples_are_nothing_painted():

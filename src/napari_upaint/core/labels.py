@@ -55,7 +55,7 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
         raise AnnotationError(
             f"Only background (label 1) is painted{where}; paint a few strokes with label 2 on what you look for."
         )
-    check_highest(max(counts), kind)
+    check_highest(max(every), kind)
 
 
 def check_highest(label: int, kind: Kind) -> None:
