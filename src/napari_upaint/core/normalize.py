@@ -78,8 +78,8 @@ def measure(image: np.ndarray, name: str = "image") -> Normalization:
     low, high, constant = [], [], 0
     for channel in image:
         values = np.ravel(channel[tuple(slice(None, None, s) for s in _strides(channel.shape))])
-        if values.dtype == np.float16:  # its differences overflow
-            values = values.astype(np.float32)
+        if values.dtype.kind == "i" or values.dtype.char == "e":  # signed or half precision: differences overflow
+            values = values.astype(np.float64 if values.dtype.kind == "i" else np.float32)
         check_finite(channel, name)
         a, b = (float(v) for v in np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE)))
         if not b > a:  # very sparse signal: fall back to the full range
