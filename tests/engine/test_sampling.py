@@ -10,10 +10,11 @@ from napari_upaint.core.sample import Sample
 from napari_upaint.core.strokes import paint_strokes
 from napari_upaint.core.tiling import halo, input_size
 from napari_upaint.core.weight_map import weight_map
-from napari_upaint.engine import sampling
-from napari_upaint.engine.preparing import HELD_OUT, hold_out, preparing
+from napari_upaint.engine import memory, sampling
+from napari_upaint.engine.preparing import HELD_OUT, check_room, hold_out, preparing
 from napari_upaint.engine.sampling import Sampler, holds_out, validation_tiles
 from napari_upaint.engine.telling import returned
+from napari_upaint.errors import EngineError
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, WeightSettings
 
@@ -323,3 +324,11 @@ def test_images_smaller_than_a_tile_are_mirrored():
     tile = sampler_of(prepared).draw(0)
     assert np.isfinite(tile.image).all() and tile.image.shape == (1, TILE, TILE)
     assert judging(prepared)
+
+
+def test_room_is_asked_for_at_the_scale_of_the_network(monkeypatch):
+    sample = sample_of(np.full((200, 300), 1, np.uint8))
+    monkeypatch.setattr(memory, "_system", lambda: 8_000_000)
+    check_room([sample], 1.0)
+    with pytest.raises(EngineError, match="paint in a smaller part"):
+        check_room([sample], 2.0)

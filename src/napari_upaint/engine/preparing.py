@@ -124,9 +124,9 @@ def _check_room(samples: Sequence[Sample], scale: float) -> None:
 
 
 def _size(sample: Sample, scale: float) -> int:
-    """Return how many pixels of a sample are in memory at once: a volume that is stretched along Z has more."""
+    """Return how many pixels of a sample are in memory at once: one that is enlarged for the network has more."""
     shape = sample.annotation.shape
-    return max(math.prod(shape), math.prod(scaled_shape(shape, scale, sample.spacing)) if len(shape) == 3 else 0)
+    return max(math.prod(shape), math.prod(scaled_shape(shape, scale, sample.spacing)))
 
 
 def _prepare(
