@@ -241,8 +241,8 @@ def test_slices_that_lie_apart_are_learnt_drawn_out(sample):
 def test_scales_at_which_painted_objects_of_volumes_are_too_large_are_out_of_the_question():
     """Balls of 60 voxels; the network has learnt from 40 at the most."""
     ball = sum((axis - c) ** 2 for axis, c in zip(np.mgrid[:40, :90, :90], (20, 45, 45), strict=True)) <= 30**2
-    painted = np.zeros(ball.shape, np.uint8)
-    painted[20, 40:50, 30:60], painted[20, 5:8] = 2, 1
+    painted = np.zeros(ball.shape, np.uint64)
+    painted[20, 40:50, 30:60], painted[20, 5:8] = 2**64 - 1, 1  # ids of objects may be huge
     given = Sample(100.0 * ball[None], painted, Normalization((0.0,), (100.0,)), spacing=(1.0, 1.0, 1.0))
     network = to_network(load_model("generalist-3d"))
     assert max(find_scale(network, [given], kind="objects", border=True)) < 1

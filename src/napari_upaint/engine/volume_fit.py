@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_upaint.core.ids import to_int32
 from napari_upaint.core.labels import BACKGROUND, FIRST
 from napari_upaint.core.painted_diameter import Painted, painted_diameter
 from napari_upaint.core.resize import resize_image, resized_places
@@ -41,4 +42,4 @@ def volume_fit(network: UNet, views: Sequence[View], *, border: bool, measured: 
 def _painted(scores: np.ndarray, annotation: np.ndarray, border: bool) -> Painted:
     on = np.nonzero(annotation >= FIRST)
     found = scores[0] + scores[-1] < 0.5 if border else scores[0] < 0.5
-    return Painted(found, annotation[on], resized_places(on, annotation.shape, found.shape))
+    return Painted(found, to_int32(annotation[on]), resized_places(on, annotation.shape, found.shape))
