@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_upaint.engine.blocks import UP, Dropout, channels_last, crop, layout_on, moved_to
+from napari_upaint.engine.blocks import UP, Dropout, channels_last, crop, layout_on, moved_to, normalization
 from napari_upaint.engine.family import build
 from napari_upaint.engine.step import seed_dropout
 from napari_upaint.io.models import Architecture
@@ -26,6 +26,12 @@ def test_an_up_convolution_trains_as_it_predicts(ndim, bias):
         assert y.is_contiguous(memory_format=layout) or not training
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(16, 8), (8, 8), (4, 4), (6, 6), (10, 5), (12, 6), (11, 1)])
+def test_groups_of_a_normalisation_are_equally_large(channels, groups):
+    assert normalization("group", 2, channels).num_groups == groups
+    assert normalization("group", 3, 3 * channels, 3).num_groups == 3 * groups
 
 
 def test_channels_come_first_on_apples_chips_and_last_elsewhere(monkeypatch):

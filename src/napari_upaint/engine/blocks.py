@@ -122,7 +122,9 @@ def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Mo
     if name == "instance":
         return _INSTANCE_NORM[ndim](channels, affine=True)
     if name == "group":
-        return nn.GroupNorm(num_groups=groups * min(8, channels // groups), num_channels=channels)
+        most = min(8, channels // groups)
+        equal = next(n for n in range(most, 0, -1) if channels // groups % n == 0)  # groups are equally large
+        return nn.GroupNorm(num_groups=groups * equal, num_channels=channels)
     raise ModelError(f"The model asks for the normalisation {name!r}; known are batch, group and instance.")
 
 
