@@ -114,6 +114,9 @@ class Learner:
         together = torch.get_num_threads()
         while len(self._replicas) < count:
             self._replicas.append(replica(self.network))
+        for other in self._replicas[1:count]:  # steps with fewer tiles move the running statistics of the network only
+            for theirs, ours in zip(other.buffers(), self.network.buffers(), strict=True):
+                theirs.copy_(ours)
 
         def learn(index: int) -> float:
             if torch.get_num_threads() != each:  # set for the calling thread only
@@ -150,7 +153,7 @@ class Learner:
         return float(loss.detach())
 
     def _gather(self, count: int) -> None:
-        """Average the gradients and the running statistics of the first `count` replicas, in a fixed order."""
+        """Average gradients and running statistics of the first `count` replicas in the network, in a fixed order."""
         if count == 1:
             return
         replicas = self._replicas[:count]
@@ -160,9 +163,7 @@ class Learner:
         torch._foreach_div_(gradients[0], count)
         for buffers in zip(*(network.buffers() for network in replicas), strict=True):
             if buffers[0].dtype.is_floating_point:  # running statistics, not the count of batches
-                mean = torch.stack(buffers).mean(0)
-                for one in buffers:
-                    one.copy_(mean)
+                buffers[0].copy_(torch.stack(buffers).mean(0))
 
     def _move(self) -> None:
         gradients = [one.grad for one in self.parameters if one.grad is not None]
