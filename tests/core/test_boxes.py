@@ -53,6 +53,12 @@ def test_boxes_hold_all_paint_with_its_context_and_do_not_meet(seed, density, sh
     assert covered[painted].all()
 
 
+def test_a_long_row_of_dots_is_not_too_deep():
+    dots = np.zeros((1, 3000), bool)
+    dots[0, ::2] = True
+    assert len(painted_boxes(dots, (0, 0))) == 1500
+
+
 @pytest.mark.parametrize("shape", [(90, 120), (20, 60, 70)])
 @pytest.mark.parametrize("density", [0.0005, 0.01, 0.3])
 def test_what_is_computed_around_the_paint_is_computed_everywhere(monkeypatch, shape, density):

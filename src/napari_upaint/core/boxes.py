@@ -45,7 +45,14 @@ def painted_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
     list of tuple of slice
         Empty if nothing is painted.
     """
-    tight = _apart(painted, margins, tuple(slice(0, n) for n in painted.shape))
+    todo: list[Box] = [tuple(slice(0, n) for n in painted.shape)]
+    tight = list[Box]()
+    while todo:  # a loop: a thousand dots in a row would be too deep for recursion
+        parts = _parts(painted, margins, todo.pop())
+        if len(parts) > 1:
+            todo += reversed(parts)
+        else:
+            tight += parts
     return [grown(box, margins, painted.shape) for box in tight]
 
 
@@ -64,8 +71,8 @@ def telling_boxes(painted: np.ndarray, margins: Sequence[int]) -> list[Box]:
     return painted_boxes(painted, margins)
 
 
-def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
-    """Return boxes as small as possible around the paint in a box, without a list of all pixels (too large)."""
+def _parts(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
+    """Halve a box at the widest gap in its paint; if no gap is wide enough, make it as small as possible."""
     part, tight = painted[box], []
     for axis, (margin, within) in enumerate(zip(margins, box, strict=True)):
         along = _along(part, axis) + within.start
@@ -75,7 +82,7 @@ def _apart(painted: np.ndarray, margins: Sequence[int], box: Box) -> list[Box]:
         if len(gaps) and gaps.max() > 2 * margin + 1:
             last, first = (int(along[gaps.argmax() + at]) for at in (0, 1))
             halves = (slice(within.start, last + 1), slice(first, within.stop))
-            return [one for half in halves for one in _apart(painted, margins, (*box[:axis], half, *box[axis + 1 :]))]
+            return [(*box[:axis], half, *box[axis + 1 :]) for half in halves]
         tight.append(slice(int(along[0]), int(along[-1]) + 1))
     return [tuple(tight)]
 
