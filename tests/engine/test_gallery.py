@@ -1,5 +1,7 @@
 """Laws of the gallery: it shows the very tiles that a training with these settings learns from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,8 +67,10 @@ def test_it_can_be_stopped_and_refuses_what_teaches_nothing(sample):
     with pytest.raises(StopIteration):
         running.send(Stop())
     empty = Sample(sample.image, 0 * sample.annotation, sample.normalization)
-    with pytest.raises(AnnotationError, match="Nothing is painted"):
-        next(draw_tiles([empty], "objects", None, SETTINGS, *REST, 0, 1))
+    colour = replace(sample, name="colour", image=np.repeat(sample.image, 3, 0))
+    for samples, says in (([empty], "Nothing is painted"), ([sample, colour], "different numbers of channels")):
+        with pytest.raises(AnnotationError, match=says):
+            next(draw_tiles(samples, "objects", None, SETTINGS, *REST, 0, 1))
 
 
 def test_the_engine_finds_the_scale_for_a_bundled_model(sample):

@@ -10,6 +10,7 @@ from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import PredictProgress, ShownTile, Stop, TilesResult
 from napari_upaint.engine.scale import find_scale
+from napari_upaint.engine.start import check_fit
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.io.models import ModelFile
@@ -36,10 +37,11 @@ def draw_tiles(
 
     Raises
     ------
-    AnnotationError, ImageError
-        If the samples cannot be learnt from.
+    AnnotationError, ImageError, ModelError
+        As `engine.train.train`.
     """
     check_samples(samples, kind)
+    check_fit(samples, start, settings)
     if isinstance((yield PredictProgress(0, count)), Stop):
         return
     run = Trainer(list(samples), kind, start, settings, weights, augment, device)

@@ -14,11 +14,36 @@ from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine.checkpoint import replace_head, to_network
 from napari_upaint.engine.family import build
 from napari_upaint.engine.unet import UNet
+from napari_upaint.errors import AnnotationError, ModelError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader
 from napari_upaint.settings import Kind, TrainSettings
 
 # Of a network from scratch: in volumes, one more level takes eight times as much context.
 DEPTH = {2: 5, 3: 3}
+
+
+def check_fit(samples: Sequence[Sample], start: ModelFile | None, settings: TrainSettings) -> None:
+    """Make sure that the samples fit each other and the network.
+
+    Raises
+    ------
+    AnnotationError
+        If their images have different numbers of channels.
+    ModelError
+        If there are planes for a 3D network or volumes for a 2D network.
+    """
+    channels = {sample.image.shape[0]: sample.name for sample in reversed(samples)}
+    if len(channels) > 1:
+        found = ", ".join(f"{name}: {count}" for count, name in sorted(channels.items()))
+        raise AnnotationError(
+            f"The painted images have different numbers of channels ({found}); train one kind at a time."
+        )
+    ndim = start.header.architecture.ndim if start is not None else settings.ndim
+    name = start.header.name if start is not None else "The new network"
+    other = next((sample for sample in samples if sample.annotation.ndim != ndim), None)
+    if other is not None:
+        wanted, given = ("volumes", "a plane") if ndim == 3 else ("planes", "a volume")
+        raise ModelError(f"{name} is for {wanted} ({ndim}D) but {other.name} is {given}; choose a model that fits.")
 
 
 def start_header(

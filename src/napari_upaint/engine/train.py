@@ -23,9 +23,9 @@ from napari_upaint.engine.progress import (
     TrainResult,
 )
 from napari_upaint.engine.scale import find_scale
+from napari_upaint.engine.start import check_fit
 from napari_upaint.engine.threads import steady_threads
 from napari_upaint.engine.trainer import Trainer
-from napari_upaint.errors import AnnotationError, ModelError
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
@@ -80,7 +80,7 @@ def train(
         If there are planes for a 3D network or volumes for a 2D network.
     """
     check_samples(samples, kind)
-    _check_fit(samples, start, settings)
+    check_fit(samples, start, settings)
     if resume is not None:  # it had found the scale
         settings = replace(settings, scale=resume.header.scale)
     # If steps are counted, the same seed gives the same model.
@@ -150,18 +150,3 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
             judged, since = int(run.fraction() * run.plan.validations), 0  # the budget has grown
     if run.judged < run.step:  # the last steps have not been judged yet
         run.judge()
-
-
-def _check_fit(samples: Sequence[Sample], start: ModelFile | None, settings: TrainSettings) -> None:
-    channels = {sample.image.shape[0]: sample.name for sample in reversed(samples)}
-    if len(channels) > 1:
-        found = ", ".join(f"{name}: {count}" for count, name in sorted(channels.items()))
-        raise AnnotationError(
-            f"The painted images have different numbers of channels ({found}); train one kind at a time."
-        )
-    ndim = start.header.architecture.ndim if start is not None else settings.ndim
-    name = start.header.name if start is not None else "The new network"
-    other = next((sample for sample in samples if sample.annotation.ndim != ndim), None)
-    if other is not None:
-        wanted, given = ("volumes", "a plane") if ndim == 3 else ("planes", "a volume")
-        raise ModelError(f"{name} is for {wanted} ({ndim}D) but {other.name} is {given}; choose a model that fits.")
