@@ -41,7 +41,9 @@ def test_stacks_slice_by_slice(files: Path, crops: tuple[np.ndarray, ...]) -> No
     assert not np.asarray(written.data)[1].any()
 
 
-@pytest.mark.parametrize("what", ["nothing painted", "no file", "text", "folder for a file", "wrong sigma"])
+@pytest.mark.parametrize(
+    "what", ["nothing painted", "no file", "text", "folder for a file", "wrong sigma", "too many classes"]
+)
 def test_bad_input(what: str, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels, out, more = files / "labels.tif", files / "w.tif", list[str]()
     tifffile.imwrite(labels, np.zeros((9, 9), np.uint8))
@@ -53,6 +55,9 @@ def test_bad_input(what: str, files: Path, capsys: pytest.CaptureFixture[str]) -
         labels, out = files / "cells_strokes.tif", files
     elif what == "wrong sigma":
         labels, more = files / "cells_strokes.tif", ["--sigma", "0"]
+    elif what == "too many classes":
+        tifffile.imwrite(labels, np.full((9, 9), 34, np.uint8))
+        more = ["--classes"]
     assert weights(labels, "-o", out, *more) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -38,9 +38,11 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from napari_upaint.commands._planes import load_painted, write_planes
+    from napari_upaint.core.labels import check_highest
     from napari_upaint.core.weight_map import weight_map
 
     image, painted = load_painted(args.labels, kind)
+    check_highest(int(painted.max()), kind)
     maps = np.stack([weight_map(plane, kind, settings, spacing=image.plane_spacing) for plane in painted])
     write_planes(output, maps, image)
     print(f"{output}: weights up to {maps.max():.2f}")
