@@ -16,7 +16,7 @@ from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
 from napari_upaint.engine.train import train
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelHeader, load_model
-from napari_upaint.settings import TrainSettings
+from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
 STEPS = TrainSettings(steps=12, width=4, depth=3, hold=0.02)  # the start knows nothing to hold on to
 
@@ -115,6 +115,24 @@ def test_who_stops_before_another_step_keeps_what_was_learnt_then(cut_off, sampl
     next(state for state in running if state.stage == "training")
     result = running.send(Stop())
     assert result.improved and result.after < result.before
+
+
+def test_going_on_does_not_go_back_towards_the_start_once_more(cut_off, sample, start):
+    partial = load_model(cut_off()[0])
+    still = replace(STEPS, hold=1.0, learning_rate=1e-12)
+    run = trainer.Trainer([sample], "objects", start, still, WeightSettings(), AugmentSettings(), "cpu")
+    list(run.look_at_samples())
+    run.averaging.reach = 0.6
+    interrupted.go_on_from(run, partial)
+    for _ in range(3):
+        run.train_step(0.0)
+    for name, value in run.average.state_dict().items():
+        np.testing.assert_allclose(value.numpy(), partial.weights[name], atol=1e-6)
+        np.testing.assert_allclose(
+            0.6 * (run.network.state_dict()[name].numpy() - start.weights[name]),
+            partial.weights[name] - start.weights[name],
+            atol=1e-6,
+        )
 
 
 def test_other_classes_are_refused(cut_off, sample, start):

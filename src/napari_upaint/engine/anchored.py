@@ -37,6 +37,11 @@ class AnchoredAverage(Average):
         pairs = zip(self._start, self._theirs, strict=True)
         torch._foreach_lerp_(self._ours, [start.lerp(there, self.reach) for start, there in pairs], share)
 
+    def send_ahead(self) -> None:
+        """Move the network to where `move` leaves the average as it is: beyond it, seen from the start."""
+        for start, ours, there in zip(self._start, self._ours, self._theirs, strict=True):
+            there.copy_(start.lerp(ours, 1 / self.reach))
+
 
 def reach(loss: float, hold: float, share: float = 0.0) -> float:
     """Return how far from the start fine-tuning may end, 0.5..1 of the way that its weights went.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from napari_upaint.engine.anchored import AnchoredAverage
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.trainer import Trainer
@@ -85,6 +86,8 @@ def go_on_from(run: Trainer, checkpoint: ModelFile) -> None:
         )
     for one in (run.network, run.average):
         one.load_state_dict(theirs)
+    if isinstance(run.averaging, AnchoredAverage) and run.average is not run.network:
+        run.averaging.send_ahead()  # the file holds the average, which would be drawn back once more
     run.judge()
 
 
