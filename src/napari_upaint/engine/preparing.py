@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_upaint.core.deformation import prefilter
+from napari_upaint.core.ids import number_ids
 from napari_upaint.core.labels import BACKGROUND, FIRST, IGNORED, targets
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.resize import (
@@ -155,9 +156,9 @@ def _prepare(
 
 
 def _object_ids(annotation: np.ndarray) -> np.ndarray:
-    """Return objects as 1, 2, ... (ids may be huge, so they are renumbered), background as -1, unlabelled as 0."""
+    """Return objects as numbers from 1 up (ids may be huge), background as -1, unlabelled as 0."""
     ids, painted = np.zeros(annotation.shape, np.int32), annotation > 0
-    values, numbers = np.unique(annotation[painted], return_inverse=True)
+    values, numbers = number_ids(annotation[painted])  # sorting finished masks would take a second per image
     ids[painted] = np.where(values >= FIRST, np.arange(1, len(values) + 1), -1)[numbers]
     return ids
 
