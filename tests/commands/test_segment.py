@@ -175,8 +175,10 @@ def test_results_too_large_for_memory_are_kept_in_a_file(
     assert len(list((files / "in files").iterdir())) == 2  # nothing is left behind
     monkeypatch.setattr("numpy.memmap", Mock(side_effect=OSError(errno.ENODEV, "No such device")))
     assert segment(files / "cells.tif", "--model", trained, "-o", files / "unmapped") == 0
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**10))
-    assert segment(files / "cells.tif", "--model", trained, "-o", files / "full") == 2
+    room = 4 * read_image(files / "cells.tif").data.size  # for the labels, which take it later, but not for scores, too
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=room))
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "unmapped") == 0
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "full", "--scores") == 2
     assert "choose a folder on a larger disk" in capsys.readouterr().err
 
 
