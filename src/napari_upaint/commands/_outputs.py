@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ STOPPED = "_stopped"
 SOFTWARE = "upaint"
 
 
-def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False) -> Path:
+def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False, names: Sequence[str] = ()) -> Path:
     """Return the path of an output, ``~`` expanded, if it can be written, before any work is done.
 
     Parameters
@@ -33,6 +34,8 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
         Files that are read.
     folder : bool
         Whether `path` is a folder of results; it is made if it is missing.
+    names : sequence of str
+        Names of the files in that folder.
 
     Raises
     ------
@@ -42,15 +45,19 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
     path = path.expanduser()
     check_distinct([path], inputs)
     place = path if folder else path.parent
+    longest = max(names if folder else [path.name], key=lambda name: len(os.fsencode(name)), default="")
     if not folder and os.path.isdir(path):
         raise FileError(f"{path} is a folder; give the name of a file.")
     if folder and os.path.isfile(path):
         raise FileError(f"{path} is a file; give the name of a folder.")
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place):
+        # As long a name as the longest, since disks differ in what they allow; it begins with eight random letters.
+        with tempfile.NamedTemporaryFile(prefix="", suffix=longest[8:], dir=place):
             return path
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FileError(f"{longest} is too long a name for a file in {place}; choose a shorter one.") from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise FileError(f"Cannot write to {place} ({reason}); choose another folder.") from error
 
@@ -99,7 +106,7 @@ def check_replaced(results: Sequence[Path]) -> None:
         If there is one.
     """
     for path in results:
-        if path.exists() and not is_marked(path):
+        if os.path.exists(path) and not is_marked(path):
             raise FileError(
                 f"{path} exists and is not a result of upaint segment, or was changed since; choose another folder, or"
                 " add --overwrite to replace such files."
