@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import from_home
 from napari_upaint.io.image import Image
 
 # ImageJ's format counts bytes with 32 bits; a part is reserved for the header.
@@ -38,7 +39,7 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     path : str or Path
         The file; replaced if it exists.
     labels : array
-        Integers, axes: the leading axes of `like`, then Y and X. Without `like` ([[T,] Z,] Y, X).
+        Integers, axes: the leading axes of `like`, then Y and X; or all its axes. Without `like` ([[T,] Z,] Y, X).
     like : Image or None
         The image that was segmented: axes, spacing and unit are taken from it.
     software : str or None
@@ -59,7 +60,9 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
     labels = np.asarray(labels)
-    axes = like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim)
+    axes = _DEFAULT_LABELS.get(labels.ndim)
+    if like:  # labels of a layer may have channels, too
+        axes = like.axes if labels.shape == like.data.shape else like.leading_axes + "YX"
     return _write(path, _alike(labels, like, axes), _smallest(labels), software)
 
 
@@ -144,7 +147,7 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
     """Write an image with a dtype that can hold its pixels, converting one page at a time."""
     import tifffile
 
-    path = Path(path).expanduser()
+    path = from_home(path)
     axes = image.leading_axes + ("C" if "C" in image.axes else "") + "YX" + ("S" if "S" in image.axes else "")
     shape = tuple(image.length(letter) for letter in axes)
     kind = _choose(path, image, axes, shape, dtype)
