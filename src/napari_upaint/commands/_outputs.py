@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING, from_home
 
 if TYPE_CHECKING:
     from napari_upaint.io.models import ModelFile
@@ -42,7 +42,7 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
     FileError
         If it cannot be written, or is one of the inputs.
     """
-    path = path.expanduser()
+    path = from_home(path)
     check_distinct([path], inputs)
     place = path if folder else path.parent
     longest = max(names if folder else [path.name], key=lambda name: len(os.fsencode(name)), default="")
@@ -129,7 +129,7 @@ def package_path(path: Path) -> Path:
 
 
 def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
-    path = path.expanduser()
+    path = from_home(path)
     if os.path.isdir(path):
         return path  # `check_output` reports it
     if not path.suffix:
@@ -171,7 +171,7 @@ def _unused(path: Path) -> Path:
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what identifies a file, whatever its name; None if there is no file."""
     try:
-        found = path.expanduser().stat()
+        found = from_home(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

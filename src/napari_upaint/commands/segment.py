@@ -31,7 +31,7 @@ from napari_upaint.commands._outputs import (
     result_paths,
 )
 from napari_upaint.errors import FileError, ImageError, UserError
-from napari_upaint.io.file_names import plain_name
+from napari_upaint.io.file_names import from_home, plain_name
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment all images; exit code 2 (or 1) if one or more could not be."""
     predict, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
-    images, folder = expand(args.images), args.output.expanduser()
+    images, folder = expand(args.images), from_home(args.output)
     results = _check_results(images, folder, args)
 
     from napari_upaint.io.models import read_header
