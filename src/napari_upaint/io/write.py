@@ -39,9 +39,10 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     path : str or Path
         The file; replaced if it exists.
     labels : array
-        Integers, axes: the leading axes of `like`, then Y and X; or all its axes. Without `like` ([[T,] Z,] Y, X).
+        Integers, axes: the leading axes of `like`, then Y and X. Without `like` ([[T,] Z,] Y, X).
     like : Image or None
-        The image that was segmented: axes, spacing and unit are taken from it.
+        The image that was segmented: axes, spacing and unit are taken from it. Or the labels themselves (`like.data` is
+        `labels`), with any axes.
     software : str or None
         Name in the file of the program that made it; None: as tifffile sets it.
 
@@ -59,10 +60,10 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     """
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
-    labels = np.asarray(labels)
     axes = _DEFAULT_LABELS.get(labels.ndim)
-    if like:  # labels of a layer may have channels, too
-        axes = like.axes if labels.shape == like.data.shape else like.leading_axes + "YX"
+    if like:
+        axes = like.axes if labels is like.data else like.leading_axes + "YX"
+    labels = np.asarray(labels)
     return _write(path, _alike(labels, like, axes), _smallest(labels), software)
 
 
