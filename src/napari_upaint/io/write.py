@@ -221,7 +221,8 @@ def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: 
 def _metadata(kind: Format, image: Image, axes: str) -> dict[str, Any]:
     """Return the metadata for the header of the file, as its format names them."""
     named = "C" in axes and len(image.channel_names) == image.length("C")
-    names = [str(name) for name in image.channel_names] if named else []
+    # Characters of other kinds would make the header of an OME-TIFF unreadable.
+    names = ["".join(c if c.isprintable() else " " for c in str(name)) for name in image.channel_names if named]
     if kind == "imagej":
         return {"axes": axes} | _imagej(image, names)
     if kind == "ome":
