@@ -149,7 +149,10 @@ def test_large_labels_can_be_painted_on_where_they_fit_into_memory(tmp_path, mon
     assert type(_layers(str(path))[0].data) is not np.ndarray
 
 
-def test_masks_of_one_bit_can_hold_other_labels(tmp_path):
+@pytest.mark.parametrize("free", [None, 0])
+def test_masks_of_one_bit_can_hold_other_labels(tmp_path, monkeypatch, free):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 2**30 if free is None else 0)
+    monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: free)
     path = tmp_path / "a_labels.tif"
     tifffile.imwrite(path, np.eye(5, 6) > 0)
     [layer] = _layers(str(path))

@@ -59,14 +59,15 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
 def _loaded(labels: Any) -> Any:
     """Return labels in memory, so that they can be painted on, unless memory is short; empty planes take none.
 
-    Masks of 1 bit get one byte per pixel, so that they can hold other labels.
+    Masks of 1 bit are always loaded, with one byte per pixel, so that they can hold other labels.
     """
     import numpy as np
 
     from napari_upaint.engine.memory import available
 
     free = available()
-    if (type(labels) is np.ndarray and labels.dtype != bool) or (free is not None and labels.nbytes > free / 2):
+    short = free is not None and labels.nbytes > free / 2
+    if labels.dtype != bool and (short or type(labels) is np.ndarray):
         return labels
     # napari shows labels in another byte order, such as Fiji's, in wrong colours, and cannot fill them.
     dtype = np.dtype(np.uint8) if labels.dtype == bool else labels.dtype.newbyteorder("=")
