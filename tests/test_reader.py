@@ -131,20 +131,34 @@ def test_labels_are_known_by_their_name(tmp_path, name):
     assert tuple(layer.scale) == (2, 2)
 
 
-@pytest.mark.parametrize("compression", ["zlib", None])
-def test_large_labels_can_be_painted_on_where_they_fit_into_memory(tmp_path, monkeypatch, compression):
+@pytest.mark.parametrize(("compression", "order"), [("zlib", "<"), (None, ">")])
+def test_large_labels_can_be_painted_on_where_they_fit_into_memory(tmp_path, monkeypatch, compression, order):
     monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
     data = np.zeros((3, 5, 6), np.uint16)
     data[1] = 7
     path = tmp_path / "a_annotation.tif"
-    tifffile.imwrite(path, data, compression=compression, metadata={"axes": "ZYX"}, photometric="minisblack")
+    named = {"metadata": {"axes": "ZYX"}, "photometric": "minisblack"}
+    tifffile.imwrite(path, data, compression=compression, byteorder=order, **named)
     [layer] = _layers(str(path))
+    assert layer.data.dtype.isnative  # napari shows and fills no others
     layer.paint((2, 3, 3), 1)
     data[2] = layer.data[2]
     assert data[2, 3, 3] == 1
     np.testing.assert_array_equal(layer.data, data)
     monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: 2 * data.nbytes - 1)
     assert type(_layers(str(path))[0].data) is not np.ndarray
+
+
+@pytest.mark.parametrize("free", [None, 0])
+def test_masks_of_one_bit_can_hold_other_labels(tmp_path, monkeypatch, free):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 2**30 if free is None else 0)
+    monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: free)
+    path = tmp_path / "a_labels.tif"
+    tifffile.imwrite(path, np.eye(5, 6) > 0)
+    [layer] = _layers(str(path))
+    layer.brush_size = 1
+    layer.paint((4, 0), 200)
+    assert np.array_equal(layer.data, np.eye(5, 6) + 200 * np.eye(5, 6, -4))
 
 
 def test_images_stay_images(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import tomllib
 from pathlib import Path
@@ -49,6 +50,13 @@ def test_headless_group_repeats_the_dependencies_without_the_window() -> None:
     window = re.compile(r"(app-model|napari|qtpy|superqt)\b")
     without = [one for one in declared["project"]["dependencies"] if not window.match(one)]
     assert declared["dependency-groups"]["headless"] == without
+
+
+def test_tests_run_in_a_folder_with_a_blank_in_its_name() -> None:
+    """pip takes the variable for a list of paths with blanks between them."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    assert "PIP_CONSTRAINT = constraints.txt" in tox["testenv"]["set_env"].splitlines()
 
 
 def test_constraints_pin_every_dependency() -> None:

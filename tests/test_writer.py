@@ -21,6 +21,19 @@ def test_labels(tmp_path):
     assert image.spacing == pytest.approx({"Z": 2.0, "Y": 0.5, "X": 0.25})
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape", "stored"),
+    [(None, (2, 2, 3, 4, 5), "TZCYX"), (("c", "y", "x"), (2, 4, 5), "CYX"), (("x", "y", "z"), (5, 4, 3), "ZYX")],
+)
+def test_labels_have_any_axes_that_an_image_has(axes, shape, stored, tmp_path):
+    """New labels of an image whose channels are one layer have an axis for them, too."""
+    labels = np.arange(np.prod(shape)).reshape(shape)
+    image = read_image(*write_labels(str(tmp_path / "a.tif"), labels, {"axis_labels": axes}))
+    given = axis_letters(axes, len(shape))
+    assert image.axes == stored
+    assert np.array_equal(image.data, labels.transpose([given.index(letter) for letter in stored]))
+
+
 def test_other_units_become_micrometers(tmp_path):
     place = PLACE | {
         "scale": (30.0, 250.0, 500.0),

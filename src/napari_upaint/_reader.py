@@ -50,22 +50,28 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     if not isinstance(path, str | Path):
         return [layer for one in path for layer in read(one)]
     image = read_image(path)
-    if _LABELS.search(image.name) and image.data.dtype.kind in "ui" and not {"C", "S"} & set(image.axes):
+    if _LABELS.search(image.name) and image.data.dtype.kind in "bui" and not {"C", "S"} & set(image.axes):
         image = _planes_last(image)
         return [(_loaded(image.data), {"name": image.name, **place(image)}, "labels")]
     return [image_layer(image)]
 
 
 def _loaded(labels: Any) -> Any:
-    """Return labels in memory, so that they can be painted on, unless memory is short; empty planes take none."""
+    """Return labels in memory, so that they can be painted on, unless memory is short; empty planes take none.
+
+    Masks of 1 bit are always loaded, with one byte per pixel, so that they can hold other labels.
+    """
     import numpy as np
 
     from napari_upaint.engine.memory import available
 
     free = available()
-    if type(labels) is np.ndarray or (free is not None and labels.nbytes > free / 2):
+    short = free is not None and labels.nbytes > free / 2
+    if labels.dtype != bool and (short or type(labels) is np.ndarray):
         return labels
-    loaded = np.zeros(labels.shape, labels.dtype)
+    # napari shows labels in another byte order, such as Fiji's, in wrong colours, and cannot fill them.
+    dtype = np.dtype(np.uint8) if labels.dtype == bool else labels.dtype.newbyteorder("=")
+    loaded = np.zeros(labels.shape, dtype)
     for index in np.ndindex(labels.shape[:-2]):
         plane = np.asarray(labels[index])
         if plane.any():

@@ -35,6 +35,7 @@ def test_the_scale_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["generalist-fast", "-o", "p.tif"], "p.tif ends in .tif, but packages are .zip files"),
         (["generalist-fast", "-o", "."], "is a folder"),
         (["generalist-fast", "-o", "p.zip", "--scale", "-1"], "scale"),
+        (["generalist-fast", "-o", "p.zip", "--license", "CC BY 4.0"], "'CC BY 4.0' is no identifier of a license"),
     ],
 )
 def test_bad_input(

@@ -54,6 +54,11 @@ def test_the_longest_name_gets_the_labels(named: Named) -> None:
     assert _names(pair(images, labels)) == expected | {"i/cells_2_b.ome.tif": "cells_2_b_labels.tif"}
 
 
+def test_names_from_a_mac_are_those_of_other_systems(named: Named) -> None:
+    images, labels = named("i/Ze\u0301lle.tif"), named("l/Z\u00e9lle_labels.tif")
+    assert [one.name for one in pair(images, labels).found[0]] == ["Ze\u0301lle.tif", "Z\u00e9lle_labels.tif"]
+
+
 @pytest.mark.parametrize("rivals", [("a.tif", "a.png"), ("a_x.tif", "a_y.tif"), ("a.tif", "a_labels.tif")])
 def test_several_labels_for_an_image_are_refused(rivals: tuple[str, str], named: Named) -> None:
     with pytest.raises(FileError) as caught:

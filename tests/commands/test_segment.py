@@ -175,8 +175,10 @@ def test_results_too_large_for_memory_are_kept_in_a_file(
     assert len(list((files / "in files").iterdir())) == 2  # nothing is left behind
     monkeypatch.setattr("numpy.memmap", Mock(side_effect=OSError(errno.ENODEV, "No such device")))
     assert segment(files / "cells.tif", "--model", trained, "-o", files / "unmapped") == 0
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**10))
-    assert segment(files / "cells.tif", "--model", trained, "-o", files / "full") == 2
+    room = 4 * read_image(files / "cells.tif").data.size  # for the labels, which take it later, but not for scores, too
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=room))
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "unmapped") == 0
+    assert segment(files / "cells.tif", "--model", trained, "-o", files / "full", "--scores") == 2
     assert "choose a folder on a larger disk" in capsys.readouterr().err
 
 
@@ -509,12 +511,23 @@ def test_a_read_only_folder(
         raise PermissionError(13, "Permission denied")
 
     # Root may write anywhere, so the refusal is faked.
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
     assert segment(files / "cells.tif", "--model", trained, "-o", files / "out") == 2
     assert (
         capsys.readouterr().err
         == f"upaint segment: Cannot write to {files / 'out'} (Permission denied); choose another folder.\n"
     )
+
+
+def test_a_name_that_is_too_long_for_a_result_is_found_before_anything_is_segmented(
+    files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = (files / "cells.tif").rename(files / f"{'n' * 245}.tif")
+    for _ in range(2):  # the second time there is a folder
+        assert segment(image, "--model", trained, "-o", files / "out") == 2
+        assert capsys.readouterr().err.endswith(f" in {files / 'out'}; choose a shorter one.\n")
+    assert not fake.planes
+    assert not [*(files / "out").iterdir()]
 
 
 def test_a_folder_without_images(files: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,8 +69,9 @@ def test_axes_are_those_of_the_arrays(tmp_path, ndim):
 @pytest.mark.parametrize("name", ["Zellkerne (groß) / Möwe", "x", "a" * 300, "核"])
 def test_names_of_people_become_such_that_are_allowed(tmp_path, name):
     header = header_of(name=name, classes=("background", "Möwe & Co"))
-    write_package(tmp_path / "p.zip", header, exported(), authors=["Å"])
+    write_package(tmp_path / "p.zip", header, exported(), authors=["Å/\\B"])
     said = about(tmp_path / "p.zip")
+    assert said["authors"] == [{"name": "Å  B"}]
     assert re.fullmatch(r"[A-Za-z0-9_+() -]{5,128}", said["name"])
     assert said["outputs"][0]["axes"][1]["channel_names"] == ["output0", "output1", "output2"]
 

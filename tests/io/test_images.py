@@ -249,6 +249,9 @@ def test_the_home_folder_may_be_called_by_its_sign(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5), np.uint8))
     assert read_image("~/a.tif").path == list_images("~/a.tif")[0] == tmp_path / "a.tif"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tif").rename("~a.tif")  # not the home folder of somebody called "a.tif"
+    assert read_image("~a.tif").name == "~a"
 
 
 @pytest.mark.parametrize("name", ["cells.czi", "cells.nd2"])

@@ -37,5 +37,12 @@ def test_what_is_not_known_is_not_told():
     assert told(ModelHeader("m", Architecture(), spacing=(0.5, 0.25)))["Pixel size"] == "0.5 x 0.25"
 
 
+def test_what_another_version_has_written_otherwise_is_left_out():
+    training = {"channel_shares": ["a", "b"], "validation_before": "low", "validation_after": "lower"}
+    origin = {"images": 3, "data": ["one"], "terms": 7, "pixel_size": [None, {}], "command": ["upaint"]}
+    said = told(ModelHeader("m", Architecture(), training=training, provenance=origin))
+    assert list(said) == ["Classes", "Network", "Normalisation", "Scale", "Command"]
+
+
 def test_long_texts_end_in_dots():
     assert [short(text, 6) for text in ("123456", "1234567")] == ["123456", "123..."]

@@ -76,6 +76,13 @@ def test_scores_come_back_with_their_names(tmp_path_factory, image):
     assert np.array_equal(back.data, scores)
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+def test_channels_may_be_called_anything(tmp_path, name):
+    image = Image(np.zeros((2, 4, 5), np.uint8), "CYX", {"Y": 1.0, "X": 0.5}, "micrometer", ("a\0b<&", "\ud800\u00e9"))
+    back = read_image(write_image(tmp_path / name, image))
+    assert (back.channel_names, back.spacing) == (("a b<&", " \u00e9"), {"Y": 1.0, "X": 0.5})
+
+
 def test_fiji_can_open_what_is_written(tmp_path):
     """ImageJ's own format for the dtypes that it knows."""
     like = open_sample("membranes_em").image

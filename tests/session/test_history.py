@@ -34,6 +34,7 @@ def test_the_way_back(tmp_path):
     assert start_of(a_run("scratch")) is None
     assert start_of(a_run("elsewhere", f"/another/computer/{bundled_models()[0].name}")) == bundled_models()[0]
     assert start_of(a_run("moved", f"/another/computer/{first.model.name}")) == first.model
+    assert start_of(a_run("from Windows", rf"C:\another\computer\{first.model.name}")) == first.model
     dotted = save_model(MODEL, user_models_folder() / "nuclei 0.5.safetensors")
     assert start_of(a_run("dotted", "nuclei 0.5")) == dotted
     outside = save_model(MODEL, tmp_path / "mine.safetensors")

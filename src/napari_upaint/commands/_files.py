@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_upaint.commands._outputs import ENDINGS, STOPPED
-from napari_upaint.io.file_names import plain_name
+from napari_upaint.io.file_names import from_home, plain_name
 
 _LISTED = 5  # names in a message
 _PAINTED = "_annotation"  # as the tutorial calls it
@@ -21,7 +21,7 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     from napari_upaint.io.images import list_images
 
     found: list[Path] = []
-    for path in (given.expanduser() for given in paths):
+    for path in map(from_home, paths):
         # A missing file is noticed when it is read, so it does not stop the others.
         found += _without_results(list_images(path)) if os.path.isdir(path) else [path]
     return list(dict.fromkeys(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING, from_home
 
 if TYPE_CHECKING:
     from napari_upaint.io.models import ModelFile
@@ -24,7 +25,7 @@ STOPPED = "_stopped"
 SOFTWARE = "upaint"
 
 
-def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False) -> Path:
+def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False, names: Sequence[str] = ()) -> Path:
     """Return the path of an output, ``~`` expanded, if it can be written, before any work is done.
 
     Parameters
@@ -33,24 +34,30 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
         Files that are read.
     folder : bool
         Whether `path` is a folder of results; it is made if it is missing.
+    names : sequence of str
+        Names of the files in that folder.
 
     Raises
     ------
     FileError
         If it cannot be written, or is one of the inputs.
     """
-    path = path.expanduser()
+    path = from_home(path)
     check_distinct([path], inputs)
     place = path if folder else path.parent
+    longest = max(names if folder else [path.name], key=lambda name: len(os.fsencode(name)), default="")
     if not folder and os.path.isdir(path):
         raise FileError(f"{path} is a folder; give the name of a file.")
     if folder and os.path.isfile(path):
         raise FileError(f"{path} is a file; give the name of a folder.")
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place):
+        # As long a name as the longest, since disks differ in what they allow; it begins with eight random letters.
+        with tempfile.NamedTemporaryFile(prefix="", suffix=longest[8:], dir=place):
             return path
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FileError(f"{longest} is too long a name for a file in {place}; choose a shorter one.") from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise FileError(f"Cannot write to {place} ({reason}); choose another folder.") from error
 
@@ -99,7 +106,7 @@ def check_replaced(results: Sequence[Path]) -> None:
         If there is one.
     """
     for path in results:
-        if path.exists() and not is_marked(path):
+        if os.path.exists(path) and not is_marked(path):
             raise FileError(
                 f"{path} exists and is not a result of upaint segment, or was changed since; choose another folder, or"
                 " add --overwrite to replace such files."
@@ -122,7 +129,7 @@ def package_path(path: Path) -> Path:
 
 
 def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
-    path = path.expanduser()
+    path = from_home(path)
     if os.path.isdir(path):
         return path  # `check_output` reports it
     if not path.suffix:
@@ -164,7 +171,7 @@ def _unused(path: Path) -> Path:
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what identifies a file, whatever its name; None if there is no file."""
     try:
-        found = path.expanduser().stat()
+        found = from_home(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._outputs import STOPPED
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import plain_name
+from napari_upaint.io.file_names import from_home, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     FileError
         If nothing matches, or it is unclear what does.
     """
-    images, labels = ([path.expanduser() for path in paths] for paths in (images, labels))
+    images, labels = ([from_home(path) for path in paths] for paths in (images, labels))
     folders = [os.path.isdir(path) for path in (*images, *labels)]
     if not any(folders):
         if len(images) != len(labels):
@@ -75,19 +76,24 @@ def left_out(files: Sequence[Path], total: int, what: str, lacking: str) -> str:
     return f"{len(files)} of {total} {what} {have} no {lacking} by name and {are} left out: {listed(files)}"
 
 
+def _name(path: Path) -> str:
+    """Return the name of a file without its ending, letters as one character each: Macs write an "é" as two."""
+    return unicodedata.normalize("NFC", plain_name(path))
+
+
 def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     from napari_upaint.io.images import list_images
 
     pictures, files = expand(images), list_images(labels)
     named: dict[str, list[Path]] = {}
     for picture in pictures:
-        named.setdefault(plain_name(picture), []).append(picture)
+        named.setdefault(_name(picture), []).append(picture)
     chosen = {name: _choose(name, named[name][0], claims) for name, claims in _claims(named, files).items()}
     # In one folder for both, labels do not count as an image without labels, nor an image as labels without an image.
     seen, used = ({path.resolve() for path in paths} for paths in (pictures, chosen.values()))
     return Pairs(
-        tuple((path, chosen[plain_name(path)]) for path in pictures if plain_name(path) in chosen),
-        tuple(path for path in pictures if plain_name(path) not in chosen and path.resolve() not in used),
+        tuple((path, chosen[_name(path)]) for path in pictures if _name(path) in chosen),
+        tuple(path for path in pictures if _name(path) not in chosen and path.resolve() not in used),
         tuple(path for path in files if path.resolve() not in used | seen and not _is_none(path)),
     )
 
@@ -97,7 +103,7 @@ def _claims(named: dict[str, list[Path]], files: Sequence[Path]) -> dict[str, li
     images = {path.resolve() for paths in named.values() for path in paths}
     claims: dict[str, list[Path]] = {}
     for file in files:
-        name = plain_name(file)
+        name = _name(file)
         # In one folder for both, a file is not its own labels.
         owner = _owner(name.rpartition("_")[0] if file.resolve() in images else name, named)
         if owner == name or (owner and not _is_none(file)):
@@ -117,9 +123,9 @@ def _owner(name: str, known: Collection[str]) -> str:
 
 def _choose(name: str, image: Path, files: Sequence[Path]) -> Path:
     """Return the labels of an image of a name: the file of the same name, or the only one that continues it."""
-    same = [file for file in files if plain_name(file) == name]
+    same = [file for file in files if _name(file) == name]
     # NAME.tif next to NAME_labels.tif is as likely to be an image as labels.
-    rivals = same + [file for file in files if plain_name(file) == f"{name}_labels"] if same else files
+    rivals = same + [file for file in files if _name(file) == f"{name}_labels"] if same else files
     if len(rivals) > 1:
         raise FileError(f"{rivals[0]} and {rivals[1]} could both be the labels of {image}; give files one by one.")
     return rivals[0]
@@ -127,7 +133,7 @@ def _choose(name: str, image: Path, files: Sequence[Path]) -> Path:
 
 def _is_none(file: Path) -> bool:
     """Return whether a file is a result, but not labels of all planes."""
-    return plain_name(file).endswith(("_scores", f"{STOPPED}_labels"))
+    return _name(file).endswith(("_scores", f"{STOPPED}_labels"))
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -11,6 +12,8 @@ from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
 INTERRUPTED = 130  # exit code, as in shells
+# The terminal was closed, or the connection to it was lost. Shells pass it on: it may come twice. Not on Windows.
+_HANG_UP = getattr(signal, "SIGHUP", None)
 
 
 class Stopped(KeyboardInterrupt):
@@ -21,7 +24,8 @@ class Interrupt:
     """Turns the first Ctrl-C into a request (`asked`); the second one ends the program as usual.
 
     A `KeyboardInterrupt` in the middle of a step would kill the generator and the training with it. The signal TERM
-    counts, too: it is how a cluster says that the time of a job is up.
+    counts, too: it is how a cluster says that the time of a job is up. So does HUP, but never as the second one.
+    With `nohup`, which has it ignored, it counts for nothing.
     """
 
     def __init__(self, saying: str = "Stopping.") -> None:
@@ -31,18 +35,23 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {one: signal.signal(one, self._ask) for one in (signal.SIGINT, signal.SIGTERM)}
+            heard = [signal.SIGINT, signal.SIGTERM]
+            if _HANG_UP is not None and signal.getsignal(_HANG_UP) != signal.SIG_IGN:
+                heard.append(_HANG_UP)
+            self._before = {one: signal.signal(one, self._ask) for one in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
         for one, before in self._before.items():
             signal.signal(one, before)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self.asked and number != _HANG_UP:
             raise KeyboardInterrupt
         self.asked = True
-        print(f"\n{self._saying}", file=sys.stderr)
+        # Ctrl-C also ends the `tee` that reads this; RuntimeError: another print was being written.
+        with contextlib.suppress(OSError, RuntimeError):
+            print(f"\n{self._saying}", file=sys.stderr)
 
 
 def drive(

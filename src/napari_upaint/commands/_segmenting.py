@@ -106,8 +106,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     _tell_of_channels(image, name, how.model.header)
     indices, read, spacing = _planes(image, name, how)
     normalization = measure_image(image, name)
-    labels = _zeros(how.folder, (*image.leading_shape, *image.plane_shape), np.int32)
-    scores, names = None, ()  # type: np.ndarray | None, tuple[str, ...]
+    labels, scores = _empty_results(image, how)
     failed, dealt = list[ImageError](), len(indices)
     sight = how.sight(indices, read, normalization, spacing, interrupt)
     start = fingerprint(how.made, normalization, spacing, sight)
@@ -137,13 +136,11 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
                 if not how.partly or len(failed) == len(indices):
                     raise failed[0] from error
                 continue
-            labels[index], names = result.labels, result.names
-            if how.scores:
-                if scores is None:
-                    scores = _zeros(how.folder, (*image.leading_shape, len(names), *image.plane_shape), np.float16)
+            labels[index] = result.labels
+            if scores is not None:
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
     made = f"{dealt} {fingerprint(start, *prints[:dealt])}" if how.made else ""
-    left, kept = len(indices) - dealt, len(indices) - len(todo)
+    left, kept, names = len(indices) - dealt, len(indices) - len(todo), how.model.header.output_names
     return Segmentation(labels, scores, names, tuple(failed), left, kept, made, sight.scale if sight else 0.0)
 
 
@@ -203,17 +200,28 @@ def _tell_of_channels(image: Image, name: str, model: ModelHeader) -> None:
         )
 
 
-def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: type[np.number[Any]]) -> np.ndarray:
-    """Return an array of zeros: a large one is in a file without a name, which vanishes with it."""
-    needed = math.prod(shape) * np.dtype(dtype).itemsize
-    if folder is None or needed < _IN_FILE_FROM:
-        return np.zeros(shape, dtype)
-    free = shutil.disk_usage(folder).free
-    if needed > free:  # a mapped file that finds no room ends the program
-        raise FileError(
-            f"The results need {needed / 2**30:.0f} GB in {folder} while they are made, and {free / 2**30:.0f} GB are"
-            " free; choose a folder on a larger disk."
-        )
-    with tempfile.TemporaryFile(dir=folder) as file, contextlib.suppress(OSError):
-        return np.memmap(file, dtype, "w+", shape=shape)
-    return np.zeros(shape, dtype)  # a drive whose files cannot be mapped, such as some network drives
+def _empty_results(image: Image, how: How) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return zeros for labels and scores, see `Segmentation`; `FileError` if the disk has no room for both."""
+    leading, plane, outputs = image.leading_shape, image.plane_shape, len(how.model.header.output_names)
+    wanted: list[tuple[tuple[int, ...], Any]] = [((*leading, *plane), np.int32)]
+    wanted += [((*leading, outputs, *plane), np.float16)] if how.scores else []
+    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
+    if how.folder is not None:
+        # Asked for both at once: such a file takes its room bit by bit, and one that finds none ends the program.
+        needed, free = sum(size for size in sizes if size >= _IN_FILE_FROM), shutil.disk_usage(how.folder).free
+        if needed > free:
+            raise FileError(
+                f"The results need {needed / 2**30:.0f} GB in {how.folder} while they are made, and"
+                f" {free / 2**30:.0f} GB are free; choose a folder on a larger disk."
+            )
+    folders = [how.folder if size >= _IN_FILE_FROM else None for size in sizes]
+    labels, *scores = [_zeros(folder, *one) for folder, one in zip(folders, wanted, strict=True)]
+    return labels, scores[0] if scores else None
+
+
+def _zeros(folder: Path | None, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return an array of zeros: with a folder in a file there, which has no name and vanishes with the array."""
+    if folder is not None:
+        with tempfile.TemporaryFile(dir=folder) as file, contextlib.suppress(OSError):
+            return np.memmap(file, dtype, "w+", shape=shape)
+    return np.zeros(shape, dtype)  # also on a drive whose files cannot be mapped, such as some network drives

@@ -7,9 +7,11 @@ Only U-Paint finds the scale for a bundled model: in other programs it sees imag
 from __future__ import annotations
 
 import argparse
+import re
 
 from napari_upaint.commands._options import add_output, add_settings, settings_from
 from napari_upaint.commands._outputs import check_output, package_path
+from napari_upaint.errors import UserError
 from napari_upaint.settings import PredictSettings
 
 USAGE = "NAME|FILE -o FILE [options]"
@@ -30,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the package."""
     settings = settings_from(PredictSettings, args)
+    if not re.fullmatch(r"[A-Za-z0-9.+-]*", args.license):  # other programs refuse the whole package
+        raise UserError(
+            f"{args.license!r} is no identifier of a license; find yours on spdx.org/licenses, such as CC-BY-4.0."
+        )
 
     from napari_upaint.io.models import find_model, load_model
 

@@ -31,7 +31,7 @@ from napari_upaint.commands._outputs import (
     result_paths,
 )
 from napari_upaint.errors import FileError, ImageError, UserError
-from napari_upaint.io.file_names import plain_name
+from napari_upaint.io.file_names import from_home, plain_name
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment all images; exit code 2 (or 1) if one or more could not be."""
     predict, objects = settings_from(PredictSettings, args), settings_from(ObjectSettings, args)
-    images, folder = expand(args.images), args.output.expanduser()
-    _check_results(images, folder, args)
+    images, folder = expand(args.images), from_home(args.output)
+    results = _check_results(images, folder, args)
 
     from napari_upaint.io.models import read_header
 
     read_header(args.model)  # before a folder is made: a mistyped name leaves nothing behind
-    check_output(folder, folder=True)
+    check_output(folder, folder=True, names=[path.name for path in results])
 
     from napari_upaint.commands._how import How
     from napari_upaint.commands._running import Interrupt
@@ -184,14 +184,15 @@ def _count(image: Image, labels: np.ndarray, *, volumes: bool) -> int:
     return int(labels.max(axis=(-2, -1)).sum())
 
 
-def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespace) -> None:
-    """Refuse results that would replace each other, an image, or a file that is not a result."""
+def _check_results(images: Sequence[Path], folder: Path, args: argparse.Namespace) -> list[Path]:
+    """Return the results; refuse them if they would replace each other, an image, or a file that is not a result."""
     _check_names(images)
     names = [plain_name(path) + part for path in images for part in ("", STOPPED)]
     results = [file for name in names for file in result_paths(folder, name, scores=args.scores)]
     check_distinct(results, images)
     if not args.overwrite:
         check_replaced(results)
+    return results
 
 
 def _check_names(images: Sequence[Path]) -> None:

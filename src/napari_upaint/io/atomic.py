@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import files_in
+from napari_upaint.io.file_names import files_in, from_home
 
 _DIGITS = 16  # in the name of a file that is being written
 ABANDONED = 24 * 3600.0  # s; a file that is not finished, or not fetched, by then never will be
@@ -32,7 +32,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the file cannot be written: read-only folder, full disk, a folder with that name.
     """
     # A link to a file elsewhere stays a link: the file it points to is replaced.
-    path = Path(os.path.realpath(Path(path).expanduser()))
+    path = Path(os.path.realpath(from_home(path)))
     # The ending stays (programs choose the format by it), and the name is short (file systems allow 255 bytes).
     new = path.with_name(f".{secrets.token_hex(_DIGITS // 2)}{path.suffix}")
     try:

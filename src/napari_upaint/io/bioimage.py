@@ -84,7 +84,7 @@ def write_package(
     header : ModelHeader
     exported : Exported
     authors : sequence of str
-        Names; none: "unknown", since a package must name somebody.
+        Names; none: "unknown", since a package must name somebody. Slashes, which are not allowed, become blanks.
     terms : str
         Terms of use, as an identifier of https://spdx.org/licenses; "": none are given.
 
@@ -150,7 +150,7 @@ def _about(header: ModelHeader, authors: Sequence[str], terms: str) -> dict[str,
         "type": "model",
         "name": f"{named} (U-Paint)".strip()[-128:],
         "description": header.summary[:1024] or f"A U-Net that finds {', '.join(header.classes[1:])}."[:1024],
-        "authors": [{"name": name} for name in authors or ["unknown"]],
+        "authors": [{"name": re.sub(r"[/\\]", " ", name)} for name in authors or ["unknown"]],
         "cite": [_PAPER],
         "tags": ["unet", "segmentation", f"{header.architecture.ndim}d", "pytorch", "napari-upaint"],
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),

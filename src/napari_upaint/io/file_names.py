@@ -23,6 +23,11 @@ def file_name(text: str, otherwise: str, most: int = 60) -> str:
     return (f"_{name}" if _DEVICE.match(name) else name) or otherwise
 
 
+def from_home(path: str | Path) -> Path:
+    """Return a path with ``~`` expanded; one whose ``~`` stands for no home folder, as in "~cells.tif", as it is."""
+    return Path(os.path.expanduser(path))
+
+
 def plain_name(path: Path) -> str:
     """Return the name of a file without its ending, including that of `.ome.tif`."""
     return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)

@@ -6,15 +6,16 @@ import os
 import sys
 from pathlib import Path
 
+from napari_upaint.io.file_names import from_home
 from napari_upaint.io.preferences import VARIABLE, from_environment, load_preferences
 
 
 def data_folder() -> Path:
     """Return the folder for models, runs and autosaved annotations (it need not exist yet)."""
     if home := os.environ.get(VARIABLE):
-        return Path(home).expanduser()
+        return from_home(home)
     if preferred := load_preferences().folder:
-        return Path(preferred).expanduser()
+        return from_home(preferred)
     if sys.platform == "win32":
         return from_environment("LOCALAPPDATA", Path.home() / "AppData" / "Local") / "napari-upaint"
     if sys.platform == "darwin":

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import is_there, plain_name
+from napari_upaint.io.file_names import from_home, is_there, plain_name
 from napari_upaint.io.image import Image, planes
 from napari_upaint.io.write import write_image, write_labels, write_scores
 
@@ -49,7 +49,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
     FileError
         If there is no such file, or it is empty, damaged or not an image.
     """
-    path = Path(path).expanduser()
+    path = from_home(path)
     if _is_zarr(path):
         raise FileError(f"{path} is a Zarr store, which cannot be read; {_AS_TIFF}.")
     try:
@@ -121,7 +121,7 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """
     found: list[Path] = []
     for given in [paths] if isinstance(paths, str | Path) else paths:
-        path = Path(given).expanduser()
+        path = from_home(given)
         if not os.path.exists(path):
             raise FileError(f"There is no file or folder {path}; check its name.")
         found += _in_folder(path) if path.is_dir() and not _is_zarr(path) else [path]

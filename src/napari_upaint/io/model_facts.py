@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from napari_upaint.io.model_header import ModelHeader
+from napari_upaint.io.model_header import Architecture, ModelHeader
 
 
 def facts(header: ModelHeader) -> str:
-    """Return what a header says, one line per fact, as Markdown."""
-    return "\n".join(f"* **{name}**: {text}" for name, text in _facts(header) if text)
+    """Return what a header says, one line per fact, as Markdown, without what another version has written otherwise."""
+    lines = []
+    for name, tell in _FACTS.items():
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            lines += [f"* **{name}**: {text}"] if (text := tell(header)) else []
+    return "\n".join(lines)
 
 
-def _facts(header: ModelHeader) -> list[tuple[str, str]]:
-    network, origin, training = header.architecture, header.provenance, header.training
+def _network(network: Architecture) -> str:
     padding = {"valid": "unpadded", "same": "padded"}.get(network.padding, network.padding)
-    return [
-        ("Classes", f"{', '.join(header.output_names)}; painted as {header.kind}"),
-        ("Channels", channels(header) + _shares(training)),
-        ("Network", f"{network.variant}, {network.ndim}D, {padding}, {network.depth} levels, {network.width} channels"),
-        ("Normalisation", header.normalization),
-        ("Scale", "found for each image" if header.sees_any_size else f"images are resized by {header.scale:.3g}"),
-        ("Pixel size", _pixel_size(header)),
-        ("Trained", _trained(origin, training)),
-        ("Command", f"`{origin['command']}`" if origin.get("command") else ""),
-        ("Images", short(", ".join(map(str, origin.get("images", ()))), 200)),
-        ("Data", _data(origin)),
-        ("Loss on held-out paint", _losses(training)),
-        ("Versions", _versions(origin)),
-    ]
+    return f"{network.variant}, {network.ndim}D, {padding}, {network.depth} levels, {network.width} channels"
 
 
 def channels(header: ModelHeader) -> str:
@@ -76,6 +68,22 @@ def _losses(training: Any) -> str:
 def _versions(origin: Any) -> str:
     known = {"napari-upaint": "version", "Python": "python", "torch": "torch", "NumPy": "numpy"}
     return ", ".join(f"{name} {origin[key]}" for name, key in known.items() if origin.get(key))
+
+
+_FACTS: Mapping[str, Callable[[ModelHeader], str]] = {
+    "Classes": lambda of: f"{', '.join(of.output_names)}; painted as {of.kind}",
+    "Channels": lambda of: channels(of) + _shares(of.training),
+    "Network": lambda of: _network(of.architecture),
+    "Normalisation": lambda of: of.normalization,
+    "Scale": lambda of: "found for each image" if of.sees_any_size else f"images are resized by {of.scale:.3g}",
+    "Pixel size": _pixel_size,
+    "Trained": lambda of: _trained(of.provenance, of.training),
+    "Command": lambda of: f"`{of.provenance['command']}`",
+    "Images": lambda of: short(", ".join(map(str, of.provenance["images"])), 200),
+    "Data": lambda of: _data(of.provenance),
+    "Loss on held-out paint": lambda of: _losses(of.training),
+    "Versions": lambda of: _versions(of.provenance),
+}
 
 
 def short(text: str, most: int) -> str:

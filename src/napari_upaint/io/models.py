@@ -16,7 +16,7 @@ import numpy as np
 from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.errors import FileError, ModelError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING, files_in
+from napari_upaint.io.file_names import MODEL_ENDING, files_in, from_home
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.model_header import Architecture, ModelHeader, from_json, to_json
 
@@ -74,7 +74,7 @@ def save_model(model: ModelFile, path: str | Path) -> Path:
     """
     from safetensors.numpy import save
 
-    path = Path(path).expanduser()
+    path = from_home(path)
     metadata = {"format": FORMAT, "header": to_json(model.header)}
     try:
         from_json(metadata["header"])
@@ -166,7 +166,7 @@ def find_model(name_or_path: str | Path) -> Path:
     named = {path.stem: path for path in reversed(list_models())}
     if str(name_or_path) in named:
         return named[str(name_or_path)]
-    path = Path(name_or_path).expanduser()
+    path = from_home(name_or_path)
     if os.path.isdir(path):  # not the path's own method, which fails if its drive is disconnected
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not os.path.isfile(path):

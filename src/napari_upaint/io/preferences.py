@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_upaint.errors import UserError
+from napari_upaint.io.file_names import from_home
 from napari_upaint.settings import Preferences
 
 # Set it to keep everything elsewhere, for instance on a larger disk; it takes precedence over the preferred folder.
@@ -20,7 +21,7 @@ VARIABLE = "UPAINT_HOME"
 def preferences_file() -> Path:
     """Return the file of the preferences (it need not exist yet)."""
     if home := os.environ.get(VARIABLE):
-        folder = Path(home).expanduser()
+        folder = from_home(home)
     elif sys.platform == "win32":
         folder = from_environment("APPDATA", Path.home() / "AppData" / "Roaming") / "napari-upaint"
     elif sys.platform == "darwin":

@@ -61,9 +61,9 @@ def command_line(arguments: Sequence[str]) -> str:
 def own_summary(header: ModelHeader) -> str:
     """Return one sentence on where a trained model comes from; the summary in its header is still that of its start."""
     images, start = header.provenance.get("images"), header.provenance.get("start")
-    if not images or not start:
+    names = list(dict.fromkeys(map(str, images))) if isinstance(images, list | tuple) else []
+    if not names or not start:
         return header.summary
-    names = list(dict.fromkeys(images))
     which = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
     told = header.training.get("validation_before"), header.training.get("validation_after")
     if None not in told and told[0] == told[1] and start != "from scratch":

@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
+from napari_upaint.io.file_names import from_home
 from napari_upaint.io.image import Image
 
 # ImageJ's format counts bytes with 32 bits; a part is reserved for the header.
@@ -40,7 +41,8 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     labels : array
         Integers, axes: the leading axes of `like`, then Y and X. Without `like` ([[T,] Z,] Y, X).
     like : Image or None
-        The image that was segmented: axes, spacing and unit are taken from it.
+        The image that was segmented: axes, spacing and unit are taken from it. Or the labels themselves (`like.data` is
+        `labels`), with any axes.
     software : str or None
         Name in the file of the program that made it; None: as tifffile sets it.
 
@@ -58,8 +60,10 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     """
     if labels.dtype.kind not in "bui":
         raise ValueError(f"labels are integers, not {labels.dtype}")
+    axes = _DEFAULT_LABELS.get(labels.ndim)
+    if like:
+        axes = like.axes if labels is like.data else like.leading_axes + "YX"
     labels = np.asarray(labels)
-    axes = like.leading_axes + "YX" if like else _DEFAULT_LABELS.get(labels.ndim)
     return _write(path, _alike(labels, like, axes), _smallest(labels), software)
 
 
@@ -144,7 +148,7 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
     """Write an image with a dtype that can hold its pixels, converting one page at a time."""
     import tifffile
 
-    path = Path(path).expanduser()
+    path = from_home(path)
     axes = image.leading_axes + ("C" if "C" in image.axes else "") + "YX" + ("S" if "S" in image.axes else "")
     shape = tuple(image.length(letter) for letter in axes)
     kind = _choose(path, image, axes, shape, dtype)
@@ -217,7 +221,8 @@ def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: 
 def _metadata(kind: Format, image: Image, axes: str) -> dict[str, Any]:
     """Return the metadata for the header of the file, as its format names them."""
     named = "C" in axes and len(image.channel_names) == image.length("C")
-    names = [str(name) for name in image.channel_names] if named else []
+    # Characters of other kinds would make the header of an OME-TIFF unreadable.
+    names = ["".join(c if c.isprintable() else " " for c in str(name)) for name in image.channel_names if named]
     if kind == "imagej":
         return {"axes": axes} | _imagej(image, names)
     if kind == "ome":

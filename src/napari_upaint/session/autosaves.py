@@ -109,7 +109,7 @@ def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:
     found = []
     sweep_unfinished(_folder())
     for path in files_in(_folder(), f"{glob.escape(_stem(image, shape))} *.npz"):
-        with contextlib.suppress(OSError, ValueError, KeyError, FileError):
+        with contextlib.suppress(FileError):
             found.append(describe_autosave(path))
     found = [one for one in found if one.shape == tuple(shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
@@ -173,10 +173,10 @@ def describe_autosave(path: Path) -> Autosaved:
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
+        shape, notes = tuple(int(n) for n in about["shape"]), dict(about["notes"])
+        return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, str(about["dtype"]), notes)
     except Exception as error:
         raise FileError(f"{path} is not a saved annotation ({error}).") from error
-    shape = tuple(int(n) for n in about["shape"])
-    return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, str(about["dtype"]), about["notes"])
 
 
 def _key(index: tuple[int, ...], box: Box) -> str:

@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from napari_upaint.errors import FileError, ModelError, UserError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.file_names import MODEL_ENDING, from_home
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import find_model, load_model, save_model
 from napari_upaint.session.run import ENDING, Run, free_id, list_runs, new_id
@@ -40,15 +40,16 @@ def find_start(start: str) -> Path | None:
     """Return the file of the model that a record names, None if it names none; `ModelError` if it is gone."""
     if not start:
         return None
-    path = Path(start).expanduser()
-    # The folder may have moved to another computer: then a model of the same name will do.
-    for there in (path, user_models_folder() / path.name):
+    # The folder may have moved to another computer, of whatever system: then a model of the same name will do.
+    file = PureWindowsPath(start).name
+    for there in (from_home(start), user_models_folder() / file):
         if os.path.isfile(there):
             return there
+    name = file.removesuffix(MODEL_ENDING)
     try:
-        return find_model(path.stem if path.suffix == MODEL_ENDING else start)
+        return find_model(name)
     except ModelError:
-        raise ModelError(f"the model {path.stem} that it started from is gone; choose another one.") from None
+        raise ModelError(f"the model {name} that it started from is gone; choose another one.") from None
 
 
 def trash_folder() -> Path:

@@ -21,7 +21,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import is_there
+from napari_upaint.io.file_names import from_home, is_there
 from napari_upaint.session.autosaves import autosave, describe_autosave, restore
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
 from napari_upaint.settings import Kind
@@ -114,7 +114,7 @@ def save_project(
     FileError
         If it cannot be written (what was there is left as it was), or the folder holds other files or other paint.
     """
-    folder = Path(folder).expanduser()
+    folder = from_home(folder)
     _check_free(folder)
     before, written = _annotation_files(folder), list[str]()
     if seen is not None and not before <= set(seen):
@@ -163,7 +163,7 @@ def read_project(folder: str | Path) -> SavedProject:
     FileError
         If there is none, or it is damaged.
     """
-    folder = Path(folder).expanduser()
+    folder = from_home(folder)
     try:
         raw: dict[str, Any] = json.loads((folder / _FILE).read_text("utf-8"))
         if raw["format"] != FORMAT:
