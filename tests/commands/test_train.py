@@ -339,7 +339,7 @@ def test_a_full_disk_does_not_cost_the_training(
 
 def test_strokes_are_learnt_and_found_again(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, arguments = files / "cells.safetensors", [files / "cells.tif", "--labels", files / "cells_strokes.tif"]
-    assert train(*arguments, "--seconds", 20, "-o", model) == 0
+    assert train(*arguments, "--steps", 8, "-o", model) == 0
     assert main(["segment", str(files / "cells.tif"), "--model", str(model), "-o", str(files / "out")]) == 0
     capsys.readouterr()
     assert main(["evaluate", str(files / "out" / "cells_labels.tif"), str(files / "truth" / "cells.tif")]) == 0

@@ -157,7 +157,7 @@ def test_every_network_trains_and_predicts(sample, variant, ndim, padding, norm)
 
 @pytest.mark.parametrize("norm", ["group", "instance"])
 def test_padded_networks_from_scratch_predict_with_blended_tiles(sample, norm):
-    _, result = run([sample], padding="same", norm=norm, dropout=0.0, steps=40, learning_rate=1e-2)
+    _, result = run([sample], padding="same", norm=norm, dropout=0.0, steps=20, learning_rate=1e-2)
     architecture = result.model.header.architecture
     assert (architecture.padding, architecture.norm, architecture.dropout) == ("same", norm, 0.0)
     blended, at_once = segment(sample, result.model, tile=24), segment(sample, result.model)

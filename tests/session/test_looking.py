@@ -9,6 +9,7 @@ from napari_upaint.engine.progress import Sight
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelFile, ModelHeader
 from napari_upaint.session.batch import BatchPlan, Source, run_batch
+from napari_upaint.session.job import EngineProcess
 from napari_upaint.session.looking import Looking
 from napari_upaint.session.protocol import LookRequest, SegmentRequest
 from napari_upaint.settings import PredictSettings
@@ -59,8 +60,10 @@ def test_an_image_that_cannot_be_read_is_not_looked_at(listening):
     assert not listening.requests
 
 
-def test_a_stop_leaves_no_result(engine):
-    assert Looking(DEFAULT_MODEL, engine, stopped=lambda: True).at((), lambda _: STACK[0, 0], GRAY) is None
+def test_a_stop_leaves_no_result():
+    with EngineProcess(tasks="upaint_fake_tasks", grace=60.0) as patient:  # it may take seconds to start
+        looking = Looking(DEFAULT_MODEL, patient, stopped=lambda: True)
+        assert looking.at((), lambda _: STACK[0, 0, ..., :13], GRAY) is None
 
 
 def test_all_planes_of_a_batch_are_seen_alike(listening):

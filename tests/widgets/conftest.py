@@ -13,8 +13,15 @@ from weakref import WeakSet
 
 import numpy as np
 import pytest
+from napari._qt.qt_main_window import _QtMainWindow
+from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
+from napari._vispy.overlays.base import LayerOverlayMixin, VispySceneOverlay
+from napari._vispy.utils.visual import overlay_to_visual
+from napari.components.overlays import LabelsPolygonOverlay
+from napari.utils.events import EventEmitter
 from npe2 import PluginManager
+from vispy.scene import Node
 
 from napari_upaint.errors import EngineError
 from napari_upaint.io.samples import open_sample
@@ -26,6 +33,7 @@ from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets.upaint import UPaintDock
 
 discover_once = cache(PluginManager.discover)
+takes_an_event, known = EventEmitter._check_signature, {}
 sys.path.insert(0, str(Path(__file__).parent))  # for upaint_dock_tasks, also in the engine process
 
 
@@ -42,11 +50,34 @@ def little_garbage():
     gc.freeze()
 
 
+def takes_an_event_once(callback):
+    """Ask Python for the signature of a listener once: napari does so whenever it connects or disconnects one."""
+    function = getattr(callback, "__func__", callback)
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__"):
+        return takes_an_event(callback)
+    key = code, function is callback, len(function.__defaults__ or ())
+    if key not in known:
+        known[key] = takes_an_event(callback)
+    return known[key]
+
+
+class NoPolygon(LayerOverlayMixin, VispySceneOverlay):
+    """napari's polygon to be drawn on labels, which no test draws."""
+
+    def __init__(self, **given):
+        super().__init__(node=Node(), **given)
+
+
 @pytest.fixture(autouse=True)
 def quick_viewers(monkeypatch):
-    """Leave out a third of the work of opening a viewer: what is the same for every viewer."""
+    """Leave out a third of what viewers and layers cost: what is the same for all of them, and what nobody sees."""
     monkeypatch.setattr(PluginManager, "discover", discover_once)  # reads the manifests of all plug-ins
     monkeypatch.setattr(QtWelcomeWidget, "refresh", lambda *_: None)  # with each of eighty keys, and nobody sees it
+    monkeypatch.setattr(QtViewerPushButton, "_refresh_qss", lambda *_: None)  # of four buttons, with each layer
+    monkeypatch.setattr(EventEmitter, "_check_signature", staticmethod(takes_an_event_once))
+    monkeypatch.setitem(overlay_to_visual, LabelsPolygonOverlay, NoPolygon)
+    monkeypatch.delattr(_QtMainWindow, "eventFilter")  # hears every event of Qt, for a menu bar that is hidden
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import subprocess
 import sys
@@ -41,17 +43,51 @@ def copied(dock, settle, qtbot):
     return run
 
 
-@pytest.fixture
-def run_python(tmp_path):
-    """Return a function that runs Python in a folder, without the window: not every torch works with its libraries."""
+LOOP = """
+import json, os, sys
+for line in sys.stdin:
+    folder, os.environ["UPAINT_HOME"], text = json.loads(line)
+    os.chdir(folder)
+    exec(text, {"__name__": "__main__"})
+    print("\\nEND", flush=True)
+"""
 
-    def run(*arguments):
-        subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True, timeout=200)
+
+@pytest.fixture(scope="module")
+def interpreter():
+    """A Python without the window, as not every torch works with its libraries; one for all, as torch takes seconds."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def run_python(interpreter, tmp_path):
+    """Return a function that runs a program in a folder."""
+
+    def run(text):
+        interpreter.stdin.write(json.dumps([str(tmp_path), os.environ["UPAINT_HOME"], text]) + "\n")
+        interpreter.stdin.flush()
+        assert "END\n" in iter(interpreter.stdout.readline, ""), "it ended; what it said is above"
 
     return run
 
 
-def test_a_command_for_a_file(viewer, dock, copied, tmp_path, run_python):
+@pytest.fixture
+def run_command(run_python):
+    """Return a function that runs a command in a folder, for two steps."""
+
+    def run(words):
+        at = words.index("--seconds")
+        arguments = [*words[1:at], "--steps", "2", *words[at + 2 :]]
+        run_python(f"from napari_upaint.cli import main\nassert main({arguments!r}) == 0")
+
+    return run
+
+
+def test_a_command_for_a_file(viewer, dock, copied, tmp_path, run_command):
     path = write_image(tmp_path / "cells.tif", Image(picture(), "YX"))
     viewer.open(str(path), plugin="napari-upaint")
     text = copied(viewer, "cells", "command")
@@ -61,8 +97,7 @@ def test_a_command_for_a_file(viewer, dock, copied, tmp_path, run_python):
     assert dock.sections.message.text().startswith("Copied. Paste it into a terminal")
     painted = read_image(words[words.index("--labels") + 1])
     np.testing.assert_array_equal(painted.data, viewer.layers["cells annotation"].data)
-    words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
-    run_python("-m", "napari_upaint", *words[1:])
+    run_command(words)
     assert load_model(tmp_path / "cells.safetensors").header.training["seed"] == 7
 
 
@@ -71,7 +106,7 @@ def test_a_program_for_a_layer_that_is_in_no_file(viewer, copied, tmp_path, run_
     text = copied(viewer, "a b/c", "python")
     written = Path(next(line for line in text.splitlines() if line.startswith("    (Path(")).split("'")[1])
     assert read_image(written).spacing == pytest.approx({"Y": 0.5, "X": 0.5})
-    run_python("-c", text.replace("TrainSettings(", "TrainSettings(steps=2, "))
+    run_python(text.replace("TrainSettings(", "TrainSettings(steps=2, "))
     assert load_model(tmp_path / "a b_c.safetensors").header.name == "a b/c"
 
 
@@ -85,15 +120,14 @@ def test_one_channel_of_a_file_is_written_by_itself(viewer, copied, tmp_path):
     assert read_image(words[2]).channel_count == 1
 
 
-def test_a_stack(viewer, copied, tmp_path, run_python):
+def test_a_stack(viewer, copied, run_command):
     viewer.add_image(picture((3, 60, 80)), name="stack")
     words = shlex.split(copied(viewer, "stack", "command"))
     assert read_image(words[words.index("--labels") + 1]).data.shape == (3, 60, 80)
-    words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
-    run_python("-m", "napari_upaint", *words[1:])
+    run_command(words)
 
 
-def test_a_training_of_two_images(viewer, dock, copied, settle, qtbot, tmp_path, run_python):
+def test_a_training_of_two_images(viewer, dock, copied, settle, qtbot, tmp_path, run_command):
     for name in ("one", "two"):
         dock.sections.model.choose(bundled_models()[0])  # the command cannot go on from what the scripted engine made
         dock.sections.image.combo.set_key(viewer.add_image(picture(), name=name).unique_id)
@@ -103,8 +137,7 @@ def test_a_training_of_two_images(viewer, dock, copied, settle, qtbot, tmp_path,
     assert [Path(one).name for one in words[2:labels]] == ["two.tif", "one.tif"]
     assert [Path(one).name for one in words[labels + 1 : labels + 3]] == ["two painted.tif", "one painted.tif"]
     assert "on the present paint, 2 files in" in dock.sections.message.text()
-    words[words.index("--seconds") : words.index("--seconds") + 2] = ["--steps", "2"]
-    run_python("-m", "napari_upaint", *words[1:])
+    run_command(words)
     assert load_model(tmp_path / "two.safetensors").header.provenance["images"] == ["two.tif", "one.tif"]
     viewer.layers.remove("one")
     dock.sections.history.buttons["command"].click()

@@ -47,6 +47,13 @@ def paint(viewer, dock, name, label=2):
     return layer.data.copy()
 
 
+@pytest.fixture
+def autosaved_all(dock, qtbot):
+    """Return a function that waits for the last autosave of this session."""
+    autosaving = dock.autosaving
+    return lambda: qtbot.waitUntil(lambda: not (autosaving._timer.isActive() or autosaving._saving.busy), timeout=20000)
+
+
 def choose(dock, what):
     dock.sections.project.actions_[what].trigger()
 
@@ -108,9 +115,9 @@ def test_everything_comes_back(viewer, dock, saved, settled):
     assert s.labels.combo.currentText() == "others annotation"
 
 
-def test_what_a_project_brings_back_is_not_offered_once_more(viewer, dock, saved, settled, qtbot):
+def test_what_a_project_brings_back_is_not_offered_once_more(viewer, dock, saved, settled, autosaved_all, qtbot):
     viewer.layers.clear()
-    qtbot.wait(1500)  # the last autosave of this session
+    autosaved_all()
     viewer.open(str(saved[0].parent / "cells.tif"), plugin="napari-upaint")
     offer = dock.sections.labels.offer
     qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
@@ -147,10 +154,12 @@ def test_of_two_layers_that_swapped_their_names_each_has_its_own_paint(viewer, d
         np.testing.assert_array_equal(dock.layers.image(owner).data, picture(seed=number))
 
 
-def test_a_missing_image_is_named_and_its_paint_kept(viewer, dock, saved, settled, files, qtbot, own_home):
+def test_a_missing_image_is_named_and_its_paint_kept(
+    viewer, dock, saved, settled, autosaved_all, files, qtbot, own_home
+):
     viewer.layers.clear()
     files[1].unlink()
-    qtbot.wait(1500)  # the last autosave of this session
+    autosaved_all()
     for path in (own_home / "annotations").iterdir():
         path.unlink()
     choose(dock, "open")

@@ -21,7 +21,7 @@ def iou(labels, truth):
 
 
 def test_a_real_image(viewer, loop, settle, nuclei):
-    dock = loop(nuclei.image.data, nuclei.strokes, scale=(0.5, 0.5), units=("um", "um"))
+    dock = loop(nuclei.image.data, nuclei.strokes, seconds=4, scale=(0.5, 0.5), units=("um", "um"))
     results, planes = [], []
     dock.working.results.segmenting.segmented.connect(lambda plan, target, result: planes.append(result))
     dock.working.training.ended.connect(results.append)

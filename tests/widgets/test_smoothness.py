@@ -83,7 +83,7 @@ def test_the_window_lives_while_the_engine_works(
     timer.take()  # opening an image is napari's own
     settle(dock, PATIENCE)
     first = timer.take()  # with the first layers of results
-    dock.sections.train.seconds.setValue(5)
+    dock.sections.train.seconds.setValue(3)
     dock.sections.train.button.click()
     settle(dock, PATIENCE)
     training = timer.take()
@@ -96,6 +96,7 @@ def test_the_window_lives_while_the_engine_works(
     painted = timer.take()  # napari's own
     dock.preview.toggle()
     dock.sections.train.learn.setChecked(True)
+    dock.sections.train.seconds.setValue(600)  # it learns as long as somebody paints
     qtbot.waitUntil(lambda: not dock.preview.busy, timeout=PATIENCE * 1000)
     dock.sections.train.button.click()
     qtbot.waitUntil(lambda: len(dock.sections.train.plot.loss) > 2, timeout=PATIENCE * 1000)
@@ -103,6 +104,7 @@ def test_the_window_lives_while_the_engine_works(
     with painting(viewer):
         qtbot.wait(3500)
     learning = timer.take()
+    dock.sections.train.button.click()
     settle(dock, PATIENCE)
     timer.stop()
     measured = f"95 % and maximum in ms: idle {idle}, alone {alone}, first {first}, training {training}"
