@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QFileDialog
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -190,6 +191,11 @@ def test_models_of_files(qtbot, tmp_path, own_home):
         section.open_file(tmp_path / "none.safetensors")
     assert "is not a U-Paint model" in refused.args[0]
     assert section.choice().path == path
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))  # cancelled
+    section.combo.setCurrentIndex(section.combo.findText("Open file…"))
+    assert section.choice().path == path
+    section.combo.activated.emit(section.combo.currentIndex())
+    assert (section.choice().path, section.combo.currentText()) == (path, "mine")
     with qtbot.waitSignal(section.said) as said:
         section.save_to(tmp_path / "copy")
     assert said.args == [f"Saved the model as {tmp_path / 'copy.safetensors'}."]
