@@ -174,12 +174,23 @@ def test_progress_of_a_training(qtbot):
     section.show_progress(TrainProgress("training", 41, 20.0, 60.0, 1 / 3, 0.5, 0.4))
     assert section.progress.words() == "Training, step 41, 40 s left"
     assert section.progress.fraction() == pytest.approx(1 / 3, abs=0.01)
+    section.show_stopping()
+    section.show_progress(TrainProgress("training", 42, 21.0, 60.0, 0.35, 0.5))  # it was under way
+    section.allow("")
+    assert section.progress.words() == "Stopping…"
+    assert not section.button.isEnabled()
+    section.show_running(True)
+    section.show_progress(TrainProgress("training", 10, 10.0, 0.0, 0.1, 0.5))  # steps are counted
+    assert section.progress.words() == "Training, step 10"
+    section.show_progress(TrainProgress("training", 30, 20.0, 0.0, 0.3, 0.5))
+    assert section.progress.words() == "Training, step 30, 35 s left"
+    assert section.plot.budget == 0
     section.show_running(False)
     section.allow("Open an image first.")
     assert not section.button.isEnabled()
 
 
-def test_models_of_files(qtbot, tmp_path, own_home):
+def test_models_of_files(qtbot, tmp_path, own_home, monkeypatch):
     section = ModelSection()
     qtbot.addWidget(section)
     path = save_model(model(summary="Mine."), tmp_path / "mine.safetensors")
