@@ -23,7 +23,14 @@ from napari_upaint.widgets._layer_notes import disown_copy, is_kept, mark_kept, 
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, label_names, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
-from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0, undo_steps
+from napari_upaint.widgets._open_layers import (
+    annotation_source,
+    find,
+    image_source,
+    index_in_view,
+    shape_of,
+    undo_steps,
+)
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -160,7 +167,7 @@ class Layers(QObject):
     def fitting_annotations(self, image: Hashable) -> list[Choice]:
         """List the labels layers of the image's shape that may be meant for paint, newest first."""
         shape = self.image(image).shape
-        fitting = [one for one in reversed(self._of(Labels)) if level_0(one).shape == shape and not is_kept(one)]
+        fitting = [one for one in reversed(self._of(Labels)) if shape_of(one) == shape and not is_kept(one)]
         return [Choice(layer.unique_id, layer.name) for layer in fitting]
 
     def is_corrected_result(self, key: Hashable) -> bool:
@@ -179,6 +186,11 @@ class Layers(QObject):
         return find(self._viewer, key)
 
     # -- reading -------------------------------------------------------------------------------------------------
+
+    def forms(self) -> dict[Hashable, tuple[tuple[int, ...], bool]]:
+        """Return shape (without the axis of RGB) and whether it is in colour of all images and labels, by layer."""
+        layers = (layer for layer in self._viewer.layers if isinstance(layer, (Image, Labels)))
+        return {layer.unique_id: (shape_of(layer), getattr(layer, "rgb", False)) for layer in layers}
 
     def image(self, key: Hashable) -> ImageSource:
         """Return an image layer as a frozen value; no pixel is read."""
