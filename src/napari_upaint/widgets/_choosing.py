@@ -59,6 +59,10 @@ class Choosing(QObject):
         self._image_combo.set_key(active if taken is None else self.ownership.owner(taken))
         self._labels_combo.set_key(active)
 
+    def open(self) -> None:
+        """Count again: somebody may have painted while the dock was closed."""
+        self._count.ask()
+
     def close(self) -> None:
         """Stop counting."""
         self._count.close()
