@@ -88,7 +88,8 @@ class ShownLayers:
         canvas, camera = self._viewer.canvas, self._viewer.scene.camera
         if canvas.grid.enabled or not shows_planes(self._viewer):
             return
-        start, stop = self._box(find(self._viewer, image))
+        down, right = self._viewer.dims.displayed
+        start, stop = self._box(find(self._viewer, image))[:, :: 1 if down < right else -1]  # they may be transposed
         room, center = np.array(canvas.size, float), np.array(camera.center[-2:])
         away = np.maximum(start - center, center - stop) * camera.zoom
         if np.any(away > room / 2) or np.max(stop - start) * camera.zoom < _LEAST_ON_SCREEN:
