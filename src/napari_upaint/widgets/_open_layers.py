@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
@@ -96,6 +96,12 @@ def shape_of(layer: Any) -> tuple[int, ...]:
     """Return the shape of an image or labels, without the axis of RGB."""
     shape = tuple(int(n) for n in level_0(layer).shape)
     return shape[:-1] if getattr(layer, "rgb", False) else shape
+
+
+def forms(viewer: Viewer) -> dict[Hashable, tuple[tuple[int, ...], bool]]:
+    """Return shape (without the axis of RGB) and whether it is in colour of all images and labels, by layer."""
+    layers = (layer for layer in viewer.layers if isinstance(layer, (Image, Labels)))
+    return {layer.unique_id: (shape_of(layer), getattr(layer, "rgb", False)) for layer in layers}
 
 
 def undo_steps(labels: Any) -> tuple[int, int]:

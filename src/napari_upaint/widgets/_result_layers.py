@@ -159,10 +159,6 @@ class ResultLayers(QObject):
         """Return how many planes show what another model found."""
         return sum(cache.of_others(model) for _, cache in self.caches())
 
-    def _shape(self, image: Hashable) -> tuple[int, ...]:
-        """Return the shape of an image, () if it is not open."""
-        return next((shape_of(layer) for layer in self._viewer.layers if layer.unique_id == image), ())
-
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
         """Return a plane whose labels were made with other settings, one in view first; None if there is none."""
         found: SegmentedPlane | None = None
@@ -193,7 +189,8 @@ class ResultLayers(QObject):
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made for an open image in its present shape, or None."""
         layer = find_marked(self._viewer, image, "labels", kind)
-        return layer if layer is not None and layer.data.shape == self._shape(image) else None
+        shapes = (shape_of(one) for one in self._viewer.layers if one.unique_id == image)
+        return layer if layer is not None and layer.data.shape in shapes else None
 
     def labels_room(self, image: Hashable, kind: Kind) -> np.ndarray | None:
         """Return the array of the labels that were made for an image, None if there are none."""
