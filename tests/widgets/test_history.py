@@ -76,6 +76,9 @@ def test_runs_are_listed_with_their_curve(painted, train):
     assert "0.8 → 0.2" in lines[1]
     assert "px" in lines[1]
     assert "2 351 px" in run_lines(replace(first, painted={1: 1366, 2: 985}))
+    section.show_runs([replace(first, date=f"2026-11-30T02:{at}+00:00") for at in ("05:09", "05:58", "06:00")])
+    assert [section.list.item(i).text().split(" · ")[0][-8:] for i in range(3)] == ["02:05:09", "02:05:58", "ov 02:06"]
+    section.show_runs([second, first])
     assert "Started from: " in section.list.item(0).toolTip()
     section.select(first.id)
     assert section.plot.loss

@@ -92,6 +92,8 @@ def test_labels_that_are_no_classes_are_told(viewer, live, qtbot):
     live.sections.labels.set_kind("classes")
     viewer.layers["cells annotation"].paint((20, 20), 60_000)
     qtbot.waitUntil(lambda: live.sections.message.text().startswith("Label 60000 is painted as a class"))
+    viewer.layers["cells annotation"].data = np.full((60, 80), -3)
+    qtbot.waitUntil(lambda: live.sections.message.text() == "The labels of cells hold -3; labels start at 0.")
 
 
 @pytest.mark.parametrize("planes", [1, 3])

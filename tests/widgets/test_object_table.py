@@ -1,12 +1,14 @@
 """The table of objects: sorted, and in step with the image."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 
 from napari_upaint.widgets._drawn import drawn_at
+from napari_upaint.widgets._measured_objects import Measured
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._object_table import ObjectModel, ObjectTable, head, written
 
@@ -75,10 +77,14 @@ def test_a_click_on_a_head_sorts(qtbot):
 def test_a_row_goes_to_its_object(viewer, measured, qtbot):
     labels = named(viewer, "labels")
     row = 3  # 12 pixels wide, in the second plane
-    index = measured.model.index(row, 0)
-    qtbot.mouseClick(measured.view.viewport(), Qt.MouseButton.LeftButton, pos=measured.view.visualRect(index).center())
-    assert viewer.dims.current_step[0] == 1
-    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (5 + 85.5 / 2, 7 + 35.5 / 2))
+    index, camera = measured.model.index(row, 0), viewer.scene.camera
+    camera.zoom = 20
+    for _ in range(2):  # again when the view is elsewhere
+        camera.center = (0, 200, 7)
+        at = measured.view.visualRect(index).center()
+        qtbot.mouseClick(measured.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        assert viewer.dims.current_step[0] == 1
+        np.testing.assert_allclose(camera.center[-2:], (5 + 85.5 / 2, 7 + 35.5 / 2))
     assert labels.selected_label == labels.data[1, 85, 35]
     ring = named(viewer, "object")
     np.testing.assert_allclose(ring.data[0], (1, 86, 36), atol=1)
@@ -209,6 +215,14 @@ def test_a_hundred_thousand_objects_are_no_trouble(qtbot):
     seconds = time.perf_counter() - began
     assert table.model.object_at(table.view.currentIndex().row()) == 77
     assert seconds < 1
+
+
+def test_words_of_a_million_objects_do_not_stop_the_window():
+    plan = SimpleNamespace(kind="objects", ndim=2, labels=SimpleNamespace(name="stack labels"))
+    table = {"z": np.repeat(np.arange(100), 10_000), "label": np.tile(np.arange(10_000), 100)}
+    began = time.thread_time()
+    assert Measured(plan, table).words == "1000000 objects on 100 planes of stack labels"
+    assert time.thread_time() - began < 0.2
 
 
 def test_what_could_not_be_measured_comes_last(qtbot):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QFileDialog
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -173,12 +174,23 @@ def test_progress_of_a_training(qtbot):
     section.show_progress(TrainProgress("training", 41, 20.0, 60.0, 1 / 3, 0.5, 0.4))
     assert section.progress.words() == "Training, step 41, 40 s left"
     assert section.progress.fraction() == pytest.approx(1 / 3, abs=0.01)
+    section.show_stopping()
+    section.show_progress(TrainProgress("training", 42, 21.0, 60.0, 0.35, 0.5))  # it was under way
+    section.allow("")
+    assert section.progress.words() == "Stopping…"
+    assert not section.button.isEnabled()
+    section.show_running(True)
+    section.show_progress(TrainProgress("training", 10, 10.0, 0.0, 0.1, 0.5))  # steps are counted
+    assert section.progress.words() == "Training, step 10"
+    section.show_progress(TrainProgress("training", 30, 20.0, 0.0, 0.3, 0.5))
+    assert section.progress.words() == "Training, step 30, 35 s left"
+    assert section.plot.budget == 0
     section.show_running(False)
     section.allow("Open an image first.")
     assert not section.button.isEnabled()
 
 
-def test_models_of_files(qtbot, tmp_path, own_home):
+def test_models_of_files(qtbot, tmp_path, own_home, monkeypatch):
     section = ModelSection()
     qtbot.addWidget(section)
     path = save_model(model(summary="Mine."), tmp_path / "mine.safetensors")
@@ -190,6 +202,11 @@ def test_models_of_files(qtbot, tmp_path, own_home):
         section.open_file(tmp_path / "none.safetensors")
     assert "is not a U-Paint model" in refused.args[0]
     assert section.choice().path == path
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))  # cancelled
+    section.combo.setCurrentIndex(section.combo.findText("Open file…"))
+    assert section.choice().path == path
+    section.combo.activated.emit(section.combo.currentIndex())
+    assert (section.choice().path, section.combo.currentText()) == (path, "mine")
     with qtbot.waitSignal(section.said) as said:
         section.save_to(tmp_path / "copy")
     assert said.args == [f"Saved the model as {tmp_path / 'copy.safetensors'}."]

@@ -70,6 +70,12 @@ def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painte
     [sample] = told(painted, settle)
     assert sample == {"values": [0, 1, 2], "learnt": np.bincount(filled.ravel()).tolist(), "judged": 0}
     np.testing.assert_array_equal(layer.data, before)
+    viewer.layers["cells"].scale = (0.5, 0.25)
+    painted.sections.labels.regions.draw_button.click()
+    np.testing.assert_array_equal(viewer.layers["cells regions"].scale, (0.5, 0.25))
+    viewer.layers["cells"].data = picture((3, 60, 80))  # another array, which the regions cannot be of
+    painted.sections.labels.regions.draw_button.click()
+    assert (viewer.layers["cells regions"].ndim, viewer.layers["cells regions [1]"].ndim) == (2, 3)
 
 
 def test_what_is_painted_in_a_validation_region_is_not_learnt(viewer, painted, settle, qtbot):

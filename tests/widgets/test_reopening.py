@@ -44,14 +44,15 @@ def painted(viewer, dock, qtbot):
 
 
 @pytest.mark.parametrize("way", ["cross", "window"])
-def test_during_a_training(dock, painted, close_and_show, settle, qtbot, way):
+def test_during_a_training(viewer, dock, painted, close_and_show, settle, qtbot, way):
     section = dock.sections.train
     section.seconds.setValue(30)
     section.button.click()
     qtbot.waitUntil(lambda: len(section.plot.loss) > 2, timeout=20000)
-    between = []
-    close_and_show[way](lambda: between.append((dock.working.busy, section.button.text())))
-    assert between == [(False, "Train")]
+    between, labels = [], viewer.layers["cells annotation"]
+    close_and_show[way](lambda: between.append((dock.working.busy, section.button.text(), labels.paint((40, 20), 3))))
+    assert between == [(False, "Train", None)]
+    qtbot.waitUntil(lambda: dock.sections.labels.painted.rows()[1][0] == "<b>2 objects</b>", timeout=20000)
     qtbot.waitUntil(section.button.isEnabled, timeout=20000)
     assert section.button.text() == "Train"
     assert section.seconds.isEnabled()

@@ -111,6 +111,10 @@ def test_who_goes_to_an_image_sees_it_however_large_it_is_drawn(viewer, dock, pi
     camera.center, camera.zoom = (0, 530, 520), 20  # a part of it, on purpose
     pick("beside")
     assert (*camera.center[-2:], camera.zoom) == (530, 520, 20)
+    viewer.dims.transpose()
+    camera.center, camera.zoom = (0, 578, 502), 60
+    pick("beside")
+    assert (*camera.center[-2:], camera.zoom) == (578, 502, 60)
 
 
 def test_who_goes_to_another_image_sees_it_and_what_is_painted_on_it(viewer, dock, fields, pick, qtbot):

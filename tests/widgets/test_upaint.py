@@ -20,7 +20,7 @@ from upaint_pictures import paint, picture
 
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import load_model
-from napari_upaint.widgets import _segmenting, _sources
+from napari_upaint.widgets import _progress_line, _segmenting, _sources
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
 
@@ -103,7 +103,7 @@ def test_how_far_a_stack_is_segmented_stands_before_its_name_which_may_be_cut(vi
         "Plane 2 of 3: a name that takes all of the line" in said
     )  # seconds pass before it is known how many more will
     assert fractions == sorted(fractions)  # the first plane is not all that there is
-    monkeypatch.setattr(_segmenting, "_TELLING", 0)
+    monkeypatch.setattr(_progress_line, "_TELLING", 0)
     dock.sections.segment.buttons["layer"].click()
     settle(dock)
     assert any(re.fullmatch(r"Plane 2 of 3, \d+ s left: a name that takes all of the line", words) for words in said)

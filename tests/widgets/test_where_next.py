@@ -43,7 +43,9 @@ def segment(viewer, dock, settle, qtbot):
 def press(dock, viewer, qtbot):
     """Return a function that presses U as napari would, and waits for the answer."""
 
-    def go(key="U"):
+    def go(key="U", elsewhere=True):
+        if elsewhere:
+            viewer.scene.camera.center = (0, -9999, -9999)
         viewer.keymap[next(one for one in viewer.keymap if str(one) == key)](viewer)
         qtbot.waitUntil(lambda: not dock.where_next.busy, timeout=20000)
 
@@ -78,6 +80,10 @@ def test_uncertainty_is_a_layer_while_its_box_is_ticked(viewer, dock, segment, q
     np.testing.assert_allclose(results(viewer, "uncertainty")[0].data, entropy(cache.plane(())), atol=1e-3)
     row.show_box.click()
     assert not results(viewer, "uncertainty")
+    row.show_box.click()
+    qtbot.waitUntil(lambda: len(results(viewer, "uncertainty")) == 1)
+    viewer.layers.remove(results(viewer, "uncertainty")[0])
+    assert not row.show_box.isChecked()  # or it would come back with the next plane
     assert dock.sections.image.combo.currentText() == "cells"
 
 
@@ -243,6 +249,11 @@ def test_where_an_object_would_be_tiny_the_view_comes_closer(viewer, dock, segme
     before = viewer.scene.camera.zoom
     press()
     assert viewer.scene.camera.zoom == before
+    viewer.scene.camera.center = at = (0, 60, 70)
+    for _ in range(2):  # once all places were seen, the first
+        press(elsewhere=False)
+    assert results(viewer, "next place")[0].data.tolist() == [[50, 60]]
+    assert viewer.scene.camera.center == at  # it is in sight
 
 
 def test_the_ring_goes_with_its_image(viewer, dock, segment, press):

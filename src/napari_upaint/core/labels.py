@@ -67,6 +67,13 @@ def check_highest(label: int, kind: Kind) -> None:
         )
 
 
+def check_lowest(annotation: np.ndarray, image: str) -> None:
+    """Raise an AnnotationError if the annotation of an image (its name) holds negative labels."""
+    lowest = int(annotation.min(initial=0))
+    if lowest < 0:
+        raise AnnotationError(f"The labels of {image} hold {lowest}; labels start at 0.")
+
+
 def _check_sample(sample: Sample) -> None:
     image, annotation = sample.image.shape[1:], sample.annotation.shape
     if image != annotation or (sample.validation is not None and sample.validation.shape != annotation):
@@ -77,8 +84,7 @@ def _check_sample(sample: Sample) -> None:
         raise AnnotationError(
             f"The labels of {sample.name} hold {sample.annotation.dtype} values; labels must be whole numbers."
         )
-    if sample.annotation.size and int(sample.annotation.min()) < 0:
-        raise AnnotationError(f"The labels of {sample.name} hold {int(sample.annotation.min())}; labels start at 0.")
+    check_lowest(sample.annotation, sample.name)
     check_finite(sample.image, sample.name)
 
 

@@ -42,9 +42,8 @@ class Choosing(QObject):
         layers.brushed.connect(self._brushed)
         layers.label_taken.connect(self._show_painted)
         layers.covered.connect(self._show_cover)
-        layers.taken.connect(self._image_selected)
-        layers.taken.connect(self._labels_selected)
-        layers.taken.connect(self.changed)
+        for follow in (self._image_selected, self._labels_selected, self.changed):
+            layers.taken.connect(follow)
         sections.image.show_wanted.connect(self._go_to_image)
         sections.image.chosen.connect(self._image_chosen)
         sections.labels.chosen.connect(self._annotation_chosen)
@@ -59,6 +58,10 @@ class Choosing(QObject):
         taken = next((one for one in layers.annotations() if one.key == active), None)
         self._image_combo.set_key(active if taken is None else self.ownership.owner(taken))
         self._labels_combo.set_key(active)
+
+    def open(self) -> None:
+        """Count again: somebody may have painted while the dock was closed."""
+        self._count.ask()
 
     def close(self) -> None:
         """Stop counting."""
@@ -105,7 +108,7 @@ class Choosing(QObject):
         key, labels = self._image_combo.key(), self._labels_combo.key()
         if key is None:
             return
-        owners = {one.key: self.ownership.owner(one) for one in self._layers.annotations()}
+        owners = self.ownership.owners()
         if labels is not None and not self.ownership.stranger(key, labels):
             owners[labels] = key
         self._layers.shown.show(key, owners)
@@ -121,8 +124,7 @@ class Choosing(QObject):
 
     def new_labels(self) -> None:
         """Add a labels layer on the image and choose it."""
-        key = self._image_combo.key()
-        if key is None:
+        if (key := self._image_combo.key()) is None:
             return
         try:
             made = self._layers.new_annotation(key, self.kind())
@@ -275,8 +277,7 @@ class Choosing(QObject):
             self._layers.edited.emit()  # for this stroke; the next ones are noticed without it
 
     def _count_job(self) -> Job | None:
-        annotation = self.annotation()
-        if annotation is None:
+        if (annotation := self.annotation()) is None:
             self._painted({})
             return None
         return count_painted, annotation

@@ -81,7 +81,10 @@ class GuideLayers:
     # -- where to paint ------------------------------------------------------------------------------------------
 
     def go_to(self, image: Hashable, at: tuple[float, ...], radius: float) -> None:
-        """Move the view to a place (its index along each axis of an image); zoom in if its window is too small."""
+        """Move the view to a place (its index along each axis of an image), and zoom in if its window is too small.
+
+        A view in which all of the window is in sight, as far as `radius` around the place, stays as it is.
+        """
         layer = find(self._viewer, image)
         world = drawn_at(self._viewer, layer, at, axes_in_view(self._viewer, layer))
         dims, camera = self._viewer.dims, self._viewer.scene.camera
@@ -91,10 +94,13 @@ class GuideLayers:
         if hidden:
             dims.set_point(hidden, [world[axis - first] for axis in hidden])
         shown = [float(world[axis - first]) if axis >= first else 0.0 for axis in dims.displayed]
-        camera.center = tuple([0.0] * (3 - len(shown)) + shown)
         edges = np.abs(layer.scale * unit_factors(self._viewer, layer))
         size = (2 * radius + 1) * float(edges[-2:].mean())
-        if size * camera.zoom < _SMALLEST_ON_SCREEN:
+        tiny = size * camera.zoom < _SMALLEST_ON_SCREEN
+        away = np.abs(np.array(shown[-2:]) - camera.center[-2:]) + size / 2
+        if tiny or dims.ndisplay == 3 or np.any(away * camera.zoom > np.array(self._viewer.canvas.size) / 2):
+            camera.center = tuple([0.0] * (3 - len(shown)) + shown)
+        if tiny:
             camera.zoom = 2 * _SMALLEST_ON_SCREEN / size
 
     def put_ring(self, image: ImageSource, at: tuple[int, ...], radius: int, what: str) -> None:
@@ -108,11 +114,17 @@ class GuideLayers:
             layer.data, layer.size = data, options["size"]
             layer.selected_data = set()
 
+    def shows(self, what: str) -> bool:
+        """Return whether any layer shows this: "uncertainty", or a ring."""
+        return bool(self._showing(what))
+
     def drop(self, what: str) -> None:
         """Remove all layers that show this: "uncertainty", or a ring."""
-        for layer in list(self._viewer.layers):
-            if layer.metadata.get(MARK, {}).get("what") == what:
-                self._viewer.layers.remove(layer)
+        for layer in self._showing(what):
+            self._viewer.layers.remove(layer)
+
+    def _showing(self, what: str) -> list[Layer]:
+        return [layer for layer in self._viewer.layers if layer.metadata.get(MARK, {}).get("what") == what]
 
 
 def has(cache: ScoreCache, index: tuple[int, ...], method: Method) -> bool:

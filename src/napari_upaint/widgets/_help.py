@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from napari.settings import get_settings
-from qtpy.QtCore import QSize
-from qtpy.QtGui import QShowEvent
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._gestures import GESTURES, KEY_ACTIONS, NAPARI_ACTIONS, pressed
@@ -57,6 +57,13 @@ class HelpSheet(QDialog):
         size = on_screen(self, self._inner.minimumSizeHint() + QSize(60, 60))
         self.resize(size)
         self.move(min(self.x(), there.right() - size.width()), min(self.y(), there.bottom() - size.height()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
+        """Close with the key that opened it: the sheet has the keys now."""
+        if event.key() == Qt.Key.Key_F1:
+            self.close()
+        else:
+            super().keyPressEvent(event)
 
     def words(self) -> list[str]:
         """Return all texts of the sheet."""

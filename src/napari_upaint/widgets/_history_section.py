@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
@@ -119,11 +120,11 @@ class HistorySection(QCollapsible):
 
     def show_runs(self, runs: Sequence[Run]) -> None:
         """List these runs; what was selected stays selected."""
-        before = {run.id for run in self.selected()}
+        before, minutes = {run.id for run in self.selected()}, Counter(run.date[:16] for run in runs)
         self.list.blockSignals(True)
         self.list.clear()
         for run in runs:
-            item = QListWidgetItem(run_lines(run))
+            item = QListWidgetItem(run_lines(run, seconds=minutes[run.date[:16]] > 1))
             item.setData(_RUN, run)
             item.setToolTip(run_tip(run))
             self.list.addItem(item)

@@ -13,11 +13,12 @@ from napari_upaint.widgets._reasons import Situation
 _SELECT = "Select a run in the list first."
 
 
-def run_lines(run: Run) -> str:
-    """Return a run as two lines: its name; date, score before and after, paint, time."""
+def run_lines(run: Run, seconds: bool = False) -> str:
+    """Return a run as two lines: its name; date (with seconds if wanted), score before and after, paint, time."""
     then = datetime.fromisoformat(run.date)
     pixels = sum(run.painted.values())
-    return f"{run.name}\n{then.day} {then:%b %H:%M} · {score(run)} · {grouped(pixels)} px · {duration(run.seconds)}"
+    when = f"{then.day} {then.strftime('%b %H:%M:%S' if seconds else '%b %H:%M')}"
+    return f"{run.name}\n{when} · {score(run)} · {grouped(pixels)} px · {duration(run.seconds)}"
 
 
 def run_tip(run: Run) -> str:

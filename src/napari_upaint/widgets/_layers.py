@@ -23,7 +23,7 @@ from napari_upaint.widgets._layer_notes import disown_copy, is_kept, mark_kept, 
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, label_names, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
-from napari_upaint.widgets._open_layers import annotation_source, find, image_source, index_in_view, level_0, undo_steps
+from napari_upaint.widgets._open_layers import annotation_source, find, forms, image_source, index_in_view, undo_steps
 from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -159,9 +159,9 @@ class Layers(QObject):
 
     def fitting_annotations(self, image: Hashable) -> list[Choice]:
         """List the labels layers of the image's shape that may be meant for paint, newest first."""
-        shape = self.image(image).shape
-        fitting = [one for one in reversed(self._of(Labels)) if level_0(one).shape == shape and not is_kept(one)]
-        return [Choice(layer.unique_id, layer.name) for layer in fitting]
+        known = self.forms()
+        same = (one for one in reversed(self._of(Labels)) if known[one.unique_id][0] == known[image][0])
+        return [Choice(layer.unique_id, layer.name) for layer in same if not is_kept(layer)]
 
     def is_corrected_result(self, key: Hashable) -> bool:
         """Return whether labels were made here and corrected by hand: 0 is background there, 1 the first object."""
@@ -179,6 +179,10 @@ class Layers(QObject):
         return find(self._viewer, key)
 
     # -- reading -------------------------------------------------------------------------------------------------
+
+    def forms(self) -> dict[Hashable, tuple[tuple[int, ...], bool]]:
+        """Return shape (without the axis of RGB) and whether it is in colour of all images and labels, by layer."""
+        return forms(self._viewer)
 
     def image(self, key: Hashable) -> ImageSource:
         """Return an image layer as a frozen value; no pixel is read."""

@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.followed_weights import ChangedWeights, FollowedWeights
-from napari_upaint.core.labels import check_highest
+from napari_upaint.core.labels import check_highest, check_lowest
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind, WeightSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
@@ -76,7 +76,7 @@ class LiveWeights(QObject):
             self._work.ask()
 
     def close(self) -> None:
-        """Stop following; the layer stays."""
+        """Stop following, and remove the layer."""
         self._work.close()
         self._section.live.setChecked(False)
 
@@ -134,6 +134,7 @@ class Follower:
     def follow(self, plan: FollowPlan) -> Followed:
         """Bring the map up to date with what is painted on a plane."""
         spacing, painted = plan.image.spacing, plan.annotation.learnt(plan.index)
+        check_lowest(painted, plan.image.name)
         check_highest(int(painted.max(initial=0)), plan.kind)
         of = (plan.annotation.key, plan.index, plan.kind, plan.settings, spacing)
         if of != self._of or plan.room is None:

@@ -34,6 +34,7 @@ class ModelSection(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._opened: list[ModelChoice] = []
+        self._choice: ModelChoice | None = None  # stays while 'Open file…' is the current line
         self._saving = Work(self, self._saved, self.refused, writes=True)
         self.combo = ElidingCombo()
         self.combo.setAccessibleName("Model")
@@ -52,8 +53,7 @@ class ModelSection(QWidget):
 
     def choice(self) -> ModelChoice:
         """Return the chosen model."""
-        data = self.combo.currentData()
-        return data if isinstance(data, ModelChoice) else SCRATCH
+        return self._choice or SCRATCH
 
     def choose(self, path: Path | None) -> None:
         """Choose a model by its file, even one that is too old for the list; None: from scratch."""
@@ -70,7 +70,7 @@ class ModelSection(QWidget):
 
     def refresh(self) -> None:
         """Read the folders again; the chosen model stays chosen."""
-        before = self.combo.currentData()
+        before = self._choice
         bundled, own = model_choices()
         self._opened = [choice for choice in self._opened if choice.path is not None and os.path.isfile(choice.path)]
         known = {choice.path for choice in own}
@@ -84,7 +84,7 @@ class ModelSection(QWidget):
                 self.combo.insertSeparator(self.combo.count())
         self.combo.addItem(_OPEN, None)
         self.combo.setCurrentIndex(0)
-        if isinstance(before, ModelChoice):
+        if before is not None:
             self._choose_listed(before.path)
         self.combo.blockSignals(False)
         self._show()
@@ -128,7 +128,8 @@ class ModelSection(QWidget):
             self.save_to(_named_package(path) if kind == _PACKAGES else path)
 
     def _show(self, *_: object) -> None:
-        choice = self.choice()
+        data = self.combo.currentData()
+        self._choice = choice = data if isinstance(data, ModelChoice) else self.choice()
         self._summary.setText(choice.summary)
         self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
         self.save_button.setEnabled(choice.path is not None)

@@ -103,6 +103,7 @@ class ObjectTable(QWidget):
         self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.view.horizontalHeader().sortIndicatorChanged.connect(lambda *_: self._show_again())
         self.view.selectionModel().currentRowChanged.connect(self._row_chosen)
+        self.view.clicked.connect(self._row_chosen)  # also the row that is selected: the view may be elsewhere by now
         self._selected: int | None = None
         self._silent = False
         column = QVBoxLayout(self)
@@ -139,7 +140,7 @@ class ObjectTable(QWidget):
             self.view.scrollTo(row)
         self._silent = False
 
-    def _row_chosen(self, now: QModelIndex, _before: QModelIndex) -> None:
+    def _row_chosen(self, now: QModelIndex, *_: QModelIndex) -> None:
         if now.isValid() and not self._silent:
             self._selected = self.model.object_at(now.row())
             self.chosen.emit(self._selected)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
@@ -59,10 +59,17 @@ def image_source(layer: Any) -> ImageSource:
 
 def other_channels(viewer: Viewer, image: Hashable) -> tuple[ImageSource, ...]:
     """Return the other gray images of the same file and size: channels of one scene, which the network does not see."""
-    mine = image_source(find(viewer, image))
-    layers = (one for one in viewer.layers if isinstance(one, Image) and MARK not in one.metadata and not one.rgb)
-    sources = [image_source(one) for one in layers if one.unique_id != image]
-    return tuple(one for one in sources if mine.file == one.file != "" and mine.shape == one.shape)
+    mine = find(viewer, image)
+    return tuple(
+        image_source(one)
+        for one in (viewer.layers if mine.source.path else ())
+        if isinstance(one, Image)
+        and one.source.path == mine.source.path
+        and MARK not in one.metadata
+        and not one.rgb
+        and one is not mine
+        and shape_of(one) == shape_of(mine)
+    )
 
 
 def annotation_source(layer: Any) -> AnnotationSource:
@@ -83,6 +90,18 @@ def index_in_view(viewer: Viewer, layer: Any) -> tuple[int, ...]:
 def level_0(layer: Any) -> Any:
     """Return the array of a layer, the finest one of a pyramid."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def shape_of(layer: Any) -> tuple[int, ...]:
+    """Return the shape of an image or labels, without the axis of RGB."""
+    shape = tuple(int(n) for n in level_0(layer).shape)
+    return shape[:-1] if getattr(layer, "rgb", False) else shape
+
+
+def forms(viewer: Viewer) -> dict[Hashable, tuple[tuple[int, ...], bool]]:
+    """Return shape (without the axis of RGB) and whether it is in colour of all images and labels, by layer."""
+    layers = (layer for layer in viewer.layers if isinstance(layer, (Image, Labels)))
+    return {layer.unique_id: (shape_of(layer), getattr(layer, "rgb", False)) for layer in layers}
 
 
 def undo_steps(labels: Any) -> tuple[int, int]:

@@ -9,13 +9,14 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._gathering import PaintedImage
-from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, count_painted
 from napari_upaint.widgets._volumes import misfit
 
 _PAUSE = 150  # milliseconds
 Labels = frozenset[int]
+Pair = tuple[Choice, Choice]  # an image, and the labels that are painted on it
 
 
 class OtherPaint(QObject):
@@ -54,7 +55,7 @@ class OtherPaint(QObject):
 
         Those without paint are included: nothing is learnt there until somebody paints.
         """
-        return tuple(self._fitting()) if self._box.isChecked() else ()
+        return tuple(map(self._read, self._fitting())) if self._box.isChecked() else ()
 
     def labels(self) -> Labels:
         """Return the labels that are known to be painted on those images."""
@@ -65,44 +66,45 @@ class OtherPaint(QObject):
         chosen = self._choosing.painted()
         if chosen is not None and chosen.image.name == image:
             return chosen
-        return next((one for one in self._others() if one.image.name == image), None)
+        return next((self._read(one) for one in self._others() if one[0].name == image), None)
 
     def _labels(self, annotation: Hashable) -> Labels:
         """Return the labels that are known to be painted in an annotation."""
         return self._known.get(annotation, Labels())
 
-    def _fitting(self) -> list[PaintedImage]:
+    def _fitting(self) -> list[Pair]:
         """Return the painted images that can be learnt from together with the chosen one."""
-        chosen, ndim = self._choosing.image(), self._sections.ndim()
-        return [
-            one
-            for one in self._others()
-            if chosen is not None and one.image.rgb == chosen.rgb and not misfit(ndim, one.image, "")
-        ]
+        chosen, ndim, forms = self._image_combo.key(), self._sections.ndim(), self._layers.forms()
+        alike = [one for one in self._others() if chosen is not None and forms[one[0].key][1] == forms[chosen][1]]
+        return [one for one in alike if ndim == 2 or not misfit(ndim, self._layers.image(one[0].key), "")]
 
-    def _others(self) -> Iterator[PaintedImage]:
-        """Yield the other images that have labels of their own."""
-        image, annotation = self._image_combo.key(), self._labels_combo.key()
+    def _others(self) -> Iterator[Pair]:
+        """Yield the other images that have labels of their own, with those: names alone, as there may be many."""
+        image, annotation, forms = self._image_combo.key(), self._labels_combo.key(), self._layers.forms()
+        images = {one.key: one for one in self._layers.images()}
         taken = {None, image}
         for labels in reversed(self._layers.annotations()):  # newest first
-            painted = self._ownership.painted_on(labels)
+            painted = self._ownership.painted_on(labels, [*images.values()])
             if painted in taken or (labels.key == annotation and not self._ownership.stranger(image, annotation)):
                 continue
-            one = PaintedImage(self._layers.image(painted), self._layers.annotation(labels.key, painted))
-            if one.image.shape == one.annotation.shape:
+            if forms[painted][0] == forms[labels.key][0]:
                 taken.add(painted)
-                yield one
+                yield images[painted], labels
+
+    def _read(self, one: Pair) -> PaintedImage:
+        image, labels = (each.key for each in one)
+        return PaintedImage(self._layers.image(image), self._layers.annotation(labels, image))
 
     def _follow(self) -> None:
         self._known.pop(self._labels_combo.key(), None)  # it may be painted on: looked at once another one is chosen
         fitting = self._fitting()
-        self._fit = [one.annotation.key for one in fitting]
+        self._fit = [labels.key for _, labels in fitting]
         if any(key not in self._known for key in self._fit):
             self._looking.ask()
-        self._box.show_others([one.image.name for one in fitting if self._labels(one.annotation.key)])
+        self._box.show_others([image.name for image, labels in fitting if self._labels(labels.key)])
 
     def _job(self) -> Job | None:
-        wanted = tuple(one.annotation for one in self._fitting() if one.annotation.key not in self._known)
+        wanted = tuple(self._read(one).annotation for one in self._fitting() if one[1].key not in self._known)
         return (_painted_labels, wanted) if wanted else None
 
     def _looked(self, found: dict[Hashable, Labels]) -> None:

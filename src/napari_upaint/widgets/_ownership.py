@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
@@ -33,9 +33,12 @@ class Ownership:
         if self._painted.get(labels) not in open_now:
             self._painted[labels] = image
 
-    def painted_on(self, labels: Choice) -> Hashable | None:
-        """Return the open image that labels were painted on in this window, or that *New labels* made them for."""
-        images = self._layers.images()
+    def painted_on(self, labels: Choice, images: Sequence[Choice] | None = None) -> Hashable | None:
+        """Return the open image that labels were painted on in this window, or that *New labels* made them for.
+
+        `images`: all that are open, for whoever asks again and again and has them listed already.
+        """
+        images = self._layers.images() if images is None else images
         named = (one.key for one in images if is_annotation_of(labels.name, one.name))
         known = self._painted.get(labels.key)
         return known if known in {one.key for one in images} else next(named, None)
@@ -54,9 +57,10 @@ class Ownership:
 
     def of(self, image: Hashable) -> list[Hashable]:
         """Return the labels that may be painted on an image, likely ones first: last chosen, its own, no image's."""
-        fitting = [one for one in self._layers.fitting_annotations(image) if not self.stranger(image, one.key)]
+        owners, fits = self.owners(), self._layers.fitting_annotations(image)
+        fitting = [one for one in fits if not self._stranger(image, one.key, owners[one.key])]
         chosen = [one.key for one in fitting if self._chosen.get(image) == one.key]
-        own = [one.key for one in fitting if self.owner(one) == image]
+        own = [one.key for one in fitting if owners[one.key] == image]
         return list(dict.fromkeys([*chosen, *own, *(one.key for one in fitting)]))
 
     def may_be_on(self, image: Hashable, labels: Hashable) -> bool:
@@ -69,18 +73,26 @@ class Ownership:
 
         Images from one file are channels of one scene and share their labels; an image without a file may share any.
         """
-        own = self.owner(Choice(labels, self._layers.annotation(labels).name))
+        return self._stranger(image, labels, self.owner(Choice(labels, self._layers.annotation(labels).name)))
+
+    def _stranger(self, image: Hashable, labels: Hashable, own: Hashable | None) -> str:
         if own in (None, image) or self._chosen.get(image) == labels:
             return ""
         here, there = (self._layers.files.origin(key).path for key in (image, own))
         return "" if here == there or not here or not there else self._layers.image(own).name
 
-    def owner(self, labels: Choice) -> Hashable | None:
-        """Return the open image that labels were painted on, or whose name theirs begins with."""
-        known = self.painted_on(labels)
+    def owners(self) -> dict[Hashable, Hashable | None]:
+        """Return the open image that each of the open labels belongs to."""
+        images = self._layers.images()
+        return {one.key: self.owner(one, images) for one in self._layers.annotations()}
+
+    def owner(self, labels: Choice, images: Sequence[Choice] | None = None) -> Hashable | None:
+        """Return the open image that labels were painted on, or whose name theirs begins with; see `painted_on`."""
+        images = self._layers.images() if images is None else images
+        known = self.painted_on(labels, images)
         if known is not None:
             return known
-        named = [one for one in self._layers.images() if _is_called_after(labels.name, one.name)]
+        named = [one for one in images if _is_called_after(labels.name, one.name)]
         return max(named, key=lambda one: len(one.name)).key if named else None
 
 

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, 
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _STEPS = 1000
+_TELLING = 3.0  # seconds of work before the remaining time can be told
 
 
 class ProgressLine(QWidget):
@@ -77,6 +78,19 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def left(seconds: float, done: float, rest: float) -> str:
+    """Return how long the rest takes at the pace so far, as '40 s left'; '' as long as that would be a guess.
+
+    Parameters
+    ----------
+    seconds : float
+        Taken so far.
+    done, rest : float
+        Shares of the work.
+    """
+    return f"{duration(seconds / done * rest)} left" if seconds >= _TELLING and done > 0 else ""
 
 
 def steps(number: int) -> str:

@@ -16,8 +16,8 @@ from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, rgb
 from napari_upaint.core.regions import PURPOSES, Purpose, Region
 from napari_upaint.errors import AnnotationError
 from napari_upaint.widgets._drawn import shows_planes
-from napari_upaint.widgets._new_layers import mark
-from napari_upaint.widgets._open_layers import find, find_marked, image_source
+from napari_upaint.widgets._new_layers import MARK, mark
+from napari_upaint.widgets._open_layers import find, find_marked, image_source, lay
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._sources import ImageSource
 
@@ -117,9 +117,14 @@ class RegionLayers(QObject):
         return len(chosen)
 
     def _made(self, image: Hashable) -> Any:
-        layer = self._find(image)
-        if layer is None:
-            layer = Layer.create(*_new_regions(image_source(find(self._viewer, image))))
+        layer, source = self._find(image), image_source(find(self._viewer, image))
+        if layer is not None and layer.ndim != len(source.shape):  # of the array that the image had before
+            del layer.metadata[MARK]
+            layer = None
+        if layer is not None:
+            lay(layer, source.placement)  # its pixel size may have been set since
+        else:
+            layer = Layer.create(*_new_regions(source))
             self._results.add(layer, len(self._viewer.layers))
             self._hear(layer)
         return layer

@@ -18,7 +18,15 @@ from napari_upaint.settings import Kind, ObjectSettings
 from napari_upaint.widgets import _layer_notes as notes
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_labels, new_scores, scores_mark
-from napari_upaint.widgets._open_layers import find, find_marked, image_source, index_in_view, is_open, lay, place_above
+from napari_upaint.widgets._open_layers import (
+    find,
+    find_marked,
+    image_source,
+    index_in_view,
+    lay,
+    place_above,
+    shape_of,
+)
 from napari_upaint.widgets._redrawn_layers import RedrawnLayers
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sources import ImageSource
@@ -129,10 +137,12 @@ class ResultLayers(QObject):
 
     def caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
         """Yield the key and the scores of each image that was segmented and still has the same shape."""
-        for layer in list(self._viewer.layers):
+        layers = {layer.unique_id: layer for layer in self._viewer.layers}  # finding each anew would take long
+        for layer in layers.values():
             cache: ScoreCache | None = layer.metadata.get(CACHE)
-            if cache is not None and cache.fits(self._shape(layer.metadata[MARK]["of"])):
-                yield layer.metadata[MARK]["of"], cache
+            image = layers.get(layer.metadata[MARK]["of"]) if cache is not None else None
+            if cache is not None and image is not None and cache.fits(shape_of(image)):
+                yield image.unique_id, cache
 
     def cache(self, image: Hashable) -> ScoreCache | None:
         """Return the scores of an image, None if it was not segmented as it is now."""
@@ -148,10 +158,6 @@ class ResultLayers(QObject):
     def of_others(self, model: Path | None) -> int:
         """Return how many planes show what another model found."""
         return sum(cache.of_others(model) for _, cache in self.caches())
-
-    def _shape(self, image: Hashable) -> tuple[int, ...]:
-        """Return the shape of an image, () if it is not open."""
-        return image_source(find(self._viewer, image)).shape if is_open(self._viewer, image) else ()
 
     def stale_plane(self, objects: ObjectSettings) -> SegmentedPlane | None:
         """Return a plane whose labels were made with other settings, one in view first; None if there is none."""
@@ -183,7 +189,8 @@ class ResultLayers(QObject):
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made for an open image in its present shape, or None."""
         layer = find_marked(self._viewer, image, "labels", kind)
-        return layer if layer is not None and layer.data.shape == self._shape(image) else None
+        shapes = (shape_of(one) for one in self._viewer.layers if one.unique_id == image)
+        return layer if layer is not None and layer.data.shape in shapes else None
 
     def labels_room(self, image: Hashable, kind: Kind) -> np.ndarray | None:
         """Return the array of the labels that were made for an image, None if there are none."""

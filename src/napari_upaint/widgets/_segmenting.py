@@ -23,13 +23,11 @@ from napari_upaint.settings import Kind, ObjectSettings, PredictSettings
 from napari_upaint.widgets._background import describe
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._memory import holding
-from napari_upaint.widgets._progress_line import duration
+from napari_upaint.widgets._progress_line import left
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
 from napari_upaint.widgets._sights import Sights
 from napari_upaint.widgets._sources import ImageSource, batch_source
 from napari_upaint.widgets._volumes import may_be_volumes, one_slice, volume_source
-
-_TELLING = 3.0  # seconds of computing before the remaining time can be told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -241,9 +239,7 @@ class Segmenting(QObject):
         """Return how long the rest will take at the present pace; '' as long as that would be a guess."""
         now = time.monotonic()
         began, first = self._since = self._since or (now, fraction)
-        if now - began < _TELLING or fraction <= first:
-            return ""
-        return f"{duration((now - began) / (fraction - first) * (1 - fraction))} left"
+        return left(now - began, fraction - first, 1 - fraction)
 
     def _end(self, this: _Round, error: object) -> None:
         self._round = None

@@ -5,6 +5,7 @@ Main thread only.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
@@ -87,7 +88,8 @@ class ShownLayers:
         canvas, camera = self._viewer.canvas, self._viewer.scene.camera
         if canvas.grid.enabled or not shows_planes(self._viewer):
             return
-        start, stop = self._box(find(self._viewer, image))
+        down, right = self._viewer.dims.displayed
+        start, stop = self._box(find(self._viewer, image))[:, :: 1 if down < right else -1]  # they may be transposed
         room, center = np.array(canvas.size, float), np.array(camera.center[-2:])
         away = np.maximum(start - center, center - stop) * camera.zoom
         if np.any(away > room / 2) or np.max(stop - start) * camera.zoom < _LEAST_ON_SCREEN:
@@ -104,40 +106,42 @@ class ShownLayers:
         """Yield the user's images that cannot be seen together with this one, and whether each is the one seen."""
         if self._viewer.canvas.grid.enabled or self._viewer.dims.ndisplay == 3:
             return
-        above = False
+        above, here = False, self._box(layer)
+        files = Counter(one.source.path for one in self._viewer.layers if isinstance(one, Image))
         for one in self._viewer.layers:
             above = above or one is layer
             if one is layer or not isinstance(one, Image) or MARK in one.metadata:
                 continue
-            other_field = self._of_another_field(one, layer)
+            other_field = _of_another_field(one, layer, files)
             # A see-through layer is seen wherever it is in the list.
             is_over = above or (layer.blending in _SEE_THROUGH and other_field)
             upper = one if is_over else layer
             hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
-            if (hides or other_field) and self._hidden_part(one, layer):
+            if (hides or other_field) and self._hides_part(one, here):
                 yield one, is_over
-
-    def _of_another_field(self, one: Any, layer: Any) -> bool:
-        """Return whether two images are channels of different files: those of one file are to be seen together."""
-        here, there = layer.source.path, one.source.path
-        if None in (here, there) or here == there:
-            return False
-        paths = [each.source.path for each in self._viewer.layers if isinstance(each, Image)]
-        return min(paths.count(here), paths.count(there)) > 1
 
     def _image_of(self, layer: Any, owners: Mapping[Hashable, Hashable]) -> Hashable | None:
         of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
         return owners.get(layer.unique_id) if of is None and isinstance(layer, Labels) else of
 
-    def _hidden_part(self, one: Any, layer: Any) -> bool:
-        """Return whether a layer lies at the same place as another one, or over much of it."""
-        (low, high), (start, stop) = self._box(one), self._box(layer)
+    def _hides_part(self, one: Any, box: np.ndarray) -> bool:
+        """Return whether a layer lies over much of a box, (2, 2): low and high (Y, X)."""
+        (low, high), (start, stop) = self._box(one), box
         shared = np.clip(np.minimum(high, stop) - np.maximum(low, start), 0, None)
         return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(stop - start))
 
     def _box(self, layer: Any) -> np.ndarray:
         """Return two opposite corners of a layer in the world, (Y, X)."""
         return (np.asarray(layer.extent.world) * unit_factors(self._viewer, layer))[:, -2:]
+
+
+def _of_another_field(one: Any, layer: Any, files: Mapping[str | None, int]) -> bool:
+    """Return whether two images are channels of different files: those of one file are to be seen together.
+
+    `files`: how many open images are from each file.
+    """
+    here, there = layer.source.path, one.source.path
+    return None not in (here, there) and here != there and min(files[here], files[there]) > 1
 
 
 def _is_read_only(data: Any) -> bool:

@@ -14,7 +14,7 @@ from napari_upaint.widgets._engine_row import EngineRow
 from napari_upaint.widgets._form import never_by_wheel
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._offers import ResumeOffer
-from napari_upaint.widgets._progress_line import ProgressLine, duration
+from napari_upaint.widgets._progress_line import ProgressLine, duration, left
 from napari_upaint.widgets._viewed import MOST
 from napari_upaint.widgets._wrapping_row import WrappingRow
 
@@ -48,7 +48,8 @@ class TrainSection(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.running = False
+        self.running = self._stopping = False
+        self._since: tuple[float, float] | None = None  # seconds and fraction at the first step
         self.button = QPushButton("Train")
         self.button.clicked.connect(self._clicked)
         self.undo_button = QPushButton("Undo")
@@ -100,6 +101,8 @@ class TrainSection(QWidget):
 
     def allow(self, why: str) -> None:
         """Enable Train, or say why it cannot be pressed (empty: it can)."""
+        if self._stopping:
+            return
         self.button.setEnabled(self.running or not why)
         self.button.setToolTip(_STOP_TIP if self.running else why or _TIP)
         if not self.running:
@@ -107,16 +110,17 @@ class TrainSection(QWidget):
 
     def show_running(self, running: bool) -> None:
         """Change between Train and Stop."""
-        self.running = running
+        self.running, self._stopping, self._since = running, False, None
         self.button.setText("Stop" if running else "Train")
         self.seconds.setEnabled(not running)
         self.others.setEnabled(not running)
         if running:
-            self.plot.clear(self.seconds.value())
+            self.plot.clear(0.0)  # the first message tells the time, if not steps are counted
             self.progress.show_fraction(None, "Looking at what is painted…")
 
     def show_stopping(self) -> None:
         """Say that the stop was heard."""
+        self._stopping = True
         self.button.setEnabled(False)
         self.button.setToolTip("Finishing with the best model so far.")
         self.progress.show_words("Stopping…")
@@ -125,12 +129,15 @@ class TrainSection(QWidget):
         """Show how far the training has got."""
         self.plot.budget = max(self.plot.budget, state.budget)  # it grows with new paint
         self.plot.add(state.seconds, state.loss, state.validation)
+        if self._stopping:
+            return  # the line says so, and must go on saying it
         words = state.stage[:1].upper() + state.stage[1:]
+        rest = f"{duration(state.budget - state.seconds)} left" if state.budget > 0 else ""
         if state.step:
             words += f", step {state.step}"
-        if state.budget > 0:
-            words += f", {duration(state.budget - state.seconds)} left"
-        self.progress.show_fraction(state.fraction, words)
+            began, first = self._since = self._since or (state.seconds, state.fraction)
+            rest = rest or left(state.seconds - began, state.fraction - first, 1 - state.fraction)
+        self.progress.show_fraction(state.fraction, ", ".join(filter(None, (words, rest))))
 
 
 class OthersBox(QCheckBox):

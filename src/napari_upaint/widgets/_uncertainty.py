@@ -29,6 +29,8 @@ class Uncertainty(QObject):
         self._making = AfterPause(_PAUSE, self._job, self, self._made, self.failed)
         row.show_box.toggled.connect(self._show)
         row.methods.currentIndexChanged.connect(self._change)
+        self._shown = False
+        layers.changed.connect(self._look)
         for signal in (layers.results.scored, layers.moved):
             signal.connect(self._ask)
 
@@ -45,7 +47,13 @@ class Uncertainty(QObject):
         if wanted:
             self._change()
         else:
+            self._shown = False
             self._layers.guide.drop("uncertainty")
+
+    def _look(self) -> None:
+        """Clear the box when the layer was closed by hand."""
+        if self._shown and not self._layers.guide.shows("uncertainty"):
+            self._row.show_box.setChecked(False)
 
     def _change(self) -> None:
         if self._row.method() == "rotations" and self._row.show_box.isChecked():
@@ -69,7 +77,9 @@ class Uncertainty(QObject):
             return
         try:
             if made[0].method == self._row.method():
+                self._shown = False  # one of another method or shape is removed first
                 self._layers.guide.put_uncertainty(*made)
+                self._shown = True
         except ClosedError:  # closing an image meanwhile is not an error
             pass
         except UserError as error:  # memory is short

@@ -169,6 +169,7 @@ class UPaintDock(QWidget):
         self._viewer.events.theme.connect(self._follow_theme)
         self._follow_theme()
         self.layers.open()
+        self.choosing.open()
         self.keys.bind()
         self.keeping.open()
 
