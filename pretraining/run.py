@@ -82,7 +82,7 @@ def pretrain(
         judge()
     for step, tiles in _tiles(training, config, state.step, last):
         loss = state.train_step(step, tiles)
-        state.seconds = seconds + time.monotonic() - started
+        state.seconds = seconds + (time.monotonic() - started) * threads
         _log(output, {"step": step, "loss": round(loss, 5), "seconds": round(state.seconds, 1)})
         if (step + 1) % config["save_every"] == 0 or step + 1 == last:
             state.save()
@@ -91,7 +91,7 @@ def pretrain(
 
 
 class _State:
-    """Network, weight average, optimiser, number of steps and time spent: what a checkpoint holds."""
+    """Network, weight average, optimiser, number of steps and seconds of threads: what a checkpoint holds."""
 
     def __init__(self, config: dict[str, Any], path: Path, begin: Path | None) -> None:
         torch.manual_seed(config["seed"])
