@@ -10,7 +10,7 @@ from napari_upaint.core import tiling
 from napari_upaint.core.stitching import Stitching, shares, window
 
 SHAPES = st.one_of(
-    array_shapes(min_dims=2, max_dims=2, max_side=200), array_shapes(min_dims=3, max_dims=3, max_side=30)
+    array_shapes(min_dims=2, max_dims=2, max_side=200), array_shapes(min_dims=3, max_dims=3, max_side=40)
 )
 
 
