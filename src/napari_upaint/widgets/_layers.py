@@ -28,7 +28,7 @@ from napari_upaint.widgets._preview_layer import PreviewLayer
 from napari_upaint.widgets._region_layers import RegionLayers
 from napari_upaint.widgets._result_layers import ResultLayers
 from napari_upaint.widgets._shown_layers import ShownLayers
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource
+from napari_upaint.widgets._sources import AnnotationSource, Form, ImageSource
 from napari_upaint.widgets._table_layers import TableLayers
 from napari_upaint.widgets._weight_layers import WeightLayers
 
@@ -160,7 +160,7 @@ class Layers(QObject):
     def fitting_annotations(self, image: Hashable) -> list[Choice]:
         """List the labels layers of the image's shape that may be meant for paint, newest first."""
         known = self.forms()
-        same = (one for one in reversed(self._of(Labels)) if known[one.unique_id][0] == known[image][0])
+        same = (one for one in reversed(self._of(Labels)) if known[one.unique_id].shape == known[image].shape)
         return [Choice(layer.unique_id, layer.name) for layer in same if not is_kept(layer)]
 
     def is_corrected_result(self, key: Hashable) -> bool:
@@ -180,8 +180,8 @@ class Layers(QObject):
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def forms(self) -> dict[Hashable, tuple[tuple[int, ...], bool]]:
-        """Return shape (without the axis of RGB) and whether it is in colour of all images and labels, by layer."""
+    def forms(self) -> dict[Hashable, Form]:
+        """Return the forms of all images and labels; no placement is asked for, which takes long."""
         return forms(self._viewer)
 
     def image(self, key: Hashable) -> ImageSource:

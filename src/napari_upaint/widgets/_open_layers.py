@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from napari_upaint.errors import ImageError
 from napari_upaint.widgets._drawn import seen_at
 from napari_upaint.widgets._new_layers import MARK
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, Placement
+from napari_upaint.widgets._sources import AnnotationSource, Form, ImageSource, Placement, form_of
 
 
 class ClosedError(ImageError):
@@ -68,7 +68,7 @@ def other_channels(viewer: Viewer, image: Hashable) -> tuple[ImageSource, ...]:
         and MARK not in one.metadata
         and not one.rgb
         and one is not mine
-        and shape_of(one) == shape_of(mine)
+        and form(one).shape == form(mine).shape
     )
 
 
@@ -92,16 +92,14 @@ def level_0(layer: Any) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def shape_of(layer: Any) -> tuple[int, ...]:
-    """Return the shape of an image or labels, without the axis of RGB."""
-    shape = tuple(int(n) for n in level_0(layer).shape)
-    return shape[:-1] if getattr(layer, "rgb", False) else shape
+def form(layer: Any) -> Form:
+    """Return the form of an image or labels: an `ImageSource` takes much longer, as it also has the placement."""
+    return form_of(level_0(layer), getattr(layer, "rgb", False))
 
 
-def forms(viewer: Viewer) -> dict[Hashable, tuple[tuple[int, ...], bool]]:
-    """Return shape (without the axis of RGB) and whether it is in colour of all images and labels, by layer."""
-    layers = (layer for layer in viewer.layers if isinstance(layer, (Image, Labels)))
-    return {layer.unique_id: (shape_of(layer), getattr(layer, "rgb", False)) for layer in layers}
+def forms(viewer: Viewer) -> dict[Hashable, Form]:
+    """Return the forms of all images and labels."""
+    return {layer.unique_id: form(layer) for layer in viewer.layers if isinstance(layer, (Image, Labels))}
 
 
 def undo_steps(labels: Any) -> tuple[int, int]:

@@ -75,7 +75,7 @@ class OtherPaint(QObject):
     def _fitting(self) -> list[Pair]:
         """Return the painted images that can be learnt from together with the chosen one."""
         chosen, ndim, forms = self._image_combo.key(), self._sections.ndim(), self._layers.forms()
-        alike = [one for one in self._others() if chosen is not None and forms[one[0].key][1] == forms[chosen][1]]
+        alike = [one for one in self._others() if chosen is not None and forms[one[0].key].rgb == forms[chosen].rgb]
         return [one for one in alike if ndim == 2 or not misfit(ndim, self._layers.image(one[0].key), "")]
 
     def _others(self) -> Iterator[Pair]:
@@ -87,7 +87,7 @@ class OtherPaint(QObject):
             painted = self._ownership.painted_on(labels, [*images.values()])
             if painted in taken or (labels.key == annotation and not self._ownership.stranger(image, annotation)):
                 continue
-            if forms[painted][0] == forms[labels.key][0]:
+            if forms[painted].shape == forms[labels.key].shape:
                 taken.add(painted)
                 yield images[painted], labels
 

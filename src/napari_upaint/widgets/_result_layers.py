@@ -21,11 +21,11 @@ from napari_upaint.widgets._new_layers import CACHE, MARK, mark, new_labels, new
 from napari_upaint.widgets._open_layers import (
     find,
     find_marked,
+    forms,
     image_source,
     index_in_view,
     lay,
     place_above,
-    shape_of,
 )
 from napari_upaint.widgets._redrawn_layers import RedrawnLayers
 from napari_upaint.widgets._score_cache import ScoreCache, empty_cache
@@ -137,12 +137,12 @@ class ResultLayers(QObject):
 
     def caches(self) -> Iterator[tuple[Hashable, ScoreCache]]:
         """Yield the key and the scores of each image that was segmented and still has the same shape."""
-        layers = {layer.unique_id: layer for layer in self._viewer.layers}  # finding each anew would take long
-        for layer in layers.values():
+        known = forms(self._viewer)
+        for layer in list(self._viewer.layers):
             cache: ScoreCache | None = layer.metadata.get(CACHE)
-            image = layers.get(layer.metadata[MARK]["of"]) if cache is not None else None
-            if cache is not None and image is not None and cache.fits(shape_of(image)):
-                yield image.unique_id, cache
+            image = layer.metadata[MARK]["of"] if cache is not None else None
+            if cache is not None and image in known and cache.fits(known[image].shape):
+                yield image, cache
 
     def cache(self, image: Hashable) -> ScoreCache | None:
         """Return the scores of an image, None if it was not segmented as it is now."""
@@ -189,8 +189,8 @@ class ResultLayers(QObject):
     def labels_of(self, image: Hashable, kind: Kind) -> Any:
         """Return the labels that were made for an open image in its present shape, or None."""
         layer = find_marked(self._viewer, image, "labels", kind)
-        shapes = (shape_of(one) for one in self._viewer.layers if one.unique_id == image)
-        return layer if layer is not None and layer.data.shape in shapes else None
+        form = forms(self._viewer).get(image)
+        return layer if layer is not None and form is not None and layer.data.shape == form.shape else None
 
     def labels_room(self, image: Hashable, kind: Kind) -> np.ndarray | None:
         """Return the array of the labels that were made for an image, None if there are none."""

@@ -15,7 +15,7 @@ from napari.viewer import Viewer
 
 from napari_upaint.widgets._drawn import lie_on_each_other, shows_planes, unit_factors
 from napari_upaint.widgets._new_layers import MARK
-from napari_upaint.widgets._open_layers import find, image_source, level_0
+from napari_upaint.widgets._open_layers import find, form
 
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
 # Share of an image's area, and opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
@@ -50,7 +50,7 @@ class ShownLayers:
         if len(other):  # it takes places in the world's unit for places in the layer's unit
             here, there = labels.units[other[-1]], self._viewer.dims.units[other[-1] - labels.ndim]
             return f"napari's brush misses labels in {here} beside layers in {there}; use one unit, or close those."
-        if level_0(labels).shape != image_source(layer).shape or lie_on_each_other(self._viewer, labels, layer):
+        if form(labels).shape != form(layer).shape or lie_on_each_other(self._viewer, labels, layer):
             return ""
         return (
             f"These labels do not lie on {layer.name}; right-click that in napari's list of layers > Copy scale and"

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,6 +64,19 @@ def _factor(unit: str, other: str) -> float:
     return mine / theirs if mine and theirs else 0.0
 
 
+class Form(NamedTuple):
+    """Shape of an image or labels, without the axis of RGB, and whether it is in colour."""
+
+    shape: tuple[int, ...]
+    rgb: bool
+
+
+def form_of(data: Any, rgb: bool) -> Form:
+    """Return the form of an array; no pixel is read."""
+    shape = tuple(int(n) for n in data.shape)
+    return Form(shape[:-1] if rgb else shape, rgb)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSource:
     """An image layer. `data` may be lazy (dask, zarr); axes (..., Y, X), with RGB (..., Y, X, S).
@@ -81,8 +94,7 @@ class ImageSource:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape without the axis of RGB."""
-        shape = tuple(int(n) for n in self.data.shape)
-        return shape[:-1] if self.rgb else shape
+        return form_of(self.data, self.rgb).shape
 
     @property
     def unit(self) -> str:
