@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 from skimage.io import imsave
 
 from napari_upaint.errors import FileError
@@ -116,6 +117,21 @@ def test_png_of_16_bit_and_with_transparency(tmp_path):
     assert read_image(tmp_path / "deep.png").data.max() == int(SMOOTH.max()) * 200
     imsave(tmp_path / "rgba.png", np.stack([SMOOTH] * 4, -1), check_contrast=False)
     assert read_image(tmp_path / "rgba.png").channel_count == 3
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_labels_in_a_palette_are_its_numbers_and_images_its_colours(tmp_path, bits):
+    labels = (SMOOTH.astype(int) % min(2**bits, 200)).astype(np.uint8)
+    picture = Pillow.fromarray(labels, "P")
+    picture.putpalette([*range(0, 255, 3), *range(255, 0, -5)][: 3 * 2**bits])
+    picture.save(tmp_path / "a.png", bits=bits)
+    assert np.array_equal(read_image(tmp_path / "a.png", labels=True).plane(), labels[None])
+    assert read_image(tmp_path / "a.png").channel_count == 3
+    imagecodecs.imwrite(tmp_path / "gray.png", labels)
+    assert np.array_equal(read_image(tmp_path / "gray.png", labels=True).plane(), labels[None])
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    with pytest.raises(FileError, match="cannot be read as an image"):
+        read_image(tmp_path / "cut.png", labels=True)
 
 
 def test_colours_of_16_bit_stay_16_bit(tmp_path):
