@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from skimage.io import imsave
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io.file_names import plain_name
 from napari_upaint.io.images import list_images, planes, read_image
 
@@ -138,6 +138,17 @@ def test_colours_of_16_bit_stay_16_bit(tmp_path):
     data = RNG.integers(0, 2**16, (6, 5, 3), np.uint16)
     imagecodecs.imwrite(tmp_path / "deep.png", data)
     assert np.array_equal(read_image(tmp_path / "deep.png").data, data)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can cut an open file short")
+def test_a_file_that_is_cut_short_while_it_is_read_does_not_end_the_program(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RNG.integers(0, 200, (5, 200, 200)).astype(np.uint16), metadata={"axes": "ZYX"})
+    image = read_image(path, lazy_from=0)
+    assert np.array_equal(np.asarray(image.data)[4], image.plane((4,))[0])
+    os.truncate(path, 100_000)
+    with pytest.raises(ImageError, match=r"Plane Z=4 of a \(the first is 0\) cannot be read \(the file was cut short"):
+        image.plane((4,))
 
 
 def test_a_wrong_ending_does_not_matter(tmp_path):
