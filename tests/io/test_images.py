@@ -134,6 +134,16 @@ def test_labels_in_a_palette_are_its_numbers_and_images_its_colours(tmp_path, bi
         read_image(tmp_path / "cut.png", labels=True)
 
 
+def test_a_bmp_that_says_it_is_larger_than_it_is_does_not_end_the_program(tmp_path):
+    path = tmp_path / "a.bmp"
+    imsave(path, np.stack([SMOOTH] * 3, -1), check_contrast=False)
+    content = bytearray(path.read_bytes())
+    content[22:26] = (-20_000).to_bytes(4, "little", signed=True)  # its height; less than 0: the first row comes first
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="cannot be read as an image"):
+        read_image(path)
+
+
 def test_colours_of_16_bit_stay_16_bit(tmp_path):
     data = RNG.integers(0, 2**16, (6, 5, 3), np.uint16)
     imagecodecs.imwrite(tmp_path / "deep.png", data)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.file_names import from_home, is_there, plain_name
@@ -96,10 +96,10 @@ def _read_picture(path: Path, labels: bool) -> Image | None:
     """Read a PNG, JPEG or BMP, recognised by its first bytes, since file endings can be wrong; None for others."""
     import imagecodecs
 
-    decoders = {
+    decoders: dict[bytes, Any] = {
         _PNG: imagecodecs.png_decode,
         b"\xff\xd8\xff": imagecodecs.jpeg_decode,
-        b"BM": imagecodecs.bmp_decode,
+        b"BM": _decode_bmp,
     }
     with path.open("rb") as opened:
         start = opened.read(4)
@@ -113,6 +113,15 @@ def _read_picture(path: Path, labels: bool) -> Image | None:
     numbers = labels and decode is imagecodecs.png_decode and content[_PNG_KIND] == _PALETTE
     data = _numbers(content) if numbers else decode(content)
     return Image(data, "YX" if data.ndim == 2 else "YXS", name=plain_name(path), path=path)
+
+
+def _decode_bmp(content: bytes) -> np.ndarray:
+    """Return gray values or colours of a BMP, read by Pillow: a damaged one makes imagecodecs end the program."""
+    import numpy as np
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    with BmpImageFile(io.BytesIO(content)) as opened:
+        return np.asarray(opened.convert("L" if opened.mode in ("1", "L") else "RGB"))
 
 
 def _numbers(content: bytes) -> np.ndarray:
