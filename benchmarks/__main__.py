@@ -73,9 +73,10 @@ def main() -> int:
         print(f"== {name}", flush=True)
         section = _measure(name, asked.data)
         if not asked.print:  # written part by part, since a later part may fail
-            page = PAGE.read_text()
+            page = PAGE.read_text("utf-8")
             found = sections(page) | {name: section}
-            PAGE.write_text(compose(INTRODUCTION.format(machine=machine(PACKAGES, page)), found, SPEED + ACCURACY))
+            introduction = INTRODUCTION.format(machine=machine(PACKAGES, page))
+            PAGE.write_text(compose(introduction, found, SPEED + ACCURACY), "utf-8")
     return 0
 
 

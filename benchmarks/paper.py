@@ -115,7 +115,7 @@ def train_variant(variant: Variant, data: Path, output: Path, settings: TrainSet
         name=f"isbi2012-{variant.name}",
     )
     spent = time.process_time()
-    with (output / f"{variant.name}.jsonl").open("w") as log:
+    with (output / f"{variant.name}.jsonl").open("w", encoding="utf-8") as log:
         for message in running:
             if isinstance(message, TrainProgress):
                 if message.step % 10 == 0 or message.validation is not None:
@@ -149,7 +149,7 @@ def _scores(variant: Variant, output: Path, rotations: int) -> Path:
 
 
 def _note(output: Path, name: str, **found: object) -> None:
-    with (output / "results.jsonl").open("a") as results:
+    with (output / "results.jsonl").open("a", encoding="utf-8") as results:
         results.write(json.dumps({"run": name} | found) + "\n")
 
 
@@ -183,7 +183,7 @@ def draw(variants: Sequence[Variant], output: Path, target: Path) -> None:
 
     figure, axis = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
     for variant in variants:
-        lines = [json.loads(line) for line in (output / f"{variant.name}.jsonl").read_text().splitlines()]
+        lines = [json.loads(line) for line in (output / f"{variant.name}.jsonl").read_text("utf-8").splitlines()]
         points = [(line["step"], line["validation"]) for line in lines if line["validation"] is not None]
         axis.plot(*zip(*points, strict=True), "o-", markersize=3, label=variant.words)
     axis.set(xlabel="steps", ylabel="loss on held-out pixels", ylim=(0, None))
@@ -200,7 +200,7 @@ def _minutes(note: dict[str, float]) -> str:
 
 def _notes(output: Path) -> dict[str, dict[str, float]]:
     """Return the last note about each training."""
-    lines = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (output / "results.jsonl").read_text("utf-8").splitlines()]
     return {line["run"]: line for line in lines if "steps" in line}
 
 

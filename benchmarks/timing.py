@@ -93,7 +93,8 @@ def machine(packages: Sequence[str], before: str = "") -> str:
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
-        names = [line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if "model name" in line]
+        lines = information.read_text("utf-8").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
         model = names[0] if names else model
     found = []
     for package in packages:

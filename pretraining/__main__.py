@@ -18,7 +18,7 @@ CONFIG = Path(__file__).with_name("config.toml")
 
 def read_config(path: Path, model: str) -> dict[str, Any]:
     """Return everything that the pretraining of a model depends on, including what it inherits from other models."""
-    config = tomllib.loads(path.read_text())
+    config = tomllib.loads(path.read_text("utf-8"))
     models = config.pop("models")
     chain = [models[model]]
     while chain[0]["begin"]:
@@ -28,7 +28,7 @@ def read_config(path: Path, model: str) -> dict[str, Any]:
 
 def main() -> None:
     """Parse the command line and train."""
-    models = list(tomllib.loads(CONFIG.read_text())["models"])
+    models = list(tomllib.loads(CONFIG.read_text("utf-8"))["models"])
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, each with images/ and labels/")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of a folder for each model")

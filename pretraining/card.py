@@ -66,7 +66,7 @@ minute of training on strokes; one of these sets, `usiigaci_val`, is of the same
 
 def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], log: Path) -> None:
     """Write the card from the configuration, the header's provenance and the last validation in the log."""
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    entries = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     last = next(entry for entry in reversed(entries) if "validation" in entry)
     sets = [f"| {name} | {what} | {terms} |" for name, (what, terms) in SETS.items() if name in config["sets"]]
     if config["simulated"]:
@@ -84,5 +84,6 @@ def write_card(path: Path, config: dict[str, Any], provenance: dict[str, Any], l
             steps=last["step"] + 1,
             sets="\n".join(sets),
             scores="\n".join(scores),
-        )
+        ),
+        "utf-8",
     )

@@ -13,7 +13,7 @@ _FIRST, _EVERY = 100, 50  # steps: all of the first 100 are kept, so that a run 
 def thinned(log: Path) -> str:
     """Return a log's first steps, some of its other steps and every validation."""
     kept = []
-    for line in log.read_text().splitlines():
+    for line in log.read_text("utf-8").splitlines():
         entry = json.loads(line)
         if "loss" not in entry or entry["step"] < _FIRST or entry["step"] % _EVERY == 0:
             kept.append(line + "\n")
@@ -29,7 +29,7 @@ def keep_until(log: Path, step: int) -> bool:
         Whether the log has a validation of the last step before `step`.
     """
     kept, judged = [], False
-    whole = log.read_text() if log.exists() else ""
+    whole = log.read_text("utf-8") if log.exists() else ""
     for line in whole.splitlines():
         try:
             entry = json.loads(line)
@@ -40,7 +40,7 @@ def keep_until(log: Path, step: int) -> bool:
             judged = judged or ("validation" in entry and entry["step"] == step - 1)
     if "".join(kept) != whole:
         with replacing(log) as new:
-            new.write_text("".join(kept))
+            new.write_text("".join(kept), "utf-8")
     return judged
 
 
@@ -51,5 +51,5 @@ def differences(ours: Path, theirs: Path) -> dict[int, float]:
 
 
 def _losses(log: Path) -> dict[int, float]:
-    entries = (json.loads(line) for line in log.read_text().splitlines())
+    entries = (json.loads(line) for line in log.read_text("utf-8").splitlines())
     return {entry["step"]: entry["loss"] for entry in entries if "loss" in entry}

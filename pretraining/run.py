@@ -217,11 +217,11 @@ def save_model_file(network: UNet, config: dict[str, Any], output: Path, state: 
     )
     model = from_network(fold_batch_norm(network), header, dtype=np.float16)
     save_model(model, output / f"{config['name']}.safetensors")
-    (output / f"{config['name']}.jsonl").write_text(thinned(output / "log.jsonl"))
+    (output / f"{config['name']}.jsonl").write_text(thinned(output / "log.jsonl"), "utf-8")
     write_card(output / f"{config['name']}.md", config, header.provenance, output / "log.jsonl")
     return model
 
 
 def _log(output: Path, entry: dict[str, Any]) -> None:
-    with (output / "log.jsonl").open("a") as log:
+    with (output / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")

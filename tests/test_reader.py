@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image as Pillow
 
 from napari_upaint._reader import get_reader, read
 from napari_upaint.errors import FileError
@@ -112,9 +113,11 @@ def test_large_images_stay_lazy(tmp_path, monkeypatch, axes, compression):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can cut an open file short")
-def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_program(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["a", "a_labels"])
+def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_program(tmp_path, monkeypatch, name):
     monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
-    path = tmp_path / "a.tif"
+    monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: 0)
+    path = tmp_path / f"{name}.tif"
     tifffile.imwrite(path, RNG.integers(0, 200, (5, 200, 200)).astype(np.uint16), metadata={"axes": "ZYX"})
     [layer] = _layers(str(path))
     assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(layer.data))), np.asarray(layer.data))
@@ -146,7 +149,10 @@ def test_large_labels_can_be_painted_on_where_they_fit_into_memory(tmp_path, mon
     assert data[2, 3, 3] == 1
     np.testing.assert_array_equal(layer.data, data)
     monkeypatch.setattr("napari_upaint.engine.memory.available", lambda: 2 * data.nbytes - 1)
-    assert type(_layers(str(path))[0].data) is not np.ndarray
+    [layer] = _layers(str(path))
+    assert type(layer.data) is not np.ndarray
+    assert layer.data.dtype.isnative
+    assert np.array_equal(np.asarray(layer.data[1]), data[1])
 
 
 @pytest.mark.parametrize("free", [None, 0])
@@ -159,6 +165,17 @@ def test_masks_of_one_bit_can_hold_other_labels(tmp_path, monkeypatch, free):
     layer.brush_size = 1
     layer.paint((4, 0), 200)
     assert np.array_equal(layer.data, np.eye(5, 6) + 200 * np.eye(5, 6, -4))
+
+
+def test_labels_in_a_palette_of_colours_are_its_numbers(tmp_path):
+    labels = np.eye(5, 6, dtype=np.uint8) * 3
+    picture = Pillow.fromarray(labels, "P")
+    picture.putpalette([0, 0, 0, 9, 9, 200, 0, 99, 0, 255, 0, 0])
+    for name in ("a", "a_labels"):
+        picture.save(tmp_path / f"{name}.png")
+    [layer] = _layers(tmp_path / "a_labels.png")
+    assert np.array_equal(layer.data, labels)
+    assert _layers(tmp_path / "a.png")[0].rgb
 
 
 def test_images_stay_images(tmp_path):

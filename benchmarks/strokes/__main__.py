@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if lines is None:
             print(f"{words}: failed", flush=True)
             continue
-        with options.results.open("a") as file:
+        with options.results.open("a", encoding="utf-8") as file:
             for line in lines:
                 file.write(json.dumps(line | {"threads": options.threads, "load_before": round(load, 2)}) + "\n")
         scores = ", ".join(f"{line['iou']:.3f}/{line['ap50']:.3f}" for line in lines if not line["split"])
@@ -93,7 +93,7 @@ def _budgets(name: str, mode: str, budgets: list[float]) -> list[float]:
 
 def read_lines(path: Path) -> list[dict[str, object]]:
     """Return the lines of a file of results; none if there is no file."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
 
 if __name__ == "__main__":

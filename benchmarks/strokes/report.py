@@ -65,7 +65,7 @@ def lines_of(path: Path) -> list[Line]:
     """Return the results, only the latest of each run."""
     if not path.is_file():
         return []
-    found = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     return list({(line["key"], line["round"], line["split"]): line for line in found}.values())
 
 

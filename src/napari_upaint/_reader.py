@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from napari_upaint.io.image import Image
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -45,13 +43,15 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     FileError
         If the file is missing, damaged or not an image.
     """
+    from napari_upaint.io.file_names import plain_name
     from napari_upaint.io.images import read_image
 
     if not isinstance(path, str | Path):
         return [layer for one in path for layer in read(one)]
-    image = read_image(path)
-    if _LABELS.search(image.name) and image.data.dtype.kind in "bui" and not {"C", "S"} & set(image.axes):
-        image = _planes_last(image)
+    named = bool(_LABELS.search(plain_name(Path(path))))
+    image = read_image(path, labels=named)
+    if named and image.data.dtype.kind in "bui" and not {"C", "S"} & set(image.axes):
+        image = _planes_last(_sliceable(image))
         return [(_loaded(image.data), {"name": image.name, **place(image)}, "labels")]
     return [image_layer(image)]
 
@@ -59,18 +59,19 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
 def _loaded(labels: Any) -> Any:
     """Return labels in memory, so that they can be painted on, unless memory is short; empty planes take none.
 
-    Masks of 1 bit are always loaded, with one byte per pixel, so that they can hold other labels.
+    napari shows labels in another byte order, such as Fiji's, in wrong colours, and cannot fill them. Masks of 1 bit
+    are always loaded, with one byte per pixel, so that they can hold other labels.
     """
     import numpy as np
 
     from napari_upaint.engine.memory import available
 
-    free = available()
-    short = free is not None and labels.nbytes > free / 2
-    if labels.dtype != bool and (short or type(labels) is np.ndarray):
+    if labels.dtype != bool and type(labels) is np.ndarray:
         return labels
-    # napari shows labels in another byte order, such as Fiji's, in wrong colours, and cannot fill them.
     dtype = np.dtype(np.uint8) if labels.dtype == bool else labels.dtype.newbyteorder("=")
+    free = available()
+    if labels.dtype != bool and free is not None and labels.nbytes > free / 2:
+        return labels.astype(dtype)  # of each plane when it is shown
     loaded = np.zeros(labels.shape, dtype)
     for index in np.ndindex(labels.shape[:-2]):
         plane = np.asarray(labels[index])
@@ -148,31 +149,8 @@ def _sliceable(image: Image) -> Image:
     # A memory map has no chunks: take a plane of one channel, which is what the window asks for.
     by_plane = tuple(n if letter in "SYX" else 1 for letter, n in zip(image.axes, data.shape, strict=True))
     chunks = getattr(data, "chunks", by_plane)
-    if isinstance(data, np.memmap):
-        data = _Mapped(data)
     data = dask.array.from_array(data, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return replace(image, data=data)
-
-
-class _Mapped:
-    """A memory map hidden from dask, which would copy all of it into memory, and read all of it to name it."""
-
-    def __init__(self, data: np.memmap) -> None:
-        import numpy as np
-
-        self._data, self._end = data.view(np.ndarray), data.offset + data.nbytes
-        self._file = data._mmap  # type: ignore[attr-defined]  # noqa: SLF001 (numpy has no public way to the file)
-        self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
-
-    def __getitem__(self, index: Any) -> Any:
-        if self._file.size() < self._end:  # reading beyond the end would kill the program
-            raise OSError("the file was cut short after it was opened")
-        return self._data[index]
-
-    def __reduce__(self) -> tuple[Any, ...]:  # pickled for another process, such as a dask worker, it sends its pixels
-        import numpy as np
-
-        return np.asarray, (self._data,)
 
 
 def _planes_last(image: Image) -> Image:

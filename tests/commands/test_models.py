@@ -45,6 +45,15 @@ def test_the_card_says_what_a_model_of_many_channels_saw_of_each_at_first(tmp_pa
         assert f"* **Channels**: {said}\n" in capsys.readouterr().out
 
 
+def test_a_card_in_another_alphabet_is_printed(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.safetensors").write_bytes(trained.read_bytes())
+    (tmp_path / "own.md").write_bytes("# Zellkörper\n".encode("latin-1"))
+    assert main(["models", str(tmp_path / "own.safetensors")]) == 0
+    assert capsys.readouterr().out.startswith("# Zellk\ufffdrper\n")
+
+
 def test_the_list_begins_with_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     head, _, *lines = capsys.readouterr().out.splitlines()

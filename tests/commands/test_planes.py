@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image as Pillow
 
 from napari_upaint.commands._planes import load_labels, load_samples
 from napari_upaint.errors import AnnotationError
@@ -19,6 +20,14 @@ def test_ids_that_fit_stay_what_they_are(tmp_path, dtype):
     found = load_labels(_written(tmp_path, labels))[1]
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, labels[None])
+
+
+def test_labels_in_a_palette_of_colours_are_its_numbers(tmp_path):
+    labels = np.array([[0, 1, 2, 5]] * 3, np.uint8)
+    picture = Pillow.fromarray(labels, "P")
+    picture.putpalette([at % 256 for at in range(0, 7 * 18, 7)])
+    picture.save(tmp_path / "labels.png")
+    np.testing.assert_array_equal(load_labels(tmp_path / "labels.png")[1], labels[None])
 
 
 @pytest.mark.parametrize("dtype", [np.uint32, np.uint64])

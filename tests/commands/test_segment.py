@@ -296,6 +296,35 @@ def test_a_bad_plane_does_not_stop_the_others(
     )
 
 
+@pytest.mark.parametrize("bad", [7, 0])  # on 0 gray values are measured
+def test_a_plane_that_cannot_be_read_does_not_stop_the_others(
+    bad: int,
+    files: Path,
+    trained: Path,
+    fake: FakeSegmentation,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "LAZY_FROM", 0)
+    path = files / "movie.tif"
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 20)
+    tifffile.imwrite(path, stack, photometric="minisblack", compression="zlib", metadata={"axes": "TYX"})
+    with tifffile.TiffFile(path) as opened:
+        start = opened.pages[bad].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[start : start + 40] = bytes(40)
+    path.write_bytes(content)
+    for run in range(2):
+        assert segment(path, "--model", trained, "-o", files / "out") == 2
+        found = tifffile.imread(files / "out" / "movie_labels.tif")
+        assert list(np.flatnonzero(~found.reshape(20, -1).any(axis=1))) == [bad]
+        said = capsys.readouterr()
+        assert said.err.startswith(f"upaint segment: movie.tif: Plane T={bad} of movie (the first is 0) cannot be read")
+        assert said.err.endswith("; copy its file again. It is empty in the results.\n")
+        assert ("(19 of them from an earlier run)" in said.out) == (run == 1)
+    assert len(fake.planes) == 19
+
+
 def test_a_folder_of_images_and_results_can_be_segmented_again(
     files: Path, trained: Path, fake: FakeSegmentation
 ) -> None:
@@ -363,6 +392,23 @@ def test_the_finished_planes_of_a_movie_that_is_stopped_are_kept_beside_results_
         assert list(filled) == [True] * 3 + [False] * 2
     assert segment(*arguments) == 0  # they are not images, and no longer of use
     assert sorted(path.name for path in folder.iterdir()) == ["movie.tif", "movie_labels.tif"]
+
+
+def test_what_is_of_no_use_any_more_may_be_removed_by_another_process_at_the_same_time(
+    files: Path, trained: Path, fake: FakeSegmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 5)
+    tifffile.imwrite(files / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    fake.signal_at = 4
+    arguments = (files / "movie.tif", "--model", trained, "-o", files / "out")
+    assert segment(*arguments) == 130
+
+    def meanwhile(path: Path, *marks: str) -> bool:
+        path.unlink(missing_ok=True)
+        return True
+
+    monkeypatch.setattr("napari_upaint.commands.segment.is_marked", meanwhile)
+    assert segment(*arguments) == 0
 
 
 def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(

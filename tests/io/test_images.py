@@ -12,9 +12,10 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 from skimage.io import imsave
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io.file_names import plain_name
 from napari_upaint.io.images import list_images, planes, read_image
 
@@ -118,10 +119,46 @@ def test_png_of_16_bit_and_with_transparency(tmp_path):
     assert read_image(tmp_path / "rgba.png").channel_count == 3
 
 
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_labels_in_a_palette_are_its_numbers_and_images_its_colours(tmp_path, bits):
+    labels = (SMOOTH.astype(int) % min(2**bits, 200)).astype(np.uint8)
+    picture = Pillow.fromarray(labels, "P")
+    picture.putpalette([*range(0, 255, 3), *range(255, 0, -5)][: 3 * 2**bits])
+    picture.save(tmp_path / "a.png", bits=bits)
+    assert np.array_equal(read_image(tmp_path / "a.png", labels=True).plane(), labels[None])
+    assert read_image(tmp_path / "a.png").channel_count == 3
+    imagecodecs.imwrite(tmp_path / "gray.png", labels)
+    assert np.array_equal(read_image(tmp_path / "gray.png", labels=True).plane(), labels[None])
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    with pytest.raises(FileError, match="cannot be read as an image"):
+        read_image(tmp_path / "cut.png", labels=True)
+
+
+def test_a_bmp_that_says_it_is_larger_than_it_is_does_not_end_the_program(tmp_path):
+    path = tmp_path / "a.bmp"
+    imsave(path, np.stack([SMOOTH] * 3, -1), check_contrast=False)
+    content = bytearray(path.read_bytes())
+    content[22:26] = (-20_000).to_bytes(4, "little", signed=True)  # its height; less than 0: the first row comes first
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="cannot be read as an image"):
+        read_image(path)
+
+
 def test_colours_of_16_bit_stay_16_bit(tmp_path):
     data = RNG.integers(0, 2**16, (6, 5, 3), np.uint16)
     imagecodecs.imwrite(tmp_path / "deep.png", data)
     assert np.array_equal(read_image(tmp_path / "deep.png").data, data)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can cut an open file short")
+def test_a_file_that_is_cut_short_while_it_is_read_does_not_end_the_program(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RNG.integers(0, 200, (5, 200, 200)).astype(np.uint16), metadata={"axes": "ZYX"})
+    image = read_image(path, lazy_from=0)
+    assert np.array_equal(np.asarray(image.data)[4], image.plane((4,))[0])
+    os.truncate(path, 100_000)
+    with pytest.raises(ImageError, match=r"Plane Z=4 of a \(the first is 0\) cannot be read \(the file was cut short"):
+        image.plane((4,))
 
 
 def test_a_wrong_ending_does_not_matter(tmp_path):

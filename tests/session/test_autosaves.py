@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -122,7 +123,10 @@ def test_damaged_files_are_left_out():
     autosave(PAINTED, path)
     (saved,) = autosaved("a", PAINTED.shape)
     path.write_bytes(path.read_bytes()[:200])
-    np.savez(path.with_stem(f"{path.stem}0"), about=np.array("[]"))
+    for at, kind in enumerate(("object", "float32", "no such type")):
+        about = {"shape": PAINTED.shape, "dtype": kind, "pixels": 1, "notes": {}}
+        np.savez(path.with_stem(f"{path.stem}{at}"), about=np.array(json.dumps(about)))
+    np.savez(path.with_stem(f"{path.stem}x"), about=np.array("[]"))
     assert autosaved("a", PAINTED.shape) == []
     with pytest.raises(FileError, match="Cannot read"):
         restore(saved)

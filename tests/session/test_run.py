@@ -84,6 +84,30 @@ def test_runs_that_two_docks_save_at_the_same_time_do_not_meet(monkeypatch):
     assert len({run.model for run in list_runs()}) == 2
 
 
+def test_runs_that_two_windows_save_at_the_same_time_do_not_meet(monkeypatch):
+    run, others = a_run("nuclei"), ["window"]
+
+    def meanwhile(model, path):
+        if others:
+            others.clear()
+            save_run(run, MODEL)  # as another process would
+        return save_model(model, path)
+
+    monkeypatch.setattr("napari_upaint.session.run.save_model", meanwhile)
+    save_run(run, MODEL)
+    assert len({run.model for run in list_runs()}) == 2
+
+
+def test_a_run_that_cannot_be_written_leaves_no_record(monkeypatch):
+    def full(model, path):
+        raise FileError("Cannot write it (No space left on device); make room.")
+
+    monkeypatch.setattr("napari_upaint.session.run.save_model", full)
+    with pytest.raises(FileError, match="No space"):
+        save_run(a_run("nuclei"), MODEL)
+    assert list(user_models_folder().iterdir()) == []
+
+
 def test_a_run_without_a_model_and_one_whose_model_is_gone():
     save_run(a_run("none"), None)
     gone = save_run(a_run("gone"), MODEL)
@@ -99,12 +123,21 @@ def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
         path = user_models_folder() / f"{saved.id}.run.json"
         raw = json.loads(path.read_text())
         path.write_text(json.dumps(raw | {"date": date, "message": str(i)}))
-    undated = json.dumps(raw | {"date": "yesterday"})
-    for i, text in enumerate(["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff", undated]):
+    undated, ancient = (json.dumps(raw | {"date": date}) for date in ("yesterday", "0001-01-01"))
+    foreign = ["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff", undated, ancient]
+    for i, text in enumerate(foreign):
         (user_models_folder() / f"rubbish {i}.run.json").write_text(text)
     assert [run.message for run in list_runs()] == ["1", "0", "2"]
     with pytest.raises(FileError, match="not a record of a training"):
         load_run(user_models_folder() / "rubbish 1.run.json")
+
+
+def test_lists_in_a_record_hold_names_whatever_somebody_wrote():
+    saved = save_run(a_run(), None)
+    path = user_models_folder() / f"{saved.id}.run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": [["a"]], "former": [{}], "name": 5}))
+    run = load_run(path)
+    assert (run.name, run.images, run.former) == ("5", ("['a']",), ("{}",))
 
 
 def test_settings_of_another_version_are_read_as_far_as_known():

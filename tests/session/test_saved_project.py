@@ -267,7 +267,9 @@ def test_no_project(tmp_path):
     with pytest.raises(FileError, match="There is no project"):
         read_project(tmp_path)
     folder = saved(a_project(), tmp_path / "p")
-    for text in ("", "[]", "{}", '{"format": "x"}', json.dumps({"format": saved_project.FORMAT, "images": [1]})):
+    endless = (folder / "project.json").read_text().replace("20,", "1e400,")
+    texts = ("", "[]", "{}", '{"format": "x"}', json.dumps({"format": saved_project.FORMAT, "images": [1]}))
+    for text in (*texts, endless, "[" * 100_000):
         (folder / "project.json").write_text(text)
         with pytest.raises(FileError, match="cannot be read"):
             read_project(folder)

@@ -93,6 +93,15 @@ def test_where_steps_are_long_a_stop_is_waited_for_longer(minded, step, patience
     assert minded.left == 5.0
 
 
+@pytest.mark.parametrize("how", ["stop", "cancel"])
+def test_the_start_of_the_process_does_not_count_as_deafness(minded, how):
+    job = minded.submit()
+    getattr(job, how)()
+    assert minded.left == 60.0
+    minded.say(Begun(1), after=30.0)
+    assert minded.left == 5.0
+
+
 def test_the_process_is_known_by_the_number_that_it_says(minded):
     minded.submit()
     assert minded.supervisor.pid == 1  # of a launcher, as virtual environments of Windows have them

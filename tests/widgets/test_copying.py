@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ def copied(dock, settle, qtbot):
     return run
 
 
+LONGEST = 240.0  # s
 LOOP = """
 import json, os, sys
 for line in sys.stdin:
@@ -70,7 +72,11 @@ def run_python(interpreter, tmp_path):
     def run(text):
         interpreter.stdin.write(json.dumps([str(tmp_path), os.environ["UPAINT_HOME"], text]) + "\n")
         interpreter.stdin.flush()
-        assert "END\n" in iter(interpreter.stdout.readline, ""), "it ended; what it said is above"
+        overdue = threading.Timer(LONGEST, interpreter.kill)  # or it would be waited for without end
+        overdue.start()
+        said = "END\n" in iter(interpreter.stdout.readline, "")
+        overdue.cancel()
+        assert said, "it ended; what it said is above"
 
     return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from dataclasses import replace
 
@@ -208,6 +209,19 @@ def test_what_is_painted_on_a_missing_image_outlives_saving(viewer, dock, saved,
     assert viewer.layers["cells annotation"].data[40, 10] == 7
     np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
     assert [layer.name for layer in viewer.layers if "annotation" in layer.name].count("others annotation") == 1
+
+
+def test_a_project_of_a_later_version_opens(viewer, dock, saved, settled):
+    folder, expected = saved
+    raw = json.loads((folder / "project.json").read_text("utf-8"))
+    for image in raw["images"]:
+        image["origin"] |= {"address": "somewhere", "sample": None}
+    (folder / "project.json").write_text(json.dumps(raw), "utf-8")
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert dock.sections.message.text().startswith("Opened the project")
+    np.testing.assert_array_equal(viewer.layers["cells annotation"].data, expected["cells"])
 
 
 def test_one_damaged_file_costs_no_other_image(viewer, dock, saved, settled):

@@ -28,6 +28,6 @@ def describe(path: Path, header: ModelHeader) -> str:
     """Return the card of a model: the one next to its file, if there is one, and all that the file itself says."""
     beside = path.with_suffix(".md")
     own = f"# {path.stem}\n\n{own_summary(header)}"
-    title = beside.read_text(encoding="utf-8") if beside.is_file() else own
+    title = beside.read_text("utf-8", errors="replace") if beside.is_file() else own
     file = f"* **File**: {path}, {path.stat().st_size / 1e6:.1f} MB"
     return "\n".join([title.rstrip(), "", "## The file", "", file, facts(header)])

@@ -91,10 +91,11 @@ def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     chosen = {name: _choose(name, named[name][0], claims) for name, claims in _claims(named, files).items()}
     # In one folder for both, labels do not count as an image without labels, nor an image as labels without an image.
     seen, used = ({path.resolve() for path in paths} for paths in (pictures, chosen.values()))
+    known = used | seen
     return Pairs(
         tuple((path, chosen[_name(path)]) for path in pictures if _name(path) in chosen),
         tuple(path for path in pictures if _name(path) not in chosen and path.resolve() not in used),
-        tuple(path for path in files if path.resolve() not in used | seen and not _is_none(path)),
+        tuple(path for path in files if path.resolve() not in known and not _is_none(path)),
     )
 
 

@@ -40,7 +40,7 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     from napari_upaint.core.ids import to_int32
     from napari_upaint.io.images import planes, read_image
 
-    image = read_image(path)
+    image = read_image(path, labels=True)
     if image.channel_count != 1:
         raise AnnotationError(f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel.")
     values = np.stack([plane[0] for _, plane in planes(image)])

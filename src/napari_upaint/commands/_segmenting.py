@@ -110,7 +110,8 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     failed, dealt = list[ImageError](), len(indices)
     sight = how.sight(indices, read, normalization, spacing, interrupt)
     start = fingerprint(how.made, normalization, spacing, sight)
-    prints = next(filter(None, (_take(one, labels, start, map(read, indices), interrupt) for one in begun)), [])
+    printed = partial(_print, read)
+    prints = next(filter(None, (_take(one, labels, start, map(printed, indices), interrupt) for one in begun)), [])
     count = len(prints)
     todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
     with bar(len(indices), name) as progress:
@@ -120,12 +121,12 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
             progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
 
         for done, index in todo:
-            pixels = read(index)
-            prints += [fingerprint(pixels)] if how.made and done >= count else []
-            running = begin(pixels)
+            prints += [""] if done >= count else []
             # No result is kept: its scores need several times the memory of the labels.
             try:
-                result = drive(running, PlaneResult, partial(show, done), interrupt)
+                pixels = read(index)
+                prints[done] = fingerprint(pixels) if how.made else ""
+                result = drive(begin(pixels), PlaneResult, partial(show, done), interrupt)
             except Stopped:
                 dealt = max(done, count)
                 if not how.partly or dealt == len(failed):
@@ -160,23 +161,30 @@ def _planes(
     return list(stacks.indices()), stacks.volume, stacks.spacing
 
 
-def _take(
-    begun: Begun, labels: np.ndarray, start: str, planes: Iterable[np.ndarray], interrupt: Interrupt
-) -> list[str]:
+def _take(begun: Begun, labels: np.ndarray, start: str, printed: Iterable[str], interrupt: Interrupt) -> list[str]:
     """Take over labels that an earlier run has left; return a fingerprint of each plane (volume) that they are of.
 
-    Take none, and return none, if they were made from something else; `start` is the fingerprint of all but the planes.
+    Take none, and return none, if they were made from something else; `start` is the fingerprint of all but the planes,
+    `printed` are those of the planes.
     """
     prints: list[str] = []
-    for pixels in islice(planes, begun.count):
+    for one in islice(printed, begun.count):
         if interrupt.asked:  # the earlier run's file stays as it is
             raise Stopped
-        prints.append(fingerprint(pixels))
+        prints.append(one)
     if fingerprint(start, *prints) != begun.made:
         return []
     for index in product(*(range(n) for n in labels.shape[:-2])):
         labels[index] = begun.labels.plane(index)[0]
     return prints
+
+
+def _print(read: Callable[[Index], np.ndarray], index: Index) -> str:
+    """Return the fingerprint of a plane (volume), "" if it cannot be read."""
+    try:
+        return fingerprint(read(index))
+    except ImageError:
+        return ""
 
 
 def _about(image: Image, index: Index, name: str, error: ImageError) -> ImageError:

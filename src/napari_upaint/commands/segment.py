@@ -159,7 +159,7 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
         write_scores(path, result.scores, image, result.names, software=software)
     for path in result_paths(folder, image.name + STOPPED, scores=True):
         if not part and is_marked(path, SOFTWARE + STOPPED):  # of no use any more
-            path.unlink()
+            path.unlink(missing_ok=True)  # another process may do the same
     volumes, total = how.takes_volumes(image), image.plane_count
     at_once = image.length("Z") if volumes else 1
     done, kept = total - (len(result.failed) + result.left) * at_once, result.kept * at_once

@@ -75,7 +75,7 @@ def available() -> int | None:
 
 def _system() -> int | None:
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text("utf-8").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError, IndexError):
         pass
@@ -106,7 +106,7 @@ def group_folders(controller: str, own: str = "/proc/self/cgroup") -> tuple[list
     """
     groups = {"": "/", controller: "/"}
     with contextlib.suppress(OSError, ValueError):  # not Linux
-        for line in Path(own).read_text().splitlines():
+        for line in Path(own).read_text("utf-8").splitlines():
             _, kinds, group = line.split(":", 2)
             groups |= {kind: group for kind in kinds.split(",") if kind in groups}
     newer, older = ([Path(group), *Path(group).parents] for group in groups.values())
@@ -121,7 +121,7 @@ def _limits(own: str = "/proc/self/cgroup") -> Iterator[tuple[str, str, str, str
 
 def _left(limit: str, usage: str, stat: str, reclaimable: str) -> int | None:
     try:
-        most, used = (int(Path(one).read_text()) for one in (limit, usage))
+        most, used = (int(Path(one).read_text("utf-8")) for one in (limit, usage))
     except (OSError, ValueError):  # no such container, or "max"
         return None
     return max(0, most - used + _entry(stat, reclaimable))
@@ -129,7 +129,7 @@ def _left(limit: str, usage: str, stat: str, reclaimable: str) -> int | None:
 
 def _entry(path: str, name: str) -> int:
     try:
-        lines = (line.split() for line in Path(path).read_text().splitlines())
+        lines = (line.split() for line in Path(path).read_text("utf-8").splitlines())
         return next(int(words[1]) for words in lines if words and words[0] == name)
     except (OSError, StopIteration, ValueError, IndexError):
         return 0

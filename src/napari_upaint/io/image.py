@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 
 # Samples per pixel -> how many of them are not transparency, which cannot be learnt from.
 _WITHOUT_ALPHA = {2: 1, 4: 3}
@@ -128,11 +128,21 @@ class Image:
         ------
         ValueError
             If there are more or fewer positions than leading axes.
+        ImageError
+            If the plane cannot be read: its file was damaged, cut short or taken away.
         """
         if len(index) != len(self.leading_axes):
             raise ValueError(f"an index of {len(self.leading_axes)} numbers is needed, not {index}")
         at = dict(zip(self.leading_axes, index, strict=True))
-        array = np.asarray(self.data[tuple(at.get(letter, slice(None)) for letter in self.axes)])
+        try:
+            array = np.asarray(self.data[tuple(at.get(letter, slice(None)) for letter in self.axes)])
+        except MemoryError:
+            raise
+        except Exception as error:  # of a lazy image; each library raises its own for damaged files
+            told = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
+            places = ", ".join(f"{letter}={n}" for letter, n in at.items())
+            what = f"Plane {places} of {self.name} (the first is 0)" if places else self.name
+            raise ImageError(f"{what} cannot be read ({told}); copy its file again.") from error
         left = [letter for letter in self.axes if letter not in at]
         array = array.transpose([left.index(letter) for letter in "CSYX" if letter in left])
         if "S" in left:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.file_names import from_home, is_there, plain_name
 from napari_upaint.io.image import Image, planes
 from napari_upaint.io.write import write_image, write_labels, write_scores
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "LAZY_FROM",
@@ -28,13 +33,16 @@ TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".stk", ".btf", ".tf8")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
 _JPEG_END = b"\xff\xd9"
+_PNG = b"\x89PNG"
+# The byte of a PNG that says whether its pixels are numbers of colours in a palette.
+_PNG_KIND, _PALETTE = 25, 3
 # Images of this many bytes and more stay on disk until a part of them is needed.
 LAZY_FROM = 256 * 2**20
 # Most microscopes write formats of their own, and Fiji reads nearly all of them.
 _AS_TIFF = "save it as TIFF, for example in Fiji, or open it in napari with a plug-in that reads such files"
 
 
-def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
+def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool = False) -> Image:
     """Read an image: TIFF (OME, ImageJ, LSM, plain; compressed or not), PNG, JPEG or BMP.
 
     Parameters
@@ -43,6 +51,8 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
         A file.
     lazy_from : int or None
         Images of so many bytes and more are opened lazily, not loaded; None: `LAZY_FROM`.
+    labels : bool
+        Whether the file holds labels: then pixels of a PNG with a palette are their numbers, not their colours.
 
     Raises
     ------
@@ -59,7 +69,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None) -> Image:
             raise FileError(f"There is no file {path}; check its name.")
         if path.stat().st_size == 0:
             raise FileError(f"{path} is empty (0 bytes); choose another file.")
-        image = _read_picture(path) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
+        image = _read_picture(path, labels) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
     except FileError:
         raise
     # With a damaged file, decoders may raise anything: struct.error, IndexError, MemoryError, their own errors.
@@ -82,14 +92,14 @@ def _is_zarr(path: Path) -> bool:
     return path.suffix.lower() == ".zarr"
 
 
-def _read_picture(path: Path) -> Image | None:
+def _read_picture(path: Path, labels: bool) -> Image | None:
     """Read a PNG, JPEG or BMP, recognised by its first bytes, since file endings can be wrong; None for others."""
     import imagecodecs
 
-    decoders = {
-        b"\x89PNG": imagecodecs.png_decode,
+    decoders: dict[bytes, Any] = {
+        _PNG: imagecodecs.png_decode,
         b"\xff\xd8\xff": imagecodecs.jpeg_decode,
-        b"BM": imagecodecs.bmp_decode,
+        b"BM": _decode_bmp,
     }
     with path.open("rb") as opened:
         start = opened.read(4)
@@ -100,8 +110,27 @@ def _read_picture(path: Path) -> Image | None:
     # The decoder fills a missing part with gray. The end mark occurs nowhere else, except in a thumbnail at the start.
     if decode is imagecodecs.jpeg_decode and _JPEG_END not in content[len(content) // 2 :]:
         raise ValueError("its end is missing")
-    data = decode(content)
+    numbers = labels and decode is imagecodecs.png_decode and content[_PNG_KIND] == _PALETTE
+    data = _numbers(content) if numbers else decode(content)
     return Image(data, "YX" if data.ndim == 2 else "YXS", name=plain_name(path), path=path)
+
+
+def _decode_bmp(content: bytes) -> np.ndarray:
+    """Return gray values or colours of a BMP, read by Pillow: a damaged one makes imagecodecs end the program."""
+    import numpy as np
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    with BmpImageFile(io.BytesIO(content)) as opened:
+        return np.asarray(opened.convert("L" if opened.mode in ("1", "L") else "RGB"))
+
+
+def _numbers(content: bytes) -> np.ndarray:
+    """Return the numbers behind the colours of a PNG with a palette, as annotation programs write labels."""
+    import numpy as np
+    from PIL.PngImagePlugin import PngImageFile
+
+    with PngImageFile(io.BytesIO(content)) as opened:
+        return np.asarray(opened)
 
 
 def _read_tiff(path: Path, lazy_from: int) -> Image:

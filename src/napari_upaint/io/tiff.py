@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.mapped import Mapped
 from napari_upaint.io.tiff_scale import Scale, ome_pixels, ome_root, read_scale
 
 if TYPE_CHECKING:
@@ -160,13 +161,13 @@ def _name_channels(axes: str, page: TiffPage) -> str:
     return axes if colours or "C" in axes else axes.replace("S", "C")
 
 
-def _mapped(tiff: TiffFile, series: TiffPageSeries, path: Path) -> np.memmap | None:
+def _mapped(tiff: TiffFile, series: TiffPageSeries, path: Path) -> Mapped | None:
     """Map a plainly stored image into memory; return None for others, and if the drive (a network's) cannot do that."""
     if series.dataoffset is None or series.is_multifile:
         return None
     dtype = np.dtype(tiff.byteorder + series.dtype.char)
     with contextlib.suppress(OSError):
-        return np.memmap(path, dtype, "r", series.dataoffset, series.shape)
+        return Mapped(np.memmap(path, dtype, "r", series.dataoffset, series.shape))
     return None
 
 

@@ -174,7 +174,9 @@ def describe_autosave(path: Path) -> Autosaved:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
         shape, notes = tuple(int(n) for n in about["shape"]), dict(about["notes"])
-        return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, str(about["dtype"]), notes)
+        if np.dtype(dtype := str(about["dtype"])).kind not in "bui":
+            raise ValueError(f"labels are integers, not {dtype}")
+        return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, dtype, notes)
     except Exception as error:
         raise FileError(f"{path} is not a saved annotation ({error}).") from error
 

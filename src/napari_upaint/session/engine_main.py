@@ -76,7 +76,7 @@ def _stand_back() -> None:
         os.nice(NICENESS)
     with contextlib.suppress(OSError):
         if sys.platform == "linux":  # the kernel should kill this process rather than the window
-            with open("/proc/self/oom_score_adj", "w") as score:
+            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
                 score.write("500")
 
 
@@ -137,9 +137,10 @@ def _work(channel: Channel, order: Order, inbox: Inbox, tasks: str) -> None:
         return message
 
     outcome: Any = Finished(order.job_id)
-    channel.send(Begun(order.job_id))
     try:
-        for payload in drive(begin(order.request, tasks), take):
+        steps = begin(order.request, tasks)  # the first one loads torch, which takes as long as the disk is slow
+        channel.send(Begun(order.job_id))
+        for payload in drive(steps, take):
             channel.send(Event(order.job_id, payload))
             del payload
     except BrokenPipeError:

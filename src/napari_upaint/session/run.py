@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -25,8 +25,6 @@ FORMAT = "napari-upaint-run-1"
 ENDING = ".run.json"
 # A curve with more points looks no different on any screen.
 _MOST_POINTS = 1000
-# The docks of two viewers may save in the same second: a name counts as free until its files exist.
-_ONE_AT_A_TIME = threading.Lock()
 Settings = TypeVar("Settings", TrainSettings, WeightSettings, AugmentSettings)
 
 
@@ -134,14 +132,32 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
         If it cannot be written. Both files are written whole or not at all, the model first.
     """
     folder = user_models_folder()
-    with _ONE_AT_A_TIME:
-        saved = replace(run, id=new_id(run, folder), model=None)
+    path = _reserve(run, folder)
+    try:
+        saved = replace(run, id=path.name.removesuffix(ENDING), model=None)
         if model is not None:
             saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
         content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
-        with replacing(folder / f"{saved.id}{ENDING}") as new:
+        with replacing(path) as new:
             new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
         return saved
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _reserve(run: Run, folder: Path) -> Path:
+    """Make an empty record with a free name: another window may save a run of the same name in the same second."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            path = folder / f"{new_id(run, folder)}{ENDING}"
+            with contextlib.suppress(FileExistsError):
+                path.touch(exist_ok=False)
+                return path
+    except OSError as error:
+        raise FileError(f"Cannot write to {folder} ({error.strerror}); choose another folder or make room.") from error
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
@@ -168,12 +184,13 @@ def load_run(path: str | Path) -> Run:
         raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if raw.pop("format", None) != FORMAT:
             raise ValueError("another format")
-        datetime.fromisoformat(raw["date"])
+        datetime.fromisoformat(raw["date"]).timestamp()  # runs are sorted by it
         raw["settings"] = read_settings(TrainSettings, raw["settings"])
         raw["weights"] = read_settings(WeightSettings, raw["weights"])
         raw["augment"] = read_settings(AugmentSettings, raw["augment"])
         raw["curve"] = tuple(CurvePoint(**_known(CurvePoint, point)) for point in raw["curve"])
-        raw["images"], raw["former"] = tuple(raw["images"]), tuple(raw.get("former", ()))
+        raw["name"] = str(raw["name"])
+        raw["images"], raw["former"] = (tuple(map(str, raw.get(names, ()))) for names in ("images", "former"))
         raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
         # Only a name, never a path: the folder may have moved, and must not point elsewhere.
         model = path.parent / Path(raw["model"]).name if raw["model"] else None

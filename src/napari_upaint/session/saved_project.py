@@ -174,7 +174,7 @@ def read_project(folder: str | Path) -> SavedProject:
         chosen, named, settings = str(raw["chosen"]), str(raw["model"]), dict(raw["settings"])
     except FileNotFoundError as error:
         raise FileError(f"There is no project in {folder}; choose the folder that has {_FILE} in it.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever somebody's editor did to it
         raise FileError(f"The project in {folder} cannot be read ({error}); choose another one.") from error
     take_runs(folder / _MODELS)
     model, missing = find_in_project(named, folder / _MODELS)
@@ -207,7 +207,7 @@ def _annotation_files(folder: Path) -> set[str]:
     try:
         raw = json.loads((folder / _FILE).read_text("utf-8"))
         return {Path(str(name)).name for image in raw["images"] for name in image["annotations"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:
         return set()
 
 

@@ -185,7 +185,7 @@ def _granted() -> float:
     for folders, files in zip(group_folders("cpu"), names, strict=True):
         for folder in folders:
             with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
-                quota, period = map(int, " ".join(Path(folder, file).read_text() for file in files).split())
+                quota, period = map(int, " ".join(Path(folder, file).read_text("utf-8") for file in files).split())
                 found += [quota / period] if quota > 0 else []
     return min(found)
 

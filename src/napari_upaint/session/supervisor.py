@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # long as this many steps to finish: a training judges its last weights, and looks for the painted objects in up to two
 # million pixels.
 _STEPS_WAITED, _STEPS_TO_FINISH = 3.0, 10.0
+# Seconds that a stop gives a process to start before it counts: torch, on a slow disk, takes a while.
+_TO_START = 60.0
 
 
 class Supervisor:
@@ -158,7 +160,8 @@ class Supervisor:
             if self._deadline is None or hard:
                 # If steps take long (the paper's network on a CPU), the next yield is waited for, or every stop would
                 # lose the training.
-                self._grant(self._grace if hard else max(self._grace, _STEPS_WAITED * self._step_seconds))
+                patience = self._grace if hard else max(self._grace, _STEPS_WAITED * self._step_seconds)
+                self._grant(patience if self._begun else max(patience, _TO_START))
             self._child.send(Tell(job.id, Stop()))
 
     def _tell(self, job: Job, message: NewSamples | PreviewView) -> None:
@@ -190,6 +193,8 @@ class Supervisor:
             self._begun, self._step_seconds, self._last_event = True, 0.0, time.monotonic()
             self._running.request = None  # it is in the other process by now, and is never tried again
             self._early.pop(message.job_id, None)
+            if self._deadline is not None:
+                self._grant(self._grace)
         elif isinstance(message, Stopping):
             if self._deadline is not None and not self._hard:
                 self._grant(max(self._finish, _STEPS_TO_FINISH * self._step_seconds))

@@ -99,7 +99,7 @@ class EngineWatch(QObject):
 def held_by(pid: int) -> int | None:
     """Return how many bytes of memory a process holds, None if the system does not tell."""
     try:  # one line, in pages: total, resident, ...
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
     except (OSError, ValueError, IndexError):
         return _asked(pid)
     import resource

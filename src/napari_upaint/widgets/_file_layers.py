@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from napari.viewer import Viewer
 
@@ -32,6 +33,13 @@ class Origin:
     path: str = ""
     reader: str = ""
     sample: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Origin:
+        """Return what a project says, which may be that of another version: what is unknown here is left out."""
+        sample = raw.get("sample")
+        names = map(str, sample) if isinstance(sample, list | tuple) else ()
+        return cls(str(raw.get("path") or ""), str(raw.get("reader") or ""), tuple(names))
 
     @property
     def file(self) -> Path | None:

@@ -182,8 +182,7 @@ class Projects(QObject):
 
     def _open(self, image: SavedImage) -> Hashable | None:
         before = tuple(choice.key for choice in self._layers.images()) or (None,)
-        origin = Origin(**{**image.origin, "sample": tuple(image.origin.get("sample", ()))})
-        return self._find(image, but=before) if self._layers.files.open(origin) else None
+        return self._find(image, but=before) if self._layers.files.open(Origin.read(image.origin)) else None
 
     def _finish(self, folder: Path, project: SavedProject) -> None:
         """Choose what was chosen: image, labels, kind, model, settings."""
