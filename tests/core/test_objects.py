@@ -89,6 +89,13 @@ def test_holes_of_volumes_are_filled():
     assert objects(mask, ObjectSettings(smallest=0, fill_holes=True)).sum() == 5 * 7 * 7
 
 
+@given(st.integers(0, 200))
+def test_holes_of_a_single_slice_are_filled_as_those_of_a_plane(seed):
+    plane = ndimage.gaussian_filter(np.random.default_rng(seed).random((20, 30)), 1) > 0.48
+    filled = ObjectSettings(smallest=0, fill_holes=True)
+    np.testing.assert_array_equal(objects(plane[None], filled)[0], objects(plane, filled))
+
+
 @pytest.mark.parametrize("split", [False, True])
 @pytest.mark.parametrize("border", [False, True])
 def test_an_empty_and_a_full_image(split, border):
