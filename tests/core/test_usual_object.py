@@ -191,6 +191,13 @@ def test_the_usual_object_is_that_of_what_was_painted():
     assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == UNKNOWN
 
 
+def test_of_two_that_hold_as_much_of_the_paint_the_later_one_is_taken_on_every_machine():
+    labels = np.arange(1, 201).repeat(5 + np.arange(100).repeat(2) % 7)  # two of each size
+    painted = (labels + 1) // 2
+    means = np.where(np.arange(201) % 2, 0.5, 0.9)
+    assert usual_object(labels, means, painted).least_score == pytest.approx(0.75 * 0.9)
+
+
 @given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.5, 1)), min_size=1, max_size=9))
 def test_where_nobody_painted_what_most_of_the_area_is_like_is_usual(found):
     """Ten specks beside three cells: the cells are what is usual."""
