@@ -15,7 +15,8 @@ from napari_upaint.core.labels import borders
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import preparing, trainer
+from napari_upaint.core.usual_object import UNKNOWN
+from napari_upaint.engine import outcome, preparing, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import whole
@@ -25,7 +26,7 @@ from napari_upaint.engine.start import known_loss
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer
-from napari_upaint.errors import AnnotationError, ImageError, ModelError
+from napari_upaint.errors import AnnotationError, EngineError, ImageError, ModelError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, ObjectSettings, TrainSettings, WeightSettings
@@ -415,6 +416,26 @@ def test_the_model_knows_how_sure_it_is_of_the_painted_objects(sample):
     *_, found = segment_plane(sample.image, sample.normalization, result.model, device="cpu")
     kept = found.labels > 0
     assert found.usual == usual and 1 - found.scores[0][kept].mean() > usual.least_score
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), EngineError("Memory ran out.")],
+    ids=repr,
+)
+def test_a_model_is_kept_if_memory_runs_out_after_the_last_step(sample, monkeypatch, error):
+    def usual_object(*args, **more):
+        raise error
+
+    monkeypatch.setattr(outcome, "usual_object", usual_object)
+    _, result = run([sample], steps=2)
+    assert result.steps == 2 and result.model.header.usual_object == UNKNOWN
+
+
+def test_an_error_after_the_last_step_is_told(sample, monkeypatch):
+    monkeypatch.setattr(outcome, "usual_object", lambda *args, **more: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        run([sample], steps=2)
 
 
 def test_the_model_knows_the_usual_part_of_a_class(sample, truth):
