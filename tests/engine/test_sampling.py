@@ -236,12 +236,12 @@ def test_the_choice_depends_on_the_seed_alone(painted):
 def test_thin_strokes_and_dots_survive_a_change_of_scale(scale):
     annotation = np.zeros((200, 240), np.uint32)
     annotation[20:180:5, 31] = 1
-    annotation[50, 101], annotation[51, 203] = 2, 3
+    annotation[50, 101], annotation[51, 203], annotation[0, 0] = 2, 3, 2
     annotation[120, 40:200] = 1
     [one] = prepared_of(annotation, scale=scale)
     assert one.target.shape == tuple(round(n * scale) for n in annotation.shape)
     assert set(np.unique(one.target)) == {-1, 0, 1}
-    assert (one.target == 1).sum() >= 2
+    assert (one.target == 1).sum() >= 3 and one.target[0, 0] == 1
     assert (one.weights[one.target >= 0] > 0).all() and (one.weights[one.target < 0] == 0).all()
     assert not one.held_out[one.target < 0].any()
     sampler_of([one]).draw(0)
