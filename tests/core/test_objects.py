@@ -89,6 +89,24 @@ def test_holes_of_volumes_are_filled():
     assert objects(mask, ObjectSettings(smallest=0, fill_holes=True)).sum() == 5 * 7 * 7
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_what_two_objects_enclose_together_is_no_hole(turn):
+    mask = np.zeros((9, 12), bool)
+    mask[2, 2:6], mask[3:5, 2] = True, True
+    mask[5, 3:7], mask[3:5, 6] = True, True  # they meet at two corners
+    mask = np.rot90(mask, turn)
+    found = objects(mask, ObjectSettings(smallest=0, fill_holes=True))
+    assert found.max() == 2
+    np.testing.assert_array_equal(found > 0, mask)
+
+
+@given(st.integers(0, 200))
+def test_holes_of_a_single_slice_are_filled_as_those_of_a_plane(seed):
+    plane = ndimage.gaussian_filter(np.random.default_rng(seed).random((20, 30)), 1) > 0.48
+    filled = ObjectSettings(smallest=0, fill_holes=True)
+    np.testing.assert_array_equal(objects(plane[None], filled)[0], objects(plane, filled))
+
+
 @pytest.mark.parametrize("split", [False, True])
 @pytest.mark.parametrize("border", [False, True])
 def test_an_empty_and_a_full_image(split, border):
@@ -154,6 +172,23 @@ def test_a_wide_border_is_taken_back_by_two_pixels_only():
     found = objects(inside, PLAIN, border)
     distance = ndimage.distance_transform_edt(~inside)
     np.testing.assert_array_equal(found > 0, distance <= 2)
+
+
+def test_the_threshold_also_says_what_is_taken_back():
+    scores = np.array([[0.1, 0.6, 0.75], [0.9, 0.1, 0.0], [0.0, 0.3, 0.25]], np.float32)[:, None]
+    for threshold, expected in ((0.2, [1, 1, 1]), (0.3, [1, 1, 0]), (0.5, [1, 0, 0])):
+        settings = ObjectSettings(threshold=threshold, smallest=0)
+        found = label_scores(scores, kind="objects", border=True, settings=settings)
+        np.testing.assert_array_equal(found, [expected])
+
+
+def test_scores_of_half_precision_are_added_exactly():
+    """A score of exactly the threshold is enough, and a little less is not."""
+    a, b = 0.25 + 2.0**-12, 0.25 - 2.0**-12
+    scores = np.array([[0.5, 0.5], [a, a], [b, b - 2.0**-13]], np.float16)[:, None]
+    for kind in ("objects", "classes"):
+        found = label_scores(scores, kind=kind, border=False, settings=ObjectSettings(smallest=0))
+        np.testing.assert_array_equal(found, [[1, 0]])
 
 
 def test_without_knowledge_of_borders_truth_comes_back():

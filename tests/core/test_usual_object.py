@@ -117,6 +117,20 @@ def test_what_is_doubtful_around_an_object_counts(score, width, counted):
         assert usual.least_score == pytest.approx(0.75 * mean, rel=0.05 * (step - 1) + 1e-6)
 
 
+def test_sizes_are_those_of_the_image_however_small_the_scores_are():
+    """At half the size, an object of 25 px is one of 100 px, and its surroundings end after 4 px."""
+    sure = np.zeros((40, 60))
+    sure[2:27, 2:27], sure[10:15, 10:15] = 0.4, 0.9
+    near = ndimage.distance_transform_cdt(sure < 0.9, "taxicab") <= 4
+    mean, scores = sure[near].mean(), scores_of(sure > 0, sure)
+    for usual, size, left in ((mean - 1e-3, 100, 1), (mean + 1e-3, 100, 0), (0, 100, 1), (0, 103, 0)):
+        for kind in ("objects", "classes"):
+            known, least = (Usual(0, usual), -1) if kind == "objects" else (UNKNOWN, 0)
+            settings = ObjectSettings(smallest=size, least_sure=least)
+            found = label_scores(scores, kind=kind, border=False, settings=settings, usual=known, shrunk=2)
+            assert found.max() == (left if kind == "objects" else size == 100)
+
+
 def class_scores(sure):
     """Two classes: a large part of each, and one of 25 px of the second inside the first, of a given score."""
     scores = np.zeros((3, 60, 90), np.float32)
@@ -137,6 +151,7 @@ def test_of_classes_what_is_small_and_doubtful_takes_the_class_around_it():
     assert speck(0.6, usual) == 1
     assert speck(0.8, usual) == 2  # surely so, however small
     assert speck(0.6, Usual(200, 0.7)) == 2  # not smaller than a tenth, however doubtful
+    assert speck(0.6, Usual(250, 0.7)) == 2 and speck(0.6, Usual(260, 0.7)) == 1  # a tenth is enough
     assert speck(0.6, UNKNOWN) == 2 and speck(0.9, UNKNOWN, smallest=26) == 1
     assert speck(0.6, usual, smallest=0) == speck(0.6, usual, least_sure=0) == speck(0.6, UNKNOWN, least_sure=90) == 2
     assert speck(0.8, usual, least_sure=90) == 1
@@ -189,6 +204,20 @@ def test_the_usual_object_is_that_of_what_was_painted():
     assert usual_object(spots, np.full(4, 0.9), spots).size == 6
     painted[:] = -1
     assert usual_object(labels, mean_scores(int(labels.max()), [(labels, scores)]), painted) == UNKNOWN
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_found_object_that_holds_most_of_the_paint_is_the_painted_one(order):
+    labels = np.repeat([1, 2], [60, 90])[::order]
+    painted = np.repeat([0, 7, 0], [40, 50, 60])[::order]  # 20 px on the first, 30 on the second
+    assert usual_object(labels, np.array([0, 0.5, 0.9]), painted) == Usual(90, pytest.approx(0.75 * 0.9))
+
+
+def test_of_two_that_hold_as_much_of_the_paint_the_later_one_is_taken_on_every_machine():
+    labels = np.arange(1, 201).repeat(5 + np.arange(100).repeat(2) % 7)  # two of each size
+    painted = (labels + 1) // 2
+    means = np.where(np.arange(201) % 2, 0.5, 0.9)
+    assert usual_object(labels, means, painted).least_score == pytest.approx(0.75 * 0.9)
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.5, 1)), min_size=1, max_size=9))

@@ -1,5 +1,8 @@
 """Laws of training tiles: reproducible, only where paint is, and never what is held out for judging."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -233,20 +236,74 @@ def test_the_choice_depends_on_the_seed_alone(painted):
 def test_thin_strokes_and_dots_survive_a_change_of_scale(scale):
     annotation = np.zeros((200, 240), np.uint32)
     annotation[20:180:5, 31] = 1
-    annotation[50, 101], annotation[51, 203] = 2, 3
+    annotation[50, 101], annotation[51, 203], annotation[0, 0] = 2, 3, 2
     annotation[120, 40:200] = 1
     [one] = prepared_of(annotation, scale=scale)
     assert one.target.shape == tuple(round(n * scale) for n in annotation.shape)
     assert set(np.unique(one.target)) == {-1, 0, 1}
-    assert (one.target == 1).sum() >= 2
+    assert (one.target == 1).sum() >= 3 and one.target[0, 0] == 1
     assert (one.weights[one.target >= 0] > 0).all() and (one.weights[one.target < 0] == 0).all()
     assert not one.held_out[one.target < 0].any()
     sampler_of([one]).draw(0)
 
 
+def test_dots_survive_where_slices_are_added_and_planes_shrink():
+    annotation = np.zeros((6, 40, 50), np.uint8)
+    places = np.argwhere(np.indices(annotation.shape).sum(0) % 7 == 0)[::5]
+    annotation[tuple(places.T)] = 1 + np.arange(len(places)) % 2
+    apart = replace(sample_of(annotation), spacing=(4.0, 1.0, 1.0))
+    preparation = preparing([apart], "classes", scale=0.5, border=None, weights=WeightSettings(), seed=0)
+    [one] = returned(preparation)
+    assert one.target.shape == (12, 20, 25) and one.spacing == (2.0, 2.0, 2.0)
+    for z, y, x in places:
+        assert (one.target[2 * z : 2 * z + 2, y // 2, x // 2] >= 0).any()
+
+
 def test_at_its_own_scale_the_weights_are_those_that_the_user_sees(painted):
     [one] = prepared_of(painted)
     np.testing.assert_array_equal(one.weights, weight_map(painted, "objects", WeightSettings()))
+
+
+def test_places_lie_on_paint_that_is_learnt_in_any_sample_and_take_little_memory():
+    """Finished masks are millions of painted pixels."""
+    rng = np.random.default_rng(0)
+    annotations = [rng.integers(1, 4, shape).astype(np.uint8) for shape in ((40, 70), (90, 30), (700, 900))]
+    prepared = prepared_of(*annotations)
+    tracemalloc.start()
+    sampler = Sampler(prepared, STILL, tile=(3, 3), halo=1, seed=0)
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    pixels = sum(one.target.size for one in prepared)
+    assert kept < 16 * pixels and most < 32 * pixels
+    drawn = set()
+    for number in range(300):
+        index, warp, _ = sampler.place(number)
+        middle = np.round(warp.center).astype(int)
+        around = tuple(slice(max(0, at - 1), at + 2) for at in middle)
+        one = prepared[index]
+        assert ((one.target[around] >= 0) & ~one.held_out[around]).any()
+        drawn.add(index)
+    assert drawn == {0, 1, 2}
+
+
+def test_a_tile_holds_what_belongs_to_its_own_sample():
+    """Of three images each says its number, in what is seen, painted and known."""
+    annotation = np.zeros((60, 70), np.uint8)
+    annotation[10:50, 10:60], annotation[20:30, 20:30], annotation[35:45, 40:50] = 1, 2, 3
+    prepared = [
+        replace(one, image=one.image * 0 + k, coefficients=one.coefficients * 0 + k, objects=one.objects * 0 + k)
+        for k, one in enumerate(prepared_of(annotation, annotation, annotation))
+    ]
+    prepared = [replace(one, weights=one.weights * 0 + k, target=one.target * 0 + k) for k, one in enumerate(prepared)]
+    sampler = sampler_of(prepared, STILL, start=[np.full((1, 60, 70), k, np.float32) for k in range(3)])
+    seen = set()
+    for number in range(12):
+        tile = sampler.draw(number)
+        parts = (tile.image, tile.target, tile.weights, tile.start, tile.objects)
+        middle = {round(float(np.median(part))) for part in parts}
+        assert len(middle) == 1
+        seen |= middle
+    assert seen == {0, 1, 2}
 
 
 def judging(prepared):
@@ -286,6 +343,9 @@ def test_validation_tiles_lie_where_they_should(monkeypatch):
     prepared = returned(preparing([sample], "objects", scale=1, border=None, weights=WeightSettings(), seed=0))
     for tile in judging(prepared):
         known = tile.target >= 0
+        np.testing.assert_array_equal(tile.objects[known] > 0, tile.target[known] == 1)
+        np.testing.assert_array_equal(tile.objects[known] == -1, tile.target[known] == 0)
+        assert (tile.objects[~known] != 0).any()  # paint that is learnt from
         inner = tile.image[0, HALO : HALO + known.shape[0], HALO : HALO + known.shape[1]]
         np.testing.assert_allclose(inner[known], tile.target[known], atol=0.05)
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.core.normalize import measure
+from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.resize import scaled_shape
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import plane_fit as plane_fits
@@ -250,6 +250,32 @@ def test_finished_masks_of_a_large_image_are_looked_at_without_a_list_of_their_p
     assert memory < 4 * masks.size
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing", "margins"),
+    [
+        ((1500, 2900), None, (48, 48)),
+        ((40, 130, 500), None, (16, 16, 16)),
+        ((30, 90, 400), (4.0, 1.0, 1.0), (4, 16, 16)),
+    ],
+)
+@given(seed=st.integers(0, 1000), dots=st.integers(2, 12))
+def test_windows_show_all_paint_with_its_surroundings(shape, spacing, margins, seed, dots):
+    annotation = np.zeros(shape, np.uint8)
+    least = [n // 8 for n in shape]
+    places = [tuple(least), tuple(n - 1 for n in shape)]
+    places += [tuple(place) for place in np.random.default_rng(seed).integers(least, shape, (dots, len(shape)))]
+    annotation[tuple(zip(*places, strict=True))] = 1
+    boxes = scales._boxes(Sample(annotation[None], annotation, Normalization((0.0,), (1.0,)), spacing))
+    assert len(boxes) > 1
+    for place in places:
+        wanted = [
+            (max(0, at - margin), min(n, at + margin)) for at, margin, n in zip(place, margins, shape, strict=True)
+        ]
+        assert any(
+            all(side.start <= a and side.stop >= b for side, (a, b) in zip(box, wanted, strict=True)) for box in boxes
+        )
+
+
 def test_paint_far_apart_and_on_several_images_gives_both_answers():
     background, objects = np.zeros((2, 2000, 2000), np.uint8)
     background[10, 10:60] = 1
@@ -258,4 +284,8 @@ def test_paint_far_apart_and_on_several_images_gives_both_answers():
     nothing = sample_of(np.eye(4), np.zeros((4, 4), np.uint8))
     regions = painted_regions([sample_of(background, background), nothing, sample_of(objects, objects)])
     assert {number for number, _ in regions} == {0, 2}
+    large = np.zeros((800, 800), np.uint8)  # two of these are more than is looked at
+    large[[50, -50], [50, -50]] = 1
+    regions = painted_regions([sample_of(large, large), sample_of(large, 2 * large)])
+    assert [number for number, _ in regions] == [0, 1]
     assert painted_regions([nothing]) == []

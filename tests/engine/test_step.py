@@ -232,6 +232,34 @@ def test_a_gradient_that_is_no_number_moves_nothing():
     learner.close()
 
 
+@pytest.mark.parametrize("clip", [0.0, 1e-3, 1e6])
+def test_gradients_are_no_longer_than_they_may_be(clip):
+    network = network_of()
+    learner = learner_of(network, clip=clip)
+    learner.step(lambda numbers: batch_of(network, numbers), 0, QUESTION)
+    learner.close()
+    length = float(torch.cat([one.grad.ravel() for one in network.parameters()]).norm())
+    assert length == pytest.approx(1e-3, rel=1e-2) if clip == 1e-3 else length > 1e-2
+
+
+def test_painted_objects_are_kept_apart_as_much_as_is_asked():
+    network = network_of()
+    with torch.no_grad():
+        network.classify.bias[1] = 3  # everything is object
+    objects = np.zeros((4, 4), np.int32)
+    objects[:, 0], objects[:, -1] = 1, 2
+
+    def loss(apart):
+        learner = learner_of(network, rate=0.0, most=1)
+        tile = replace(tile_of(network, 0), objects=objects)
+        value, _ = learner.step(lambda _: together([tile]), 0, replace(QUESTION, apart=apart))
+        learner.close()
+        return value
+
+    none, once, thrice = (loss(apart) for apart in (0.0, 1.0, 3.0))
+    assert once > none + 1e-3 and thrice - none == pytest.approx(3 * (once - none), rel=1e-3)
+
+
 def test_one_thread_learns_one_tile(monkeypatch):
     monkeypatch.setattr(step, "training_threads", lambda: ThreadChoice(1))
     network = network_of()

@@ -15,7 +15,8 @@ from napari_upaint.core.labels import borders
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import preparing, trainer
+from napari_upaint.core.usual_object import UNKNOWN
+from napari_upaint.engine import outcome, preparing, recipes, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import whole
@@ -25,7 +26,7 @@ from napari_upaint.engine.start import known_loss
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer
-from napari_upaint.errors import AnnotationError, ImageError, ModelError
+from napari_upaint.errors import AnnotationError, EngineError, ImageError, ModelError
 from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model, save_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, ObjectSettings, TrainSettings, WeightSettings
@@ -417,6 +418,26 @@ def test_the_model_knows_how_sure_it_is_of_the_painted_objects(sample):
     assert found.usual == usual and 1 - found.scores[0][kept].mean() > usual.least_score
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), EngineError("Memory ran out.")],
+    ids=repr,
+)
+def test_a_model_is_kept_if_memory_runs_out_after_the_last_step(sample, monkeypatch, error):
+    def usual_object(*args, **more):
+        raise error
+
+    monkeypatch.setattr(outcome, "usual_object", usual_object)
+    _, result = run([sample], steps=2)
+    assert result.steps == 2 and result.model.header.usual_object == UNKNOWN
+
+
+def test_an_error_after_the_last_step_is_told(sample, monkeypatch):
+    monkeypatch.setattr(outcome, "usual_object", lambda *args, **more: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        run([sample], steps=2)
+
+
 def test_the_model_knows_the_usual_part_of_a_class(sample, truth):
     usual = float(np.median(np.bincount(truth.ravel())[1:]))
     discs = replace(sample, annotation=np.minimum(sample.annotation, 2))
@@ -604,14 +625,33 @@ def test_images_that_cannot_be_learnt_from_get_a_sentence(sample, start):
         run([sample], solid)
 
 
-def test_a_loss_that_is_no_number_is_not_told():
-    values, plan = iter([np.nan, 2.0, np.nan, 1.0]), SimpleNamespace(apart=0.0)
-    run = SimpleNamespace(draw=True, settings=None, plan=plan, border=False, hold=0.0, step=0, tiles=0, loss=None)
-    run.optimizer = SimpleNamespace(param_groups=[])
-    run.learner = SimpleNamespace(step=lambda *_: (next(values), 1))
+def test_steps_take_one_tile_after_the_other_and_a_loss_that_is_no_number_is_not_told():
+    values, plan, taken = iter([np.nan, 2.0, np.nan, 1.0]), replace(recipes.FROM_SCRATCH, warmup=4), []
+    run = SimpleNamespace(draw=True, plan=plan, border=False, hold=0.0, step=0, tiles=0, loss=None)
+    run.settings = TrainSettings(learning_rate=0.01)
+    run.optimizer = SimpleNamespace(param_groups=[{}, {}])
+
+    def step(draw, first, question):
+        taken.append((first, *(group["lr"] for group in run.optimizer.param_groups)))
+        return next(values), 3
+
+    run.learner = SimpleNamespace(step=step)
     run._average_weights = lambda: None
     told = []
     for _ in range(4):
         Trainer.train_step(run, 0.0)
         told.append(run.loss)
     assert told == [None, 2.0, 2.0, pytest.approx(1.9)]
+    np.testing.assert_allclose(taken, [(3 * k, 0.0025 * (k + 1), 0.0025 * (k + 1)) for k in range(4)])
+
+
+@pytest.mark.parametrize(("step", "kept"), [(0, 1 / 4), (5, 6 / 9), (100, 0.9)])
+def test_the_average_remembers_little_at_first(step, kept):
+    moved = []
+    run = SimpleNamespace(average=1, network=2, step=step, plan=SimpleNamespace(average=0.9))
+    run.averaging = SimpleNamespace(move=moved.append)
+    Trainer._average_weights(run)
+    assert moved == [pytest.approx(1 - kept)]
+    run.average = run.network
+    Trainer._average_weights(run)  # there is none
+    assert len(moved) == 1

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from napari_upaint.core import tiling
+from napari_upaint.engine.blocks import normalization
 from napari_upaint.engine.family import build
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
@@ -121,6 +122,19 @@ def test_skips_are_cropped_in_the_middle():
         found = network(image)
     h = network.halo
     torch.testing.assert_close(found, image[:, :, h:-h, h:-h])
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_instance_normalisation_is_that_of_torch_and_takes_a_single_pixel(ndim):
+    layer = nn.InstanceNorm2d if ndim == 2 else nn.InstanceNorm3d
+    ours, theirs = normalization("instance", ndim, 4), layer(4, affine=True)
+    nn.init.normal_(ours.weight)
+    nn.init.normal_(ours.bias)
+    theirs.load_state_dict(ours.state_dict())
+    image = torch.randn(2, 4, *(5, 6, 7)[:ndim])
+    assert torch.equal(ours(image), theirs(image))
+    single = image[(..., *(slice(1),) * ndim)]
+    torch.testing.assert_close(ours(single)[0].ravel(), ours.bias, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -233,6 +233,8 @@ def _grow(labels: np.ndarray, where: np.ndarray, pixels: int) -> None:
 
 def _fill(labels: np.ndarray) -> None:
     """Fill holes in objects, in place: background that a single object encloses; islands in it stay."""
+    if labels.ndim == 3 and len(labels) == 1:  # a plane: everything in it reaches the ends of a volume
+        labels = labels[0]
     holes, _ = ndimage.label(labels == 0)
     boxes = ndimage.find_objects(labels)
     for value, box in enumerate(ndimage.find_objects(holes), start=1):

@@ -134,7 +134,8 @@ def usual_object(
     where = (painted > 0) & (labels > 0)
     pairs, counts = np.unique(np.stack([painted[where], labels[where]]), axis=1, return_counts=True)
     most: dict[int, int] = {}
-    for index in np.argsort(counts):  # for each painted object, the found one that holds most of its paint
+    # For each painted object, the found one that holds most of its paint.
+    for index in np.argsort(counts, kind="stable"):
         most[int(pairs[0, index])] = int(pairs[1, index])
     if not most:
         return UNKNOWN

@@ -15,7 +15,6 @@ from napari_upaint.settings import Padding
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_INSTANCE_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -109,6 +108,18 @@ def _spread(layer: nn.ConvTranspose2d | nn.ConvTranspose3d, x: torch.Tensor) -> 
     return torch.movedim(y, -1, 1)
 
 
+class _InstanceNorm(nn.Module):
+    """Instance normalisation, which makes 0 of a single pixel: torch's layer refuses images that shrink to one."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        cudnn = torch.backends.cudnn.enabled
+        return torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.1, 1e-5, cudnn)
+
+
 def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Module:
     """Return a normalisation layer; `groups` of channels are not mixed.
 
@@ -120,7 +131,7 @@ def normalization(name: str, ndim: int, channels: int, groups: int = 1) -> nn.Mo
     if name == "batch":
         return _BATCH_NORM[ndim](channels)
     if name == "instance":
-        return _INSTANCE_NORM[ndim](channels, affine=True)
+        return _InstanceNorm(channels)
     if name == "group":
         most = min(8, channels // groups)
         equal = next(n for n in range(most, 0, -1) if channels // groups % n == 0)  # groups are equally large

@@ -8,10 +8,12 @@ from typing import Any
 
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.engine.checkpoint import from_network
+from napari_upaint.engine.device import is_out_of_memory
 from napari_upaint.engine.progress import TrainResult
 from napari_upaint.engine.start import gray_of, tells_more
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.engine.usual import usual_object
+from napari_upaint.errors import EngineError
 from napari_upaint.io.models import ModelHeader
 from napari_upaint.io.provenance import provenance
 
@@ -24,14 +26,25 @@ def outcome(run: Trainer, name: str) -> TrainResult:
     improved = kept.better if run.start is not None else kept.state is not None
     # Paint that was learnt from cannot test the model.
     after = kept.loss if run.holds_out or not improved else math.inf
-    usual = run.header.usual_object
-    if run.step:  # else nothing has changed: a Stop before the first step does not wait for this
-        usual = usual_object(run.average.eval(), run.prepared, kind=run.kind, border=run.border, scale=run.scale)
-    header = _header(run, name, usual, after)
+    header = _header(run, name, _usual(run), after)
     knows_more = not improved and run.step > 0 and tells_more(header, run.start)
     model = from_network(run.average, header)
     pretrained, spent = run.start is not None, run.budget.spent
     return TrainResult(model, improved, kept.before, after, run.step, spent, knows_more, pretrained)
+
+
+def _usual(run: Trainer) -> Usual:
+    """Return what painted objects are like; what the start knew if there is no memory to look at them.
+
+    Without a step nothing has changed, either: a Stop before the first one does not wait for this.
+    """
+    if run.step:
+        try:
+            return usual_object(run.average.eval(), run.prepared, kind=run.kind, border=run.border, scale=run.scale)
+        except (RuntimeError, MemoryError, EngineError) as error:
+            if not isinstance(error, EngineError) and not is_out_of_memory(error):
+                raise
+    return run.header.usual_object
 
 
 def _header(run: Trainer, name: str, usual: Usual, after: float) -> ModelHeader:

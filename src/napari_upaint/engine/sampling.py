@@ -88,25 +88,25 @@ class Sampler:
         self.targets = [np.where(one.held_out, np.int16(IGNORED), one.target) for one in prepared]
         known = [(one.objects, one.held_out) for one in prepared if one.objects is not None]
         self.objects = [np.where(held_out, np.int32(0), ids) for ids, held_out in known]
+        self._ends = np.cumsum([target.size for target in self.targets])
         self._places = self._painted_places()
 
     def _painted_places(self) -> list[np.ndarray]:
-        """Return, for every painted class, the pixels that can be drawn: rows of (sample, [z,] y, x)."""
+        """Return, for every painted class, the pixels that can be drawn: flat indices, through all samples."""
         found: dict[int, list[np.ndarray]] = {}
-        for number, one in enumerate(self.prepared):
-            train = (one.target != IGNORED) & ~one.held_out
-            for value in np.unique(one.target[train]).tolist():
-                places = np.argwhere(train & (one.target == value))
-                rows = np.concatenate([np.full((len(places), 1), number), places], axis=1)
-                found.setdefault(value, []).append(rows)
-        return [np.concatenate(rows) for _, rows in sorted(found.items())]
+        for target, end in zip(self.targets, self._ends, strict=True):
+            for value in np.unique(target[target != IGNORED]).tolist():
+                found.setdefault(value, []).append(np.flatnonzero(target == value) + (end - target.size))
+        return [np.concatenate(places) for _, places in sorted(found.items())]
 
     def place(self, number: int) -> Place:
         """Draw where tile `number` lies: a random class, a random painted pixel of it, a random warp around that."""
         rng = np.random.default_rng((self.seed, number))
         places = self._places[rng.integers(len(self._places))]
-        index, *place = places[rng.integers(len(places))].tolist()
+        flat = places[rng.integers(len(places))]
+        index = int(np.searchsorted(self._ends, flat, "right"))
         one = self.prepared[index]
+        place = np.unravel_index(flat - (self._ends[index] - one.target.size), one.target.shape)
         # Shift: the pixel may lie anywhere in the middle of the output.
         reach = (np.asarray(self.tile) - 2 * self.halo) / 3
         center = np.asarray(place, float) + rng.uniform(-reach, reach)
