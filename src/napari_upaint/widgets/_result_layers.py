@@ -130,7 +130,7 @@ class ResultLayers(QObject):
 
     def _now(self, image: ImageSource) -> ImageSource:
         """Return an image as it is now; raise an ImageError if it was closed or has changed its size."""
-        now = image_source(find(self._viewer, image.key))
+        now = image_source(find(self._viewer, image.key, image.name))
         if now.shape != image.shape:
             raise ImageError(f"{now.name} has changed its size; segment it again.")
         return now
