@@ -29,7 +29,7 @@ def find(viewer: Viewer, key: Hashable, name: str = "The layer") -> Any:
     for layer in viewer.layers:
         if layer.unique_id == key:
             return layer
-    raise ClosedError(f"{name} is not open any more; choose another image.")
+    raise ClosedError(f"{name} is not open any more; choose another one.")
 
 
 def find_marked(viewer: Viewer, image: Hashable, what: str, kind: str = "") -> Any:
