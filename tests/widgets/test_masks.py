@@ -1,5 +1,6 @@
 """*From masks*: a finished segmentation, in which 0 is background, becomes labels that can be learnt from."""
 
+import errno
 import threading
 
 import dask.array as da
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from napari_upaint.io.samples import open_sample
+
+AWAY = "masks cannot be read (The drive is away); check where it lies."
 
 
 @pytest.fixture
@@ -85,3 +88,18 @@ def test_masks_far_away_can_be_waited_for_or_not(viewer, dock, qtbot, cells):
     s.masks_button.click()
     qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
     assert s.masks_line.isHidden()
+
+
+def test_masks_that_cannot_be_read_cost_a_sentence(viewer, dock, qtbot, cells):
+    def fail(block):
+        raise OSError(errno.EIO, "The drive is away")
+
+    viewer.add_image(cells[0], name="cells")
+    away = da.from_array(cells[1]).map_blocks(fail, dtype=cells[1].dtype, meta=np.array((), cells[1].dtype))
+    viewer.add_labels(away, name="masks", visible=False)
+    said, s = dock.sections.message, dock.sections.labels
+    for _ in ("when they are counted", "when they are taken"):
+        qtbot.waitUntil(lambda: said.text() == AWAY, timeout=20000)
+        said.clear()
+        s.masks_button.click()
+    qtbot.waitUntil(lambda: said.text() == AWAY and s.masks_line.isHidden(), timeout=20000)

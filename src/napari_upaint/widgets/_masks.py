@@ -90,6 +90,6 @@ def _converted(
         for number, index in enumerate(planes, 1):
             if stopped.is_set():
                 break
-            read[index] = np.asarray(masks.data[index])
+            read[index] = masks.painted(index)
             tell(number, len(planes))
     return image, masks, read if stopped.is_set() else from_masks(read, kind)
