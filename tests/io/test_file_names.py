@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from napari_upaint.io.file_names import file_name, files_in, is_another_file, is_there, plain_name
+from napari_upaint.io.file_names import composed, file_name, files_in, is_another_file, is_there, plain_name
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,10 @@ def test_what_is_there_and_what_is_not(tmp_path):
 @pytest.mark.parametrize("name", ["a.1.tif", "a.1.ome.tif", "a.1.OME.TIF"])
 def test_names_have_no_endings(tmp_path, name):
     assert plain_name(tmp_path / name) == "a.1"
+
+
+def test_an_accent_is_a_part_of_its_letter_for_whoever_compares_names():
+    assert composed("Ko\u0308rper") == composed("K\u00f6rper") == "K\u00f6rper"
 
 
 def test_a_file_is_another_one_if_it_is_there_and_elsewhere(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -170,20 +171,22 @@ def test_paint_on_the_second_of_two_images_of_one_name_is_offered_where_it_is_op
 def test_paint_on_a_channel_is_offered_with_the_others_of_its_file_and_comes_back_on_its_own(
     viewer, dock, quick, qtbot, tmp_path
 ):
-    write_image(tmp_path / "cells.tif", Image(np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32), "CYX"))
-    _, second = viewer.open(str(tmp_path / "cells.tif"), plugin="napari-upaint")
+    path = tmp_path / "Ko\u0308rper.tif"  # as a Mac writes it
+    write_image(path, Image(np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32), "CYX"))
+    _, second = viewer.open(str(path), plugin="napari-upaint")
     combo, offer = dock.sections.image.combo, dock.sections.labels.offer
     combo.set_key(second.unique_id)
     dock.sections.labels.new_button.click()
-    viewer.layers["cells channel 1 annotation"].paint((50, 60), 1)
-    qtbot.waitUntil(lambda: len(saved(name="cells channel 1")) == 1, timeout=20000)
+    viewer.layers["Ko\u0308rper channel 1 annotation"].paint((50, 60), 1)
+    qtbot.waitUntil(lambda: len(saved(name="K\u00f6rper channel 1")) == 1, timeout=20000)
     viewer.layers.clear()
-    viewer.open(str(tmp_path / "cells.tif"), plugin="napari-upaint")
-    assert combo.currentText() == "cells channel 0"
+    for layer in viewer.open(str(path), plugin="napari-upaint"):
+        layer.name = unicodedata.normalize("NFC", layer.name)
+    assert combo.currentText() == "K\u00f6rper channel 0"
     qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
     offer.accept_button.click()
-    qtbot.waitUntil(lambda: "cells channel 1 annotation" in viewer.layers, timeout=20000)
-    assert combo.currentText() == "cells channel 1"
+    qtbot.waitUntil(lambda: "K\u00f6rper channel 1 annotation" in viewer.layers, timeout=20000)
+    assert combo.currentText() == "K\u00f6rper channel 1"
     qtbot.waitUntil(lambda: offer.offered is None, timeout=20000)
 
 

@@ -1,10 +1,15 @@
 """*From masks*: a finished segmentation, in which 0 is background, becomes labels that can be learnt from."""
 
+import errno
+import threading
+
 import dask.array as da
 import numpy as np
 import pytest
 
 from napari_upaint.io.samples import open_sample
+
+AWAY = "masks cannot be read (The drive is away); check where it lies."
 
 
 @pytest.fixture
@@ -53,4 +58,48 @@ def test_an_image_that_is_closed_meanwhile_gets_a_sentence(viewer, dock, qtbot, 
     dock.sections.labels.masks_button.click()
     viewer.layers.remove(image)
     qtbot.waitUntil(lambda: "not open any more" in dock.sections.message.text(), timeout=20000)
+    assert dock.sections.message.text() == "cells is not open any more; no labels were made from masks."
+    assert dock.sections.labels.masks_line.isHidden()
     assert [layer.name for layer in viewer.layers] == ["masks"]
+
+
+def test_masks_far_away_can_be_waited_for_or_not(viewer, dock, qtbot, cells):
+    image, truth = (np.repeat(one, 4, axis=0) for one in cells)
+    asked, go_on = [], threading.Semaphore(3)
+
+    def read(block):
+        asked.append(go_on.acquire(timeout=20))
+        return block
+
+    viewer.add_image(image, name="cells")
+    # `meta`: dask must not try the function.
+    far = da.from_array(truth, chunks=(1, -1, -1)).map_blocks(read, dtype=truth.dtype, meta=np.array((), truth.dtype))
+    go_on.release(4)  # as napari and the count of what is painted read, too
+    viewer.add_labels(far, name="masks", visible=False)
+    s = dock.sections.labels
+    s.masks_button.click()
+    qtbot.waitUntil(lambda: s.masks_line.words().startswith("Read plane "), timeout=20000)
+    assert s.masks_line.words().endswith(" of 8") and 0 < s.masks_line.fraction() < 1 and not s.masks_line.isHidden()
+    s.masks_stop_button.click()
+    assert s.masks_line.isHidden()
+    go_on.release(100)
+    qtbot.waitUntil(lambda: not [one for one in threading.enumerate() if "_converted" in one.name], timeout=20000)
+    assert [layer.name for layer in viewer.layers] == ["cells", "masks"]
+    s.masks_button.click()
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
+    assert s.masks_line.isHidden()
+
+
+def test_masks_that_cannot_be_read_cost_a_sentence(viewer, dock, qtbot, cells):
+    def fail(block):
+        raise OSError(errno.EIO, "The drive is away")
+
+    viewer.add_image(cells[0], name="cells")
+    away = da.from_array(cells[1]).map_blocks(fail, dtype=cells[1].dtype, meta=np.array((), cells[1].dtype))
+    viewer.add_labels(away, name="masks", visible=False)
+    said, s = dock.sections.message, dock.sections.labels
+    for _ in ("when they are counted", "when they are taken"):
+        qtbot.waitUntil(lambda: said.text() == AWAY, timeout=20000)
+        said.clear()
+        s.masks_button.click()
+    qtbot.waitUntil(lambda: said.text() == AWAY and s.masks_line.isHidden(), timeout=20000)

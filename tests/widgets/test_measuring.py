@@ -145,6 +145,14 @@ def test_the_table_of_an_image_that_was_closed_does_not_keep_its_pixels(viewer, 
     qtbot.waitUntil(lambda: gc.collect() >= 0 and image() is None, timeout=2000)
 
 
+def test_an_image_that_is_closed_meanwhile_is_named(viewer, dock, settle, segment):
+    segment(blobs())
+    dock.sections.segment.measure_button.click()
+    viewer.layers.remove("cells")
+    settle(dock)
+    assert dock.sections.message.text() == "cells is not open any more; choose another one."
+
+
 def test_a_table_goes_when_the_labels_change(viewer, dock, settle, segment):
     labels = segment(blobs())
     measure(dock, settle)

@@ -138,6 +138,11 @@ def test_an_image_that_is_open_is_not_opened_twice(viewer, dock, saved, settled)
     assert names == ["cells", "cells annotation", "others"]
 
 
+def test_an_image_is_known_by_its_name_whichever_system_wrote_that(viewer, dock):
+    layer = viewer.add_image(picture(), name="K\u00f6rper")
+    assert dock.keeping.projects._find(SavedImage("Ko\u0308rper", (60, 80), {}, ())) == layer.unique_id
+
+
 def test_of_two_layers_that_swapped_their_names_each_has_its_own_paint(viewer, dock, saved, settled, files):
     _, expected = saved
     viewer.layers.clear()

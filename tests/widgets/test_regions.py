@@ -58,6 +58,15 @@ def test_none_is_drawn_where_it_could_not_lie_on_a_plane(viewer, dock, turned):
     assert [layer.name for layer in viewer.layers] == ["cells", "cells annotation"]
 
 
+def test_a_program_that_removes_all_regions_leaves_the_dock_working(viewer, painted, settle):
+    """napari forgets to remove the features of shapes that are gone."""
+    layer = draw(viewer, painted, (5, 5), (35, 40))
+    layer.data = []
+    assert len(layer.features) == 1 and painted.layers.regions.of(viewer.layers["cells"].unique_id) == ()
+    draw(viewer, painted, (5, 5), (35, 40))
+    assert len(painted.layers.regions.of(viewer.layers["cells"].unique_id)) == 1
+
+
 def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painted, settle, qtbot):
     layer = viewer.layers["cells annotation"]
     before = layer.data.copy()

@@ -568,7 +568,7 @@ def test_layers_closed_while_segmenting(viewer, painted, settle, qtbot):
     qtbot.waitUntil(lambda: "long labels" in viewer.layers, timeout=10000)
     viewer.layers.clear()
     settle(painted)
-    assert "not open any more" in s.message.text()
+    assert "long is not open any more" in s.message.text()
     assert s.train.progress.words() == "Open an image first."
 
 

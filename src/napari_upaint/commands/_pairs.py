@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._outputs import STOPPED
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import from_home, plain_name
+from napari_upaint.io.file_names import composed, from_home, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,8 @@ def left_out(files: Sequence[Path], total: int, what: str, lacking: str) -> str:
 
 
 def _name(path: Path) -> str:
-    """Return the name of a file without its ending, letters as one character each: Macs write an "é" as two."""
-    return unicodedata.normalize("NFC", plain_name(path))
+    """Return the name of a file without its ending, to be compared."""
+    return composed(plain_name(path))
 
 
 def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 MODEL_ENDING = ".safetensors"
@@ -31,6 +32,11 @@ def from_home(path: str | Path) -> Path:
 def plain_name(path: Path) -> str:
     """Return the name of a file without its ending, including that of `.ome.tif`."""
     return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
+
+
+def composed(name: str) -> str:
+    """Return a name with letters as one character each, to be compared: Macs write an "é" as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def files_in(folder: Path, pattern: str) -> list[Path]:

@@ -23,7 +23,7 @@ import numpy as np
 from napari_upaint.core.boxes import Box, box_of
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
-from napari_upaint.io.file_names import file_name, files_in
+from napari_upaint.io.file_names import composed, file_name, files_in
 from napari_upaint.io.folders import data_folder
 
 # This many sessions of an image are kept however old they are, plus all from the last three months: many unrelated
@@ -162,6 +162,7 @@ def _folder() -> Path:
 
 
 def _stem(image: str, shape: Sequence[int]) -> str:
+    image = composed(image)
     # Names that differ only in characters not allowed in file names must not share a file.
     named = f"{image} {tuple(int(n) for n in shape)}".encode(errors="surrogatepass")
     unique = hashlib.sha256(named).hexdigest()[:8]

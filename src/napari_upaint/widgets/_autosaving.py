@@ -13,7 +13,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_upaint.core.regions import Region, as_notes, from_notes
-from napari_upaint.io.file_names import is_another_file
+from napari_upaint.io.file_names import composed, is_another_file
 from napari_upaint.session.autosaves import Autosaved, autosave, autosaved, discard, is_in, new_autosave, restore
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
@@ -172,7 +172,8 @@ class Autosaving(QObject):
         if image is None or self._asking(image) != self._asked or image.shape != painted.shape:
             return  # another image was chosen meanwhile; this paint is offered again with its own image
         others = self._layers.files.other_channels(image.key)
-        image = next((one for one in others if one.name == saved.notes.get("channel")), image)
+        channel = composed(str(saved.notes.get("channel", "")))
+        image = next((one for one in others if composed(one.name) == channel), image)
         self._image_combo.set_key(image.key)
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
         self._set_kind(kind)

@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 
 from napari_upaint.core.uncertainty import Method
 from napari_upaint.widgets._drawn import axes_in_view, drawn_at, unit_factors
+from napari_upaint.widgets._layer_notes import remove
 from napari_upaint.widgets._new_layers import MARK, mark, new_ring, new_uncertainty
 from napari_upaint.widgets._open_layers import find, find_marked, image_source, index_in_view
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -121,7 +122,7 @@ class GuideLayers:
     def drop(self, what: str) -> None:
         """Remove all layers that show this: "uncertainty", or a ring."""
         for layer in self._showing(what):
-            self._viewer.layers.remove(layer)
+            remove(self._viewer, layer)
 
     def _showing(self, what: str) -> list[Layer]:
         return [layer for layer in self._viewer.layers if layer.metadata.get(MARK, {}).get("what") == what]

@@ -13,6 +13,7 @@ from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._offers import RestoreOffer
 from napari_upaint.widgets._painted_list import PaintedList
+from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
@@ -59,6 +60,10 @@ class LabelsSection(QWidget):
         self.combo.activated.connect(lambda _: self.picked.emit(self.combo.key()))
         self.new_button = QPushButton("New labels")
         self.masks_button = QPushButton("From masks")
+        self.masks_stop_button = QPushButton("Stop", toolTip="Make no labels from these masks.")
+        self.masks_stop_button.setAccessibleName("Stop making labels from masks")
+        self.masks_line = ProgressLine(self.masks_stop_button)
+        self.masks_line.hide()
         self.objects = QRadioButton("Objects")
         self.classes = QRadioButton("Classes")
         # napari's style puts icon and text side by side without a gap.
@@ -104,6 +109,7 @@ class LabelsSection(QWidget):
         column.addWidget(self.offer)
         column.addLayout(top)
         column.addLayout(WrappingRow(paint, self.masks_button))
+        column.addWidget(self.masks_line)
         column.addLayout(wrapping_buttons(self.background_button, self.next_button))
         column.addWidget(self.regions)
         column.addWidget(self.away)  # below the buttons that make it come and go

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Labels
+from napari.viewer import Viewer
 
 from napari_upaint.widgets._measured_objects import Measured
 from napari_upaint.widgets._new_layers import CACHE, MARK
@@ -42,8 +43,20 @@ def note_made(layer: Any) -> None:
 
 def disown_copy(layer: Any) -> None:
     """Leave to the user what napari copied or converted from a layer made here, which brought all metadata along."""
-    if layer.metadata.get(_MADE_AS, layer.unique_id) == layer.unique_id:
-        return
+    if layer.metadata.get(_MADE_AS, layer.unique_id) != layer.unique_id:
+        _disown(layer)
+
+
+def remove(viewer: Viewer, layer: Any) -> None:
+    """Remove a layer that was made here; one that is locked in napari's list, against just that, is the user's now."""
+    if layer.locked:
+        _disown(layer)
+        layer.name = f"{layer.name} (locked)"  # the next one gets the name
+    else:
+        viewer.layers.remove(layer)
+
+
+def _disown(layer: Any) -> None:
     about = layer.metadata.pop(MARK, None)
     layer.metadata.pop(CACHE, None)
     if isinstance(layer, Labels):

@@ -24,12 +24,12 @@ def is_open(viewer: Viewer, key: Hashable) -> bool:
     return any(layer.unique_id == key for layer in viewer.layers)
 
 
-def find(viewer: Viewer, key: Hashable) -> Any:
-    """Return the layer with this key; `ClosedError` if it was closed."""
+def find(viewer: Viewer, key: Hashable, name: str = "The layer") -> Any:
+    """Return the layer with this key; `ClosedError` if it was closed, with its `name` where that is known."""
     for layer in viewer.layers:
         if layer.unique_id == key:
             return layer
-    raise ClosedError("The layer is not open any more; choose another one.")
+    raise ClosedError(f"{name} is not open any more; choose another one.")
 
 
 def find_marked(viewer: Viewer, image: Hashable, what: str, kind: str = "") -> Any:

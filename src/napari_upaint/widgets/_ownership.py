@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
+from napari_upaint.io.file_names import composed
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
 
@@ -98,10 +99,11 @@ class Ownership:
 
 def is_annotation_of(labels: str, image: str) -> bool:
     """Return whether labels have the name that *New labels* gives for an image; napari numbers a second one: "[1]"."""
-    name = annotation_name(image)
+    name, labels = annotation_name(composed(image)), composed(labels)
     return labels == name or labels.startswith(f"{name} [")
 
 
 def _is_called_after(labels: str, image: str) -> bool:
     """Return whether a name begins with another one as a whole: "img 10" does not begin with "img 1"."""
+    labels, image = composed(labels), composed(image)
     return labels.startswith(image) and not labels[len(image) : len(image) + 1].isalnum()

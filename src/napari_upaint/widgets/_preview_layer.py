@@ -17,6 +17,7 @@ from napari_upaint.engine.progress import PreviewResult
 from napari_upaint.errors import ImageError
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import seen_at, shows_planes
+from napari_upaint.widgets._layer_notes import remove
 from napari_upaint.widgets._new_layers import mark
 from napari_upaint.widgets._open_layers import find, image_source, index_in_view, is_open
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -86,7 +87,7 @@ class PreviewLayer:
         """Remove the layer, unless somebody has done so already."""
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+            remove(self._viewer, layer)
 
     def put_aside(self, image: Hashable) -> None:
         """Hide the labels that were made for an image, once: old results would shine through the new ones."""

@@ -17,7 +17,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.core.regions import as_notes, from_notes
 from napari_upaint.errors import FileError, UserError
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import is_another_file
+from napari_upaint.io.file_names import composed, is_another_file
 from napari_upaint.session.autosaves import autosaved, new_autosave
 from napari_upaint.session.run import read_settings
 from napari_upaint.session.saved_project import (
@@ -176,7 +176,7 @@ class Projects(QObject):
         """Return the open layer of an image, by name and shape, unless it is known to be of another file."""
         open_now = [self._layers.image(choice.key) for choice in self._layers.images() if choice.key not in but]
         fitting = [one for one in open_now if one.shape == image.shape and not is_another_file(one.file, image.file)]
-        named = [one.key for one in fitting if one.name == image.name]
+        named = [one.key for one in fitting if composed(one.name) == composed(image.name)]
         # What was opened just now may have another name: files were renamed, or two layers had the same one.
         return next(iter(named or [one.key for one in fitting if but]), None)
 
@@ -240,7 +240,8 @@ def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedIm
 
 
 def _same(one: SavedImage, other: SavedImage) -> bool:
-    return (one.name, one.shape) == (other.name, other.shape) and not is_another_file(one.file, other.file)
+    named = composed(one.name) == composed(other.name)
+    return named and one.shape == other.shape and not is_another_file(one.file, other.file)
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:

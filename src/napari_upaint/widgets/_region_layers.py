@@ -60,7 +60,8 @@ class RegionLayers(QObject):
         layer = self._find(image)
         if layer is None:
             return ()
-        shapes = zip(layer.data, layer.shape_type, layer.features["purpose"], strict=True)
+        # Where somebody's program removed all shapes with `data = []`, napari keeps their features.
+        shapes = zip(layer.data, layer.shape_type, layer.features["purpose"], strict=False)
         regions = (_region(np.asarray(data, float), kind, words) for data, kind, words in shapes)
         return tuple(region for region in regions if region is not None)
 

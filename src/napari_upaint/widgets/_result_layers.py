@@ -116,7 +116,7 @@ class ResultLayers(QObject):
         image = self._now(image)
         layer = self.result(scores_mark(image, result.names), image)
         if layer is not None and written not in (None, layer.metadata[CACHE]):
-            self._viewer.layers.remove(layer)
+            notes.remove(self._viewer, layer)
             layer = None
         cache = written or (layer.metadata[CACHE] if layer is not None else empty_cache(image, result.names, kind))
         if written is None:
@@ -130,7 +130,7 @@ class ResultLayers(QObject):
 
     def _now(self, image: ImageSource) -> ImageSource:
         """Return an image as it is now; raise an ImageError if it was closed or has changed its size."""
-        now = image_source(find(self._viewer, image.key))
+        now = image_source(find(self._viewer, image.key, image.name))
         if now.shape != image.shape:
             raise ImageError(f"{now.name} has changed its size; segment it again.")
         return now
@@ -244,7 +244,7 @@ class ResultLayers(QObject):
     def result(self, wanted: dict[str, Any], image: ImageSource) -> Any:
         """Return the result layer with this mark, laid where its image lies now; None if there is none.
 
-        A layer of another shape or kind (another model) is removed, unless somebody corrected it.
+        A layer of another shape or kind (another model) is removed, unless somebody corrected or locked it.
         """
         about, found = wanted[MARK], None
         for layer in list(self._viewer.layers):
@@ -256,7 +256,7 @@ class ResultLayers(QObject):
             elif notes.is_corrected(layer):
                 self.keep(layer)
             else:
-                self._viewer.layers.remove(layer)
+                notes.remove(self._viewer, layer)
         if found is not None:
             cache: ScoreCache | None = found.metadata.get(CACHE)
             lay(found, image.placement if cache is None else cache.place(image.placement))

@@ -130,16 +130,7 @@ class ImageSource:
         """
         within = self.shape[len(index) :]
         fit_at_once(self.name, tuple(len(range(*side.indices(n))) for side, n in zip(region, within, strict=True)))
-        try:
-            read = np.asarray(self.data[(*index, *region)])
-        except OSError as error:  # of a lazy image, for instance far away
-            raise ImageError(f"{self.name} cannot be read ({error.strerror or error}); check where it lies.") from error
-        except Exception as error:
-            if isinstance(self.data, np.ndarray) or isinstance(error, MemoryError):
-                raise
-            told = f"{type(error).__name__}: {error}"  # each library raises its own for damaged files
-            what = f"Plane {', '.join(map(str, index))} of {self.name}" if index else self.name
-            raise ImageError(f"{what} cannot be read ({told}); its file may be damaged.") from error
+        read = _read(self.name, self.data, index, region)
         if _is_gone(self.file):
             raise ImageError(f"{self.name} cannot be read (there is no {self.file} any more); check where it lies.")
         if np.iscomplexobj(read):
@@ -147,6 +138,20 @@ class ImageSource:
         read = read.astype(np.uint8) if read.dtype == bool else read
         # A fourth channel is transparency; there is nothing to be learnt from it.
         return np.moveaxis(read, -1, 0)[:3] if self.rgb else read[None]
+
+
+def _read(name: str, data: Any, index: tuple[int, ...], region: tuple[slice, ...] = ()) -> np.ndarray:
+    """Read a part of a layer with this name, lazy or not; `ImageError` if that fails."""
+    try:
+        return np.asarray(data[(*index, *region)])
+    except OSError as error:  # of a lazy layer, for instance far away
+        raise ImageError(f"{name} cannot be read ({error.strerror or error}); check where it lies.") from error
+    except Exception as error:
+        if isinstance(data, np.ndarray) or isinstance(error, MemoryError):
+            raise
+        told = f"{type(error).__name__}: {error}"  # each library raises its own for damaged files
+        what = f"Plane {', '.join(map(str, index))} of {name}" if index else name
+        raise ImageError(f"{what} cannot be read ({told}); its file may be damaged.") from error
 
 
 def _is_gone(file: str) -> bool:
@@ -175,9 +180,13 @@ class AnnotationSource:
         """The highest label that the data can hold."""
         return int(np.iinfo(self.data.dtype).max)
 
+    def painted(self, index: tuple[int, ...] = ()) -> np.ndarray:
+        """Read what is painted on a plane (Y, X), or several; `ImageError` if it cannot be read."""
+        return _read(self.name, self.data, index)
+
     def part(self, index: tuple[int, ...] = ()) -> np.ndarray:
         """Read what is known about a plane (Y, X), or several: what is painted, background where all is annotated."""
-        read = np.asarray(self.data[index])
+        read = self.painted(index)
         return fill_background(read, region_mask(self.regions, "annotated", read.shape, index=index))
 
     def validation(self, index: tuple[int, ...] = ()) -> np.ndarray | None:

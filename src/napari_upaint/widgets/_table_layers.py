@@ -49,7 +49,7 @@ class TableLayers:
 
     def show_table(self, measured: Measured) -> bool:
         """Keep measurements, and show them as features of their layer; return False if its labels changed meanwhile."""
-        layer, index = find(self._viewer, measured.labels), self._index(measured.plan)
+        layer, index = find(self._viewer, measured.labels, measured.plan.labels.name), self._index(measured.plan)
         if measured.plan.version != changes(layer):
             return False
         note_table(layer, measured)
@@ -75,7 +75,7 @@ class TableLayers:
 
     def _index(self, plan: MeasurePlan) -> tuple[int, ...] | None:
         """Return the index of the plane (or volume) in view, None if the view crosses several."""
-        image = find(self._viewer, plan.image.key)
+        image = find(self._viewer, plan.image.key, plan.image.name)
         crossed = any(axis < image.ndim - plan.ndim for axis in axes_in_view(self._viewer, image))
         return None if crossed else index_in_view(self._viewer, image)
 

@@ -10,6 +10,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 
 from napari_upaint.core.followed_weights import ChangedWeights
+from napari_upaint.widgets._layer_notes import remove
 from napari_upaint.widgets._new_layers import mark, new_weight_map
 from napari_upaint.widgets._open_layers import find, find_marked
 from napari_upaint.widgets._result_layers import ResultLayers
@@ -64,7 +65,7 @@ class WeightLayers:
         """Remove an image's weight map: one that no longer follows the paint would not tell the truth."""
         layer = find_marked(self._viewer, image, "weight map")
         if layer is not None:
-            self._viewer.layers.remove(layer)
+            remove(self._viewer, layer)
 
 
 def _round(most: float) -> float:
