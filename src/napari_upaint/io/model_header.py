@@ -13,7 +13,7 @@ import numpy as np
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.settings import Kind
 
-_LARGEST_SCALE = 64  # far above the largest setting, and not so large that no memory could hold the image
+_LARGEST_SCALE, _DEEPEST = 8, 7  # as in the settings: beyond these, a damaged header would fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _check_network(network: Architecture) -> None:
         value = getattr(network, name)
         _expect(type(value) is int and 0 < value < 2**16, name, value)
     _expect(network.ndim in (2, 3), "ndim", network.ndim)
-    _expect(network.depth <= 16, "depth", network.depth)
+    _expect(network.depth <= _DEEPEST, "depth", network.depth)
     for name in ("variant", "padding"):
         _expect(isinstance(getattr(network, name), str), name, getattr(network, name))
     _expect(network.norm is None or isinstance(network.norm, str), "norm", network.norm)
