@@ -115,6 +115,7 @@ def test_corrections_are_true_new_and_where_it_was_wrong(seed: int) -> None:
 def test_nothing_wrong_needs_no_correction() -> None:
     truth = blobs(1)
     assert not correct(truth, truth, np.random.default_rng(0)).any()
+    assert not correct(truth, np.where(truth > 0, 100 - truth, 0), np.random.default_rng(0)).any()  # under other ids
     assert not correct(truth > 0, truth > 0, np.random.default_rng(0), kind="classes").any()
 
 
