@@ -119,6 +119,21 @@ def test_nothing_wrong_needs_no_correction() -> None:
     assert not correct(truth > 0, truth > 0, np.random.default_rng(0), kind="classes").any()
 
 
+def test_an_object_that_was_painted_before_keeps_its_id() -> None:
+    truth = np.zeros((40, 60), int)
+    truth[10:30, 10:30] = 1
+    before = np.where((truth > 0) & (np.arange(60) < 13), 5, 0)
+    after = correct(truth, np.zeros_like(truth), np.random.default_rng(0), annotation=before)
+    assert set(np.unique(after)) == {0, 5} and (after > 0).sum() > (before > 0).sum()
+
+
+def test_a_stroke_begins_inside_its_mask_wherever_it_may_begin() -> None:
+    mask = np.zeros((30, 40), bool)
+    mask[10:15, 10:30] = True
+    for seed in range(5):
+        assert not stroke(mask, np.random.default_rng(seed), start=np.ones_like(mask))[~mask].any()
+
+
 def test_merged_objects_get_a_stroke_each() -> None:
     truth = np.zeros((40, 60), int)
     truth[10:30, 10:30], truth[10:30, 30:50] = 1, 2
