@@ -151,6 +151,19 @@ def test_an_id_that_came_through_slices_is_not_given_again_through_time():
     assert after[1, 1][3, 3] == 2
 
 
+def test_slices_go_before_time():
+    planes = {(0, 0): square(), (0, 1): square((2, 2)), (1, 0): square((3, 2)), (1, 1): square((2, 2))}
+    after = dict(link(planes))
+    assert after[0, 1].max() == 1 and after[1, 0].max() == after[1, 1].max() == 2
+
+
+def test_objects_that_only_share_a_neighbour_are_not_the_same():
+    first = np.repeat([[1, 2]], [100, 15], axis=1)
+    second = np.repeat([[1, 2]], [15, 100], axis=1)  # the large ones are the same, the small ones do not overlap
+    after = dict(link({(0,): first, (1,): second}))
+    np.testing.assert_array_equal(after[1,], np.repeat([[3, 1]], [15, 100], axis=1))
+
+
 @given(st.integers(0, 500), st.integers(0, 100))
 def test_the_ids_of_before_are_kept_and_can_be_taken_away_again(seed, other):
     labels = blobs(seed)

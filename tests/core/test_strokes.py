@@ -115,7 +115,23 @@ def test_corrections_are_true_new_and_where_it_was_wrong(seed: int) -> None:
 def test_nothing_wrong_needs_no_correction() -> None:
     truth = blobs(1)
     assert not correct(truth, truth, np.random.default_rng(0)).any()
+    assert not correct(truth, np.where(truth > 0, 100 - truth, 0), np.random.default_rng(0)).any()  # under other ids
     assert not correct(truth > 0, truth > 0, np.random.default_rng(0), kind="classes").any()
+
+
+def test_an_object_that_was_painted_before_keeps_its_id() -> None:
+    truth = np.zeros((40, 60), int)
+    truth[10:30, 10:30] = 1
+    before = np.where((truth > 0) & (np.arange(60) < 13), 5, 0)
+    after = correct(truth, np.zeros_like(truth), np.random.default_rng(0), annotation=before)
+    assert set(np.unique(after)) == {0, 5} and (after > 0).sum() > (before > 0).sum()
+
+
+def test_a_stroke_begins_inside_its_mask_wherever_it_may_begin() -> None:
+    mask = np.zeros((30, 40), bool)
+    mask[10:15, 10:30] = True
+    for seed in range(5):
+        assert not stroke(mask, np.random.default_rng(seed), start=np.ones_like(mask))[~mask].any()
 
 
 def test_merged_objects_get_a_stroke_each() -> None:

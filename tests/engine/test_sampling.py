@@ -221,8 +221,10 @@ def test_nothing_is_held_out_where_a_class_is_one_piece():
 
 def test_paint_is_held_out_over_all_samples_together():
     one, other = strokes(1, value=1), strokes(1, value=2)
-    masks = hold_out([one + other.T, (one + other.T)[::-1].copy()], "objects", 3)
+    painted = [one + other.T, (one + other.T)[::-1].copy()]
+    masks = hold_out(painted, "objects", 3)
     assert sum(int(mask.sum()) for mask in masks) > 0
+    assert not any(mask[annotation == 0].any() for mask, annotation in zip(masks, painted, strict=True))
     assert [mask.shape for mask in masks] == [(400, 400)] * 2
 
 
