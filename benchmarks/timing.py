@@ -85,17 +85,21 @@ def ratio(value: float) -> str:
     return f"{value:,.0f}x" if value >= 10 else f"{value:.1f}x"
 
 
+def processor() -> str:
+    """Return the name of the processor."""
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text("utf-8").splitlines():
+            if "model name" in line:
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
 def machine(packages: Sequence[str], before: str = "") -> str:
     """Describe processor, system and versions in Markdown.
 
     `before` is the present page: packages that are not installed keep the version named there.
     """
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        lines = information.read_text("utf-8").splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-        model = names[0] if names else model
     found = []
     for package in packages:
         try:
@@ -104,6 +108,6 @@ def machine(packages: Sequence[str], before: str = "") -> str:
             told = re.search(rf"\b{re.escape(package)} \d[\w.+]*\w", before)
             found.append(told[0] if told else f"{package} not installed")
     return (
-        f"{model}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}.\n\n"
+        f"{processor()}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}.\n\n"
         f"{', '.join(found)}."
     )

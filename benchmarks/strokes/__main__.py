@@ -19,6 +19,7 @@ from benchmarks.strokes.contenders import BUNDLED, FITTED, NAMES, THREADS
 from benchmarks.strokes.contest import Job
 from benchmarks.strokes.report import SECONDS
 from benchmarks.strokes.sets import SETS
+from benchmarks.timing import processor
 
 BUDGETS = (10.0, 30.0, 60.0, 120.0)
 # Modes with several rounds of painting: who takes part, and how many seconds the training of a round takes.
@@ -44,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{words}: failed", flush=True)
             continue
         with options.results.open("a", encoding="utf-8") as file:
-            for line in lines:
-                file.write(json.dumps(line | {"threads": options.threads, "load_before": round(load, 2)}) + "\n")
+            where = {"threads": options.threads, "load_before": round(load, 2), "processor": processor()}
+            file.writelines(json.dumps(line | where) + "\n" for line in lines)
         scores = ", ".join(f"{line['iou']:.3f}/{line['ap50']:.3f}" for line in lines if not line["split"])
         print(f"{words}: IoU/AP50 {scores} ({time.monotonic() - began:.0f} s)", flush=True)
     return 0

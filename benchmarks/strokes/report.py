@@ -57,6 +57,7 @@ None of U-Paint's networks has learnt from the images of these sets. `usiigaci_v
 _SEEDS = """\
 Each seed paints other strokes, on two images of each set in turn. For other programs, the better way to separate
 objects is chosen over all seeds of this table, so it may differ from the one above. Mean IoU / AP50 over all sets:"""
+_PROCESSOR = "AMD EPYC"  # of the first results, which do not say it
 Line = dict[str, Any]
 Entry = tuple[str, float]  # contender and budget
 
@@ -139,7 +140,7 @@ def _repetitions(lines: Sequence[Line]) -> str:
             for entry in _entries(here)
         )
         words.append(f"Seed {seed}: {', '.join(means)}.")
-    return f"{_SEEDS}\n\n{_list(words)}"
+    return f"{_SEEDS}\n\n{_list(words)}{_elsewhere(lines)}"
 
 
 def _entries(lines: Sequence[Line]) -> list[Entry]:
@@ -185,7 +186,22 @@ def _conditions(lines: Sequence[Line]) -> str:
     conditions = _CONDITIONS.format(
         **brush, seeds=f"{seeds} seed{'s' if seeds > 1 else ''}", threads=" or ".join(map(str, threads)), load=load
     )
-    return conditions + "\n\n" + _list([f"`{one.name}`: {one.what}; {one.publisher}." for one in SETS])
+    return (
+        conditions + _elsewhere(lines) + "\n\n" + _list([f"`{one.name}`: {one.what}; {one.publisher}." for one in SETS])
+    )
+
+
+def _elsewhere(lines: Sequence[Line]) -> str:
+    """Return a paragraph in Markdown that says what was measured on another processor; "" if nothing was."""
+    found = defaultdict(list)
+    for line in lines:
+        found[line.get("processor", _PROCESSOR)].append(line)
+    usual = max(found, key=lambda name: len(found[name]))
+    words = []
+    for name in sorted(found.keys() - {usual}):
+        for entry, seeds in sorted(_seeds(found[name]).items()):
+            words.append(f"{_words(entry)} (seed {', '.join(map(str, sorted(seeds)))}) on {name}")
+    return f"\n\nMeasured on {usual}, but {'; '.join(words)}." if words else ""
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -236,6 +236,17 @@ def test_contenders_are_compared_with_the_seeds_that_they_share(tmp_path: Path) 
     assert "Seed 1: U-Paint, generalist-fast, 60 s 0.600 / 0.600, random forest" in overlap.note
 
 
+def test_the_report_says_what_ran_on_another_processor(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    lines = [_line("generalist", False, 0.5, 60.0, seed) for seed in (0, 1, 2)]
+    lines += [_line("generalist", False, 0.4, 10.0)]
+    lines[2]["processor"] = "Abacus"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    means, *_, overlap, _ = report.report(path)
+    assert "Abacus" not in means.note
+    assert overlap.note.endswith("but U-Paint, generalist, 60 s (seed 2) on Abacus.")
+
+
 def test_without_results_there_are_no_tables(tmp_path: Path) -> None:
     assert list(report.report(tmp_path / "none.jsonl")) == []
     assert not report.draw(tmp_path / "none.jsonl", tmp_path / "curves.svg")

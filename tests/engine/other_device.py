@@ -1,4 +1,4 @@
-"""A second device, "card", in Python: so that computers without a graphics card, too, run what is written for one.
+"""A second device, "card", written in Python: computers without a graphics card, too, can run what is meant for one.
 
 Its tensors lie in ordinary memory and are computed by the processor, but torch takes them for those of another device:
 it refuses to mix the two, or to turn a tensor of the card into a numpy array. torch calls what this uses experimental.

@@ -80,10 +80,6 @@ def refused() -> bool:
 @pytest.fixture(scope="module")
 def told() -> dict[str, Any]:
     """Return what the other process found."""
-    from tests.engine.other_device import AVAILABLE
-
-    if not AVAILABLE:
-        pytest.skip("This version of torch cannot have devices written in Python.")
     root = Path(__file__).parents[2]
     environment = os.environ | {"UPAINT_EXACT": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
@@ -95,7 +91,9 @@ def told() -> dict[str, Any]:
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout.splitlines()[-1])
+    if (answer := json.loads(run.stdout.splitlines()[-1])) is None:
+        pytest.skip("This version of torch cannot have devices written in Python.")
+    return answer
 
 
 def test_devices_do_not_mix(told):
@@ -107,8 +105,16 @@ def test_a_model_trained_there_predicts_the_same_on_both(told, name):
     assert told[name] < 1e-4
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print what the device does; null if there is none."""
     from tests.engine import other_device
 
+    if not other_device.AVAILABLE:
+        print("null")
+        return
     other_device.install()
     print(json.dumps({"refused": refused()} | {name: apart(name) for name in CASES}))
+
+
+if __name__ == "__main__":
+    main()
