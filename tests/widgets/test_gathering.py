@@ -105,6 +105,17 @@ def test_bad_images():
         measure_image(source(noise((9, 9)).astype(complex)))
 
 
+@pytest.mark.parametrize("pixels", [np.ones((99, 99)), np.where(np.eye(99), np.nan, noise((99, 99), np.float32))])
+def test_an_image_that_cannot_be_learnt_may_be_left_out_if_another_one_is_chosen(pixels):
+    strokes = painted((99, 99), (1, np.s_[0]), (2, np.s_[5]))
+    good = PaintedImage(source(noise((99, 99)), name="good"), annotation(strokes, "first"))
+    bad = PaintedImage(source(pixels, name="bad"), annotation(strokes, "second"))
+    for chosen, others, told in ((good, bad, True), (bad, good, False)):
+        with pytest.raises(ImageError, match="bad") as caught:
+            gather([chosen, others], "objects", measure_image)
+        assert ("untick 'Learn … too'" in str(caught.value)) == told
+
+
 def test_broken_pixels_outside_the_measured_planes_are_seen():
     stack = noise((400, 9, 9), np.float32)
     stack[3, 4, 4] = np.nan

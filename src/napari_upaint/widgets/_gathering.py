@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -97,8 +98,25 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
     labels = np.concatenate([np.unique(learnt(one.annotation, one.judging)) for one in cuts])
     with_paint = {one.painted.annotation.key: one.painted for one in cuts}.values()
     _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in with_paint]), kind)
-    gray = {one.image.key: measure_it(one.image) for one in with_paint}
-    return [_sample(one, gray[one.painted.image.key], ndim, kind) for one in cuts]
+    gray, samples = dict[Hashable, Normalization](), []
+    for painted_image in with_paint:
+        with _done_without(painted_image is not painted[0]):
+            gray[painted_image.image.key] = measure_it(painted_image.image)
+    for cut_out in cuts:
+        with _done_without(cut_out.painted is not painted[0]):
+            samples.append(_sample(cut_out, gray[cut_out.painted.image.key], ndim, kind))
+    return samples
+
+
+@contextmanager
+def _done_without(other: bool) -> Iterator[None]:
+    """Say of an image that cannot be learnt from how to do without it, if it is not the chosen one (`other`)."""
+    try:
+        yield
+    except ImageError as error:
+        if not other:
+            raise
+        raise ImageError(f"{error} Or learn the chosen image alone: untick 'Learn … too' below Train.") from error
 
 
 def _sample(cut: _Cut, normalization: Normalization, ndim: int, kind: Kind) -> Sample:
