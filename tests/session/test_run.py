@@ -98,11 +98,12 @@ def test_runs_that_two_windows_save_at_the_same_time_do_not_meet(monkeypatch):
     assert len({run.model for run in list_runs()}) == 2
 
 
-def test_a_run_that_cannot_be_written_leaves_no_record(monkeypatch):
-    def full(model, path):
+@pytest.mark.parametrize("what", ["save_model", "replacing"])  # of the model, of the record
+def test_a_run_that_cannot_be_written_leaves_nothing(monkeypatch, what):
+    def full(*_):
         raise FileError("Cannot write it (No space left on device); make room.")
 
-    monkeypatch.setattr("napari_upaint.session.run.save_model", full)
+    monkeypatch.setattr(f"napari_upaint.session.run.{what}", full)
     with pytest.raises(FileError, match="No space"):
         save_run(a_run("nuclei"), MODEL)
     assert list(user_models_folder().iterdir()) == []

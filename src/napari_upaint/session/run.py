@@ -129,21 +129,23 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
     Raises
     ------
     FileError
-        If it cannot be written. Both files are written whole or not at all, the model first.
+        If it cannot be written. Then there is neither record nor model.
     """
     folder = user_models_folder()
     path = _reserve(run, folder)
+    saved = replace(run, id=path.name.removesuffix(ENDING), model=None)
+    target = folder / f"{saved.id}{MODEL_ENDING}"
     try:
-        saved = replace(run, id=path.name.removesuffix(ENDING), model=None)
         if model is not None:
-            saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
-        content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
+            saved = replace(saved, model=save_model(model, target))
+        content = asdict(saved) | {"format": FORMAT, "model": target.name if model is not None else None}
         with replacing(path) as new:
             new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
         return saved
     except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        for written in (path, target):
+            with contextlib.suppress(OSError):
+                written.unlink()
         raise
 
 
