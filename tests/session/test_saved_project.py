@@ -258,9 +258,12 @@ def test_paint_on_a_drive_that_is_away_is_not_taken_for_deleted(tmp_path, away):
 
 
 def test_a_project_can_be_read_while_the_drive_of_the_users_own_is_away(tmp_path, away, monkeypatch):
+    a_run()
     folder = saved(a_project(), tmp_path / "p")
     monkeypatch.setenv("UPAINT_HOME", str(away))
     assert len(read_project(folder).images) == 2
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "other"))
+    assert read_project(folder) and len(list_runs()) == 1  # the next time
 
 
 def test_no_project(tmp_path):

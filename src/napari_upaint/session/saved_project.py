@@ -176,7 +176,8 @@ def read_project(folder: str | Path) -> SavedProject:
         raise FileError(f"There is no project in {folder}; choose the folder that has {_FILE} in it.") from error
     except Exception as error:  # whatever somebody's editor did to it
         raise FileError(f"The project in {folder} cannot be read ({error}); choose another one.") from error
-    take_runs(folder / _MODELS)
+    with contextlib.suppress(FileError, OSError):  # paint can be read where trainings cannot be written
+        take_runs(folder / _MODELS)
     model, missing = find_in_project(named, folder / _MODELS)
     return SavedProject(images, chosen, kind, model, settings, missing)
 
