@@ -33,11 +33,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     # A link to a file elsewhere stays a link: the file it points to is replaced.
     path = Path(os.path.realpath(from_home(path)))
+    if os.path.isdir(path):
+        raise FileError(f"Cannot write {path}: it is a folder; choose a file name.")
     # The ending stays (programs choose the format by it), and the name is short (file systems allow 255 bytes).
     new = path.with_name(f".{secrets.token_hex(_DIGITS // 2)}{path.suffix}")
     try:
-        if path.is_dir():
-            raise FileError(f"Cannot write {path}: it is a folder; choose a file name.")
         path.parent.mkdir(parents=True, exist_ok=True)
         new.touch(exist_ok=False)
         yield new
