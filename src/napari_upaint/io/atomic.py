@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.file_names import files_in, from_home
 
 _DIGITS = 16  # in the name of a file that is being written
@@ -44,8 +44,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _store(new)
         _take_name(new, path)
     except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        raise FileError(f"Cannot write {path} ({reason}); choose another folder or make room.") from error
+        raise FileError(f"Cannot write {path} ({reason(error)}); choose another folder or make room.") from error
     finally:
         with contextlib.suppress(OSError):
             new.unlink()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, file_name, files_in
 from napari_upaint.io.folders import user_models_folder
@@ -159,7 +159,7 @@ def _reserve(run: Run, folder: Path) -> Path:
                 path.touch(exist_ok=False)
                 return path
     except OSError as error:
-        raise FileError(f"Cannot write to {folder} ({error.strerror}); choose another folder or make room.") from error
+        raise FileError(f"Cannot write to {folder} ({reason(error)}); choose another folder or make room.") from error
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
