@@ -1,6 +1,7 @@
 """Finished runs: the way back, new names, the trash."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +132,12 @@ def test_no_name_is_refused():
     with pytest.raises(UserError, match="empty"):
         rename_run(run, " \n")
     assert list_runs() == [run]
+
+
+def test_runs_on_a_drive_that_is_away_stay_as_they_are(away, monkeypatch):
+    run = a_run()
+    monkeypatch.setenv("UPAINT_HOME", str(away))
+    with pytest.raises(FileError, match=r"Cannot move nuclei .*\(Transport endpoint is not connected\)"):
+        delete_run(run)
+    with pytest.raises(FileError, match=r"Cannot read .*run\.json \(No such file or directory\); was it moved"):
+        rename_run(replace(run, model=None), "cells")

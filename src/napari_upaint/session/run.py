@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -221,7 +222,7 @@ def new_id(run: Run, folder: Path) -> str:
 def free_id(wanted: str, folder: Path) -> str:
     """Return a name for the files of a run that is free in a folder: the wanted one, with a number if that is taken."""
     free, number = wanted, 1
-    while any((folder / f"{free}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
+    while any(os.path.exists(folder / f"{free}{ending}") for ending in (ENDING, MODEL_ENDING)):
         number += 1
         free = f"{wanted} {number}"
     return free
