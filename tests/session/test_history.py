@@ -94,16 +94,17 @@ def test_what_can_be_moved_in_part_only_stays_where_it_was(monkeypatch):
 def test_another_name_for_everything():
     first = a_run("first")
     os.utime(first.model, (10**9, 10**9))
-    second = a_run("second", first.model)
+    second, other = a_run("second", first.model), a_run("other", bundled_models()[0])
     renamed = rename_run(first, "  dividing\n cells ")
     assert renamed.name == "dividing cells"
     assert renamed.id.startswith("dividing cells 2026-01-02")
     assert load_model(renamed.model).header.name == "dividing cells"
     assert renamed.model.stat().st_mtime == 10**9
-    assert {run.id for run in list_runs()} == {renamed.id, second.id}
+    assert {run.id for run in list_runs()} == {renamed.id, second.id, other.id}
     assert load_run(user_models_folder() / f"{renamed.id}.run.json") == renamed
     again = next(run for run in list_runs() if run.id == second.id)
     assert start_of(again) == renamed.model
+    assert other in list_runs()
     assert not first.model.exists()
 
 

@@ -133,12 +133,14 @@ def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
         load_run(user_models_folder() / "rubbish 1.run.json")
 
 
-def test_lists_in_a_record_hold_names_whatever_somebody_wrote():
+def test_names_in_a_record_are_words_whatever_somebody_wrote():
     saved = save_run(a_run(), None)
     path = user_models_folder() / f"{saved.id}.run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": [["a"]], "former": [{}], "name": 5}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"images": [["a"]], "former": [{}], "name": 5, "start": 6})
+    )
     run = load_run(path)
-    assert (run.name, run.images, run.former) == ("5", ("['a']",), ("{}",))
+    assert (run.name, run.start, run.images, run.former) == ("5", "6", ("['a']",), ("{}",))
 
 
 def test_settings_of_another_version_are_read_as_far_as_known():

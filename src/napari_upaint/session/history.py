@@ -133,7 +133,7 @@ def _remove(*paths: Path | None) -> None:
 
 def _follow(old: Path, new: Path) -> None:
     for run in list_runs():
-        if run.start and Path(run.start) == old:
+        if Path(run.start) == old:
             path = user_models_folder() / f"{run.id}{ENDING}"
             _rewrite(path, path, start=str(new))
 

@@ -192,7 +192,7 @@ def load_run(path: str | Path) -> Run:
         raw["weights"] = read_settings(WeightSettings, raw["weights"])
         raw["augment"] = read_settings(AugmentSettings, raw["augment"])
         raw["curve"] = tuple(CurvePoint(**_known(CurvePoint, point)) for point in raw["curve"])
-        raw["name"] = str(raw["name"])
+        raw["name"], raw["start"] = str(raw["name"]), str(raw["start"])
         raw["images"], raw["former"] = (tuple(map(str, raw.get(names, ()))) for names in ("images", "former"))
         raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
         # Only a name, never a path: the folder may have moved, and must not point elsewhere.
