@@ -190,6 +190,15 @@ def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
         assert len(list((folder / "annotations").iterdir())) == 2
 
 
+def test_paint_that_another_window_has_saved_is_not_replaced(tmp_path):
+    folder, ours = save_project(a_project(4), tmp_path / "p", seen=())
+    _, theirs = save_project(a_project(5), folder, seen=ours)
+    with pytest.raises(FileError, match="holds paint that this window has not seen"):
+        save_project(a_project(6), folder, seen=ours)
+    assert read_annotation(read_project(folder).images[0].annotations[0]).max() == 5
+    save_project(a_project(6), folder, seen=ours | theirs)
+
+
 def test_one_damaged_annotation_costs_no_other(tmp_path):
     folder = saved(a_project(), tmp_path / "p")
     lost = read_project(folder).images[0].annotations[0].path
