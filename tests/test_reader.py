@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image as Pillow
 
 from napari_upaint._reader import get_reader, read
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io.images import Image, write_image
 
 RNG = np.random.default_rng(0)
@@ -213,6 +213,18 @@ def test_damaged_files_end_in_a_sentence(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"nothing")
     with pytest.raises(FileError, match="cannot be read"):
         read(str(tmp_path / "a.tif"))
+
+
+def test_large_labels_that_are_damaged_end_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_upaint.io.images.LAZY_FROM", 0)
+    path, _ = _write(tmp_path, "ZYX", (3, 50, 60), name="a_labels")
+    content = bytearray((tmp_path / "a_labels.tif").read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[2].dataoffsets[0]
+    content[start : start + 40] = bytes(40)
+    (tmp_path / "a_labels.tif").write_bytes(content)
+    with pytest.raises(ImageError, match=r"Plane Z=2 of a_labels \(the first is 0\) cannot be read"):
+        read(path)
 
 
 def test_one_bright_cell_does_not_darken_the_others(tmp_path):

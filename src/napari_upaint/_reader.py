@@ -42,6 +42,8 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     ------
     FileError
         If the file is missing, damaged or not an image.
+    ImageError
+        If a plane of labels cannot be read.
     """
     from napari_upaint.io.file_names import plain_name
     from napari_upaint.io.images import read_image
@@ -52,11 +54,11 @@ def read(path: PathOrPaths) -> list[LayerTuple]:
     image = read_image(path, labels=named)
     if named and image.data.dtype.kind in "bui" and not {"C", "S"} & set(image.axes):
         image = _planes_last(_sliceable(image))
-        return [(_loaded(image.data), {"name": image.name, **place(image)}, "labels")]
+        return [(_loaded(image), {"name": image.name, **place(image)}, "labels")]
     return [image_layer(image)]
 
 
-def _loaded(labels: Any) -> Any:
+def _loaded(image: Image) -> Any:
     """Return labels in memory, so that they can be painted on, unless memory is short; empty planes take none.
 
     napari shows labels in another byte order, such as Fiji's, in wrong colours, and cannot fill them. Masks of 1 bit
@@ -65,7 +67,9 @@ def _loaded(labels: Any) -> Any:
     import numpy as np
 
     from napari_upaint.engine.memory import available
+    from napari_upaint.io.images import planes
 
+    labels = image.data
     if labels.dtype != bool and type(labels) is np.ndarray:
         return labels
     dtype = np.dtype(np.uint8) if labels.dtype == bool else labels.dtype.newbyteorder("=")
@@ -73,10 +77,9 @@ def _loaded(labels: Any) -> Any:
     if labels.dtype != bool and free is not None and labels.nbytes > free / 2:
         return labels.astype(dtype)  # of each plane when it is shown
     loaded = np.zeros(labels.shape, dtype)
-    for index in np.ndindex(labels.shape[:-2]):
-        plane = np.asarray(labels[index])
+    for index, plane in planes(image):
         if plane.any():
-            loaded[index] = plane
+            loaded[index] = plane[0]
     return loaded
 
 

@@ -28,6 +28,11 @@ class EngineError(UserError):
     """The engine process failed or ended; the window goes on."""
 
 
+def reason(error: BaseException) -> str:
+    """Return what an error of the system or of a library says, in one line: its name if it says nothing."""
+    return getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
+
+
 def with_name(sentence: str, name: str) -> str:
     """Return a sentence with a name instead of "The image" at its beginning: code that computes knows no names."""
     return name + sentence.removeprefix("The image") if sentence.startswith("The image ") else sentence

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from napari_upaint.core import boxes
 from napari_upaint.core.border import seed_border
-from napari_upaint.core.boxes import painted_boxes
+from napari_upaint.core.boxes import box_of, grown, neighbours, painted_boxes
 from napari_upaint.core.labels import borders
 
 
@@ -22,6 +22,21 @@ def test_the_region_holds_all_paint_and_its_margin(shape):
     [region] = painted_boxes(annotation > 0, (5,) * annotation.ndim)
     assert (annotation[region] > 0).sum() == (annotation > 0).sum()
     assert region[-2:] == (slice(7, 31), slice(2, 36))
+
+
+def test_a_box_is_as_small_as_it_can_be():
+    mask = np.zeros((9, 12), bool)
+    assert box_of(mask) is None
+    mask[2:5, 3] = mask[4, 7] = True
+    assert (box := box_of(mask)) == (slice(2, 5), slice(3, 8))
+    assert grown(box, (1, 4), mask.shape) == (slice(1, 6), slice(0, 12))
+
+
+def test_neighbours_are_one_pixel_apart():
+    y, x = np.indices((3, 4))
+    (below, above), (right, left) = neighbours(2)
+    assert y[below].shape == (2, 4) and (y[below] - y[above] == 1).all() and (x[below] == x[above]).all()
+    assert x[right].shape == (3, 3) and (x[right] - x[left] == 1).all() and (y[right] == y[left]).all()
 
 
 def test_without_paint_nothing_is_left():

@@ -46,6 +46,11 @@ def test_ids_that_fit_stay_what_they_are(dtype):
     assert to_int32(labels[:0]).dtype == np.int32
 
 
+def test_one_can_be_added_to_every_id():
+    np.testing.assert_array_equal(to_int32(np.array([0, 2**31 - 2])), [0, 2**31 - 2])
+    np.testing.assert_array_equal(to_int32(np.array([0, 2**31 - 1])), [0, 2])  # it would not fit as an annotation
+
+
 def test_classes_keep_their_numbers_or_are_refused():
     np.testing.assert_array_equal(to_int32(np.array([0, 1, 40], np.uint64), "classes"), [0, 1, 40])
     with pytest.raises(AnnotationError, match="Label 4294967303 is painted as a class"):

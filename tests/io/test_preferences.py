@@ -1,12 +1,13 @@
 """Preferences survive, whatever is in their file."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.folders import data_folder
+from napari_upaint.io.folders import data_folder, log_folder
 from napari_upaint.io.preferences import load_preferences, preferences_file, save_preferences
 from napari_upaint.settings import Preferences
 
@@ -15,7 +16,7 @@ from napari_upaint.settings import Preferences
 def no_home(monkeypatch, tmp_path):
     """The folders of a user who set nothing."""
     monkeypatch.delenv("UPAINT_HOME")
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
 
@@ -48,6 +49,25 @@ def test_the_folder_is_followed_unless_the_environment_says_otherwise(no_home, m
     assert preferences_file().parent != data_folder()  # or they would not be found again
     monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "home"))
     assert data_folder() == tmp_path / "home"
+
+
+@pytest.mark.parametrize(
+    ("platform", "preferences", "data", "log"),
+    [
+        ("linux", "XDG_CONFIG_HOME/napari-upaint", "XDG_DATA_HOME/napari-upaint", "XDG_STATE_HOME/napari-upaint/log"),
+        ("win32", "APPDATA/napari-upaint", "LOCALAPPDATA/napari-upaint", "LOCALAPPDATA/napari-upaint/logs"),
+        (
+            "darwin",
+            "Library/Preferences/napari-upaint",
+            "Library/Application Support/napari-upaint",
+            "Library/Logs/napari-upaint",
+        ),
+    ],
+)
+def test_every_system_has_its_own_folders(no_home, monkeypatch, tmp_path, platform, preferences, data, log):
+    monkeypatch.setattr(sys, "platform", platform)
+    found = (preferences_file().parent, data_folder(), log_folder())
+    assert found == (tmp_path / preferences, tmp_path / data, tmp_path / log)
 
 
 def test_a_folder_that_cannot_be_written():

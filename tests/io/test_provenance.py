@@ -25,6 +25,8 @@ def test_a_command_names_files_and_no_folders():
     said = command_line(["upaint", "train", "/home/me/my cells.tif", "--labels", "painted/", "-o", "out/m.safetensors"])
     assert said == "upaint train 'my cells.tif' --labels painted -o m.safetensors"
     assert command_line(["upaint", "segment", "/"]) == "upaint segment /"
+    said = command_line(["upaint", "train", "a/b.tif", "--labels=/home/me/c.tif", "-oout/m.safetensors", "--width=8"])
+    assert said == "upaint train b.tif --labels=c.tif -om.safetensors --width=8"
 
 
 def test_a_trained_model_says_in_a_sentence_where_it_comes_from():

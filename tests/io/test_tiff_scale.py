@@ -104,6 +104,15 @@ def test_ome(tmp_path):
     assert image.spacing == {"T": 120.0, "Y": 0.5, "X": 0.25}
 
 
+def test_each_of_several_images_has_its_own_size(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "m.ome.tif") as out:
+        for edge, size in ((8, 9.5), (16, 0.25)):
+            told = {f"PhysicalSize{letter}": size for letter in "XY"}
+            out.write(np.ones((edge, edge), np.uint8), metadata={"axes": "YX", "Name": "", **told})
+    with pytest.warns(UserWarning, match="holds 2 images; the largest, number 2"):
+        assert read_image(tmp_path / "m.ome.tif").spacing == {"Y": 0.25, "X": 0.25}
+
+
 def test_sizes_in_a_unit_that_is_none_still_tell_their_ratio(tmp_path):
     told = {f"PhysicalSize{letter}": size for letter, size in (("X", 1.0), ("Y", 2.0))}
     units = {f"{name}Unit": "reference frame" for name in told}

@@ -286,7 +286,7 @@ def test_a_read_only_folder(tmp_path):
 
 def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    for path in (tmp_path / "file" / "a.tif", tmp_path):
+    for path in (tmp_path / "file" / "a.tif", tmp_path, tmp_path.anchor):
         with pytest.raises(FileError, match="Cannot write"):
             write_labels(path, np.zeros((4, 4), int))
 

@@ -132,6 +132,31 @@ def test_damaged_files_are_left_out():
         restore(saved)
 
 
+class Program:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def test_a_file_cannot_bring_a_program_with_it(tmp_path):
+    path, program = new_autosave("a", PAINTED.shape), np.array([Program(str(tmp_path / "made"))], object)
+    autosave(PAINTED, path)
+    (saved,) = autosaved("a", PAINTED.shape)
+    with np.load(path) as file:
+        about = file["about"]
+    np.savez(path, about=about, **{"0 0 1 0 1": program})
+    assert not is_in(saved, PAINTED)
+    with pytest.raises(FileError, match="Cannot read"):
+        restore(saved)
+    np.savez(path, about=program)
+    assert autosaved("a", PAINTED.shape) == []
+    assert not (tmp_path / "made").exists()
+
+
 def test_a_folder_that_cannot_be_written():
     data_folder().touch()
     with pytest.raises(FileError):

@@ -1,6 +1,7 @@
 """Finished runs: the way back, new names, the trash."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,16 +94,17 @@ def test_what_can_be_moved_in_part_only_stays_where_it_was(monkeypatch):
 def test_another_name_for_everything():
     first = a_run("first")
     os.utime(first.model, (10**9, 10**9))
-    second = a_run("second", first.model)
+    second, other = a_run("second", first.model), a_run("other", bundled_models()[0])
     renamed = rename_run(first, "  dividing\n cells ")
     assert renamed.name == "dividing cells"
     assert renamed.id.startswith("dividing cells 2026-01-02")
     assert load_model(renamed.model).header.name == "dividing cells"
     assert renamed.model.stat().st_mtime == 10**9
-    assert {run.id for run in list_runs()} == {renamed.id, second.id}
+    assert {run.id for run in list_runs()} == {renamed.id, second.id, other.id}
     assert load_run(user_models_folder() / f"{renamed.id}.run.json") == renamed
     again = next(run for run in list_runs() if run.id == second.id)
     assert start_of(again) == renamed.model
+    assert other in list_runs()
     assert not first.model.exists()
 
 
@@ -131,3 +133,12 @@ def test_no_name_is_refused():
     with pytest.raises(UserError, match="empty"):
         rename_run(run, " \n")
     assert list_runs() == [run]
+
+
+def test_runs_on_a_drive_that_is_away_stay_as_they_are(away, monkeypatch):
+    run = a_run()
+    monkeypatch.setenv("UPAINT_HOME", str(away))
+    with pytest.raises(FileError, match=r"Cannot move nuclei .*\(Transport endpoint is not connected\)"):
+        delete_run(run)
+    with pytest.raises(FileError, match=r"Cannot read .*run\.json \(No such file or directory\); was it moved"):
+        rename_run(replace(run, model=None), "cells")

@@ -98,11 +98,12 @@ def test_runs_that_two_windows_save_at_the_same_time_do_not_meet(monkeypatch):
     assert len({run.model for run in list_runs()}) == 2
 
 
-def test_a_run_that_cannot_be_written_leaves_no_record(monkeypatch):
-    def full(model, path):
+@pytest.mark.parametrize("what", ["save_model", "replacing"])  # of the model, of the record
+def test_a_run_that_cannot_be_written_leaves_nothing(monkeypatch, what):
+    def full(*_):
         raise FileError("Cannot write it (No space left on device); make room.")
 
-    monkeypatch.setattr("napari_upaint.session.run.save_model", full)
+    monkeypatch.setattr(f"napari_upaint.session.run.{what}", full)
     with pytest.raises(FileError, match="No space"):
         save_run(a_run("nuclei"), MODEL)
     assert list(user_models_folder().iterdir()) == []
@@ -132,12 +133,14 @@ def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
         load_run(user_models_folder() / "rubbish 1.run.json")
 
 
-def test_lists_in_a_record_hold_names_whatever_somebody_wrote():
+def test_names_in_a_record_are_words_whatever_somebody_wrote():
     saved = save_run(a_run(), None)
     path = user_models_folder() / f"{saved.id}.run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": [["a"]], "former": [{}], "name": 5}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"images": [["a"]], "former": [{}], "name": 5, "start": 6})
+    )
     run = load_run(path)
-    assert (run.name, run.images, run.former) == ("5", ("['a']",), ("{}",))
+    assert (run.name, run.start, run.images, run.former) == ("5", "6", ("['a']",), ("{}",))
 
 
 def test_settings_of_another_version_are_read_as_far_as_known():

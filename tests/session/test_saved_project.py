@@ -190,6 +190,15 @@ def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
         assert len(list((folder / "annotations").iterdir())) == 2
 
 
+def test_paint_that_another_window_has_saved_is_not_replaced(tmp_path):
+    folder, ours = save_project(a_project(4), tmp_path / "p", seen=())
+    _, theirs = save_project(a_project(5), folder, seen=ours)
+    with pytest.raises(FileError, match="holds paint that this window has not seen"):
+        save_project(a_project(6), folder, seen=ours)
+    assert read_annotation(read_project(folder).images[0].annotations[0]).max() == 5
+    save_project(a_project(6), folder, seen=ours | theirs)
+
+
 def test_one_damaged_annotation_costs_no_other(tmp_path):
     folder = saved(a_project(), tmp_path / "p")
     lost = read_project(folder).images[0].annotations[0].path
@@ -213,8 +222,8 @@ def test_files_of_others_in_the_folder_of_annotations_stay(tmp_path):
 
 def test_a_saving_that_failed_is_in_nobodys_way(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(saved_project, "keep_model", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
-        with pytest.raises(FileError, match="No space left"):
+        patch.setattr(saved_project, "keep_model", lambda *_: (_ for _ in ()).throw(OSError("no room")))
+        with pytest.raises(FileError, match=r"Cannot write the project to .*/p \(no room\); choose another folder"):
             save_project(a_project(), tmp_path / "p")
     (tmp_path / "p" / ".DS_Store").touch()
     save_project(a_project(), tmp_path / "p")
@@ -258,9 +267,12 @@ def test_paint_on_a_drive_that_is_away_is_not_taken_for_deleted(tmp_path, away):
 
 
 def test_a_project_can_be_read_while_the_drive_of_the_users_own_is_away(tmp_path, away, monkeypatch):
+    a_run()
     folder = saved(a_project(), tmp_path / "p")
     monkeypatch.setenv("UPAINT_HOME", str(away))
     assert len(read_project(folder).images) == 2
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "other"))
+    assert read_project(folder) and len(list_runs()) == 1  # the next time
 
 
 def test_no_project(tmp_path):

@@ -16,10 +16,12 @@ import zarr
 from app_model.types import KeyBinding
 from napari.layers import Labels
 from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMessageBox
 from upaint_pictures import paint, picture
 
 from napari_upaint.errors import ImageError
 from napari_upaint.io.models import load_model
+from napari_upaint.session.run import list_runs
 from napari_upaint.widgets import _progress_line, _segmenting, _sources
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets.upaint import UPaintDock
@@ -282,6 +284,30 @@ def test_training_saves_a_model_chooses_it_and_shows_what_it_sees(viewer, painte
     assert viewer.dims.ndim == 2  # no slider for channels
     np.testing.assert_array_equal(viewer.layers["cells annotation"].data, before)
     assert viewer.layers.selection.active is viewer.layers["cells annotation"]
+
+
+def test_a_model_that_cannot_be_saved_stays_in_memory_until_there_is_room(painted, settle, own_home, monkeypatch):
+    def warning(_parent, _title, text, _buttons, chosen_by_enter):
+        asked.append(text)
+        if len(asked) == 1:
+            return QMessageBox.StandardButton.Discard
+        if len(asked) == 3:
+            (own_home / "models").unlink()  # room is made
+        return chosen_by_enter
+
+    monkeypatch.setattr(QMessageBox, "warning", warning)
+    own_home.mkdir(exist_ok=True)
+    (own_home / "models").write_text("in the way")
+    asked, train, message = [], painted.sections.train.button, painted.sections.message
+    train.click()
+    settle(painted)
+    assert train.text() == "Train" and message.text().startswith("Cannot write to") and not message.isHidden()
+    train.click()
+    settle(painted)
+    assert [text for text in asked if "its result is not saved yet. Cannot write to" not in text] == []
+    assert len(asked) == 3
+    (run,) = list_runs()
+    assert f"Saved as '{run.model.stem}'." in message.text()
 
 
 def test_a_training_that_does_not_help_keeps_the_model(painted, settle, own_home):

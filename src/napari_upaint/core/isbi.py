@@ -55,7 +55,7 @@ def isbi_scores(cells: np.ndarray, truth: np.ndarray) -> IsbiScores:
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or there are no pixels.
     """
     truth = truth > 0
     each = [scores_at(cells > threshold, truth) for threshold in THRESHOLDS]
@@ -72,7 +72,7 @@ def scores_at(cells: np.ndarray, truth: np.ndarray) -> IsbiScores:
     both = int(np.count_nonzero(cells & truth))
     counted = int(np.count_nonzero(cells)) + int(np.count_nonzero(truth))
     return IsbiScores(
-        warping=float(split_or_merged(cells, truth).mean()) if truth.size else 0.0,
+        warping=float(split_or_merged(cells, truth).mean()),
         rand=1 - v_rand(_singles(found), regions),
         pixel=1 - 2 * both / counted if counted else 0.0,
         v_rand=v_rand(_singles(thinned(found)), regions),

@@ -27,9 +27,9 @@ _PLANES = 3
 _SAMPLES = 64
 
 
-def spread_over(count: int, most: int = _PLANES) -> list[int]:
-    """Return which of `count` planes (volumes) to look at: up to `most`, spread evenly."""
-    return sorted({(2 * part + 1) * count // (2 * most) for part in range(most)}) if count else []
+def spread_over(count: int) -> list[int]:
+    """Return which of `count` planes (volumes) to look at: up to three, spread evenly."""
+    return sorted({(2 * part + 1) * count // (2 * _PLANES) for part in range(_PLANES)}) if count else []
 
 
 def middle(shape: tuple[int, ...]) -> tuple[slice, ...]:

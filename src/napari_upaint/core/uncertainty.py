@@ -99,9 +99,8 @@ def object_radius(labels: np.ndarray) -> int:
     sizes = sizes[sizes > 0]
     if not len(sizes):
         return _DEFAULT_RADIUS
-    # Of the interval, circle or ball of that size.
-    ball = {1: 2.0, 2: np.pi, 3: 4 / 3 * np.pi}[min(3, labels.ndim)]
-    return int(np.clip(round(float(np.median(sizes) / ball) ** (1 / min(3, labels.ndim))), *_RADII))
+    ball = np.pi if labels.ndim == 2 else 4 / 3 * np.pi  # the size of a circle or ball of radius 1
+    return int(np.clip(round(float(np.median(sizes) / ball) ** (1 / labels.ndim)), *_RADII))
 
 
 def smoothed(uncertainty: np.ndarray, radius: int) -> np.ndarray:

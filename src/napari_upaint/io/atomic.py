@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.file_names import files_in, from_home
 
 _DIGITS = 16  # in the name of a file that is being written
@@ -33,19 +33,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     # A link to a file elsewhere stays a link: the file it points to is replaced.
     path = Path(os.path.realpath(from_home(path)))
+    if os.path.isdir(path):
+        raise FileError(f"Cannot write {path}: it is a folder; choose a file name.")
     # The ending stays (programs choose the format by it), and the name is short (file systems allow 255 bytes).
     new = path.with_name(f".{secrets.token_hex(_DIGITS // 2)}{path.suffix}")
     try:
-        if path.is_dir():
-            raise FileError(f"Cannot write {path}: it is a folder; choose a file name.")
         path.parent.mkdir(parents=True, exist_ok=True)
         new.touch(exist_ok=False)
         yield new
         _store(new)
         _take_name(new, path)
     except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        raise FileError(f"Cannot write {path} ({reason}); choose another folder or make room.") from error
+        raise FileError(f"Cannot write {path} ({reason(error)}); choose another folder or make room.") from error
     finally:
         with contextlib.suppress(OSError):
             new.unlink()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_upaint.errors import FileError, ImageError
+from napari_upaint.errors import FileError, ImageError, reason
 
 # Samples per pixel -> how many of them are not transparency, which cannot be learnt from.
 _WITHOUT_ALPHA = {2: 1, 4: 3}
@@ -139,10 +139,9 @@ class Image:
         except MemoryError:
             raise
         except Exception as error:  # of a lazy image; each library raises its own for damaged files
-            told = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
             places = ", ".join(f"{letter}={n}" for letter, n in at.items())
             what = f"Plane {places} of {self.name} (the first is 0)" if places else self.name
-            raise ImageError(f"{what} cannot be read ({told}); copy its file again.") from error
+            raise ImageError(f"{what} cannot be read ({reason(error)}); copy its file again.") from error
         left = [letter for letter in self.axes if letter not in at]
         array = array.transpose([left.index(letter) for letter in "CSYX" if letter in left])
         if "S" in left:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.file_names import from_home, is_there, plain_name
 from napari_upaint.io.image import Image, planes
 from napari_upaint.io.write import write_image, write_labels, write_scores
@@ -76,9 +76,8 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
     except Exception as error:
         if not isinstance(error, OSError) and path.suffix and path.suffix.lower() not in SUFFIXES:
             raise FileError(f"{path} is not a TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
-        reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise FileError(
-            f"{path} cannot be read as an image ({reason}); copy it again, or choose another file."
+            f"{path} cannot be read as an image ({reason(error)}); copy it again, or choose another file."
         ) from error
     if 0 in image.data.shape or image.data.dtype.kind not in "buif":
         raise FileError(
@@ -163,7 +162,7 @@ def _in_folder(folder: Path) -> list[Path]:
     try:
         inside = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != "."]
     except OSError as error:
-        raise FileError(f"The folder {folder} cannot be read ({error.strerror}); choose another one.") from error
+        raise FileError(f"The folder {folder} cannot be read ({reason(error)}); choose another one.") from error
     if not inside:
         raise FileError(
             f"The folder {folder} holds no images ({', '.join(SUFFIXES)}); choose another one, or save other files as"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.core.fingerprint import fingerprint
-from napari_upaint.errors import FileError, ModelError
+from napari_upaint.errors import FileError, ModelError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, files_in, from_home
 from napari_upaint.io.folders import user_models_folder
@@ -151,8 +151,7 @@ def _read(path: Path, *, with_weights: bool) -> tuple[ModelHeader, dict[str, np.
         raise
     # For anything wrong inside: SafetensorError, KeyError, RecursionError (nested JSON), MemoryError (absurd size).
     except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise ModelError(f"{path} is not a U-Paint model ({reason}); choose another file.") from error
+        raise ModelError(f"{path} is not a U-Paint model ({reason(error)}); choose another file.") from error
 
 
 def find_model(name_or_path: str | Path) -> Path:

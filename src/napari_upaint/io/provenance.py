@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from napari_upaint import __version__
 from napari_upaint.io.model_header import ModelHeader
 
 _PACKAGES = ("torch", "numpy")
+# What comes before the last part of a path, which may be written with its option: --labels=painted/a.tif, -oout/a.
+_FOLDERS = re.compile(r"(-\w|--[\w-]+=)?.*/")
 
 
 def provenance(*, start: str, images: Sequence[str], seed: int, pixels: Iterable[Any] = ()) -> dict[str, Any]:
@@ -54,8 +57,8 @@ def versions() -> dict[str, str]:
 
 def command_line(arguments: Sequence[str]) -> str:
     """Return a command as it would be typed, with only the last part of paths, since folders are private."""
-    plain = [part.rstrip("/" + os.sep).replace(os.sep, "/").rsplit("/", 1)[-1] or part for part in arguments]
-    return shlex.join(plain)
+    plain = (part.replace(os.sep, "/").rstrip("/") or part for part in arguments)
+    return shlex.join(_FOLDERS.sub(r"\1", part) or part for part in plain)
 
 
 def own_summary(header: ModelHeader) -> str:

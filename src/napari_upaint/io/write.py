@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import from_home
 from napari_upaint.io.image import Image
@@ -185,8 +185,7 @@ def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray
         try:
             page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
         except OSError as error:  # a lazy image cannot be read: the output file is not to blame
-            reason = error.strerror or str(error) or type(error).__name__
-            raise FileError(f"{image.name} cannot be read ({reason}); check where it lies.") from error
+            raise FileError(f"{image.name} cannot be read ({reason(error)}); check where it lies.") from error
         left = [letter for letter in image.axes if letter not in at]
         yield page.transpose([left.index(letter) for letter in axes if letter in left]).astype(dtype, copy=False)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from napari_upaint.errors import FileError, ModelError, UserError
+from napari_upaint.errors import FileError, ModelError, UserError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, from_home
 from napari_upaint.io.folders import user_models_folder
@@ -79,7 +79,7 @@ def delete_run(run: Run) -> Path:
         for source, target in moved:
             with contextlib.suppress(OSError):
                 target.rename(source)
-        raise FileError(f"Cannot move {run.id} to {trash} ({error.strerror}); is the folder writable?") from error
+        raise FileError(f"Cannot move {run.id} to {trash} ({reason(error)}); is the folder writable?") from error
     return trash
 
 
@@ -133,7 +133,7 @@ def _remove(*paths: Path | None) -> None:
 
 def _follow(old: Path, new: Path) -> None:
     for run in list_runs():
-        if run.start and Path(run.start) == old:
+        if Path(run.start) == old:
             path = user_models_folder() / f"{run.id}{ENDING}"
             _rewrite(path, path, start=str(new))
 
@@ -143,6 +143,6 @@ def _rewrite(source: Path, target: Path, **changed: Any) -> None:
     try:
         content = json.loads(source.read_text("utf-8")) | changed
     except (OSError, ValueError) as error:
-        raise FileError(f"Cannot read {source} ({error}); was it moved?") from error
+        raise FileError(f"Cannot read {source} ({reason(error)}); was it moved?") from error
     with replacing(target) as new:
         new.write_text(json.dumps(content, indent=1), "utf-8")

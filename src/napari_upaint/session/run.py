@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, file_name, files_in
 from napari_upaint.io.folders import user_models_folder
@@ -129,21 +130,23 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
     Raises
     ------
     FileError
-        If it cannot be written. Both files are written whole or not at all, the model first.
+        If it cannot be written. Then there is neither record nor model.
     """
     folder = user_models_folder()
     path = _reserve(run, folder)
+    saved = replace(run, id=path.name.removesuffix(ENDING), model=None)
+    target = folder / f"{saved.id}{MODEL_ENDING}"
     try:
-        saved = replace(run, id=path.name.removesuffix(ENDING), model=None)
         if model is not None:
-            saved = replace(saved, model=save_model(model, folder / f"{saved.id}{MODEL_ENDING}"))
-        content = asdict(saved) | {"format": FORMAT, "model": saved.model.name if saved.model else None}
+            saved = replace(saved, model=save_model(model, target))
+        content = asdict(saved) | {"format": FORMAT, "model": target.name if model is not None else None}
         with replacing(path) as new:
             new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
         return saved
     except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        for written in (path, target):
+            with contextlib.suppress(OSError):
+                written.unlink()
         raise
 
 
@@ -157,7 +160,7 @@ def _reserve(run: Run, folder: Path) -> Path:
                 path.touch(exist_ok=False)
                 return path
     except OSError as error:
-        raise FileError(f"Cannot write to {folder} ({error.strerror}); choose another folder or make room.") from error
+        raise FileError(f"Cannot write to {folder} ({reason(error)}); choose another folder or make room.") from error
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
@@ -189,7 +192,7 @@ def load_run(path: str | Path) -> Run:
         raw["weights"] = read_settings(WeightSettings, raw["weights"])
         raw["augment"] = read_settings(AugmentSettings, raw["augment"])
         raw["curve"] = tuple(CurvePoint(**_known(CurvePoint, point)) for point in raw["curve"])
-        raw["name"] = str(raw["name"])
+        raw["name"], raw["start"] = str(raw["name"]), str(raw["start"])
         raw["images"], raw["former"] = (tuple(map(str, raw.get(names, ()))) for names in ("images", "former"))
         raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
         # Only a name, never a path: the folder may have moved, and must not point elsewhere.
@@ -219,7 +222,7 @@ def new_id(run: Run, folder: Path) -> str:
 def free_id(wanted: str, folder: Path) -> str:
     """Return a name for the files of a run that is free in a folder: the wanted one, with a number if that is taken."""
     free, number = wanted, 1
-    while any((folder / f"{free}{ending}").exists() for ending in (ENDING, MODEL_ENDING)):
+    while any(os.path.exists(folder / f"{free}{ending}") for ending in (ENDING, MODEL_ENDING)):
         number += 1
         free = f"{wanted} {number}"
     return free

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import from_home, is_there
 from napari_upaint.session.autosaves import autosave, describe_autosave, restore
@@ -138,7 +138,7 @@ def save_project(
             new.write_text(json.dumps(content, indent=1), "utf-8")
     except OSError as error:
         _remove(folder / _ANNOTATIONS, written)
-        raise FileError(f"Cannot write the project to {folder} ({error.strerror}); choose another folder.") from error
+        raise FileError(f"Cannot write the project to {folder} ({reason(error)}); choose another folder.") from error
     except FileError:
         _remove(folder / _ANNOTATIONS, written)
         raise
@@ -176,7 +176,8 @@ def read_project(folder: str | Path) -> SavedProject:
         raise FileError(f"There is no project in {folder}; choose the folder that has {_FILE} in it.") from error
     except Exception as error:  # whatever somebody's editor did to it
         raise FileError(f"The project in {folder} cannot be read ({error}); choose another one.") from error
-    take_runs(folder / _MODELS)
+    with contextlib.suppress(FileError, OSError):  # paint can be read where trainings cannot be written
+        take_runs(folder / _MODELS)
     model, missing = find_in_project(named, folder / _MODELS)
     return SavedProject(images, chosen, kind, model, settings, missing)
 

@@ -14,7 +14,7 @@ import numpy as np
 from napari_upaint.core.labels import painted_pixels
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
-from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.errors import AnnotationError, ImageError, reason
 from napari_upaint.io.tiff_scale import micrometers
 from napari_upaint.session.batch import Source
 from napari_upaint.session.gray_values import measure_gray_values, thinned
@@ -145,7 +145,7 @@ def _read(name: str, data: Any, index: tuple[int, ...], region: tuple[slice, ...
     try:
         return np.asarray(data[(*index, *region)])
     except OSError as error:  # of a lazy layer, for instance far away
-        raise ImageError(f"{name} cannot be read ({error.strerror or error}); check where it lies.") from error
+        raise ImageError(f"{name} cannot be read ({reason(error)}); check where it lies.") from error
     except Exception as error:
         if isinstance(data, np.ndarray) or isinstance(error, MemoryError):
             raise

@@ -68,6 +68,7 @@ class Training(QObject):
     progress = Signal(object)  # TrainProgress
     ended = Signal(object)  # Trained
     failed = Signal(str, str)
+    unsaved = Signal(str, str)  # what was learnt is only in memory: answer with `save` or `fail`
     stopped = Signal()  # before there was a result
     begun = Signal()  # messages can be sent to it from now on
     previewed = Signal(object)  # PreviewResult
@@ -86,8 +87,8 @@ class Training(QObject):
         self._heard: list[TrainProgress] = []
         self._result: TrainResult | None = None
         self._sent: NewSamples | None = None  # samples that were sent after it began
-        self._gathering = Work(self, self._train, self._fail)
-        self._saving = Work(self, self._saved, self._fail, writes=True)
+        self._gathering = Work(self, self._train, self.fail)
+        self._saving = Work(self, self._saved, self.unsaved, writes=True)
 
     @property
     def running(self) -> bool:
@@ -152,7 +153,7 @@ class Training(QObject):
             checkpoint_seconds=CHECKPOINT,
             resume=plan.resume.model if plan.resume is not None else None,
         )
-        self._job = self._bridge.begin(request, self._hear, self._finish, self._fail)
+        self._job = self._bridge.begin(request, self._hear, self._finish, self.fail)
         self.begun.emit()
 
     def _hear(self, payload: object) -> None:
@@ -172,14 +173,18 @@ class Training(QObject):
         self.samples_heard.emit(answer)
 
     def _finish(self) -> None:
-        assert self.plan is not None
         self._job = None
         if self._result is None or not self._result.steps:
             self._give_up()
             self._rest()
             self.stopped.emit()
         else:
-            self._saving.start(_save, self._request, tuple(self._heard), self._result, self.plan.resume)
+            self.save()
+
+    def save(self) -> None:
+        """Save what was learnt."""
+        assert self.plan is not None
+        self._saving.start(_save, self._request, tuple(self._heard), self._result, self.plan.resume)
 
     def _saved(self, run: Run) -> None:
         result = self._result
@@ -187,7 +192,8 @@ class Training(QObject):
         self._rest()
         self.ended.emit(Trained(result, run.model))
 
-    def _fail(self, sentence: str, details: str) -> None:
+    def fail(self, sentence: str, details: str) -> None:
+        """End without a result, and say why."""
         self._give_up()
         self._rest()
         self.failed.emit(sentence, details)

@@ -12,6 +12,7 @@ from napari_upaint.session.history import find_start
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets import _reasons as reasons
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._confirmed import once_more
 from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
@@ -62,6 +63,7 @@ class Working(QObject):
         self.training.progress.connect(section.show_progress)
         self.training.ended.connect(self._trained)
         self.training.failed.connect(self._training_failed)
+        self.training.unsaved.connect(self._training_unsaved)
         self.training.stopped.connect(self._training_stopped)
 
     @property
@@ -183,6 +185,14 @@ class Working(QObject):
     def _training_failed(self, sentence: str, details: str) -> None:
         self._training_over()
         self.fail(sentence, details)
+
+    def _training_unsaved(self, sentence: str, details: str) -> None:
+        """Keep what was learnt in memory until it is saved, or the user does without it."""
+        problem = f"The training has ended, and its result is not saved yet. {sentence}"
+        if once_more(self._sections.train, "Save the training", problem):
+            self.training.save()
+        else:
+            self.training.fail(sentence, details)
 
     def _training_stopped(self) -> None:
         self._training_over()
