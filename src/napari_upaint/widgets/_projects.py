@@ -117,7 +117,7 @@ class Projects(QObject):
             if owner is not None:
                 notes = {
                     "layer": choice.name,
-                    "kind": self._choosing.kind(),
+                    "kind": self._layers.kinds.of(choice.key) or self._choosing.kind(),
                     "image": self._layers.image(owner).file,
                     "corrected": self._layers.is_corrected_result(choice.key),
                     "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
