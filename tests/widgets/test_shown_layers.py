@@ -100,11 +100,12 @@ def test_an_image_below_another_one_is_said_not_to_be_seen_and_shown_on_request(
 
 
 def test_who_goes_to_an_image_sees_it_however_large_it_is_drawn(viewer, dock, pick):
-    for name, scale, corner in (("large", 1, 0), ("small", 0.01, 0), ("beside", 1, 500)):
+    for name, scale, corner in (("large", 1, 0), ("small", 0.2, 0), ("tiny", 0.01, 0), ("beside", 1, 500)):
         viewer.add_image(picture(SHAPE), name=name, scale=(scale, scale), translate=(corner, corner))
     camera = viewer.scene.camera
     camera.center, camera.zoom = (0, 30, 40), 5
-    for name, center, zoomed_in in (("large", (30, 40), 1), ("small", (0.3, 0.4), 100), ("beside", (530, 540), 1)):
+    places = (("large", (30, 40), 1), ("small", (6, 8), 5), ("tiny", (0.3, 0.4), 100), ("beside", (530, 540), 1))
+    for name, center, zoomed_in in places:
         pick(name)
         np.testing.assert_allclose(camera.center[-2:], center, atol=0.6 / zoomed_in)
         assert 100 < max(SHAPE) * camera.zoom / zoomed_in < 2 * max(viewer.canvas.size)

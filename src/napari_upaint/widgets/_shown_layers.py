@@ -20,7 +20,7 @@ from napari_upaint.widgets._open_layers import find, form
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
 # Share of an image's area, and opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
 _LEAST_HIDDEN, _LEAST_OPACITY = 0.1, 0.9
-_LEAST_ON_SCREEN = 60  # pixels of the canvas
+_LEAST_ON_SCREEN = 150  # pixels of the canvas
 
 
 class ShownLayers:
