@@ -194,6 +194,18 @@ def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewe
     assert "field 1 labels" in seen(viewer)
 
 
+def test_who_hid_the_labels_is_told_why_no_result_is_seen(viewer, dock, segment):
+    viewer.add_image(picture(SHAPE), name="cells")
+    segment()
+    viewer.layers["cells labels"].visible = False
+    segment()
+    hidden = "'cells labels' is hidden; click its eye in napari's list of layers to see it."
+    assert dock.sections.message.text() == f"Segmented 1 plane. {hidden}"
+    viewer.layers["cells labels"].visible = True
+    segment()
+    assert dock.sections.message.text() == "Segmented 1 plane."
+
+
 def test_a_dock_that_is_opened_begins_with_the_labels_in_hand(viewer, fields, open_dock):
     from napari_upaint.widgets._layers import Layers
 
