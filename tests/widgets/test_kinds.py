@@ -58,6 +58,41 @@ def test_a_sample_holds_objects_whatever_was_painted_before(viewer, dock, new):
     assert dock.choosing.kind() == "objects"
 
 
+def test_labels_of_both_kinds_come_back_with_their_project(viewer, dock, new, qtbot, tmp_path):
+    new("blood").paint((20, 20), 2)
+    dock.sections.labels.classes.click()
+    new("nuclei").paint((20, 20), 2)
+    dock.sections.labels.objects.click()
+    choose(viewer, dock, "blood")  # as it is when the project is saved
+    projects = dock.keeping.projects
+    projects.save(tmp_path / "both")
+    qtbot.waitUntil(lambda: (tmp_path / "both" / "project.json").exists() and not projects.busy, timeout=20000)
+    for name in ("blood annotation", "nuclei annotation"):
+        viewer.layers.remove(name)
+    projects.open(tmp_path / "both")
+    qtbot.waitUntil(lambda: "nuclei annotation" in viewer.layers and not projects.busy, timeout=20000)
+    kinds = [viewer.layers[f"{name} annotation"].features["label"][2] for name in ("blood", "nuclei")]
+    assert kinds == ["class 2", "object 2"]
+    assert dock.choosing.kind() == "classes"
+
+
+def test_paint_that_is_brought_back_leaves_other_labels_as_they_are(viewer, dock, new, qtbot):
+    layer = new("blood")
+    dock.sections.labels.classes.click()
+    layer.paint((20, 20), 2)
+    dock.autosaving.save_now()
+    qtbot.waitUntil(lambda: not dock.autosaving._saving.busy, timeout=20000)
+    viewer.layers.remove(layer)
+    dock.sections.labels.new_button.click()
+    dock.sections.labels.objects.click()
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    offer.accept_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=20000)
+    assert [one.features["label"][2] for one in viewer.layers[1:]] == ["object 2", "class 2"]
+    assert dock.choosing.kind() == "classes"
+
+
 def test_classes_are_not_learnt_together_with_objects(viewer, dock, new, qtbot):
     for name in ("nuclei", "blood"):
         layer = new(name)
