@@ -93,7 +93,7 @@ class Session:
 
 
 def window(seconds: int) -> None:
-    """Write window.png: cells that the bundled models do not find without a training."""
+    """Write window.png: cells that the bundled models find in pieces without a training."""
     session = Session("cells_phase")
     session.train(seconds)
     session.settle()

@@ -60,6 +60,7 @@ def _layers(name: str) -> list[LayerTuple]:
 
     from napari_upaint._reader import image_layer, place
     from napari_upaint.core.colours import label_rgba
+    from napari_upaint.core.labels import label_names
     from napari_upaint.io.samples import open_sample
 
     sample = open_sample(name)
@@ -67,6 +68,7 @@ def _layers(name: str) -> list[LayerTuple]:
     if sample.strokes is not None:
         options = {
             "name": f"{name} strokes",
+            "features": label_names("objects"),
             "colormap": CyclicLabelColormap(colors=label_rgba(), background_value=0),
             "opacity": 0.6,
             **place(sample.image),

@@ -42,6 +42,14 @@ def test_scores_are_no_labels(named: Named) -> None:
     assert _names(pairs) == {"j/the_scores.tif": "the_scores.tif"}
 
 
+def test_labels_that_go_with_no_image_are_told_what_they_should_be_called(named: Named) -> None:
+    images, labels = named("i/truth.ome.tif"), named("l/cells_labels.tif")
+    with pytest.raises(
+        FileError, match=r"labels of truth\.ome\.tif must be called truth\.ome\.tif or truth_NAME\.tif\."
+    ):
+        pair(images, labels)
+
+
 def test_the_longest_name_gets_the_labels(named: Named) -> None:
     images = named("i/cells.tif", "i/cells_2.tif", "i/cells_2_b.ome.tif")
     labels = named("l/cells_labels.tif", "l/cells_2_labels.tif", "l/cells_2_b_labels.tif", "l/cells_3_x.tif")

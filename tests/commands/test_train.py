@@ -70,11 +70,15 @@ def test_the_same_seed_gives_the_same_model(files: Path, tiny: list[str]) -> Non
     assert not all(np.array_equal(weights[0][name], weights[2][name]) for name in weights[0])
 
 
-def test_training_goes_on_from_a_file(files: Path, trained: Path) -> None:
+def test_training_goes_on_from_a_file(files: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = files / "new" / "more.safetensors"
     arguments = (files / "cells.tif", "--labels", files / "cells_strokes.tif", "--steps", 1, "-o", out)
     assert train(*arguments, "--model", trained) == 0
     assert load_model(out).header.architecture.width == 4
+    assert main(["models", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"{out}: 1 step in " in said
+    assert "start: tiny, 1 step, " in said
 
 
 def test_finished_masks_are_learnt_from(files: Path, fake: FakeTraining, trained: Path) -> None:

@@ -25,6 +25,14 @@ NOTHING = "because nothing was better (loss on held-out paint 0.3);"
     [
         (result(True, 0.9, 0.3), "Better than before: loss on held-out paint from 0.9 to 0.3 (lower is better)."),
         (
+            result(True, 0.92, 0.911, steps=5),
+            "Better than before: loss on held-out paint from 0.92 to 0.911 (lower is better); give it more time.",
+        ),
+        (
+            result(True, 0.9, 0.8, steps=5, pretrained=False),
+            "Trained from scratch; loss on held-out paint 0.8 (lower is better); give it more time.",
+        ),
+        (
             result(True, 0.3, 0.2998, steps=1),
             "Hardly better than before (loss on held-out paint 0.3); give it more time.",
         ),

@@ -72,10 +72,11 @@ def test_runs_are_listed_with_their_curve(painted, train):
     first, second = train(), train()
     assert [run.id for run in section.runs()] == [first.id, second.id][::-1] or first.date == second.date
     lines = section.list.item(0).text().splitlines()
-    assert lines[0] == "cells"
+    assert lines[0].endswith(" · cells")
     assert "0.8 → 0.2" in lines[1]
     assert "px" in lines[1]
-    assert "2 351 px" in run_lines(replace(first, painted={1: 1366, 2: 985}))
+    long = replace(first, date="2026-11-30T02:05:09+00:00", painted={1: 45471, 2: 985}, seconds=61)
+    assert run_lines(long) == "30 Nov 02:05 · cells\n0.8 → 0.2 · 46 456 px · 1 min 1 s"  # short enough to be read
     section.show_runs([replace(first, date=f"2026-11-30T02:{at}+00:00") for at in ("05:09", "05:58", "06:00")])
     assert [section.list.item(i).text().split(" · ")[0][-8:] for i in range(3)] == ["02:05:09", "02:05:58", "ov 02:06"]
     section.show_runs([second, first])

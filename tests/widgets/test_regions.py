@@ -13,6 +13,8 @@ from napari_upaint.core.weight_map import weight_map
 from napari_upaint.engine.progress import NewSamples
 from napari_upaint.io.models import load_model
 
+NONE = "There is no region yet; press 'Annotated region' and drag a rectangle."
+
 
 def drag(viewer, layer, start, stop):
     """Draw a rectangle as the mouse does."""
@@ -167,9 +169,10 @@ def test_buttons_say_why_they_do_not_work(viewer, dock):
     assert row.draw_button.toolTip() == "Press 'New labels' first."
     dock.sections.labels.new_button.click()
     assert row.draw_button.isEnabled()
-    assert row.turn_button.toolTip() == "Draw a region first."
     dock.regions.turn()
-    assert "no region yet" in dock.sections.message.text()
+    assert row.turn_button.toolTip() == dock.sections.message.text() == NONE
+    draw(viewer, dock, (5, 5), (30, 40))
+    assert dock.sections.message.text() == ""
 
 
 def test_keys(viewer, painted):
@@ -217,7 +220,7 @@ def test_a_dock_that_was_opened_anew_hears_of_regions(viewer, painted, open_dock
     dock.layers.edited.connect(lambda: edited.append(1))
     dock.layers.regions.changed.connect(lambda: regions.append(1))
     row = dock.sections.labels.regions
-    assert row.turn_button.toolTip() == "Draw a region first."
+    assert row.turn_button.toolTip() == NONE
     viewer.layers.selection.active = layer
     drag(viewer, layer, (5, 5), (30, 40))
     assert edited

@@ -100,11 +100,12 @@ def test_an_image_below_another_one_is_said_not_to_be_seen_and_shown_on_request(
 
 
 def test_who_goes_to_an_image_sees_it_however_large_it_is_drawn(viewer, dock, pick):
-    for name, scale, corner in (("large", 1, 0), ("small", 0.01, 0), ("beside", 1, 500)):
+    for name, scale, corner in (("large", 1, 0), ("small", 0.2, 0), ("tiny", 0.01, 0), ("beside", 1, 500)):
         viewer.add_image(picture(SHAPE), name=name, scale=(scale, scale), translate=(corner, corner))
     camera = viewer.scene.camera
     camera.center, camera.zoom = (0, 30, 40), 5
-    for name, center, zoomed_in in (("large", (30, 40), 1), ("small", (0.3, 0.4), 100), ("beside", (530, 540), 1)):
+    places = (("large", (30, 40), 1), ("small", (6, 8), 5), ("tiny", (0.3, 0.4), 100), ("beside", (530, 540), 1))
+    for name, center, zoomed_in in places:
         pick(name)
         np.testing.assert_allclose(camera.center[-2:], center, atol=0.6 / zoomed_in)
         assert 100 < max(SHAPE) * camera.zoom / zoomed_in < 2 * max(viewer.canvas.size)
@@ -191,6 +192,18 @@ def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewe
     dock.sections.image.combo.setCurrentText("field 1")  # below another one, but asked for
     segment("view")
     assert "field 1 labels" in seen(viewer)
+
+
+def test_who_hid_the_labels_is_told_why_no_result_is_seen(viewer, dock, segment):
+    viewer.add_image(picture(SHAPE), name="cells")
+    segment()
+    viewer.layers["cells labels"].visible = False
+    segment()
+    hidden = "'cells labels' is hidden; click its eye in napari's list of layers to see it."
+    assert dock.sections.message.text() == f"Segmented 1 plane. {hidden}"
+    viewer.layers["cells labels"].visible = True
+    segment()
+    assert dock.sections.message.text() == "Segmented 1 plane."
 
 
 def test_a_dock_that_is_opened_begins_with_the_labels_in_hand(viewer, fields, open_dock):

@@ -57,9 +57,10 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
         from napari_upaint.io.images import list_images
 
         list_images((*images, *labels))  # says so if one of them is missing
+        first = parts[0].images[0]
         raise FileError(
             f"No labels in {labels[0]} go with the images by name;"
-            " labels of cells.tif must be called cells.tif or cells_NAME.tif."
+            f" labels of {first.name} must be called {first.name} or {plain_name(first)}_NAME.tif."
         )
     _refuse_shared(found)
     return Pairs(

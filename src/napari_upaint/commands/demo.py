@@ -25,7 +25,7 @@ USAGE = "[--headless] [--sample NAME] [-o DIR] [options]"
 EXAMPLE = "upaint demo --headless -o demo"
 # A minute in all: the rest of the job takes some seconds too.
 SECONDS = 45.0
-# Bundled models find few of its cells before they have seen strokes: so it is seen at once what a training is worth.
+# Bundled models find some of its cells in pieces before they have seen strokes: so it is seen what a training is worth.
 DEFAULT_SAMPLE = "cells_phase"
 
 

@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
             return INTERRUPTED
         written = save_trained(_with_command(result.model, args.typed), output)
     print(result.message)
-    print(f"{written}: {result.steps} steps in {result.seconds:.0f} s")
+    print(f"{written}: {result.steps} step{'s' * (result.steps != 1)} in {result.seconds:.0f} s")
     return INTERRUPTED if interrupt.asked else 0
 
 

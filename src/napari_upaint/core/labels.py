@@ -23,6 +23,15 @@ MOST_CLASSES = 32
 _AROUND = 32
 # Tells users who see paint on the image why it does not count.
 _OUTSIDE = " outside validation regions"
+# Labels beyond these can be painted too; they have no name in napari's status bar.
+_NAMED_LABELS = 255
+
+
+def label_names(kind: Kind) -> dict[str, Sequence[int] | Sequence[str]]:
+    """Return what painted labels are called, as the features of a labels layer."""
+    what = "object" if kind == "objects" else "class"
+    names = ["unlabelled", "background", *(f"{what} {n}" for n in range(FIRST, _NAMED_LABELS))]
+    return {"index": range(len(names)), "label": names}
 
 
 def check_samples(samples: Sequence[Sample], kind: Kind) -> None:

@@ -84,8 +84,8 @@ class TrainResult:
     @property
     def message(self) -> str:
         """The outcome of the training and what to do now, for the user."""
-        kept = f"loss on held-out paint {self.before:.3g}"
-        advice = "give it more time" if self.steps < _FEW else "paint more and train again"
+        kept, few = f"loss on held-out paint {self.before:.3g}", self.steps < _FEW
+        advice = "give it more time" if few else "paint more and train again"
         if not self.steps:
             return "Stopped before the first step; nothing was learnt."
         if not (math.isfinite(self.before) and math.isfinite(self.after)):
@@ -93,13 +93,14 @@ class TrainResult:
                 "Trained, but there was too little paint to hold some out and test the model; paint a few more strokes"
                 " with every label."
             )
+        more = f"; {advice}" * few
         if not self.pretrained:
-            return f"Trained from scratch; loss on held-out paint {self.after:.3g} (lower is better)."
+            return f"Trained from scratch; loss on held-out paint {self.after:.3g} (lower is better){more}."
         if self.improved and f"{self.after:.3g}" == f"{self.before:.3g}":
             return f"Hardly better than before ({kept}); {advice}."
         if self.improved:
             change = f"from {self.before:.3g} to {self.after:.3g} (lower is better)"
-            return f"Better than before: loss on held-out paint {change}."
+            return f"Better than before: loss on held-out paint {change}{more}."
         if self.knows_more and self.before < _KNOWN:
             return f"Kept the network from before: it knows such objects ({kept}), and now {_NEW}."
         if self.knows_more:

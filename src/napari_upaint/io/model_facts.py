@@ -48,7 +48,8 @@ def _pixel_size(header: ModelHeader) -> str:
 def _trained(origin: Any, training: Any) -> str:
     parts = [str(origin["date"])] if origin.get("date") else []
     parts += [f"start: {origin['start']}"] if origin.get("start") else []
-    parts += [f"{training['steps_done']} steps"] if "steps_done" in training else []
+    steps = training.get("steps_done")
+    parts += [f"{steps} step{'s' * (steps != 1)}"] if steps is not None else []
     parts += [f"{origin['hours']} hours"] if "hours" in origin else []
     seed = origin.get("seed", training.get("seed"))
     return ", ".join([*parts, *([] if seed is None else [f"seed {seed}"])])

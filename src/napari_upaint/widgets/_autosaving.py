@@ -176,13 +176,13 @@ class Autosaving(QObject):
         image = next((one for one in others if composed(one.name) == channel), image)
         self._image_combo.set_key(image.key)
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
-        self._set_kind(kind)
         key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
         path = new_autosave(_plain(image.name, image.file), image.shape)
         self._save_to(key, path)
         self._replaced[path] = saved
         self._choosing.choose_annotation(key)
+        self._set_kind(kind)  # of these labels: of others it would change what they hold
         self._edited()
         self._again()
 

@@ -116,8 +116,7 @@ class Choosing(QObject):
 
     def _go_to_image(self) -> None:
         self.show_image()
-        key = self._image_combo.key()
-        if key is not None:
+        if (key := self._image_combo.key()) is not None:
             self._layers.shown.bring_near(key)
 
     # -- the brush -----------------------------------------------------------------------------------------------
@@ -241,6 +240,8 @@ class Choosing(QObject):
 
     def _annotation_chosen(self, key: Hashable | None) -> None:
         self._layers.watch(key)
+        if key is not None:
+            self._sections.labels.set_kind(self._layers.kinds.of(key) or self.kind())
         image = self._image_combo.key()
         if image is not None and key is not None and not self.ownership.stranger(image, key):
             self.ownership.choose(image, key)
@@ -251,7 +252,7 @@ class Choosing(QObject):
     def _kind_changed(self) -> None:
         key = self._labels_combo.key()
         if key is not None:
-            self._layers.name_labels(key, self.kind())
+            self._layers.kinds.note(key, self.kind())
         self._show_painted()
 
     def _edited(self) -> None:
@@ -291,8 +292,7 @@ class Choosing(QObject):
         annotation = self.annotation() if self._pixels else None
         masks = annotation is not None and self.ownership.may_be_masks(Choice(annotation.key, annotation.name))
         self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key), masks)
-        selected = self._layers.selected_label(key) if key is not None else 0
-        following = self._following()
+        selected, following = self._layers.selected_label(key) if key is not None else 0, self._following()
         shown = {1, 2, *sorted(self._pixels)[:_MOST_COLOURS], following}
         colours = self._layers.label_colours(key, shown) if key is not None else {}
         self._sections.labels.show_painted(self._pixels, selected, following, colours)

@@ -77,7 +77,7 @@ class HistorySection(QCollapsible):
         self.toggleButton().setToolTip("Show or hide your earlier trainings.")
         self.list.setAccessibleName("Earlier trainings")
         self.list.setToolTip(
-            "Your trainings, the newest first: date, loss on held-out paint before → after (lower is better),\n"
+            "Your trainings, the newest first: date, name, loss on held-out paint before → after (lower is better),\n"
             "painted pixels, time. Double-click one to use its model."
         )
         self.list.itemSelectionChanged.connect(self._selected)

@@ -14,11 +14,11 @@ _SELECT = "Select a run in the list first."
 
 
 def run_lines(run: Run, seconds: bool = False) -> str:
-    """Return a run as two lines: its name; date (with seconds if wanted), score before and after, paint, time."""
+    """Return a run as two lines: date (with seconds if wanted), name; score before and after, paint, time."""
     then = datetime.fromisoformat(run.date)
     pixels = sum(run.painted.values())
     when = f"{then.day} {then.strftime('%b %H:%M:%S' if seconds else '%b %H:%M')}"
-    return f"{run.name}\n{when} · {score(run)} · {grouped(pixels)} px · {duration(run.seconds)}"
+    return f"{when} · {run.name}\n{score(run)} · {grouped(pixels)} px · {duration(run.seconds)}"
 
 
 def run_tip(run: Run) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -19,9 +19,10 @@ from napari_upaint.widgets._compared_layers import ComparedLayers
 from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
+from napari_upaint.widgets._kind_layers import KindLayers
 from napari_upaint.widgets._layer_notes import disown_copy, is_kept, mark_kept, table
 from napari_upaint.widgets._link_layers import LinkLayers
-from napari_upaint.widgets._new_layers import MARK, label_names, new_annotation, old_result
+from napari_upaint.widgets._new_layers import MARK, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
 from napari_upaint.widgets._open_layers import annotation_source, find, forms, image_source, index_in_view, undo_steps
 from napari_upaint.widgets._preview_layer import PreviewLayer
@@ -66,6 +67,7 @@ class Layers(QObject):
         self.weights = WeightLayers(viewer, results)
         self.regions = RegionLayers(viewer, results, self)
         self.regions.changed.connect(self.edited)  # they are part of what is annotated
+        self.kinds = KindLayers(viewer)
         self.files = FileLayers(viewer)
         self.compared = ComparedLayers(viewer, results)
         self.guide = GuideLayers(viewer, results)
@@ -241,12 +243,6 @@ class Layers(QObject):
         layer.visible = True  # napari has no brush for a hidden layer
         layer.selected_label = label
         layer.mode = "paint"
-
-    def name_labels(self, key: Hashable, kind: Kind) -> None:
-        """Name the labels of an annotation that was made here after its kind."""
-        layer = self._find(key)
-        if [*layer.features.get("label", [])] in [label_names(one)["label"] for one in get_args(Kind)]:
-            layer.features = label_names(kind)
 
     def hide(self, key: Hashable) -> None:
         """Make a layer invisible; its eye in napari's list shows it again."""

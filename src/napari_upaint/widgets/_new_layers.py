@@ -9,6 +9,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
 from napari_upaint.core.colours import found_rgba, label_rgba
+from napari_upaint.core.labels import label_names
 from napari_upaint.core.uncertainty import Method
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._memory import zeros_for
@@ -20,21 +21,12 @@ NewLayer = tuple[Any, dict[str, Any], str]
 MARK = "napari-upaint"
 # The scores layer has all outputs of the network in its metadata, so they are gone with the layer.
 CACHE = "napari-upaint scores"
-# Labels beyond these can be painted too; they have no name in the status bar.
-_NAMED_LABELS = 255
 _PAINT_A_PART = "open a part of it and paint there, then segment the file with 'upaint segment'"
 
 
 def annotation_name(image: str) -> str:
     """Return the name of the labels that are painted on an image."""
     return f"{image} annotation"
-
-
-def label_names(kind: Kind) -> dict[str, Any]:
-    """Return the features of an annotation: what the status bar calls its labels."""
-    what = "object" if kind == "objects" else "class"
-    names = ["unlabelled", "background", *(f"{what} {n}" for n in range(2, _NAMED_LABELS))]
-    return {"index": np.arange(len(names)), "label": names}
 
 
 def new_annotation(image: ImageSource, kind: Kind, painted: np.ndarray | None = None) -> NewLayer:

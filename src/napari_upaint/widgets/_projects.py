@@ -117,7 +117,7 @@ class Projects(QObject):
             if owner is not None:
                 notes = {
                     "layer": choice.name,
-                    "kind": self._choosing.kind(),
+                    "kind": self._layers.kinds.of(choice.key) or self._choosing.kind(),
                     "image": self._layers.image(owner).file,
                     "corrected": self._layers.is_corrected_result(choice.key),
                     "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
@@ -187,7 +187,6 @@ class Projects(QObject):
     def _finish(self, folder: Path, project: SavedProject) -> None:
         """Choose what was chosen: image, labels, kind, model, settings."""
         s = self._sections
-        s.labels.set_kind(project.kind)
         for name, declared in _GROUPS.items():
             value = _settings(declared, project.settings.get(name))
             getattr(s.settings, name).setValue(value)
@@ -199,6 +198,7 @@ class Projects(QObject):
         key = self._find(chosen) if chosen is not None else None
         if key is not None:
             s.image.combo.set_key(key)
+            s.labels.set_kind(project.kind)  # of its labels: of others it would change what they hold
             self._choosing.show_image()
         s.model.refresh()
         if not project.missing:

@@ -9,6 +9,8 @@ from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
 
+_NONE = "There is no region yet; press 'Annotated region' and drag a rectangle."
+
 
 class Regions(QObject):
     """Draws regions on the chosen image and switches their purpose."""
@@ -39,11 +41,13 @@ class Regions(QObject):
     def turn(self) -> None:
         """Turn the selected region into one for validation only, or back."""
         image = self._choosing.image()
-        if image is None or not self._regions.turn(image.key):
-            self.failed.emit("There is no region yet; press 'Annotated region' and drag a rectangle.", "")
+        if image is None or not self._row.turn_button.isEnabled():
+            self._message.refuse(self._row.turn_button)
+            return
+        self._regions.turn(image.key)
 
     def _allow(self) -> None:
         image, annotation = self._choosing.image(), self._choosing.annotation()
         why = "Open an image first." if image is None else "Press 'New labels' first." if annotation is None else ""
-        none = why or ("" if annotation is not None and annotation.regions else "Draw a region first.")
+        none = why or ("" if annotation is not None and annotation.regions else _NONE)
         self._row.allow(why, none)

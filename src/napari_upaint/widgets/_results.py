@@ -29,6 +29,7 @@ from napari_upaint.widgets._volumes import index_to_segment, is_volume, volumes_
 from napari_upaint.widgets._words import (
     after_another_model,
     after_crossing,
+    after_hiding,
     after_keeping,
     after_looking,
     after_nothing,
@@ -177,18 +178,20 @@ class Results(QObject):
     def _segmenting_over(self, summary: Segmented) -> None:
         self._show_running(False)
         self.relabelling.ask()  # the settings may have changed meanwhile
-        kept = after_keeping(self._kept)
+        kept, image = after_keeping(self._kept), self._choosing.image()
         self._kept.clear()
         text, kind, details = after_segmenting(summary)
+        hidden = self._layers.shown.hidden_labels(image.key, self._sections.model.choice().kind) if image else ""
+        unseen = after_nothing(summary) or after_hiding(hidden)
         if not self._quiet:
-            said = text, after_nothing(summary), after_looking(summary), self._adding(summary), kept
+            said = text, unseen, after_looking(summary), self._adding(summary), kept
             words = " ".join(filter(None, said))
             self._sections.message.show_message(words, kind, details)
         elif summary.failures:  # the message on how the training ended must stay
             self._sections.message.warn(f"{text} {kept}".strip(), details)
         else:
             others = after_another_model(self._layers.results.of_others(summary.model))
-            if words := " ".join(filter(None, (after_nothing(summary), kept, others))):
+            if words := " ".join(filter(None, (unseen, kept, others))):
                 self._sections.message.add(words)
 
     def _keep(self, layer: str) -> None:

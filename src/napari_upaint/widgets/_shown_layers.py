@@ -13,14 +13,15 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
+from napari_upaint.settings import Kind
 from napari_upaint.widgets._drawn import lie_on_each_other, shows_planes, unit_factors
 from napari_upaint.widgets._new_layers import MARK
-from napari_upaint.widgets._open_layers import find, form
+from napari_upaint.widgets._open_layers import find, find_marked, form
 
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
 # Share of an image's area, and opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
 _LEAST_HIDDEN, _LEAST_OPACITY = 0.1, 0.9
-_LEAST_ON_SCREEN = 60  # pixels of the canvas
+_LEAST_ON_SCREEN = 150  # pixels of the canvas
 
 
 class ShownLayers:
@@ -38,6 +39,11 @@ class ShownLayers:
             return str(layer.name)
         over = [one for one, is_over in self._rivals(layer) if is_over and one.visible]
         return str(over[-1].name) if over else ""
+
+    def hidden_labels(self, image: Hashable, kind: Kind) -> str:
+        """Return the name of the labels that were made for an image if it is seen and they are not; '' otherwise."""
+        layer = find_marked(self._viewer, image, "labels", kind)
+        return "" if layer is None or layer.visible or self.covering(image) else str(layer.name)
 
     def why_no_brush(self, annotation: Hashable, image: Hashable) -> str:
         """Return why napari's brush does not paint on labels, or paints elsewhere than on an image; '' if it works."""

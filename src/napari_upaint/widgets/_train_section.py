@@ -35,7 +35,7 @@ _OTHERS_TIP = (
     "Train on what is painted on these images, too, so that one model knows them all:\n"
     "{names}.\n"
     "This includes labels made by 'New labels' or 'From masks', and others that you painted on;\n"
-    "colour images are not learnt together with gray ones."
+    "colour images are not learnt together with gray ones, nor objects together with classes."
 )
 _MOST_NAMES = 8
 

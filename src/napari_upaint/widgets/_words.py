@@ -44,6 +44,11 @@ def after_nothing(summary: Segmented) -> str:
     return "Nothing was found: paint what you look for and train, or choose another model." if nothing else ""
 
 
+def after_hiding(labels: str) -> str:
+    """Say that the labels that hold the result are hidden; '' if they are not."""
+    return f"'{labels}' is hidden; click its eye in napari's list of layers to see it." * bool(labels)
+
+
 def after_looking(summary: Segmented) -> str:
     """Say at which scale a model sees the images, if that was found without paint and is not 1; '' otherwise."""
     if not summary.done or set(summary.scales) <= {1.0}:
