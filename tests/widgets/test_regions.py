@@ -67,6 +67,16 @@ def test_a_program_that_removes_all_regions_leaves_the_dock_working(viewer, pain
     assert len(painted.layers.regions.of(viewer.layers["cells"].unique_id)) == 1
 
 
+def test_what_regions_said_is_forgotten_with_their_layer(viewer, painted, qtbot):
+    train, layer = painted.sections.train.button, viewer.layers["cells annotation"]
+    layer.data = np.where(layer.data == 1, 0, layer.data)  # only the region says what is background
+    regions = draw(viewer, painted, (5, 5), (35, 40))
+    qtbot.waitUntil(train.isEnabled, timeout=20000)
+    viewer.layers.remove(regions)
+    qtbot.waitUntil(lambda: "No background is painted" in train.toolTip(), timeout=20000)
+    assert painted.layers.regions._heard == {}
+
+
 def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painted, settle, qtbot):
     layer = viewer.layers["cells annotation"]
     before = layer.data.copy()

@@ -39,6 +39,7 @@ class Choosing(QObject):
         self._count = AfterPause(_PAUSE, self._count_job, self, self._painted, self.failed)
         layers.changed.connect(self._list_layers)
         layers.edited.connect(self._edited)
+        layers.regions.closed.connect(self._count.ask)
         layers.brushed.connect(self._brushed)
         layers.label_taken.connect(self._show_painted)
         layers.covered.connect(self._show_cover)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class RegionLayers(QObject):
     """At most one layer of regions for each image."""
 
     changed = Signal()  # a region was drawn, moved, turned into another or deleted
+    closed = Signal()  # a layer of regions was closed
 
     def __init__(self, viewer: Viewer, results: ResultLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,9 +52,20 @@ class RegionLayers(QObject):
     def close(self) -> None:
         """Stop listening to the layers; they stay when the dock closes."""
         self.take_keys({})
-        for layer in self._heard.values():
+        self._forget(list(self._heard))
+
+    def forget_closed(self) -> None:
+        """Stop listening to layers that were closed."""
+        closed = self._heard.keys() - {layer.unique_id for layer in self._viewer.layers}
+        if closed:
+            self._forget(closed)
+            self.closed.emit()
+
+    def _forget(self, keys: Iterable[Hashable]) -> None:
+        for key in keys:
+            layer = self._heard.pop(key)
             layer.events.data.disconnect(self._edited)
-        self._heard.clear()
+            _bind(layer, dict.fromkeys(self._keys))
 
     def of(self, image: Hashable) -> tuple[Region, ...]:
         """Return the regions of an image, in its pixels."""
