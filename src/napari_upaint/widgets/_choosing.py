@@ -178,6 +178,8 @@ class Choosing(QObject):
     def _list_layers(self) -> None:
         self._image_combo.set_choices(self._layers.images())
         self._labels_combo.set_choices(self._layers.annotations())
+        for combo in (self._image_combo, self._labels_combo):  # once neither offers a layer that was closed
+            combo.report()
         self._layers.watch(self._labels_combo.key())  # also when the dock comes back after it was closed
         image, labels = self._image_combo.key(), self._labels_combo.key()
         if image is not None and labels is not None and self.ownership.stranger(image, labels):
