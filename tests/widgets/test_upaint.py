@@ -152,7 +152,7 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
         qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
 
     assert s.labels.background_button.toolTip() == "Open an image first."
-    dock.choosing.take_background()  # by its key
+    dock.choosing.brush.take_background()  # by its key
     assert s.message.text() == "Open an image first." and s.message.kind == "warning"
     viewer.add_image(picture(), name="cells")
     says("Press 'New labels'")
