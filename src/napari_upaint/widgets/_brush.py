@@ -44,7 +44,8 @@ class Brush(QObject):
         self.pixels: Mapping[int, int] = {}  # painted ones of each label
         self.counted = False
         self._uncounted: set[int] = set()  # labels that were painted with since the last count
-        self._count = AfterPause(_PAUSE, self._count_job, self, self._painted, self.failed)
+        self._next_wanted = False  # as soon as it is known what is painted
+        self._count = AfterPause(_PAUSE, self._count_job, self, self._painted, self._fail)
         layers.edited.connect(self._edited)
         layers.regions.closed.connect(self._count.ask)
         layers.label_taken.connect(self._show)
@@ -64,11 +65,12 @@ class Brush(QObject):
 
     def close(self) -> None:
         """Stop counting."""
+        self._next_wanted = False
         self._count.close()
 
     def change(self) -> None:
         """Begin anew: other labels are chosen."""
-        self.counted, self.pixels, self._uncounted = False, {}, set()
+        self.counted, self.pixels, self._uncounted, self._next_wanted = False, {}, set(), False
         self._count.ask()
         self._show()
 
@@ -81,7 +83,10 @@ class Brush(QObject):
     def take_next(self) -> None:
         """Pick up the brush for the next object or class."""
         annotation, label = self._annotation(), self._following()
-        if annotation is not None and label > annotation.highest:
+        if not self.counted and self._section.next_button.isEnabled():
+            self._next_wanted = True  # a number that is in use would make one object of two
+            self._count.go()
+        elif annotation is not None and label > annotation.highest:
             self.failed.emit(
                 f"{annotation.name} has used all numbers up to {annotation.highest}; right-click it in napari's list of"
                 " layers > Convert data type, and choose a larger type.",
@@ -103,6 +108,7 @@ class Brush(QObject):
 
     def _take(self, label: int) -> None:
         key, button = self._section.combo.key(), self._section.background_button
+        self._next_wanted = False
         if not button.isEnabled():
             self._message.refuse(button)
         elif key is not None:
@@ -131,6 +137,13 @@ class Brush(QObject):
     def _painted(self, pixels: Mapping[int, int]) -> None:
         self.pixels, self.counted, self._uncounted = pixels, True, set()
         self._show()
+        if self._next_wanted:
+            self._next_wanted = False
+            self.take_next()
+
+    def _fail(self, sentence: str, details: str) -> None:
+        self._next_wanted = False
+        self.failed.emit(sentence, details)
 
     def _show(self) -> None:
         key = self._section.combo.key()
