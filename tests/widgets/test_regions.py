@@ -282,3 +282,5 @@ def test_a_running_training_learns_of_regions(viewer, open_dock, qtbot, monkeypa
     qtbot.waitUntil(lambda: any((one.annotation == 1).sum() > 300 for one in last()), timeout=20000)
     dock.regions.turn()
     qtbot.waitUntil(lambda: any(one.validation is not None for one in last()), timeout=20000)
+    viewer.layers.remove("cells regions")
+    qtbot.waitUntil(lambda: all(one.validation is None for one in last()), timeout=20000)
