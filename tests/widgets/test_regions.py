@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers._layer_actions import _duplicate_layer
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from test_live_weights import event, shown, tick
 from test_upaint import paint, picture, press
@@ -168,6 +169,9 @@ def test_regions_are_told_apart_by_colour_and_text(viewer, painted):
     draw(viewer, painted, (35, 50), (50, 70))  # the next one is an ordinary one again
     assert list(layer.features["purpose"]) == ["fully annotated", "validation only", "fully annotated"]
     np.testing.assert_allclose(layer.edge_color[2], layer.edge_color[0])
+    viewer.layers.selection = {layer}
+    _duplicate_layer(viewer.layers)
+    np.testing.assert_allclose(viewer.layers["cells regions copy"].text.color._values, layer.edge_color, atol=0.01)
 
 
 def test_buttons_say_why_they_do_not_work(viewer, dock):

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Layer
-from napari.layers.utils.color_encoding import NominalColorEncoding
-from napari.utils.colormaps.categorical_colormap import CategoricalColormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, rgb
-from napari_upaint.core.regions import PURPOSES, Purpose, Region
+from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS
+from napari_upaint.core.regions import Purpose, Region
 from napari_upaint.errors import AnnotationError
 from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._new_layers import MARK, mark
@@ -117,13 +115,11 @@ class RegionLayers(QObject):
         chosen = sorted(layer.selected_data) or list(range(layer.nshapes))[-1:] if layer is not None else []
         if not chosen:
             return 0
-        words = list(layer.features["purpose"])
+        words, colours = (list(layer.features[name]) for name in ("purpose", "colour"))
         other: Purpose = "annotated" if _PURPOSES.get(words[chosen[0]]) == "validation" else "validation"
-        colours = np.array(layer.edge_color)
         for index in chosen:
-            words[index] = WORDS[other]
-            colours[index] = _rgba(other)
-        layer.features = layer.features.assign(purpose=words)
+            words[index], colours[index] = WORDS[other], COLOURS[other]
+        layer.features = layer.features.assign(purpose=words, colour=colours)
         layer.edge_color = colours
         layer.refresh_text()
         self.changed.emit()
@@ -160,7 +156,7 @@ class RegionLayers(QObject):
 
     def _next(self, layer: Any, purpose: Purpose) -> None:
         """Set the purpose of the next region."""
-        layer.feature_defaults = {"purpose": WORDS[purpose]}
+        layer.feature_defaults = _features(purpose)
         with layer.block_update_properties():
             layer.current_edge_color = COLOURS[purpose]
 
@@ -172,19 +168,19 @@ def _bind(layer: Any, keys: Mapping[str, Callable[[Any], None] | None]) -> None:
 
 def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:
     """Return an empty layer of regions as napari's layer data."""
-    by_words = {WORDS[purpose]: COLOURS[purpose] for purpose in PURPOSES}
     options = {
         "name": f"{image.name} regions",
         "metadata": mark(image, "regions"),
         "ndim": len(image.shape),
-        "features": {"purpose": np.array([], dtype=object)},
-        "feature_defaults": {"purpose": WORDS["annotated"]},
+        "features": {name: np.array([], dtype=object) for name in _features("annotated")},
+        "feature_defaults": _features("annotated"),
         "text": {
             "string": "{purpose}",
             "size": 9,
             "anchor": "upper_left",
-            # Like the edges: white would not be seen on a bright image.
-            "color": NominalColorEncoding(feature="purpose", colormap=CategoricalColormap(colormap=by_words)),
+            # Like the edges: white would not be seen on a bright image. A layer with a colormap of purposes could not be
+            # duplicated: napari does not take it back.
+            "color": {"feature": "colour", "fallback": COLOURS["annotated"]},
         },
         "face_color": "transparent",
         "edge_color": COLOURS["annotated"],
@@ -216,5 +212,5 @@ def _is_rectangle(region: Region) -> bool:
     return len(corners) == 4 and bool(np.allclose(corners[0] + corners[2], corners[1] + corners[3]))
 
 
-def _rgba(purpose: Purpose) -> list[float]:
-    return [*(part / 255 for part in rgb(COLOURS[purpose])), 1.0]
+def _features(purpose: Purpose) -> dict[str, str]:
+    return {"purpose": WORDS[purpose], "colour": COLOURS[purpose]}
