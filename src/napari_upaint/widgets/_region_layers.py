@@ -178,8 +178,8 @@ def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:
             "string": "{purpose}",
             "size": 9,
             "anchor": "upper_left",
-            # Like the edges: white would not be seen on a bright image. A layer with a colormap of purposes could not be
-            # duplicated: napari does not take it back.
+            # Like the edges: white would not be seen on a bright image. Not by a colormap of purposes: napari could not
+            # duplicate the layer.
             "color": {"feature": "colour", "fallback": COLOURS["annotated"]},
         },
         "face_color": "transparent",
