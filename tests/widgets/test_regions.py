@@ -66,6 +66,8 @@ def test_a_program_that_removes_all_regions_leaves_the_dock_working(viewer, pain
     assert len(layer.features) == 1 and painted.layers.regions.of(viewer.layers["cells"].unique_id) == ()
     draw(viewer, painted, (5, 5), (35, 40))
     assert len(painted.layers.regions.of(viewer.layers["cells"].unique_id)) == 1
+    painted.regions.turn()
+    assert len(layer.edge_color) == 1
 
 
 def test_what_regions_said_is_forgotten_with_their_layer(viewer, painted, qtbot):

@@ -10,7 +10,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS
+from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, rgb
 from napari_upaint.core.regions import Purpose, Region
 from napari_upaint.errors import AnnotationError
 from napari_upaint.widgets._drawn import shows_planes
@@ -116,11 +116,12 @@ class RegionLayers(QObject):
         if not chosen:
             return 0
         words, colours = (list(layer.features[name]) for name in ("purpose", "colour"))
+        edges = layer.edge_color.copy()
         other: Purpose = "annotated" if _PURPOSES.get(words[chosen[0]]) == "validation" else "validation"
         for index in chosen:
-            words[index], colours[index] = WORDS[other], COLOURS[other]
+            words[index], colours[index], edges[index] = WORDS[other], COLOURS[other], _rgba(other)
         layer.features = layer.features.assign(purpose=words, colour=colours)
-        layer.edge_color = colours
+        layer.edge_color = edges
         layer.refresh_text()
         self.changed.emit()
         return len(chosen)
@@ -214,3 +215,7 @@ def _is_rectangle(region: Region) -> bool:
 
 def _features(purpose: Purpose) -> dict[str, str]:
     return {"purpose": WORDS[purpose], "colour": COLOURS[purpose]}
+
+
+def _rgba(purpose: Purpose) -> list[float]:
+    return [*(part / 255 for part in rgb(COLOURS[purpose])), 1.0]
