@@ -80,7 +80,7 @@ class Session:
     def shoot(self, name: str) -> None:
         """Write the whole window, when painted pixels have been counted."""
         self.rest(1.5)
-        self.wait(lambda: not self.dock.choosing._count.busy)  # noqa: SLF001 (nobody else has to wait for it)
+        self.wait(lambda: not self.dock.choosing.brush.busy)
         self.rest(0.2)
         IMAGES.mkdir(exist_ok=True)
         self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)

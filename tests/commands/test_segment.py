@@ -320,7 +320,7 @@ def test_a_plane_that_cannot_be_read_does_not_stop_the_others(
         assert list(np.flatnonzero(~found.reshape(20, -1).any(axis=1))) == [bad]
         said = capsys.readouterr()
         assert said.err.startswith(f"upaint segment: movie.tif: Plane T={bad} of movie (the first is 0) cannot be read")
-        assert said.err.endswith("; copy its file again. It is empty in the results.\n")
+        assert said.err.endswith("; check where its file lies, or copy it again. It is empty in the results.\n")
         assert ("(19 of them from an earlier run)" in said.out) == (run == 1)
     assert len(fake.planes) == 19
 

@@ -299,6 +299,13 @@ def test_bad_input_gets_one_sentence(
     assert not (files / "m.safetensors").exists()
 
 
+@pytest.mark.parametrize("mistyped", [("--model", "nothing"), ("folder",)])
+def test_what_is_mistyped_leaves_no_folder_behind(files: Path, mistyped: tuple[str, ...]) -> None:
+    out = files / "new" / "m.safetensors"
+    assert train(files / "cells.tif", "-o", out, "--labels", files / "cells_strokes.tif", *mistyped) == 2
+    assert not out.parent.exists()
+
+
 def test_an_output_that_cannot_be_written_is_found_before_training(
     files: Path, fake: FakeTraining, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,7 +27,7 @@ from napari_upaint.errors import EngineError
 from napari_upaint.io.samples import open_sample
 from napari_upaint.session.drive import TASKS
 from napari_upaint.session.job import EngineProcess
-from napari_upaint.widgets import _choosing, _job_bridge, _learning_on, _linking, _other_paint, _preview
+from napari_upaint.widgets import _brush, _job_bridge, _learning_on, _linking, _other_paint, _preview
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._memory import holding
 from napari_upaint.widgets.upaint import UPaintDock
@@ -84,7 +84,7 @@ def quick_viewers(monkeypatch):
 def quick_pauses(request, monkeypatch):
     """Let the dock wait no longer after a stroke, a number or a plane than tests take to make the next one."""
     if "usual_pauses" not in request.fixturenames:
-        for module in (_choosing, _learning_on, _linking, _other_paint, _preview):
+        for module in (_brush, _learning_on, _linking, _other_paint, _preview):
             monkeypatch.setattr(module, "_PAUSE", 20)
 
 

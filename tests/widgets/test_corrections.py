@@ -361,7 +361,9 @@ def test_numbers_that_were_corrected_are_left_alone(viewer, dock, stack, segment
 def test_what_is_kept_in_words():
     assert after_keeping([]) == ""
     assert after_keeping(["a"]) == f"What you corrected by hand was kept as the layer 'a'; {TO_LEARN}."
-    assert after_keeping(["a", "b"]) == f"What you corrected by hand was kept as the layers 'a' and 'b'; {TO_LEARN}."
+    assert after_keeping(["a", "b"]) == (
+        f"What you corrected by hand was kept as the layers 'a' and 'b'; {TO_LEARN.replace('that', 'one')}."
+    )
     assert "in 4 layers" in after_keeping(list("abcd"))
 
 

@@ -159,6 +159,14 @@ def test_another_image_has_another_map(viewer, live, qtbot):
     viewer.layers["others annotation"].paint((20, 20), 1)
     qtbot.waitUntil(lambda: "others weight map" in viewer.layers, timeout=20000)
     assert "cells weight map" not in viewer.layers
+    assert live.sections.weights.live.isChecked()
+    viewer.layers["others annotation"].paint((40, 20), 2)
+    qtbot.waitUntil(lambda: live.live_weights._work._work.busy, timeout=20000)
+    viewer.layers.remove("others")
+    qtbot.waitUntil(lambda: "others weight map" not in viewer.layers, timeout=20000)
+    assert live.sections.weights.live.isChecked()
+    assert live.sections.image.combo.currentText() == "cells"
+    shown(live, viewer, qtbot)
     viewer.layers.clear()
     assert not live.sections.weights.live.isChecked()
 

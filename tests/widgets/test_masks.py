@@ -9,7 +9,7 @@ import pytest
 
 from napari_upaint.io.samples import open_sample
 
-AWAY = "masks cannot be read (The drive is away); check where it lies."
+AWAY = "Plane 0 of masks cannot be read (The drive is away); check where its file lies, or copy it again."
 
 
 @pytest.fixture

@@ -161,9 +161,12 @@ def test_it_says_so_when_the_numbers_are_not_true_any_more(viewer, dock, measure
     assert measured.model.rowCount() == 0
     assert "Measure" in measured.words.text()
     assert named(viewer, "object") is None
+    s.show_button.click()  # it can be closed, but not opened without measurements
+    assert not s.show_button.isEnabled()
     s.measure_button.click()
     settle(dock)
-    assert measured.model.rowCount() == 4
+    s.show_button.click()
+    assert dock.table_window.table.model.rowCount() == 4
 
 
 def test_it_closes_by_its_cross_by_the_button_and_with_the_dock(viewer, dock, measured, qtbot):

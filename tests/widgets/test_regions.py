@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers._layer_actions import _duplicate_layer
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from test_live_weights import event, shown, tick
 from test_upaint import paint, picture, press
@@ -67,6 +68,18 @@ def test_a_program_that_removes_all_regions_leaves_the_dock_working(viewer, pain
     assert len(layer.features) == 1 and painted.layers.regions.of(viewer.layers["cells"].unique_id) == ()
     draw(viewer, painted, (5, 5), (35, 40))
     assert len(painted.layers.regions.of(viewer.layers["cells"].unique_id)) == 1
+    painted.regions.turn()
+    assert len(layer.edge_color) == 1
+
+
+def test_what_regions_said_is_forgotten_with_their_layer(viewer, painted, qtbot):
+    train, layer = painted.sections.train.button, viewer.layers["cells annotation"]
+    layer.data = np.where(layer.data == 1, 0, layer.data)  # only the region says what is background
+    regions = draw(viewer, painted, (5, 5), (35, 40))
+    qtbot.waitUntil(train.isEnabled, timeout=20000)
+    viewer.layers.remove(regions)
+    qtbot.waitUntil(lambda: "No background is painted" in train.toolTip(), timeout=20000)
+    assert painted.layers.regions._heard == {}
 
 
 def test_inside_a_fully_annotated_region_unlabelled_is_background(viewer, painted, settle, qtbot):
@@ -160,6 +173,9 @@ def test_regions_are_told_apart_by_colour_and_text(viewer, painted):
     draw(viewer, painted, (35, 50), (50, 70))  # the next one is an ordinary one again
     assert list(layer.features["purpose"]) == ["fully annotated", "validation only", "fully annotated"]
     np.testing.assert_allclose(layer.edge_color[2], layer.edge_color[0])
+    viewer.layers.selection = {layer}
+    _duplicate_layer(viewer.layers)
+    np.testing.assert_allclose(viewer.layers["cells regions copy"].text.color._values, layer.edge_color, atol=0.01)
 
 
 def test_buttons_say_why_they_do_not_work(viewer, dock):
@@ -275,3 +291,5 @@ def test_a_running_training_learns_of_regions(viewer, open_dock, qtbot, monkeypa
     qtbot.waitUntil(lambda: any((one.annotation == 1).sum() > 300 for one in last()), timeout=20000)
     dock.regions.turn()
     qtbot.waitUntil(lambda: any(one.validation is not None for one in last()), timeout=20000)
+    viewer.layers.remove("cells regions")
+    qtbot.waitUntil(lambda: all(one.validation is None for one in last()), timeout=20000)

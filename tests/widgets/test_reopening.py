@@ -74,6 +74,17 @@ def test_while_something_is_segmented(viewer, dock, painted, close_and_show, set
     assert "cells labels" in viewer.layers
 
 
+def test_after_all_layers_gave_way_to_others(viewer, dock, painted, close_and_show):
+    def between():
+        viewer.layers.clear()
+        viewer.add_image(np.zeros((30, 40)), name="others")
+        viewer.add_labels(np.zeros((30, 40), int), name="others annotation")
+
+    close_and_show["cross"](between)
+    assert dock.sections.image.combo.currentText() == "others"
+    assert dock.sections.labels.combo.currentText() == "others annotation"
+
+
 def test_preferences_and_the_memory_of_the_engine_are_followed_again(
     npe2pm, plugin_settings, dock, close_and_show, qtbot
 ):

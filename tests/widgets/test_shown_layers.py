@@ -126,7 +126,7 @@ def test_who_goes_to_another_image_sees_it_and_what_is_painted_on_it(viewer, doc
     assert seen(viewer) == {"field 1", "field 2", "field 3"}
     qtbot.waitUntil(lambda: not dock.sections.labels.background_button.isEnabled(), timeout=20000)
     assert dock.sections.labels.background_button.toolTip().startswith("These labels were painted on field 1")
-    dock.choosing.take_background()  # by its key
+    dock.choosing.brush.take_background()  # by its key
     assert dock.sections.message.text().startswith("These labels were painted on field 1")
     assert not viewer.layers["field 1 annotation"].visible
     dock.sections.labels.new_button.click()

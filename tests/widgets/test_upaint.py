@@ -154,7 +154,7 @@ def test_the_reason_changes_with_what_is_painted(viewer, dock, qtbot):
         qtbot.waitUntil(lambda: words in s.train.button.toolTip(), timeout=20000)
 
     assert s.labels.background_button.toolTip() == "Open an image first."
-    dock.choosing.take_background()  # by its key
+    dock.choosing.brush.take_background()  # by its key
     assert s.message.text() == "Open an image first." and s.message.kind == "warning"
     viewer.add_image(picture(), name="cells")
     says("Press 'New labels'")
@@ -209,6 +209,19 @@ def test_the_next_object_has_a_number_that_the_labels_can_hold(viewer, dock, qtb
     qtbot.waitUntil(lambda: "254 objects" in dock.sections.labels.painted.rows()[-1][0], timeout=20000)
     dock.sections.labels.next_button.click()
     assert dock.sections.message.text().startswith("cells annotation has used all numbers up to 255")
+
+
+def test_the_next_object_waits_until_it_is_known_which_numbers_are_in_use(viewer, dock, qtbot):
+    """In a large stack that takes seconds, and two objects with one number would be learnt as one."""
+    viewer.add_image(picture(), name="cells")
+    layer = viewer.add_labels(np.arange(60 * 80).reshape(60, 80) // 800, name="cells annotation")
+    dock.sections.labels.next_button.click()
+    qtbot.waitUntil(lambda: (layer.selected_label, layer.mode) == (6, "paint"), timeout=20000)
+    dock.sections.labels.background_button.click()
+    layer.paint((30, 30), 1)
+    qtbot.waitUntil(lambda: dock.choosing.brush.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not dock.choosing.brush.busy, timeout=20000)
+    assert layer.selected_label == 1
 
 
 def test_colours_are_those_of_the_labels_also_where_only_the_brushs_is_shown(viewer, painted):

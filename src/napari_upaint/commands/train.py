@@ -81,12 +81,13 @@ def run(args: argparse.Namespace) -> int:
     """Train and write the model."""
     settings = train_settings(args)
     weights, augment = settings_from(WeightSettings, args), settings_from(AugmentSettings, args)
-    output = check_output(model_path(args.output), inputs=[*args.images, *args.labels])
     start = start_model(args.model)
     if start is not None:
         why = f"the training goes on from {args.model or 'a bundled model'}; add --model none, or leave them out"
         refuse_without_effect(args, why, TrainSettings, only=OF_NEW_NETWORKS)
     pairs = pair(args.images, args.labels)
+    # It may make a folder: a mistyped name leaves none behind.
+    output = check_output(model_path(args.output), inputs=[*args.images, *args.labels])
     if pairs.images:
         print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
 

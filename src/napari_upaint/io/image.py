@@ -141,7 +141,7 @@ class Image:
         except Exception as error:  # of a lazy image; each library raises its own for damaged files
             places = ", ".join(f"{letter}={n}" for letter, n in at.items())
             what = f"Plane {places} of {self.name} (the first is 0)" if places else self.name
-            raise ImageError(f"{what} cannot be read ({reason(error)}); copy its file again.") from error
+            raise unreadable(what, error) from error
         left = [letter for letter in self.axes if letter not in at]
         array = array.transpose([left.index(letter) for letter in "CSYX" if letter in left])
         if "S" in left:
@@ -151,6 +151,11 @@ class Image:
         if self.only is not None:
             array = array[self.only : self.only + 1]
         return array.astype(np.uint8) if array.dtype.kind == "b" else array
+
+
+def unreadable(what: str, error: Exception) -> ImageError:
+    """Return the error to raise if pixels cannot be read, from the one that a library has raised."""
+    return ImageError(f"{what} cannot be read ({reason(error)}); check where its file lies, or copy it again.")
 
 
 def planes(image: Image) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:

@@ -1,29 +1,24 @@
-"""What is chosen and painted: connects the viewer's layers with the upper sections of the dock."""
+"""Which image and labels are chosen: connects the viewer's layers with the upper sections of the dock."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Kind
-from napari_upaint.widgets._after_pause import AfterPause, Job
+from napari_upaint.widgets._brush import Brush
 from napari_upaint.widgets._gathering import PaintedImage
-from napari_upaint.widgets._labels_section import next_label
-from napari_upaint.widgets._layers import Choice, Layers
+from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._ownership import Ownership
 from napari_upaint.widgets._reasons import Situation
 from napari_upaint.widgets._sections import Sections
-from napari_upaint.widgets._sources import AnnotationSource, ImageSource, count_painted
-
-_PAUSE = 150  # milliseconds after a stroke: counting must not slow painting down
-# Colours are shown for the first labels only; there may be thousands of objects.
-_MOST_COLOURS = 16
+from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 
 class Choosing(QObject):
-    """The chosen image, labels and kind; what is painted; the brush."""
+    """The chosen image, labels and kind."""
 
     changed = Signal()  # anything that decides which buttons work
     failed = Signal(str, str)
@@ -32,15 +27,13 @@ class Choosing(QObject):
         super().__init__(parent)
         self._layers, self._sections = layers, sections
         self._image_combo, self._labels_combo = sections.image.combo, sections.labels.combo
-        self._pixels: Mapping[int, int] = {}
-        self._counted = False
-        self._uncounted: set[int] = set()  # labels that were painted with since the last count
         self.ownership = Ownership(layers)
-        self._count = AfterPause(_PAUSE, self._count_job, self, self._painted, self.failed)
+        self.brush = Brush(layers, sections, self.ownership, self.annotation, self)
+        self.brush.changed.connect(self.changed)
+        self.brush.failed.connect(self.failed)
         layers.changed.connect(self._list_layers)
         layers.edited.connect(self._edited)
         layers.brushed.connect(self._brushed)
-        layers.label_taken.connect(self._show_painted)
         layers.covered.connect(self._show_cover)
         for follow in (self._image_selected, self._labels_selected, self.changed):
             layers.taken.connect(follow)
@@ -49,23 +42,11 @@ class Choosing(QObject):
         sections.labels.chosen.connect(self._annotation_chosen)
         sections.labels.picked.connect(self._picked)
         sections.labels.new_button.clicked.connect(self.new_labels)
-        sections.labels.background_button.clicked.connect(self.take_background)
-        sections.labels.next_button.clicked.connect(self.take_next)
-        sections.labels.paint_on_button.clicked.connect(self.paint_on)
-        sections.labels.kind_changed.connect(self._kind_changed)
         self._list_layers()
         active = layers.active()
         taken = next((one for one in layers.annotations() if one.key == active), None)
         self._image_combo.set_key(active if taken is None else self.ownership.owner(taken))
         self._labels_combo.set_key(active)
-
-    def open(self) -> None:
-        """Count again: somebody may have painted while the dock was closed."""
-        self._count.ask()
-
-    def close(self) -> None:
-        """Stop counting."""
-        self._count.close()
 
     def image(self) -> ImageSource | None:
         """Return the chosen image."""
@@ -98,8 +79,8 @@ class Choosing(QObject):
             no_brush=self._layers.shown.why_no_brush(annotation.key, image.key) if image and annotation else "",
             painted_on=self.ownership.stranger(image.key, annotation.key) if image and annotation and fits else "",
             in_hand=annotation is not None and self._layers.active() == annotation.key,
-            pixels=self._pixels,
-            counted=self._counted,
+            pixels=self.brush.pixels,
+            counted=self.brush.counted,
             kind=self.kind(),
         )
 
@@ -119,8 +100,6 @@ class Choosing(QObject):
         if (key := self._image_combo.key()) is not None:
             self._layers.shown.bring_near(key)
 
-    # -- the brush -----------------------------------------------------------------------------------------------
-
     def new_labels(self) -> None:
         """Add a labels layer on the image and choose it."""
         if (key := self._image_combo.key()) is None:
@@ -137,45 +116,13 @@ class Choosing(QObject):
         """Choose a labels layer."""
         self._labels_combo.set_key(key)
 
-    def take_background(self) -> None:
-        """Pick up the brush for the background."""
-        self._take(1)
-
-    def take_next(self) -> None:
-        """Pick up the brush for the next object or class."""
-        annotation, label = self.annotation(), self._following()
-        if annotation is not None and label > annotation.highest:
-            self.failed.emit(
-                f"{annotation.name} has used all numbers up to {annotation.highest}; right-click it in napari's list of"
-                " layers > Convert data type, and choose a larger type.",
-                "",
-            )
-        else:
-            self._take(label)
-
-    def paint_on(self) -> None:
-        """Pick up the brush with the label that it had before another layer was selected."""
-        key = self._labels_combo.key()
-        if key is not None:
-            self._take(self._layers.selected_label(key))
-
-    def _following(self) -> int:
-        """Return the label of the next object or class."""
-        annotation = self.annotation()
-        return next_label({*self._pixels, *self._uncounted}, annotation.highest) if annotation is not None else 2
-
-    def _take(self, label: int) -> None:
-        key, button = self._labels_combo.key(), self._sections.labels.background_button
-        if not button.isEnabled():
-            self._sections.message.refuse(button)
-        elif key is not None:
-            self._layers.paint_label(key, label)
-
     # -- what changed --------------------------------------------------------------------------------------------
 
     def _list_layers(self) -> None:
         self._image_combo.set_choices(self._layers.images())
         self._labels_combo.set_choices(self._layers.annotations())
+        for combo in (self._image_combo, self._labels_combo):  # once neither offers a layer that was closed
+            combo.report()
         self._layers.watch(self._labels_combo.key())  # also when the dock comes back after it was closed
         image, labels = self._image_combo.key(), self._labels_combo.key()
         if image is not None and labels is not None and self.ownership.stranger(image, labels):
@@ -245,23 +192,12 @@ class Choosing(QObject):
         image = self._image_combo.key()
         if image is not None and key is not None and not self.ownership.stranger(image, key):
             self.ownership.choose(image, key)
-        self._counted, self._pixels, self._uncounted = False, {}, set()
-        self._count.ask()
-        self._show_painted()
-
-    def _kind_changed(self) -> None:
-        key = self._labels_combo.key()
-        if key is not None:
-            self._layers.kinds.note(key, self.kind())
-        self._show_painted()
+        self.brush.change()
 
     def _edited(self) -> None:
         image, key = self._image_combo.key(), self._labels_combo.key()
-        if key is not None:
-            self._uncounted.add(self._layers.selected_label(key))
-            if image is not None and not self.ownership.stranger(image, key):
-                self.ownership.paint(image, key)
-        self._count.ask()
+        if image is not None and key is not None and not self.ownership.stranger(image, key):
+            self.ownership.paint(image, key)
 
     def _brushed(self, labels: Hashable) -> None:
         """Follow the brush: what is painted is saved and learnt from, whichever labels were chosen here."""
@@ -276,24 +212,3 @@ class Choosing(QObject):
         self._labels_combo.set_key(labels)
         if labels != chosen:
             self._layers.edited.emit()  # for this stroke; the next ones are noticed without it
-
-    def _count_job(self) -> Job | None:
-        if (annotation := self.annotation()) is None:
-            self._painted({})
-            return None
-        return count_painted, annotation
-
-    def _painted(self, pixels: Mapping[int, int]) -> None:
-        self._pixels, self._counted, self._uncounted = pixels, True, set()
-        self._show_painted()
-
-    def _show_painted(self) -> None:
-        key = self._labels_combo.key()
-        annotation = self.annotation() if self._pixels else None
-        masks = annotation is not None and self.ownership.may_be_masks(Choice(annotation.key, annotation.name))
-        self._sections.labels.show_corrected(key is not None and self._layers.is_corrected_result(key), masks)
-        selected, following = self._layers.selected_label(key) if key is not None else 0, self._following()
-        shown = {1, 2, *sorted(self._pixels)[:_MOST_COLOURS], following}
-        colours = self._layers.label_colours(key, shown) if key is not None else {}
-        self._sections.labels.show_painted(self._pixels, selected, following, colours)
-        self.changed.emit()

@@ -31,6 +31,7 @@ class ElidingCombo(QComboBox):
         )
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
 
     def showPopup(self) -> None:  # noqa: N802 (Qt's name)
         """Open the list wide enough for its longest line."""

@@ -20,7 +20,7 @@ class LayerCombo(ElidingCombo):
         self._empty = empty
         self._keys: list[Hashable] = []
         self._last: Hashable | None = None
-        self.currentIndexChanged.connect(self._report)
+        self.currentIndexChanged.connect(self.report)
         self.set_choices([])
 
     def key(self) -> Hashable | None:
@@ -34,7 +34,7 @@ class LayerCombo(ElidingCombo):
             self.setCurrentIndex(self._keys.index(key))
 
     def set_choices(self, choices: list[Choice]) -> None:
-        """Offer these layers; the chosen one stays chosen, a closed one gives way to the first."""
+        """Offer these layers; the chosen one stays chosen, a closed one gives way to the first, as `report` tells."""
         before = self.key()
         self.blockSignals(True)
         self.clear()
@@ -43,9 +43,9 @@ class LayerCombo(ElidingCombo):
         self.setEnabled(bool(choices))
         self.setCurrentIndex(self._keys.index(before) if before in self._keys else 0)
         self.blockSignals(False)
-        self._report()
 
-    def _report(self, *_: object) -> None:
+    def report(self, *_: object) -> None:
+        """Tell if another layer is chosen."""
         self.setToolTip(self.currentText())
         if self.key() != self._last:
             self._last = self.key()

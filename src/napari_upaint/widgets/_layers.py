@@ -126,6 +126,7 @@ class Layers(QObject):
                 for event in (events.visible, events.opacity, events.blending):
                     self._connect(key, event, self._covered)
         self.changed.emit()
+        self.regions.forget_closed()
 
     def _renamed(self, *_: Any) -> None:
         self.changed.emit()

@@ -40,7 +40,8 @@ class LearningOn(QObject):
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._go)
         self._gathering = Work(self, self._send, self._refuse)
-        layers.edited.connect(self._edited)
+        for changed in (layers.edited, layers.regions.closed):
+            changed.connect(self._edited)
         self._box.toggled.connect(self._toggled)
         self._training.samples_heard.connect(self._heard)
         self._training.ended.connect(self._ended)

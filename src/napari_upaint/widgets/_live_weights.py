@@ -85,9 +85,12 @@ class LiveWeights(QObject):
             self.ask()
             return
         self._work.close()
-        if self._shown_of is not None:
-            self._layers.weights.take_away(self._shown_of)
-            self._shown_of = None
+        self._take_away()
+
+    def _take_away(self) -> None:
+        shown, self._shown_of = self._shown_of, None  # first: or its end would look as if somebody had closed it
+        if shown is not None:
+            self._layers.weights.take_away(shown)
 
     def _look(self) -> None:
         """Clear the box when the layer was closed by hand."""
@@ -109,15 +112,14 @@ class LiveWeights(QObject):
         if not self._section.live.isChecked():
             return
         try:
-            if self._shown_of not in (None, image.key):
-                self._layers.weights.take_away(self._shown_of)
+            if self._shown_of != image.key:
+                self._take_away()
             if followed.changed is not None and followed.room is not None:
                 self._layers.weights.put(image, followed.plan.index, followed.changed, followed.most, followed.room)
                 self._shown_of = image.key
         except ClosedError:  # meanwhile: the next image, if there is one, is asked for
-            self._shown_of = None
+            self._take_away()
         except UserError as error:  # memory is short
-            self._shown_of = None
             self._section.live.setChecked(False)
             self.failed.emit(str(error), "")
         self.shown.emit()

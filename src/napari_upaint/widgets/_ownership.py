@@ -50,11 +50,11 @@ class Ownership:
 
     def image_of(self, labels: Hashable) -> Hashable | None:
         """Return the image that labels belong to: by paint or name, else chosen with them, else of the same shape."""
-        source = self._layers.annotation(labels)
-        fitting = [one for one in self._layers.images() if self._layers.image(one.key).shape == source.shape]
-        chosen = (one.key for one in fitting if self._chosen.get(one.key) == labels)
-        own = self.owner(Choice(labels, source.name))
-        return next((key for key in (own, *chosen, *(one.key for one in fitting)) if key is not None), None)
+        known, images = self._layers.forms(), self._layers.images()
+        fitting = [one.key for one in images if known[one.key].shape == known[labels].shape]
+        chosen = (key for key in fitting if self._chosen.get(key) == labels)
+        own = self.owner(Choice(labels, self._layers.annotation(labels).name), images)
+        return next((key for key in (own, *chosen, *fitting) if key is not None), None)
 
     def of(self, image: Hashable) -> list[Hashable]:
         """Return the labels that may be painted on an image, likely ones first: last chosen, its own, no image's."""
@@ -66,8 +66,8 @@ class Ownership:
 
     def may_be_on(self, image: Hashable, labels: Hashable) -> bool:
         """Return whether labels fit an image and do not belong to another one."""
-        fits = self._layers.image(image).shape == self._layers.annotation(labels).shape
-        return fits and not self.stranger(image, labels)
+        known = self._layers.forms()
+        return known[image].shape == known[labels].shape and not self.stranger(image, labels)
 
     def stranger(self, image: Hashable, labels: Hashable) -> str:
         """Return the name of the other image that labels belong to, '' if they may be those of this one.

@@ -118,15 +118,14 @@ class Projects(QObject):
                 notes = {
                     "layer": choice.name,
                     "kind": self._layers.kinds.of(choice.key) or self._choosing.kind(),
-                    "image": self._layers.image(owner).file,
+                    "image": self._layers.files.origin(owner).path,
                     "corrected": self._layers.is_corrected_result(choice.key),
                     "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
                 }
                 of.setdefault(owner, []).append(SavedAnnotation(notes, self._layers.annotation(choice.key).data))
-        images = []
+        images, known = [], self._layers.forms()
         for choice in self._layers.images():
-            origin = asdict(self._layers.files.origin(choice.key))
-            shape = self._layers.image(choice.key).shape
+            origin, shape = asdict(self._layers.files.origin(choice.key)), known[choice.key].shape
             images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
         images = _with_kept(images, self._kept)
         groups = {name: getattr(s.settings, name).value() for name in _GROUPS}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Layer
-from napari.layers.utils.color_encoding import NominalColorEncoding
-from napari.utils.colormaps.categorical_colormap import CategoricalColormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, rgb
-from napari_upaint.core.regions import PURPOSES, Purpose, Region
+from napari_upaint.core.regions import Purpose, Region
 from napari_upaint.errors import AnnotationError
 from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._new_layers import MARK, mark
@@ -31,6 +29,7 @@ class RegionLayers(QObject):
     """At most one layer of regions for each image."""
 
     changed = Signal()  # a region was drawn, moved, turned into another or deleted
+    closed = Signal()  # a layer of regions was closed
 
     def __init__(self, viewer: Viewer, results: ResultLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,9 +50,20 @@ class RegionLayers(QObject):
     def close(self) -> None:
         """Stop listening to the layers; they stay when the dock closes."""
         self.take_keys({})
-        for layer in self._heard.values():
+        self._forget(list(self._heard))
+
+    def forget_closed(self) -> None:
+        """Stop listening to layers that were closed."""
+        closed = self._heard.keys() - {layer.unique_id for layer in self._viewer.layers}
+        if closed:
+            self._forget(closed)
+            self.closed.emit()
+
+    def _forget(self, keys: Iterable[Hashable]) -> None:
+        for key in keys:
+            layer = self._heard.pop(key)
             layer.events.data.disconnect(self._edited)
-        self._heard.clear()
+            _bind(layer, dict.fromkeys(self._keys))
 
     def of(self, image: Hashable) -> tuple[Region, ...]:
         """Return the regions of an image, in its pixels."""
@@ -105,14 +115,13 @@ class RegionLayers(QObject):
         chosen = sorted(layer.selected_data) or list(range(layer.nshapes))[-1:] if layer is not None else []
         if not chosen:
             return 0
-        words = list(layer.features["purpose"])
+        words, colours = (list(layer.features[name]) for name in ("purpose", "colour"))
+        edges = layer.edge_color.copy()
         other: Purpose = "annotated" if _PURPOSES.get(words[chosen[0]]) == "validation" else "validation"
-        colours = np.array(layer.edge_color)
         for index in chosen:
-            words[index] = WORDS[other]
-            colours[index] = _rgba(other)
-        layer.features = layer.features.assign(purpose=words)
-        layer.edge_color = colours
+            words[index], colours[index], edges[index] = WORDS[other], COLOURS[other], _rgba(other)
+        layer.features = layer.features.assign(purpose=words, colour=colours)
+        layer.edge_color = edges
         layer.refresh_text()
         self.changed.emit()
         return len(chosen)
@@ -148,7 +157,7 @@ class RegionLayers(QObject):
 
     def _next(self, layer: Any, purpose: Purpose) -> None:
         """Set the purpose of the next region."""
-        layer.feature_defaults = {"purpose": WORDS[purpose]}
+        layer.feature_defaults = _features(purpose)
         with layer.block_update_properties():
             layer.current_edge_color = COLOURS[purpose]
 
@@ -160,19 +169,19 @@ def _bind(layer: Any, keys: Mapping[str, Callable[[Any], None] | None]) -> None:
 
 def _new_regions(image: ImageSource) -> tuple[Any, dict[str, Any], str]:
     """Return an empty layer of regions as napari's layer data."""
-    by_words = {WORDS[purpose]: COLOURS[purpose] for purpose in PURPOSES}
     options = {
         "name": f"{image.name} regions",
         "metadata": mark(image, "regions"),
         "ndim": len(image.shape),
-        "features": {"purpose": np.array([], dtype=object)},
-        "feature_defaults": {"purpose": WORDS["annotated"]},
+        "features": {name: np.array([], dtype=object) for name in _features("annotated")},
+        "feature_defaults": _features("annotated"),
         "text": {
             "string": "{purpose}",
             "size": 9,
             "anchor": "upper_left",
-            # Like the edges: white would not be seen on a bright image.
-            "color": NominalColorEncoding(feature="purpose", colormap=CategoricalColormap(colormap=by_words)),
+            # Like the edges: white would not be seen on a bright image. Not by a colormap of purposes: napari could not
+            # duplicate the layer.
+            "color": {"feature": "colour", "fallback": COLOURS["annotated"]},
         },
         "face_color": "transparent",
         "edge_color": COLOURS["annotated"],
@@ -202,6 +211,10 @@ def _ellipse(corners: np.ndarray) -> np.ndarray:
 def _is_rectangle(region: Region) -> bool:
     corners = np.asarray(region.corners)
     return len(corners) == 4 and bool(np.allclose(corners[0] + corners[2], corners[1] + corners[3]))
+
+
+def _features(purpose: Purpose) -> dict[str, str]:
+    return {"purpose": WORDS[purpose], "colour": COLOURS[purpose]}
 
 
 def _rgba(purpose: Purpose) -> list[float]:

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_upaint.core.linking import adopt
 from napari_upaint.core.objects import label_scores
 from napari_upaint.core.usual_object import UNKNOWN
-from napari_upaint.errors import ImageError, UserError
+from napari_upaint.errors import UserError
 from napari_upaint.settings import ObjectSettings
 from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._layers import Layers
@@ -57,8 +57,6 @@ class Relabelling(QObject):
     def _labelled(self, made: tuple[SegmentedPlane, np.ndarray, ObjectSettings]) -> None:
         try:
             self._layers.results.relabel(*made)
-        except ImageError:  # the image was closed meanwhile: there is nothing to label any more
-            return
         except UserError as error:  # memory is short
             self._fail(str(error), "")
             return

@@ -40,7 +40,7 @@ class SegmentSection(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._running = False
+        self._running, self._table_why = False, ""
         self.buttons: dict[Extent, QPushButton] = {}
         for extent, text in _TEXTS.items():
             button = QPushButton(text)
@@ -55,6 +55,7 @@ class SegmentSection(QWidget):
         self.table_button.clicked.connect(self._ask_where)
         self.show_button = QPushButton("Table")
         self.show_button.setCheckable(True)
+        self.show_button.toggled.connect(self._allow_table)
         self.table_name = "table"  # suggested for its file
         self.guide = GuideRow()
         declared = PredictSettings.__dataclass_fields__["volumes"].metadata
@@ -88,11 +89,15 @@ class SegmentSection(QWidget):
         """Enable the buttons of the table, or say why they are not (empty: enabled)."""
         self.measure_button.setEnabled(not why)
         self.measure_button.setToolTip(why or _MEASURE_TIP)
-        # An open table can be closed at any time.
-        self.show_button.setEnabled(not table_why or self.show_button.isChecked())
+        self._table_why = table_why
+        self._allow_table()
         self.show_button.setToolTip(table_why or _TABLE_TIP)
         self.table_button.setEnabled(not table_why)
         self.table_button.setToolTip(table_why or "Write the measurements of all planes to a file (CSV).")
+
+    def _allow_table(self) -> None:
+        """Enable the button of the table: one that is open can be closed at any time."""
+        self.show_button.setEnabled(not self._table_why or self.show_button.isChecked())
 
     def _ask_where(self) -> None:
         path, _kind = ask_file(self, "Save the table as", f"{self.table_name}.csv", "Tables (*.csv)")

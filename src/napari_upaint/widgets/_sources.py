@@ -14,7 +14,8 @@ import numpy as np
 from napari_upaint.core.labels import painted_pixels
 from napari_upaint.core.normalize import Normalization
 from napari_upaint.core.regions import Region, fill_background, learnt, region_mask
-from napari_upaint.errors import AnnotationError, ImageError, reason
+from napari_upaint.errors import AnnotationError, ImageError
+from napari_upaint.io.image import unreadable
 from napari_upaint.io.tiff_scale import micrometers
 from napari_upaint.session.batch import Source
 from napari_upaint.session.gray_values import measure_gray_values, thinned
@@ -144,14 +145,11 @@ def _read(name: str, data: Any, index: tuple[int, ...], region: tuple[slice, ...
     """Read a part of a layer with this name, lazy or not; `ImageError` if that fails."""
     try:
         return np.asarray(data[(*index, *region)])
-    except OSError as error:  # of a lazy layer, for instance far away
-        raise ImageError(f"{name} cannot be read ({reason(error)}); check where it lies.") from error
-    except Exception as error:
+    except Exception as error:  # of a lazy layer; each library raises its own for damaged files
         if isinstance(data, np.ndarray) or isinstance(error, MemoryError):
             raise
-        told = f"{type(error).__name__}: {error}"  # each library raises its own for damaged files
         what = f"Plane {', '.join(map(str, index))} of {name}" if index else name
-        raise ImageError(f"{what} cannot be read ({told}); its file may be damaged.") from error
+        raise unreadable(what, error) from error
 
 
 def _is_gone(file: str) -> bool:

@@ -9,8 +9,6 @@ from napari_upaint.widgets._progress_line import duration, steps
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._training import Trained
 
-_TO_LEARN = "choose that under 'Paint' and press 'From masks' to learn from it"
-
 
 def after_training(trained: Trained) -> str:
     """Say whether the model is better than before, and where it is."""
@@ -73,10 +71,10 @@ def after_keeping(layers: Sequence[str]) -> str:
     """Say where corrections by hand were kept that would have been overwritten; '' if there are none."""
     if not layers:
         return ""
-    if len(layers) > 3:
-        return f"What you corrected by hand was kept in {len(layers)} layers called '… (corrected)'; {_TO_LEARN}."
-    names = " and ".join(f"'{layer}'" for layer in layers)
-    return f"What you corrected by hand was kept as the layer{'s' * (len(layers) > 1)} {names}; {_TO_LEARN}."
+    several, names = len(layers) > 1, " and ".join(f"'{layer}'" for layer in layers)
+    where = f"as the layer{'s' * several} {names}" if len(layers) < 4 else f"in {len(layers)} layers '… (corrected)'"
+    learn = f"choose {'one' if several else 'that'} under 'Paint' and press 'From masks' to learn from it"
+    return f"What you corrected by hand was kept {where}; {learn}."
 
 
 def after_another_model(planes: int) -> str:

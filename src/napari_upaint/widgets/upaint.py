@@ -105,8 +105,8 @@ class UPaintDock(QWidget):
         return {  # for the keys in `KEY_ACTIONS`
             "train": self.working.train_or_stop,
             "segment": self.working.segment_view,
-            "background": self.choosing.take_background,
-            "next": self.choosing.take_next,
+            "background": self.choosing.brush.take_background,
+            "next": self.choosing.brush.take_next,
             "where": self.where_next.search,
             "preview": self.preview.toggle,
             "region": self.regions.draw,
@@ -169,7 +169,7 @@ class UPaintDock(QWidget):
         self._viewer.events.theme.connect(self._follow_theme)
         self._follow_theme()
         self.layers.open()
-        self.choosing.open()
+        self.choosing.brush.open()
         self.keys.bind()
         self.keeping.open()
 
@@ -184,7 +184,7 @@ class UPaintDock(QWidget):
             self.autosaving.close,
             self.preview.close,
             self.learning_on.close,
-            self.choosing.close,
+            self.choosing.brush.close,
             self.uncertainty.close,
             self.where_next.close,
             self.table_window.close,
