@@ -54,7 +54,7 @@ def test_labels_keep_their_values_and_dtype(shape, seed, dtype, reverse):
     warped = warp_labels(labels, warp)
     assert warped.dtype == labels.dtype
     assert warped.shape == warp.out_shape
-    assert np.isin(warped, labels).all()
+    assert set(warped.flat) <= set(labels.flat)  # NumPy's isin fails with large values of another byte order
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (7, 8), (3, 1, 4), (5, 6, 7)])
