@@ -188,7 +188,10 @@ class Working(QObject):
 
     def _training_unsaved(self, sentence: str, details: str) -> None:
         """Keep what was learnt in memory until it is saved, or the user does without it."""
-        problem = f"The training has ended, and its result is not saved yet. {sentence}"
+        problem = (
+            f"The training has ended, and its result is not saved yet. {sentence} Press Retry then; Discard gives up"
+            " what was learnt."
+        )
         if once_more(self._sections.train, "Save the training", problem):
             self.training.save()
         else:
