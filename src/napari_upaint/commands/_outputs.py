@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, reason
 from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING, from_home
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise FileError(f"{longest} is too long a name for a file in {place}; choose a shorter one.") from error
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise FileError(f"Cannot write to {place} ({reason}); choose another folder.") from error
+        raise FileError(f"Cannot write to {place} ({reason(error)}); choose another folder.") from error
 
 
 def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:

@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
 
     from napari_upaint.commands._running import INTERRUPTED, Interrupt
+    from napari_upaint.io.model_facts import steps
 
     kind: Kind = args.kind or (start.header.kind if start else "objects")
     ndim = start.header.architecture.ndim if start else settings.ndim
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
             return INTERRUPTED
         written = save_trained(_with_command(result.model, args.typed), output)
     print(result.message)
-    print(f"{written}: {result.steps} step{'s' * (result.steps != 1)} in {result.seconds:.0f} s")
+    print(f"{written}: {steps(result.steps)} in {result.seconds:.0f} s")
     return INTERRUPTED if interrupt.asked else 0
 
 

@@ -48,11 +48,15 @@ def _pixel_size(header: ModelHeader) -> str:
 def _trained(origin: Any, training: Any) -> str:
     parts = [str(origin["date"])] if origin.get("date") else []
     parts += [f"start: {origin['start']}"] if origin.get("start") else []
-    steps = training.get("steps_done")
-    parts += [f"{steps} step{'s' * (steps != 1)}"] if steps is not None else []
+    parts += [steps(training["steps_done"])] if training.get("steps_done") is not None else []
     parts += [f"{origin['hours']} hours"] if "hours" in origin else []
     seed = origin.get("seed", training.get("seed"))
     return ", ".join([*parts, *([] if seed is None else [f"seed {seed}"])])
+
+
+def steps(number: int) -> str:
+    """Return a number of steps in words: '1 step', '12 steps'."""
+    return f"{number} step{'s' * (number != 1)}"
 
 
 def _data(origin: Any) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from napari_upaint.io.file_names import MODEL_ENDING
+from napari_upaint.io.model_facts import steps
 from napari_upaint.session.run import Run
-from napari_upaint.widgets._progress_line import duration, grouped, steps
+from napari_upaint.widgets._progress_line import duration, grouped
 from napari_upaint.widgets._reasons import Situation
 
 _SELECT = "Select a run in the list first."

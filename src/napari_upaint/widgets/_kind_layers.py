@@ -11,6 +11,9 @@ from napari_upaint.core.labels import label_names
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._open_layers import find
 
+# Made once: every stroke asks what the labels of all other images hold.
+_NAMES = {kind: label_names(kind)["label"] for kind in get_args(Kind)}
+
 
 class KindLayers:
     """A part of `Layers`, through which the dock reaches it."""
@@ -20,8 +23,9 @@ class KindLayers:
 
     def of(self, annotation: Hashable) -> Kind | None:
         """Return what labels hold that were made here, or come with a sample; None for all others: nobody knows."""
-        names = [*find(self._viewer, annotation).features.get("label", ())]
-        return next((kind for kind in get_args(Kind) if names == label_names(kind)["label"]), None)
+        named = find(self._viewer, annotation).features.get("label")
+        names = named.tolist() if named is not None else []
+        return next((kind for kind, those in _NAMES.items() if names == those), None)
 
     def note(self, annotation: Hashable, kind: Kind) -> None:
         """Name the labels of an annotation that was made here after its kind."""

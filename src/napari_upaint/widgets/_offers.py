@@ -7,11 +7,12 @@ import time
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
+from napari_upaint.io.model_facts import steps
 from napari_upaint.session.autosaves import Autosaved
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._confirmed import confirmed
-from napari_upaint.widgets._progress_line import duration, grouped, steps
+from napari_upaint.widgets._progress_line import duration, grouped
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _CONTINUE_TIP = "Go on with the training from the last weights that were saved, for the time that was left."

@@ -75,8 +75,9 @@ class OtherPaint(QObject):
     def _fitting(self) -> list[Pair]:
         """Return the painted images that can be learnt from together with the chosen one."""
         chosen, ndim, forms = self._image_combo.key(), self._sections.ndim(), self._layers.forms()
+        kinds = None, self._choosing.kind()
         alike = [one for one in self._others() if chosen is not None and forms[one[0].key].rgb == forms[chosen].rgb]
-        alike = [one for one in alike if self._layers.kinds.of(one[1].key) in (None, self._choosing.kind())]
+        alike = [one for one in alike if self._layers.kinds.of(one[1].key) in kinds]
         return [one for one in alike if ndim == 2 or not misfit(ndim, self._layers.image(one[0].key), "")]
 
     def _others(self) -> Iterator[Pair]:

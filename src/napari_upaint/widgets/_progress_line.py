@@ -93,11 +93,6 @@ def left(seconds: float, done: float, rest: float) -> str:
     return f"{duration(seconds / done * rest)} left" if seconds >= _TELLING and done > 0 else ""
 
 
-def steps(number: int) -> str:
-    """Return a number of steps in words: '1 step', '12 steps'."""
-    return f"{number} step{'s' * (number != 1)}"
-
-
 def grouped(number: int) -> str:
     """Return a number with spaces between thousands: to half of the world, a comma is the decimal sign."""
     return f"{number:,}".replace(",", " ")

@@ -109,12 +109,12 @@ class RegionLayers(QObject):
         if active is not None:
             self._viewer.layers.selection.active = active
 
-    def turn(self, image: Hashable) -> int:
-        """Switch the purpose of the selected regions, or of the one that was drawn last; return how many."""
+    def turn(self, image: Hashable) -> None:
+        """Switch the purpose of the selected regions, or of the one that was drawn last."""
         layer = self._find(image)
         chosen = sorted(layer.selected_data) or list(range(layer.nshapes))[-1:] if layer is not None else []
         if not chosen:
-            return 0
+            return
         words, colours = (list(layer.features[name]) for name in ("purpose", "colour"))
         edges = layer.edge_color.copy()
         other: Purpose = "annotated" if _PURPOSES.get(words[chosen[0]]) == "validation" else "validation"
@@ -124,7 +124,6 @@ class RegionLayers(QObject):
         layer.edge_color = edges
         layer.refresh_text()
         self.changed.emit()
-        return len(chosen)
 
     def _made(self, image: Hashable) -> Any:
         layer, source = self._find(image), image_source(find(self._viewer, image))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_upaint.io.model_facts import steps
 from napari_upaint.widgets._message import MessageKind
-from napari_upaint.widgets._progress_line import duration, steps
+from napari_upaint.widgets._progress_line import duration
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._training import Trained
 
