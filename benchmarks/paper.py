@@ -23,7 +23,7 @@ from napari_upaint.settings import AugmentSettings, PredictSettings, TrainSettin
 TRAINING, TEST = range(24), range(24, 30)
 ROTATIONS = (7, 1)
 # What the paper names (sec. 3): shift, rotation, gray values, elastic deformation; no zoom and no flips.
-WEIGHTS = WeightSettings()
+WEIGHTS = WeightSettings(balance="always")
 AUGMENT = AugmentSettings(flip=False, zoom=1)
 PUBLISHED = (
     ("human (second annotator), challenge's 30 test slices", "0.000005", "0.0021", "0.0010", "-"),
@@ -54,7 +54,7 @@ VARIANTS = (
     Variant("he", "He initialisation, the whole recipe"),
     Variant("bundled", f"bundled weights ({DEFAULT_MODEL}), the whole recipe", start=DEFAULT_MODEL),
     Variant("rigid", "He, without elastic deformation", augment=AugmentSettings(flip=False, zoom=1, displacement=0)),
-    Variant("unweighted", "He, without weight map", weights=WeightSettings(w0=0, balance=False)),
+    Variant("unweighted", "He, without weight map", weights=WeightSettings(w0=0, balance="never")),
 )
 
 

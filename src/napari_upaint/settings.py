@@ -15,6 +15,7 @@ from napari_upaint.errors import UserError
 Kind = Literal["objects", "classes"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Recipe = Literal["fast", "paper"]
+Balance = Literal["strokes", "always", "never"]
 Variant = Literal["plain", "attention", "dense", "multimodal", "cicek"]
 Dimensions = Literal[2, 3]
 Padding = Literal["valid", "same"]
@@ -74,8 +75,12 @@ class WeightSettings(Checked):
         high=100,
         step=0.5,
     )
-    balance: bool = parameter(
-        True, label="Balance classes", tip="Let rarely painted classes count as much as others (w_c)."
+    balance: Balance = parameter(
+        "strokes",
+        label="Balance classes",
+        tip="Let rarely painted classes count as much as others (w_c). strokes: the less, the more of an image is"
+        " painted, as finished masks tell how common each class is; always: as in the paper.",
+        choices=get_args(Balance),
     )
 
 

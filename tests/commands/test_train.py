@@ -105,10 +105,10 @@ def test_finished_masks_are_learnt_from(files: Path, fake: FakeTraining, trained
 
 def test_options_reach_the_engine(files: Path, fake: FakeTraining, trained: Path) -> None:
     arguments = (files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", files / "m.safetensors")
-    options = "--recipe paper --seed 3 --w0 7 --no-balance --no-flip --zoom 1.5 --device cpu --classes --steps 12"
+    options = "--recipe paper --seed 3 --w0 7 --balance never --no-flip --zoom 1.5 --device cpu --classes --steps 12"
     assert train(*arguments, "--model", trained, *options.split()) == 0
     assert fake.said["settings"] == TrainSettings(recipe="paper", seed=3, steps=12, seconds=1e6)
-    assert (fake.said["weights"].w0, fake.said["weights"].balance) == (7, False)
+    assert (fake.said["weights"].w0, fake.said["weights"].balance) == (7, "never")
     assert (fake.said["augment"].flip, fake.said["augment"].zoom) == (False, 1.5)
     assert (fake.said["kind"], fake.said["device"], fake.said["name"]) == ("classes", "cpu", "m")
     assert fake.said["start"].header == load_model(trained).header

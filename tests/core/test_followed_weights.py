@@ -23,7 +23,7 @@ def painted(rng, annotation, most):
 @given(
     seed=st.integers(0, 2**32),
     shape=st.sampled_from([(70, 90), (8, 30, 40)]),
-    chosen=st.sampled_from([WeightSettings(sigma=1.5), WeightSettings(balance=False), WeightSettings(w0=0)]),
+    chosen=st.sampled_from([WeightSettings(sigma=1.5), WeightSettings(balance="never"), WeightSettings(w0=0)]),
     spacing=st.sampled_from([None, (3.0, 0.5, 1.0)]),
 )
 def test_after_any_strokes_it_is_the_map(kind, seed, shape, chosen, spacing):
@@ -56,7 +56,7 @@ def test_nothing_new_is_nothing_changed():
 def test_without_balance_a_stroke_changes_its_neighbourhood_only():
     annotation = np.ones((400, 400), np.uint16)
     annotation[20:40, 20:40], annotation[300:340, 300:340] = 2, 3
-    followed = FollowedWeights("objects", WeightSettings(sigma=2, balance=False))
+    followed = FollowedWeights("objects", WeightSettings(sigma=2, balance="never"))
     followed.follow(annotation)
     annotation[22:30, 50:60] = 4
     changed = followed.follow(annotation)

@@ -1,14 +1,17 @@
 """Laws of the weight map: equal to the formula, silent where nothing is known, local after a stroke."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy import ndimage
 
 from napari_upaint.core.nearest_objects import two_nearest
 from napari_upaint.core.weight_map import (
+    balance_of,
     border_of,
     border_term,
     carve_border,
@@ -17,9 +20,9 @@ from napari_upaint.core.weight_map import (
     weight_map,
 )
 from napari_upaint.io.samples import open_sample
-from napari_upaint.settings import WeightSettings
+from napari_upaint.settings import Balance, WeightSettings
 
-PLAIN = WeightSettings(balance=False)
+PLAIN = WeightSettings(balance="never")
 SHAPES = st.one_of(array_shapes(min_dims=2, max_dims=2, max_side=24), array_shapes(min_dims=3, max_dims=3, max_side=9))
 INTEGERS = [np.dtype(sign + order) for sign in "<>" for order in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8")]
 
@@ -129,7 +132,7 @@ def test_objects_weigh_the_background_between_them_as_the_formula_says():
     annotation[annotation == 0] = 1
     carved = carve_border(np.where(annotation > 1, annotation, 0))
     expected = 1 + naive_border(carved, 7, 4, (2, 1))
-    found = weight_map(annotation, "objects", WeightSettings(w0=7, sigma=4, balance=False), spacing=(0.6, 0.3))
+    found = weight_map(annotation, "objects", WeightSettings(w0=7, sigma=4, balance="never"), spacing=(0.6, 0.3))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -147,10 +150,28 @@ def test_patches_of_one_class_are_kept_apart_but_not_from_other_classes():
 def test_balanced_classes_weigh_the_same_together(kind):
     annotation = np.zeros((30, 30), np.uint16)
     annotation[:20], annotation[25, :5], annotation[29, :2] = 1, 2, 3 if kind == "objects" else 2  # all objects are one
-    weights = weight_map(annotation, kind, WeightSettings(w0=0))
+    weights = weight_map(annotation, kind, WeightSettings(w0=0, balance="always"))
     assert weights[annotation == 1].sum() == pytest.approx(weights[annotation > 1].sum())
     assert weights[annotation > 0].mean() == pytest.approx(1)
     np.testing.assert_allclose(np.unique(weights), [0, 607 / 2 / 600, 607 / 2 / 7], rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(counts=st.lists(st.integers(0, 1000), min_size=2, max_size=4), spare=st.integers(0, 3000))
+def test_the_more_is_painted_the_less_classes_are_balanced(counts, spare):
+    assume(any(counts))
+    counts = np.array(counts)
+    pixels = int(counts.sum()) + spare
+    found = {balance: balance_of(counts, pixels, WeightSettings(balance=balance)) for balance in get_args(Balance)}
+    for weights in found.values():
+        assert (weights @ counts) == pytest.approx(counts.sum(), rel=1e-5)
+        assert ((weights > 0) == (counts > 0)).all()
+    ratios = [weights[counts > 0].max(initial=0) / weights[counts > 0].min(initial=1) for weights in found.values()]
+    assert ratios == [pytest.approx(ratios[1] ** min(1, 2 * spare / max(1, pixels)), rel=1e-3), ratios[1], ratios[2]]
+    if counts.sum() <= spare:  # strokes
+        np.testing.assert_array_equal(found["strokes"], found["always"])
+    if spare == 0:  # finished masks
+        np.testing.assert_allclose(found["strokes"], found["never"], rtol=1e-6)
 
 
 @settings(deadline=None, max_examples=40)

@@ -55,7 +55,7 @@ def test_other_numbers_are_other_tiles(sample):
 
 
 def test_settings_are_the_current_ones(sample):
-    still = (WeightSettings(balance=False, w0=0), AugmentSettings(0, 3, False, False, 1, 0), "cpu")
+    still = (WeightSettings(balance="never", w0=0), AugmentSettings(0, 3, False, False, 1, 0), "cpu")
     for tile in drawn(sample, rest=still).tiles:
         assert set(np.unique(tile.weights).tolist()) <= {0.0, 1.0}
         np.testing.assert_array_equal(tile.weights > 0, tile.target >= 0)

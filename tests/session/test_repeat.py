@@ -42,7 +42,8 @@ def files(tmp_path):
 def repeat(files):
     """A training that differs from the defaults wherever it can cheaply."""
     settings = TrainSettings(steps=2, seed=4, scale=1.0)
-    run = a_run(settings=settings, weights=WeightSettings(balance=False), augment=AugmentSettings(flip=False, zoom=1.1))
+    weights, augment = WeightSettings(balance="never"), AugmentSettings(flip=False, zoom=1.1)
+    run = a_run(settings=settings, weights=weights, augment=augment)
     return Repeat(run, files, bundled_models()[0], "cpu")
 
 
@@ -71,7 +72,7 @@ def test_the_command_runs(repeat, tmp_path, monkeypatch):
     assert cli.main(words[1:]) == 0
     header = load_model(tmp_path / "my cells.safetensors").header
     assert header.training["steps_done"] == 2
-    assert header.training["weights"]["balance"] is False
+    assert header.training["weights"]["balance"] == "never"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class FollowedWeights:
         self._known[changed] = annotation[changed]
         before, table = self._painted, self.table
         around = self._follow_objects(changed) if self.kind == "objects" else self._follow_classes()
-        self.table = balance_of(self._counts, self.settings)
+        self.table = balance_of(self._counts, self._known.size, self.settings)
         self._painted = box_of(self._known > 0) or tuple(slice(0, 0) for _ in annotation.shape)
         same = len(table) == len(self.table) and bool((table == self.table).all())
         box = _whole(annotation.shape) if fresh else around if same else _union(before, self._painted)

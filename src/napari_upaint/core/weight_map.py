@@ -36,7 +36,7 @@ def weight_map(
         `carve_border`). classes: every patch of one class (connected across faces) is an object beside the other
         patches of this class; the largest border term of all classes counts.
     settings : WeightSettings, optional
-        w0, sigma (in px, or in shortest voxel edges if ``spacing`` is given) and whether classes are balanced.
+        w0, sigma (in px, or in shortest voxel edges if ``spacing`` is given) and when classes are balanced.
     spacing : sequence of float, optional
         Size of a voxel, ([Z,] Y, X), in any unit: only ratios count.
 
@@ -48,7 +48,7 @@ def weight_map(
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)
     classes = np.minimum(seeds, 1) if kind == "objects" else seeds
-    table = balance_of(np.bincount(classes[classes >= 0], minlength=2), settings)
+    table = balance_of(np.bincount(classes[classes >= 0], minlength=2), annotation.size, settings)
     # Unlabelled pixels are -1, so they get the 0 at the end.
     weights = np.append(table, 0).astype(np.float32)[classes]
     weights += border_of(seeds, kind, settings, spacing)
@@ -123,13 +123,32 @@ def _edges(spacing: Sequence[float] | None) -> list[float] | None:
     return [float(edge) / float(min(spacing)) for edge in spacing]
 
 
-def balance_of(counts: np.ndarray, settings: WeightSettings) -> np.ndarray:
-    """Return w_c of each class, background first, from the numbers of painted pixels.
+def balance_of(counts: np.ndarray, pixels: int, settings: WeightSettings) -> np.ndarray:
+    """Return w_c of each class, background first.
 
-    It is (all painted pixels) / (number of painted classes * pixels of the class); 0 for a class that is not painted,
-    and 1 for all classes if ``settings.balance`` is off.
+    With "always" it is (all painted pixels) / (number of painted classes * pixels of the class), with "never" 1.
+    Balanced classes are taken to be equally common. Of strokes nothing better is known, but a finished mask tells how
+    common they are: there, rare objects would be found too large. So with "strokes" the first of these is raised to a
+    power that falls from 1, where at most half of the pixels are painted, to 0, where all are. The mean over painted
+    pixels is always 1.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray
+        Painted pixels of each class, (K,).
+    pixels : int
+        Of the plane or volume, painted or not.
+    settings : WeightSettings
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, (K,); 0 for a class that is not painted.
     """
-    if not settings.balance:
-        return np.ones(len(counts), np.float32)
-    share = counts * np.count_nonzero(counts) / max(1, int(counts.sum()))
-    return np.divide(1, share, out=np.zeros(len(counts)), where=share > 0).astype(np.float32)
+    painted = max(1, int(counts.sum()))
+    share = counts * np.count_nonzero(counts) / painted
+    even = np.divide(1, share, out=np.zeros(len(counts)), where=share > 0)
+    sparse = min(1.0, 2 * (1 - painted / max(painted, pixels)))
+    power = {"always": 1.0, "never": 0.0, "strokes": sparse}[settings.balance]
+    weights = np.where(share > 0, even**power, 0)
+    return (weights * (painted / max(1, (counts * weights).sum()))).astype(np.float32)
