@@ -146,7 +146,13 @@ class TrainSettings(Checked):
         low=0,
         high=10,
     )
-    seed: int = parameter(0, label="Seed", tip="The same seed gives the same training.", low=0, high=2**31 - 1)
+    seed: int = parameter(
+        0,
+        label="Seed",
+        tip="The same seed gives the same training, if its steps are counted and not its time.",
+        low=0,
+        high=2**31 - 1,
+    )
     ndim: Dimensions = parameter(
         2,
         label="Dimensions",

@@ -72,6 +72,17 @@ def test_a_window_where_there_is_a_display(
     assert (len(opened), len(done)) == ((1, 0) if window else (0, 1))
 
 
+def test_how_to_train_is_not_said_to_a_window(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "_why_no_window", lambda: "")
+    monkeypatch.setattr(demo, "_show", lambda _sample: pytest.fail("opened a window"))
+    assert main(["demo", "--seconds", "10", "--seed", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("upaint demo: --seconds, --seed would have no effect: in the window, the dock sets them;")
+    assert said.count("\n") == 1
+
+
 def test_without_napari_the_job_is_done_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

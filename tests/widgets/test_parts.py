@@ -21,6 +21,7 @@ from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_m
 from napari_upaint.settings import WeightSettings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._colours import theme_colours
+from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._labels_section import LabelsSection
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._message import MessageLine
@@ -308,3 +309,11 @@ class Drawn(QObject):
     def eventFilter(self, _watched, event):
         self.times += event.type() == QEvent.Type.Paint
         return False
+
+
+def test_every_measure_of_uncertainty_is_explained_by_its_name(qtbot):
+    row = GuideRow()
+    qtbot.addWidget(row)
+    tip = row.methods.toolTip()
+    for method in ("margin", "entropy", "rotations"):
+        assert f"\n{method.capitalize()}: " in tip

@@ -331,6 +331,8 @@ def test_the_shape_of_a_voxel_is_known_without_a_unit():
     assert describe_image(half_known).startswith(voxels.format("an unknown distance"))
     known = source(data, (0.5, 0.26, 0.26), "micrometer")
     assert describe_image(known).startswith(voxels.format("0.5 µm"))
+    assert describe_image(source(data, (3.0, 1.0, 1.0))).startswith("7 × 6 pixels, 3 pixels from slice to slice.")
+    assert describe_image(source(data)).startswith("7 × 6 pixels, an unknown distance from slice to slice.")
 
 
 def test_volumes_whose_slices_are_time_series_are_told_what_to_do():

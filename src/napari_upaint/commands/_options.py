@@ -65,15 +65,17 @@ def refuse_without_effect(
         raise UserError(f"{', '.join(given)} would have no effect: {why}.")
 
 
-def add_kind(parser: argparse.ArgumentParser, first: int = 2) -> None:
-    """Add ``--objects | --classes``: what values from `first` up mean; neither given: None."""
+def add_kind(
+    parser: argparse.ArgumentParser, first: int = 2, default: str = "default, unless the model has classes"
+) -> None:
+    """Add ``--objects | --classes``: what values from `first` up mean; neither given: None, which is `default`."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--objects",
         dest="kind",
         action="store_const",
         const="objects",
-        help=f"every value from {first} on is one object of the same class (default, unless the model has classes)",
+        help=f"every value from {first} on is one object of the same class ({default})",
     )
     group.add_argument(
         "--classes", dest="kind", action="store_const", const="classes", help=f"every value from {first} on is a class"

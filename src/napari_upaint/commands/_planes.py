@@ -79,9 +79,11 @@ def load_samples(
     Raises
     ------
     AnnotationError
-        If labels have another shape than their image, or nothing is painted in a file.
+        If labels have another shape than their image or are no labels, or nothing is painted in a file.
     ImageError
-        If an image is not a volume, for `ndim` 3.
+        If an image is constant, or not a volume for `ndim` 3.
+    FileError
+        If a file cannot be read, or an image has no such channel.
     """
     return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind, channel)]
 

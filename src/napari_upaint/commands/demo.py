@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._options import add_device, add_settings, settings_from
+from napari_upaint.commands._options import add_device, add_settings, refuse_without_effect, settings_from
 from napari_upaint.commands._outputs import check_output
 from napari_upaint.errors import UserError
 from napari_upaint.settings import TrainSettings
@@ -25,6 +25,7 @@ USAGE = "[--headless] [--sample NAME] [-o DIR] [options]"
 EXAMPLE = "upaint demo --headless -o demo"
 # A minute in all: the rest of the job takes some seconds too.
 SECONDS = 45.0
+_OF_THE_JOB = ("seconds", "seed")  # settings of the job without a window
 # Bundled models find some of its cells in pieces before they have seen strokes: so it is seen what a training is worth.
 DEFAULT_SAMPLE = "cells_phase"
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the results; opens no window (default: upaint_demo)",
     )
-    add_settings(parser, TrainSettings, only=("seconds", "seed"), seconds=SECONDS)
+    add_settings(parser, TrainSettings, only=_OF_THE_JOB, seconds=SECONDS)
     add_device(parser)
 
 
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(TrainSettings, args, seconds=SECONDS)
     why_not = "" if args.headless or args.output else _why_no_window()
     if not (args.headless or args.output or why_not):
+        why = "in the window, the dock sets them; add --headless, or leave them out"
+        refuse_without_effect(args, why, TrainSettings, only=_OF_THE_JOB)
         return _show(args.sample)
     if why_not:
         print(f"{why_not}; going on without a window.", file=sys.stderr)

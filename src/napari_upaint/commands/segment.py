@@ -47,7 +47,9 @@ EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG) or folders")
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG, JPEG, BMP) or folders"
+    )
     parser.add_argument(
         "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
     )

@@ -45,7 +45,9 @@ _NO_LIMIT = 1e6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG) or folders")
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG, JPEG, BMP) or folders"
+    )
     parser.add_argument(
         "--labels",
         nargs="+",

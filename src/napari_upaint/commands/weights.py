@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="painted file: 0 unlabelled, 1 background, 2 and up objects or classes",
     )
     add_output(parser, "FILE", "TIFF to write, 32 bit; .tif is added if the ending is missing")
-    add_kind(parser)
+    add_kind(parser, default="default")
     add_settings(parser, WeightSettings)
 
 

@@ -45,6 +45,11 @@ def border_term(
     -------
     numpy.ndarray
         float32, shape of ``labels``; equal to the formula to 1e-6 w0.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not integers of 0 or more, or w0, sigma or the spacing is out of range or does not fit.
     """
     return seed_border(identify(labels), w0, sigma, spacing)
 
@@ -95,6 +100,11 @@ def carve_border(labels: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray
         A new array of the same dtype.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not integers of 0 or more.
     """
     carved = labels.copy()
     carved[touching(identify(labels))] = 0

@@ -1,4 +1,7 @@
-"""How good a segmentation is: pixels and objects here; partitions and topology in their own files."""
+"""How good a segmentation is: pixels and objects here; partitions and topology in their own files.
+
+All measures raise a ValueError if the two maps differ in shape or hold anything but integers or booleans.
+"""
 
 from __future__ import annotations
 

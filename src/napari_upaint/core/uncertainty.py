@@ -44,7 +44,7 @@ def margin(scores: np.ndarray) -> np.ndarray:
         Softmax output, (K, [Z,] Y, X), K at least 2.
     """
     if len(scores) == 2:
-        return np.asarray(1 - np.abs(scores[1].astype(np.float32) - scores[0]))
+        return np.asarray(1 - np.abs(np.subtract(scores[1], scores[0], dtype=np.float32)))
     best, second = np.array(scores[0], np.float32), np.array(scores[1], np.float32)
     best, second = np.maximum(best, second), np.minimum(best, second)
     for score in scores[2:]:

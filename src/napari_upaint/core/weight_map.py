@@ -44,6 +44,12 @@ def weight_map(
     -------
     numpy.ndarray
         float32, shape of ``annotation``; the mean of w_c over painted pixels is 1.
+
+    Raises
+    ------
+    ValueError
+        If the annotation does not hold integers of 0 or more, or a setting or the spacing is out of range or does not
+        fit.
     """
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)

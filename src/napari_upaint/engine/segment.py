@@ -52,7 +52,8 @@ def segment_plane(
     normalization : Normalization
         Of the whole image or stack that the plane belongs to.
     model : ModelFile
-    settings, objects
+    settings : PredictSettings
+    objects : ObjectSettings
     device : str
         "auto", "cpu", "cuda", ...
     spacing : tuple of float or None
@@ -65,12 +66,12 @@ def segment_plane(
     Raises
     ------
     ModelError
-        If a plane is given to a 3D model.
+        If a plane is given to a 3D model, or the model is damaged or takes another number of channels.
     ImageError
-        If the image is empty, holds NaN or infinite pixels, has other axes than the model takes, or is a volume or a
-        large plane that does not fit into memory.
+        If the image is empty, holds NaN or infinite pixels, has other axes than the model takes or other channels than
+        were normalised, or is a volume or a large plane that does not fit into memory.
     EngineError
-        If memory runs out even for the smallest tile.
+        If memory runs out even for the smallest tile, or torch cannot compute on the device.
     """
     header = model.header
     ndim = header.architecture.ndim

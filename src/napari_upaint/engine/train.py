@@ -77,7 +77,10 @@ def train(
     AnnotationError, ImageError
         If the samples cannot be learnt from; nothing has been changed then.
     ModelError
-        If there are planes for a 3D network or volumes for a 2D network.
+        If there are planes for a 3D network or volumes for a 2D network, or `start` is damaged or takes another number
+        of channels.
+    EngineError
+        If torch cannot compute on the device, or memory is too short for what is painted or for a 3D network.
     """
     check_samples(samples, kind)
     check_fit(samples, start, settings)

@@ -54,7 +54,7 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     Raises
     ------
     FileError
-        If the file cannot be written; an older one is left as it was.
+        If the file cannot be written, or ids do not fit into 32 bits; an older one is left as it was.
     ValueError
         If labels are not integers, or do not fit `like`.
     """

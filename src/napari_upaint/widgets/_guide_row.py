@@ -12,8 +12,8 @@ from napari_upaint.widgets._wrapping_row import WrappingRow
 
 _METHODS: dict[Method, str] = {
     "margin": "Margin: 1 minus the lead of the best class over the second; 0 is sure, 1 undecided.",
-    "entropy": "Entropy of the scores, 0 (sure) to 1 (all classes alike); sees a third class, too.",
-    "rotations": "How much the predictions for the rotated images differ (twice the standard deviation, 0 to 1).\n"
+    "entropy": "Entropy: that of the scores, 0 (sure) to 1 (all classes alike); sees a third class, too.",
+    "rotations": "Rotations: how much predictions for rotated images differ (twice the standard deviation, 0 to 1).\n"
     "Needs several rotations: small planes have them, others with Rotations above 1 in Settings > Prediction,\n"
     "volumes with 'Slices as a volume'.",
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_upaint.core.resize import slices_apart
 from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._sources import ImageSource
-from napari_upaint.widgets._volumes import is_volume
+from napari_upaint.widgets._volumes import is_volume, spacing
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _SHOW = (
@@ -69,10 +70,8 @@ def describe_image(image: ImageSource) -> str:
     facts = [f"{width} × {height} pixels" + (", colour (RGB)" if image.rgb else "")]
     if image.spacing:
         facts.append(f"{_length(image.spacing, image.unit)} a pixel")
-        if is_volume(image):
-            edges = image.edges(3)
-            apart = f"{edges[0]:.3g} {unit_sign(image.unit)}" if edges else "an unknown distance"
-            facts.append(f"{apart} from slice to slice")
+    if is_volume(image):
+        facts.append(f"{_apart(image)} from slice to slice")
     text = ", ".join(facts) + "."
     if len(shape) > 2:
         steps = " × ".join(
@@ -80,6 +79,14 @@ def describe_image(image: ImageSource) -> str:
         )
         text += f" Planes along {steps}."
     return text
+
+
+def _apart(image: ImageSource) -> str:
+    """Return how far the slices of a volume are taken to lie apart."""
+    if edges := image.edges(3):
+        return f"{edges[0]:.3g} {unit_sign(image.unit)}"
+    voxel = spacing(image)
+    return f"{slices_apart(voxel):.3g} pixels" if voxel else "an unknown distance"
 
 
 def _length(spacing: tuple[float, float], unit: str) -> str:
