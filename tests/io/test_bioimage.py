@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+import time
 import zipfile
 
 import numpy as np
@@ -79,6 +80,13 @@ def test_names_of_people_become_such_that_are_allowed(tmp_path, name):
 def test_classes_are_told_apart_otherwise_than_objects():
     assert "highest score" in readme(header_of(kind="classes"), exported())
     assert "score of `object` is above 0.5" in readme(header_of(), exported())
+
+
+def test_a_clock_without_a_battery_is_no_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(0))
+    write_package(tmp_path / "p.zip", header_of(), exported(), authors=["A"])
+    with zipfile.ZipFile(tmp_path / "p.zip") as package:
+        assert all(one.compress_type == zipfile.ZIP_DEFLATED and one.external_attr for one in package.infolist())
 
 
 def test_what_cannot_be_written_leaves_the_older_package(tmp_path, monkeypatch):

@@ -70,6 +70,22 @@ def test_every_system_has_its_own_folders(no_home, monkeypatch, tmp_path, platfo
     assert found == (tmp_path / preferences, tmp_path / data, tmp_path / log)
 
 
+def test_without_a_home_folder_it_is_said_what_to_set(no_home, monkeypatch, tmp_path):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert data_folder().is_relative_to(tmp_path) and log_folder().is_relative_to(tmp_path)  # the environment says it
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.delenv(name)
+    assert load_preferences() == Preferences()
+    for folder in (data_folder, preferences_file):
+        with pytest.raises(FileError, match="set the environment variable UPAINT_HOME"):
+            folder()
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "home"))
+    assert data_folder() == tmp_path / "home"
+
+
 def test_a_folder_that_cannot_be_written():
     preferences_file().parent.parent.mkdir(parents=True, exist_ok=True)
     preferences_file().mkdir(parents=True)

@@ -199,6 +199,20 @@ def test_paint_that_another_window_has_saved_is_not_replaced(tmp_path):
     save_project(a_project(6), folder, seen=ours | theirs)
 
 
+def test_of_two_windows_that_save_at_once_only_one_has_saved(tmp_path, monkeypatch):
+    folder, theirs = tmp_path / "p", set()
+
+    def meanwhile(*_):
+        monkeypatch.setattr(saved_project, "keep_runs", lambda *_: None)
+        theirs.update(save_project(a_project(5), folder, seen=())[1])
+
+    monkeypatch.setattr(saved_project, "keep_runs", meanwhile)
+    with pytest.raises(FileError, match="holds paint that this window has not seen"):
+        save_project(a_project(4), folder, seen=())
+    assert theirs == {path.name for path in (folder / "annotations").iterdir()}
+    assert read_annotation(read_project(folder).images[0].annotations[0]).max() == 5
+
+
 def test_one_damaged_annotation_costs_no_other(tmp_path):
     folder = saved(a_project(), tmp_path / "p")
     lost = read_project(folder).images[0].annotations[0].path

@@ -198,6 +198,17 @@ def test_an_array_that_somebody_put_there_counts(viewer, cells, segment, array):
     assert (viewer.layers[KEPT].data == 5).all()
 
 
+def test_labels_whose_metadata_a_program_replaced_can_be_painted_on(viewer, cells, segment):
+    cells.metadata = {"mine": 1}
+    cells.paint((30, 70), 7)
+    cells.undo()
+    cells.metadata = {"mine": 2}
+    cells.data = cells.data.copy()
+    assert cells.data[30, 70] == 0
+    segment()
+    assert "cells labels [1]" in viewer.layers  # the first ones are the user's now
+
+
 def test_what_is_done_while_no_dock_is_open_counts(viewer, dock, cells, open_dock, settle):
     viewer.window.remove_dock_widget(dock)
     dock.deleteLater()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_upaint.core.colours import BACKGROUND_COLOUR, CLASS_COLOURS, label_colour, label_rgba
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -79,6 +79,18 @@ def test_message(qtbot):
     line._dismiss.click()
     assert line.isHidden()
     assert line.text() == ""
+
+
+def test_what_is_added_to_a_message_does_not_keep_a_reason_there(qtbot):
+    line, button = MessageLine(), QPushButton(toolTip="Open an image first.")
+    for widget in (line, button):
+        qtbot.addWidget(widget)
+    line.show_message("It is trained.")
+    line.add("Nothing was found.")
+    assert line.text() == "It is trained. Nothing was found."
+    line.refuse(button)
+    line.add("Nothing was found.")
+    assert (line.text(), line.kind) == ("Nothing was found.", "info")
 
 
 @pytest.mark.parametrize(

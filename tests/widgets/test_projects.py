@@ -277,6 +277,28 @@ def test_save_again_asks_for_nothing_but_replaces_no_paint_of_another_window(vie
     assert viewer.layers["cells annotation"].data[40, 10] == 7
 
 
+def test_saving_while_a_project_is_opened_loses_no_paint(viewer, dock, saved, settled, monkeypatch):
+    folder, _ = saved
+    real, saves = dock.layers.bring_back, []
+
+    def bring_back(*what):
+        made = real(*what)
+        if not saves:
+            saves.append(made)
+            choose(dock, "save")
+        return made
+
+    monkeypatch.setattr(dock.layers, "bring_back", bring_back)
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert saves and [len(image.annotations) for image in read_project(folder).images] == [1, 1]
+    choose(dock, "save")
+    settled()
+    assert dock.sections.message.text().startswith("Saved the project")
+    assert [len(image.annotations) for image in read_project(folder).images] == [1, 1]
+
+
 def test_what_cannot_be_done_costs_a_sentence(viewer, dock, settled, monkeypatch, tmp_path):
     viewer.add_image(picture(), name="cells")
     (tmp_path / "thesis").mkdir()

@@ -107,9 +107,10 @@ def write_package(
         "weights": {"torchscript": entries["weights.pt"] | {"pytorch_version": exported.torch}},
     }
     with replacing(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as package:
-        package.writestr("rdf.yaml", json.dumps(about, indent=1, default=str))  # JSON is YAML
-        for name, data in files.items():
-            package.writestr(name, data)
+        whole = {"rdf.yaml": json.dumps(about, indent=1, default=str).encode(), **files}  # JSON is YAML
+        for name, data in whole.items():
+            # Without the time of writing: a clock that begins in 1970, as it may without a battery, would be an error.
+            package.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
 
 
 def readme(header: ModelHeader, exported: Exported) -> str:

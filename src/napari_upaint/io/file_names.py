@@ -8,6 +8,8 @@ import sys
 import unicodedata
 from pathlib import Path
 
+from napari_upaint.errors import FileError
+
 MODEL_ENDING = ".safetensors"
 PACKAGE_ENDING = ".zip"  # of models for other programs
 _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
@@ -27,6 +29,17 @@ def file_name(text: str, otherwise: str, most: int = 60) -> str:
 def from_home(path: str | Path) -> Path:
     """Return a path with ``~`` expanded; one whose ``~`` stands for no home folder, as in "~cells.tif", as it is."""
     return Path(os.path.expanduser(path))
+
+
+def home() -> Path:
+    """Return the user's home folder; `FileError` if the system knows none: for instance in a container."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise FileError(
+            "There is no home folder to keep models and settings in; set the environment variable UPAINT_HOME to a"
+            " folder for them."
+        ) from error
 
 
 def plain_name(path: Path) -> str:

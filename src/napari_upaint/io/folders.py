@@ -6,21 +6,21 @@ import os
 import sys
 from pathlib import Path
 
-from napari_upaint.io.file_names import from_home
+from napari_upaint.io.file_names import from_home, home
 from napari_upaint.io.preferences import VARIABLE, from_environment, load_preferences
 
 
 def data_folder() -> Path:
     """Return the folder for models, runs and autosaved annotations (it need not exist yet)."""
-    if home := os.environ.get(VARIABLE):
-        return from_home(home)
+    if own := os.environ.get(VARIABLE):
+        return from_home(own)
     if preferred := load_preferences().folder:
         return from_home(preferred)
     if sys.platform == "win32":
-        return from_environment("LOCALAPPDATA", Path.home() / "AppData" / "Local") / "napari-upaint"
+        return from_environment("LOCALAPPDATA", "AppData", "Local") / "napari-upaint"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "napari-upaint"
-    return from_environment("XDG_DATA_HOME", Path.home() / ".local" / "share") / "napari-upaint"
+        return home() / "Library" / "Application Support" / "napari-upaint"
+    return from_environment("XDG_DATA_HOME", ".local", "share") / "napari-upaint"
 
 
 def user_models_folder() -> Path:
@@ -33,5 +33,5 @@ def log_folder() -> Path:
     if os.environ.get(VARIABLE) or sys.platform == "win32":
         return data_folder() / "logs"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Logs" / "napari-upaint"
-    return from_environment("XDG_STATE_HOME", Path.home() / ".local" / "state") / "napari-upaint" / "log"
+        return home() / "Library" / "Logs" / "napari-upaint"
+    return from_environment("XDG_STATE_HOME", ".local", "state") / "napari-upaint" / "log"

@@ -10,8 +10,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from napari_upaint.errors import UserError
-from napari_upaint.io.file_names import from_home
+from napari_upaint.errors import FileError, UserError
+from napari_upaint.io.file_names import from_home, home
 from napari_upaint.settings import Preferences
 
 # Set it to keep everything elsewhere, for instance on a larger disk; it takes precedence over the preferred folder.
@@ -20,14 +20,14 @@ VARIABLE = "UPAINT_HOME"
 
 def preferences_file() -> Path:
     """Return the file of the preferences (it need not exist yet)."""
-    if home := os.environ.get(VARIABLE):
-        folder = from_home(home)
+    if own := os.environ.get(VARIABLE):
+        folder = from_home(own)
     elif sys.platform == "win32":
-        folder = from_environment("APPDATA", Path.home() / "AppData" / "Roaming") / "napari-upaint"
+        folder = from_environment("APPDATA", "AppData", "Roaming") / "napari-upaint"
     elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Preferences" / "napari-upaint"
+        folder = home() / "Library" / "Preferences" / "napari-upaint"
     else:
-        folder = from_environment("XDG_CONFIG_HOME", Path.home() / ".config") / "napari-upaint"
+        folder = from_environment("XDG_CONFIG_HOME", ".config") / "napari-upaint"
     return folder / "preferences.json"
 
 
@@ -35,7 +35,7 @@ def load_preferences() -> Preferences:
     """Return the preferences, with defaults for values that are missing, unknown or out of range."""
     try:
         raw = json.loads(preferences_file().read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, FileError):
         return Preferences()
     return preferences_from(raw if isinstance(raw, dict) else {})
 
@@ -68,7 +68,10 @@ def save_preferences(preferences: Preferences) -> Path:
     return path
 
 
-def from_environment(variable: str, otherwise: Path) -> Path:
-    """Return the folder that an environment variable names; a relative one is ignored, as XDG demands."""
-    value = os.environ.get(variable, "")
-    return Path(value) if Path(value).is_absolute() else otherwise
+def from_environment(variable: str, *otherwise: str) -> Path:
+    """Return the folder that an environment variable names, else one in the user's home.
+
+    A relative one is ignored, as XDG demands.
+    """
+    value = Path(os.environ.get(variable, ""))
+    return value if value.is_absolute() else home().joinpath(*otherwise)

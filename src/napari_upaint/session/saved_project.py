@@ -116,12 +116,7 @@ def save_project(
     """
     folder = from_home(folder)
     _check_free(folder)
-    before, written = _annotation_files(folder), list[str]()
-    if seen is not None and not before <= set(seen):
-        raise FileError(
-            f"{folder} holds paint that this window has not seen: another one may have saved the project since. Open"
-            " it first (what is open here stays open), or choose 'Save project as…' and a new folder."
-        )
+    before, written = _check_seen(folder, seen), list[str]()
     try:
         images = [_write_image(image, folder / _ANNOTATIONS, written) for image in project.images]
         model = keep_model(project.model, folder / _MODELS)
@@ -134,6 +129,7 @@ def save_project(
             "model": model,
             "settings": project.settings,
         }
+        _check_seen(folder, seen)  # again: all this takes a while, and another window may have saved meanwhile
         with replacing(folder / _FILE) as new:
             new.write_text(json.dumps(content, indent=1), "utf-8")
     except OSError as error:
@@ -201,6 +197,17 @@ def _check_free(folder: Path) -> None:
         raise FileError(f"{folder} holds other files and no project; choose a new folder for it.")
     if os.path.isfile(folder):
         raise FileError(f"{folder} is a file; choose a folder for the project.")
+
+
+def _check_seen(folder: Path, seen: Collection[str] | None) -> set[str]:
+    """Return the file names of the annotations in a folder; `FileError` if there are others than may be replaced."""
+    there = _annotation_files(folder)
+    if seen is not None and not there <= set(seen):
+        raise FileError(
+            f"{folder} holds paint that this window has not seen: another one may have saved the project since. Open"
+            " it first (what is open here stays open), or choose 'Save project as…' and a new folder."
+        )
+    return there
 
 
 def _annotation_files(folder: Path) -> set[str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_upaint.engine.memory import group_folders
-from napari_upaint.errors import EngineError
+from napari_upaint.errors import EngineError, FileError
 from napari_upaint.io.folders import log_folder
 from napari_upaint.session.protocol import FromEngine, Shutdown, ToEngine
 from napari_upaint.session.shared import NAME, Channel, sweep, sweep_forgotten
@@ -211,5 +211,5 @@ def _new_log() -> Path | None:
         path = folder / f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
         path.touch()
         return path
-    except OSError:
+    except (OSError, FileError):
         return None

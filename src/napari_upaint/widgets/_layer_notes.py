@@ -153,10 +153,13 @@ def _edited(event: Any) -> None:
 
 def _replaced(event: Any) -> None:
     """Treat an array that was made elsewhere as full: it may not be writable."""
-    event.source.metadata[_PLANES].add(())
+    event.source.metadata.setdefault(_PLANES, set()).add(())
 
 
 def _drawn(event: Any) -> None:
-    """Tell undo and redo from mere redrawing, as by each move of a slider."""
-    if undo_steps(event.source) != event.source.metadata[_STEPS]:
+    """Tell undo and redo from mere redrawing, as by each move of a slider.
+
+    Without notes: somebody's program has replaced the metadata, and what happens to the layer does not matter here.
+    """
+    if undo_steps(event.source) != event.source.metadata.get(_STEPS, undo_steps(event.source)):
         _edited(event)

@@ -79,7 +79,9 @@ class MessageLine(QFrame):
         return False
 
     def add(self, sentence: str) -> None:
-        """Show one more sentence, after what is shown."""
+        """Show one more sentence, after what is shown, unless that says why a button cannot be pressed."""
+        if self._refused is not None:
+            self.clear()
         self.show_message(f"{self.text()} {sentence}".strip(), self.kind, self._details.toPlainText())
 
     def warn(self, sentence: str, details: str = "") -> None:

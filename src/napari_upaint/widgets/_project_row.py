@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 from superqt import QElidingLabel
 
+from napari_upaint.io.file_names import from_home
 from napari_upaint.io.folders import data_folder
 
 _TIPS = {
@@ -88,4 +89,4 @@ class ProjectRow(QWidget):
 def projects_folder() -> Path:
     """Return where projects are looked for first; the user's home while there are none."""
     folder = data_folder() / "projects"
-    return folder if os.path.isdir(folder) else Path.home()
+    return folder if os.path.isdir(folder) else from_home("~")

@@ -142,8 +142,7 @@ class Projects(QObject):
 
     def _read(self, read: tuple[Path, SavedProject, Painted]) -> None:
         folder, project, painted = read
-        self._kept = []
-        self._seen = {one.path.name for image in project.images for one in image.annotations if one.path is not None}
+        self._kept, self._seen = [], set()
         self._turns.add(
             *(partial(self._bring, image, painted) for image in project.images), partial(self._finish, folder, project)
         )
@@ -155,7 +154,13 @@ class Projects(QObject):
             key = self._open(image)
         if key is None:
             self._kept.append(image)
-            return
+        else:
+            self._paint(key, image, painted)
+        # Only now: if the project is saved while it is opened, what is not here yet must stay in it.
+        self._seen |= {one.path.name for one in image.annotations if one.path is not None}
+
+    def _paint(self, key: Hashable, image: SavedImage, painted: Painted) -> None:
+        """Add labels with what is painted on an image."""
         damaged = tuple(one for one in image.annotations if one.damage)
         if damaged:
             self._kept.append(replace(image, annotations=damaged))
