@@ -96,6 +96,18 @@ def test_lazy_data_and_pyramids(tmp_path):
         assert np.array_equal(read_image(path).data, data)
 
 
+@pytest.mark.parametrize("kind", ["Image", "Labels"])
+def test_the_full_resolution_of_a_multiscale_layer(tmp_path, kind):
+    napari = pytest.importorskip("napari")
+    layer = getattr(napari.layers, kind)([STACK, STACK[:, ::2, ::2]], multiscale=True, **PLACE)
+    data, meta, _ = layer.as_layer_data_tuple()
+    write = write_image if kind == "Image" else write_labels
+    [path] = write(str(tmp_path / "a.tif"), data, meta)
+    back = read_image(path)
+    assert np.array_equal(back.data, STACK)
+    assert back.spacing == pytest.approx({"Z": 2.0, "Y": 0.5, "X": 0.25})
+
+
 def test_a_layer_comes_back_as_it_was(tmp_path):
     napari = pytest.importorskip("napari")
     layer = napari.layers.Labels(STACK, **PLACE)

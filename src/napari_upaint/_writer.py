@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,4 +82,4 @@ def axis_letters(labels: Any, ndim: int) -> str:
 
 def _full_resolution(data: Any) -> Any:
     """Return the finest level of a pyramid; return any other data as they are."""
-    return data if hasattr(data, "ndim") else data[0]
+    return data[0] if isinstance(data, Sequence) else data  # napari's own pyramids have a shape, too

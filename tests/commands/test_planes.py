@@ -1,5 +1,9 @@
 """Labels as commands read them: any file of whole numbers."""
 
+import os
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -7,6 +11,7 @@ from PIL import Image as Pillow
 
 from napari_upaint.commands._planes import load_labels, load_samples
 from napari_upaint.errors import AnnotationError
+from napari_upaint.io.images import Image
 
 
 def _written(folder, labels):
@@ -80,3 +85,36 @@ def test_a_channel_alone_is_learnt(tmp_path):
     [sample] = load_samples([pair], channel="2")
     np.testing.assert_array_equal(sample.image, dyes[1:])
     assert len(sample.normalization.low) == 1
+
+
+def test_of_a_long_stack_only_painted_planes_are_learnt_and_read(tmp_path, monkeypatch):
+    stack, read, plane = np.arange(50 * 24, dtype=np.uint16).reshape(50, 4, 6), set(), Image.plane
+    painted = np.zeros(stack.shape, np.uint8)
+    painted[17] = 1
+    tifffile.imwrite(tmp_path / "cells.tif", stack)
+
+    def noted(image, index=()):
+        read.add((image.name, index))
+        return plane(image, index)
+
+    monkeypatch.setattr(Image, "plane", noted)
+    [sample] = load_samples([(tmp_path / "cells.tif", _written(tmp_path, painted))])
+    np.testing.assert_array_equal(sample.image[0], stack[17])
+    assert sample.name == "cells.tif (17,)"
+    assert len([index for name, index in read if name == "cells"]) < 10  # gray values are measured on some
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory in use")
+def test_empty_planes_of_labels_take_no_memory(tmp_path):
+    labels = np.zeros((64, 1024, 1024), np.uint8)
+    labels[40, 5, 7:9] = 3
+    tifffile.imwrite(tmp_path / "labels.tif", labels, compression="zlib")
+    before = _resident()
+    found = load_labels(tmp_path / "labels.tif")[1]
+    assert _resident() - before < found.nbytes / 4
+    np.testing.assert_array_equal(found[40], labels[40])
+    assert found.dtype == np.int32 and found.sum() == 6
+
+
+def _resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -139,6 +139,11 @@ def test_a_bundled_model_finds_once_how_it_sees_an_image(
         assert fake.said["sight"] == seen
         assert ("seen at 0.5 of its size" in capsys.readouterr().out) == (seen is not None)
     assert [[window.shape for window in windows] for windows in looked] == [[(1, *gray.shape)] * 3]
+    # Planes of all time points tell, also if volumes are to be segmented: the window looks at the same ones.
+    volumes = np.stack([[gray // 2 + 4 * t + z for z in range(4)] for t in range(3)])
+    write_image(files / "volumes.tif", Image(volumes, "TZYX"))
+    assert segment(files / "volumes.tif", "--model", "generalist-fast", "-o", files / "deep", "--volumes") == 0
+    assert sorted(int(window.min()) for window in looked.pop()) == [gray.min() // 2 + 4 * t + 2 for t in range(3)]
     # What was made at another scale is made again.
     planes, out = len(fake.planes), files / str(found)
     segment(files / "movie.tif", "--model", "generalist-fast", "-o", out)

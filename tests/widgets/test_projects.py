@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 from upaint_pictures import picture
 
+from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
 from napari_upaint.session.autosaves import autosave, autosaved
@@ -348,3 +349,27 @@ def test_a_corrected_result_comes_back_as_one_and_not_as_paint(viewer, dock, sav
     s.image.combo.setCurrentText("others")
     qtbot.waitUntil(lambda: "press 'From masks'" in s.train.button.toolTip(), timeout=20000)
     assert not s.train.button.isEnabled()
+
+
+def test_corrections_of_a_result_are_saved_before_a_new_segmentation_keeps_them(
+    viewer, dock, files, settled, monkeypatch, tmp_path
+):
+    viewer.open(str(files[0]), plugin="napari-upaint")
+    image, found = dock.layers.image(viewer.layers["cells"].unique_id), np.zeros(picture().shape, np.int32)
+    found[10:20, 10:20] = 1
+    result = PlaneResult(found, np.stack([found == 0, found > 0]).astype(np.float16), ("background", "object"))
+    dock.layers.results.put_labels(image, (), result, "objects")
+    labels = viewer.layers["cells labels"]
+    labels.brush_size = 4
+    labels.paint((50, 60), 99)
+    corrected = labels.data.copy()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "my project"))
+    choose(dock, "save")
+    settled()
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells labels (corrected)"]
+    np.testing.assert_array_equal(viewer.layers["cells labels (corrected)"].data, corrected)
+    assert not dock.layers.files.corrected_results()  # it is the user's now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,13 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     image = read_image(path, labels=True)
     if image.channel_count != 1:
         raise AnnotationError(f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel.")
-    values = np.stack([plane[0] for _, plane in planes(image)])
+    # Small integers become int32 at once. Planes without paint take no memory: most of a stack may be empty.
+    given = np.dtype(image.data.dtype)
+    dtype = np.dtype(np.int32) if given.kind in "bui" and given.itemsize <= 2 else given
+    values = np.zeros((image.plane_count, *image.plane_shape), dtype)
+    for into, (_, plane) in zip(values, planes(image), strict=True):
+        if plane.any():
+            into[...] = plane[0]
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.round(values)).all()):
         raise AnnotationError(f"{path.name} holds fractions; labels are one whole number per pixel.")
     if values.min() < 0:
@@ -92,7 +99,7 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
     from napari_upaint.commands._volumes import Stacks, painted_volumes
     from napari_upaint.core.labels import from_masks
     from napari_upaint.core.sample import Sample
-    from napari_upaint.io.images import planes, read_image
+    from napari_upaint.io.images import read_image
 
     image, (label_image, labels) = read_image(image_path).with_channel(channel), load_painted(label_path, kind)
     expected, found = ((*one.leading_shape, *one.plane_shape) for one in (image, label_image))
@@ -110,10 +117,10 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
     if stacks is not None:
         yield from painted_volumes(stacks, labels.reshape(expected), normalization)
         return
-    for (index, plane), painted in zip(planes(image), labels, strict=True):
-        if painted.any():
+    for index, painted in zip(product(*(range(n) for n in image.leading_shape)), labels, strict=True):
+        if painted.any():  # of a long stack, the other planes are not even read
             name = f"{image_path.name} {index}" if index else image_path.name
-            yield Sample(plane, painted, normalization, image.plane_spacing, name)
+            yield Sample(image.plane(index), painted, normalization, image.plane_spacing, name)
 
 
 def write_planes(path: Path, arrays: np.ndarray, like: Image) -> None:

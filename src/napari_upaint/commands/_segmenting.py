@@ -108,7 +108,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     normalization = measure_image(image, name)
     labels, scores = _empty_results(image, how)
     failed, dealt = list[ImageError](), len(indices)
-    sight = how.sight(indices, read, normalization, spacing, interrupt)
+    sight = how.sight(*_looked_at(image, how, indices, read), normalization, spacing, interrupt)
     start = fingerprint(how.made, normalization, spacing, sight)
     printed = partial(_print, read)
     prints = next(filter(None, (_take(one, labels, start, map(printed, indices), interrupt) for one in begun)), [])
@@ -156,9 +156,23 @@ def _planes(
                 " slices, say so in Fiji (Image > Properties) and save it.",
                 file=sys.stderr,
             )
-        return list(product(*(range(n) for n in image.leading_shape))), image.plane, None
+        return _every_plane(image), image.plane, None
     stacks = Stacks(image, name)
     return list(stacks.indices()), stacks.volume, stacks.spacing
+
+
+def _looked_at(
+    image: Image, how: How, indices: list[Index], read: Callable[[Index], np.ndarray]
+) -> tuple[list[Index], Callable[[Index], np.ndarray]]:
+    """Return what tells how the model sees an image: for a 2D model planes, even if it segments volumes.
+
+    They are those of all time points, as in the window.
+    """
+    return (indices, read) if how.model.header.architecture.ndim == 3 else (_every_plane(image), image.plane)
+
+
+def _every_plane(image: Image) -> list[Index]:
+    return list(product(*(range(n) for n in image.leading_shape)))
 
 
 def _take(begun: Begun, labels: np.ndarray, start: str, printed: Iterable[str], interrupt: Interrupt) -> list[str]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from napari.viewer import Viewer
 
-from napari_upaint.widgets._open_layers import find, other_channels
+from napari_upaint.widgets._layer_notes import is_corrected, kept_name
+from napari_upaint.widgets._new_layers import MARK
+from napari_upaint.widgets._open_layers import find, is_open, other_channels
 from napari_upaint.widgets._sources import ImageSource
 
 # An annotation's metadata names the file that it is autosaved to, whichever dock is open.
@@ -47,6 +49,16 @@ class Origin:
         return Path(self.path) if os.path.exists(self.path) else None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CorrectedResult:
+    """Labels that were made here and corrected by hand: the name they are kept under, and the image they are of."""
+
+    name: str
+    image: Hashable
+    kind: str
+    data: Any
+
+
 class FileLayers:
     """A part of `Layers`, through which the dock reaches it."""
 
@@ -71,6 +83,15 @@ class FileLayers:
     def autosave_to(self, key: Hashable, path: Path) -> None:
         """Note the file that an annotation is saved to from now on."""
         find(self._viewer, key).metadata[_AUTOSAVE] = {"layer": str(key), "path": str(path)}
+
+    def corrected_results(self) -> list[CorrectedResult]:
+        """Return the results of open images that were corrected by hand, and that no new segmentation has come for."""
+        found = []
+        for layer in self._viewer.layers:
+            about = layer.metadata.get(MARK, {})
+            if about.get("what") == "labels" and is_corrected(layer) and is_open(self._viewer, about["of"]):
+                found.append(CorrectedResult(kept_name(layer), about["of"], about["kind"], layer.data))
+        return found
 
     def rename(self, key: Hashable, name: str) -> None:
         """Give a layer the name that it had."""

@@ -98,8 +98,13 @@ def keep(layer: Any) -> str:
     mark_kept(layer)
     if table(layer) is None:
         labels_changed(layer)  # a measurement that is under way is not of what is shown from now on
-    layer.name = f"{layer.name} (corrected)"
+    layer.name = kept_name(layer)
     return str(layer.name)
+
+
+def kept_name(layer: Any) -> str:
+    """Return the name of labels that are kept for their corrections."""
+    return f"{layer.name} (corrected)"
 
 
 def mark_kept(layer: Any) -> None:

@@ -123,6 +123,10 @@ class Projects(QObject):
                     "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
                 }
                 of.setdefault(owner, []).append(SavedAnnotation(notes, self._layers.annotation(choice.key).data))
+        for one in self._layers.files.corrected_results():
+            notes = {"layer": one.name, "kind": one.kind, "corrected": True}
+            notes["image"] = self._layers.files.origin(one.image).path
+            of.setdefault(one.image, []).append(SavedAnnotation(notes, one.data))
         images, known = [], self._layers.forms()
         for choice in self._layers.images():
             origin, shape = asdict(self._layers.files.origin(choice.key)), known[choice.key].shape
