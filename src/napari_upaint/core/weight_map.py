@@ -48,7 +48,7 @@ def weight_map(
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)
     classes = np.minimum(seeds, 1) if kind == "objects" else seeds
-    table = balance_of(np.bincount(classes[classes >= 0], minlength=2), settings)
+    table = balance_of(np.bincount(classes[classes >= 0]), settings)
     # Unlabelled pixels are -1, so they get the 0 at the end.
     weights = np.append(table, 0).astype(np.float32)[classes]
     weights += border_of(seeds, kind, settings, spacing)
