@@ -57,11 +57,12 @@ def a_run(images=("cells",)):
     return save_run(run, MODEL)
 
 
-def test_everything_comes_back(tmp_path):
-    folder = saved(a_project(model=bundled_models()[0]), tmp_path / "a project")
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_everything_comes_back(tmp_path, kind):
+    folder = saved(replace(a_project(model=bundled_models()[0]), kind=kind), tmp_path / "a project")
     assert is_project(folder)
     project = read_project(folder)
-    assert (project.chosen, project.kind, project.model) == ("cells", "classes", bundled_models()[0])
+    assert (project.chosen, project.kind, project.model) == ("cells", kind, bundled_models()[0])
     assert project.settings["train"]["seed"] == 4
     cells, stack = project.images
     assert (cells.name, cells.shape, cells.origin) == ("cells", (20, 30), {"path": "/data/cells.tif"})
