@@ -66,6 +66,16 @@ def test_a_single_slice_of_a_stack_is_a_plane(tmp_path):
     assert sample.image.shape == (1, 4, 6)
 
 
+def test_of_a_stack_only_painted_planes_are_learnt(tmp_path):
+    stack, painted = np.arange(120, dtype=np.uint8).reshape(5, 4, 6), np.zeros((5, 4, 6), np.uint8)
+    painted[1, 2, 3:] = 1, 2, 2
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    [sample] = load_samples([(tmp_path / "stack.tif", _written(tmp_path, painted))])
+    np.testing.assert_array_equal(sample.image, stack[1:2])
+    np.testing.assert_array_equal(sample.annotation, painted[1])
+    assert sample.name == "stack.tif (1,)"
+
+
 def test_labels_whose_planes_come_in_another_order_are_refused(tmp_path):
     stack = np.arange(3 * 3 * 64).reshape(3, 3, 8, 8).astype(np.uint8)
     for name, axes in (("image", "TZYX"), ("labels", "ZTYX")):

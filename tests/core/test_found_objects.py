@@ -32,7 +32,7 @@ def test_agreement_is_the_iou_over_all_images():
 
 
 def test_what_is_usual_is_measured_over_all_images():
-    images = [scores_of([(5, 5, 20, 0.8)]), scores_of([(5, 5, 10, 1.0), (40, 40, 30 - 10, 0.8)])]
+    images = [scores_of([(5, 5, 10, 1.0)]), scores_of([(5, 5, 20, 0.8), (40, 40, 10, 1.0)])]
     usual = usual_found([(find_objects(one, border=True).labels, one) for one in images])
     assert usual.size == 400 and usual.least_score == pytest.approx(0.6, abs=1e-3)
     empty = scores_of([])

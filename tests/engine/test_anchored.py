@@ -46,6 +46,19 @@ def test_with_the_whole_reach_it_is_the_plain_average():
     torch.testing.assert_close(average.weight, other.weight)
 
 
+def test_sent_ahead_the_network_leaves_the_average_where_it_is():
+    network, average = networks()
+    start = average.weight.detach().clone()
+    anchored = AnchoredAverage(network, average)
+    anchored.reach = 0.5
+    with torch.no_grad():
+        average.weight += 0.2
+        anchored.send_ahead()
+        anchored.move(1.0)
+    torch.testing.assert_close(network.weight.detach(), start + 0.4)
+    torch.testing.assert_close(average.weight.detach(), start + 0.2)
+
+
 def test_who_agrees_with_the_paint_stays_near_and_who_does_not_may_go():
     assert reach(0.0, 1.0) == 0.5
     assert reach(0.1, 1.0) < reach(1.0, 1.0) < reach(10.0, 1.0) == pytest.approx(1, abs=0.01)

@@ -215,6 +215,13 @@ def test_samples_of_gray_values_are_channels(tmp_path, count, planar, axes, lazy
     assert np.array_equal(image.plane(), STACK[:count])
 
 
+def test_samples_beside_channels_are_channels_too(tmp_path):
+    data = STACK[:6].reshape(2, 3, *STACK.shape[1:])
+    how = {"photometric": "minisblack", "planarconfig": "contig", "metadata": {"axes": "CYXS"}}
+    tifffile.imwrite(tmp_path / "b.tif", np.moveaxis(data, 1, -1), **how)
+    assert np.array_equal(read_image(tmp_path / "b.tif").plane(), STACK[:6])
+
+
 @pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha"])
 def test_transparency_is_no_channel(tmp_path, alpha):
     data = np.moveaxis(STACK[:2], 0, -1)

@@ -28,7 +28,7 @@ def images(draw):
     axes = draw(st.sampled_from("YX ZYX TYX TZYX CYX TZCYX ZTYX ZTCYX PYX PTCYX YXS ZYXS SYX TCYXS".split()))
     # tifffile leaves out axes of length 1 when it reads.
     shape = tuple(draw(st.integers(2, 4)) for _ in axes)
-    dtype = draw(st.sampled_from(["u1", "u2", "i2", "i4", "u4", "f4", "f8", ">u2", ">f4"]))
+    dtype = draw(st.sampled_from(["?", "u1", "u2", "i2", "i4", "u4", "i8", "f2", "f4", "f8", ">u2", ">f4"]))
     data = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 250, shape).astype(dtype)
     spacing = {letter: draw(steps) for letter in axes if letter in "TZ" and draw(st.booleans())}
     physical = draw(st.booleans())
@@ -99,6 +99,7 @@ def test_fiji_can_open_what_is_written(tmp_path):
         (np.uint8, "YXS", "a.tif", "imagej"),
         (np.uint16, "YXS", "a.tif", "ome"),  # Fiji's colours have 8 bits
         (np.uint16, "YX", "a.tif", "imagej"),
+        (np.bool_, "YX", "a.tif", "imagej"),
         (np.int16, "YX", "a.tif", "ome"),
         (np.uint8, "YX", "a.OME.tif", "ome"),
         (np.uint8, "PYX", "a.tif", "shaped"),
@@ -108,6 +109,13 @@ def test_the_format_is_one_that_can_hold_the_image(tmp_path, dtype, axes, name, 
     image = Image(np.zeros((4, 5, 3)[: len(axes)], dtype), axes)
     with tifffile.TiffFile(write_image(tmp_path / name, image)) as tiff:
         assert [one for one in ("imagej", "ome", "shaped") if getattr(tiff, f"is_{one}")] == [kind]
+
+
+def test_what_is_too_large_for_fiji_is_written_with_numbers_of_64_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_upaint.io.write._LARGEST_IMAGEJ", 1000)  # instead of 4 GB
+    for rows, large in ((20, False), (30, True)):
+        with tifffile.TiffFile(write_image(tmp_path / "a.tif", Image(np.zeros((rows, 20), np.uint16), "YX"))) as tiff:
+            assert (tiff.is_ome, tiff.is_bigtiff) == (large, large)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_upaint.errors import FileError
+from napari_upaint.io.atomic import replacing
 from napari_upaint.io.folders import data_folder
 from napari_upaint.session.autosaves import autosave, autosaved, discard, is_in, new_autosave, restore
 
@@ -109,13 +110,16 @@ def test_every_session_has_a_file_of_its_own_and_the_newest_comes_first():
 
 def test_what_a_killed_process_was_writing_is_removed_a_day_later():
     folder = data_folder() / "annotations"
-    folder.mkdir(parents=True)
-    old, new, others = (folder / name for name in (f".{'0a' * 8}.npz", f".{'0b' * 8}.npz", ".0c.npz"))
-    for path, hours in ((old, 25), (new, 23), (others, 25)):
+    whole, others = folder / "b.npz", folder / ".0c.npz"
+    with replacing(whole) as old:  # the name of a file that is being written
+        pass
+    with replacing(whole) as new:
+        pass
+    for path, hours in ((old, 25), (new, 23), (others, 25), (whole, 25)):
         path.touch()
         os.utime(path, (time.time() - 3600 * hours,) * 2)
     autosaved("a", (20, 30))
-    assert set(folder.iterdir()) == {new, others}
+    assert set(folder.iterdir()) == {new, others, whole}
 
 
 def test_damaged_files_are_left_out():

@@ -84,13 +84,13 @@ def test_the_command_runs(repeat, tmp_path, monkeypatch):
     ],
 )
 def test_the_command_asks_for_the_same(run):
-    text = as_command(Repeat(run, ((Path("a b.tif"), Path("-p.tif")),), None))
+    text = as_command(Repeat(run, ((Path("a b.tif"), Path("-p.tif")),), None, "cuda"))
     words = shlex.split(text.replace("-p.tif", "p.tif"))
     args = cli.build_parser().parse_args(words[1:])
     assert settings_from(TrainSettings, args) == run.settings
     assert settings_from(WeightSettings, args) == run.weights
     assert settings_from(AugmentSettings, args) == run.augment
-    assert (args.kind, args.model, args.images) == (run.kind, "none", [Path("a b.tif")])
+    assert (args.kind, args.model, args.images, args.device) == (run.kind, "none", [Path("a b.tif")], "cuda")
     assert "\n" not in text
 
 

@@ -57,11 +57,12 @@ def a_run(images=("cells",)):
     return save_run(run, MODEL)
 
 
-def test_everything_comes_back(tmp_path):
-    folder = saved(a_project(model=bundled_models()[0]), tmp_path / "a project")
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_everything_comes_back(tmp_path, kind):
+    folder = saved(replace(a_project(model=bundled_models()[0]), kind=kind), tmp_path / "a project")
     assert is_project(folder)
     project = read_project(folder)
-    assert (project.chosen, project.kind, project.model) == ("cells", "classes", bundled_models()[0])
+    assert (project.chosen, project.kind, project.model) == ("cells", kind, bundled_models()[0])
     assert project.settings["train"]["seed"] == 4
     cells, stack = project.images
     assert (cells.name, cells.shape, cells.origin) == ("cells", (20, 30), {"path": "/data/cells.tif"})
@@ -124,6 +125,24 @@ def test_trainings_travel_along(tmp_path, monkeypatch):
     read_project(tmp_path / "p")  # twice does no harm
     assert len(list_runs()) == 1
     assert other.id != mine.id
+
+
+def test_a_training_whose_model_is_gone_travels_along(tmp_path, monkeypatch):
+    run = a_run()
+    run.model.unlink()
+    save_project(a_project(), tmp_path / "p")
+    monkeypatch.setenv("UPAINT_HOME", str(tmp_path / "another computer"))
+    read_project(tmp_path / "p")
+    assert [(one.id, one.model) for one in list_runs()] == [(run.id, None)]
+
+
+def test_a_model_of_the_same_size_and_time_replaces_the_one_before(tmp_path):
+    for value in (0, 1):
+        weights = {"a": np.full((2, 3), value, np.float32)}
+        model = save_model(ModelFile(MODEL.header, weights), tmp_path / "mine.safetensors")
+        os.utime(model, (1e9, 1e9))
+        folder = saved(a_project(model=model), tmp_path / "p")
+    assert load_model(folder / "models" / model.name).weights["a"].all()
 
 
 def test_a_model_of_the_user_is_not_replaced_by_one_of_a_project(tmp_path, monkeypatch):

@@ -199,5 +199,5 @@ def borders(labels: np.ndarray) -> np.ndarray:
         for size, where in ((3, here > 0), (5, here == 0)):
             most = ndimage.maximum_filter(here, size)
             least = ndimage.minimum_filter(np.where(here > 0, here, none), size)
-            found |= where & (most > 0) & (least != none) & (most != least)
+            found |= where & (least < most)
     return result

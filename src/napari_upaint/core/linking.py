@@ -163,7 +163,7 @@ def _partners(
     for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         if len(members) == 1:
             yield int(rows[members[0]]), int(columns[members[0]])
-        elif len(members):
+        else:
             some, row = np.unique(rows[members], return_inverse=True)
             others, column = np.unique(columns[members], return_inverse=True)
             matrix = np.zeros((len(some), len(others)))

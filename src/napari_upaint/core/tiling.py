@@ -154,8 +154,7 @@ def plan_within(shape: tuple[int, ...], depth: int, pixels: int, *, padded: bool
         sizes = np.multiply.outer(sizes, [float(axis[2]) for axis in choices])
         numbers = np.multiply.outer(numbers, counts)
     work = sizes * (-(-numbers // parts))
-    # If all are too large, the smallest.
-    best = np.argmin(np.where(sizes <= pixels, work, np.inf) if (sizes <= pixels).any() else sizes)
+    best = np.argmin(np.where(sizes <= pixels, work, np.inf))  # if all are too large, the first: the smallest
     chosen = np.unravel_index(best, sizes.shape)[1:]
     return _tiling(shape, [choices[i] for choices, i in zip(axes, chosen, strict=True)], halo_)
 

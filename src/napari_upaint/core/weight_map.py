@@ -54,7 +54,7 @@ def weight_map(
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)
     classes = np.minimum(seeds, 1) if kind == "objects" else seeds
-    table = balance_of(np.bincount(classes[classes >= 0], minlength=2), annotation.size, settings)
+    table = balance_of(np.bincount(classes[classes >= 0]), annotation.size, settings)
     # Unlabelled pixels are -1, so they get the 0 at the end.
     weights = np.append(table, 0).astype(np.float32)[classes]
     weights += border_of(seeds, kind, settings, spacing)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from napari_upaint.io.image import Image
 
 # ImageJ's format counts bytes with 32 bits; a part is reserved for the header.
 _LARGEST_IMAGEJ = 4 * 10**9
-_OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64".split()
+_OME_DTYPES = "int8 int16 int32 uint8 uint16 uint32 float32 float64".split()
 # Steps beyond these lose digits in the fractions of TIFF, which are two 32-bit numbers.
 _FRACTION = (1e-4, 1e4)
 _DEFAULT_LABELS = {2: "YX", 3: "ZYX", 4: "TZYX"}
@@ -158,7 +159,7 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
             new,
             imagej=kind == "imagej",
             ome=kind == "ome",
-            bigtiff=kind != "imagej" and np.prod(shape, dtype=float) * dtype.itemsize > _LARGEST_IMAGEJ,
+            bigtiff=kind != "imagej" and prod(shape) * dtype.itemsize > _LARGEST_IMAGEJ,
         ) as out,
     ):
         out.write(
@@ -208,7 +209,7 @@ def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: 
         axes == "".join(letter for letter in "TZCYXS" if letter in axes)
         and dtype in (np.uint8, np.uint16, np.float32)
         and (not colour or dtype == np.uint8)
-        and np.prod(shape, dtype=float) * dtype.itemsize < _LARGEST_IMAGEJ
+        and prod(shape) * dtype.itemsize < _LARGEST_IMAGEJ
         and all(_FRACTION[0] <= step <= _FRACTION[1] for step in steps)
         and len(steps) in (0, 2)
     )
