@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -79,6 +80,21 @@ def test_what_is_erased_while_it_is_saved_stops_nothing(monkeypatch):
 
     monkeypatch.setattr("napari_upaint.session.autosaves.np.asarray", lambda array: array.view(Erased))
     assert autosave(Layer(), new_autosave("a", plane.shape))
+
+
+def test_saving_a_full_stack_needs_the_memory_of_a_few_planes():
+    stack = np.random.default_rng(0).integers(1, 1000, (40, 128, 256), np.int32)
+    path = new_autosave("a", stack.shape)
+    tracemalloc.start()
+    try:
+        autosave(stack, path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < stack.nbytes / 4
+    (saved,) = autosaved("a", stack.shape)
+    assert saved.pixels == stack.size
+    np.testing.assert_array_equal(restore(saved), stack)
 
 
 def test_only_an_image_of_the_same_name_and_shape_gets_it():

@@ -16,6 +16,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QMessageBox
 from upaint_painting import SHAPE, stroke
 
+from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
 from napari_upaint.session.autosaves import autosave, autosaved, new_autosave, restore
@@ -350,3 +351,93 @@ def test_a_corrected_result_that_was_saved_comes_back_as_one(viewer, dock, image
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20000)
     assert dock.layers.is_corrected_result(viewer.layers[-1].unique_id)
     assert "press 'From masks'" in dock.sections.train.button.toolTip()
+
+
+def segmented(viewer, dock, image):
+    """Show labels as a segmentation does, and return their layer."""
+    found = np.zeros(SHAPE, np.int32)
+    found[10:20, 10:20] = 1
+    result = PlaneResult(found, np.stack([found == 0, found > 0]).astype(np.float16), ("background", "object"))
+    dock.layers.results.put_labels(dock.layers.image(image.unique_id), (), result, "objects")
+    return viewer.layers["cells labels"]
+
+
+def saves(qtbot, layer):
+    """Wait until all that a layer holds is saved in one file, and return what was saved."""
+    qtbot.waitUntil(lambda: any((restore(one) == layer.data).all() for one in saved()), timeout=20000)
+    (found,) = saved()
+    return found
+
+
+def test_what_is_corrected_on_a_result_is_offered_after_a_crash_and_is_no_paint(viewer, dock, image, quick, qtbot):
+    layer, offer = segmented(viewer, dock, image), dock.sections.labels.offer
+    qtbot.wait(300)
+    assert saved() == []  # a segmentation can be made again
+    layer.paint((50, 60), 5)
+    assert saves(qtbot, layer).notes["corrected"]
+    layer.fill((15, 15), 0)
+    first = saves(qtbot, layer)
+    layer.undo()
+    corrected = layer.data.copy()
+    assert saves(qtbot, layer).path == first.path
+    dock.autosaving._again()
+    qtbot.wait(300)
+    assert offer.offered is None  # it is open
+    viewer.layers.clear()  # the next start
+    viewer.add_image(image.data, name="cells", scale=(0.5, 0.5))
+    dock.sections.labels.new_button.click()
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    assert offer.words().startswith("Bring back the result that was corrected on ")
+    offer.accept_button.click()
+    qtbot.waitUntil(lambda: "cells labels (corrected)" in viewer.layers, timeout=20000)
+    back = viewer.layers["cells labels (corrected)"]
+    np.testing.assert_array_equal(back.data, corrected)
+    assert dock.layers.is_corrected_result(back.unique_id)
+    assert dock.sections.labels.combo.currentText() == "cells annotation"  # it is not what is learnt from
+    qtbot.waitUntil(lambda: not first.path.exists(), timeout=20000)
+    back.paint((90, 90), 6)
+    saves(qtbot, back)
+    assert offer.offered is None
+
+
+def test_corrections_are_saved_on_after_a_new_segmentation_kept_them(viewer, dock, image, quick, qtbot):
+    layer = segmented(viewer, dock, image)
+    dock.sections.labels.new_button.click()
+    layer.paint((50, 60), 5)
+    first = saves(qtbot, layer)
+    segmented(viewer, dock, image)
+    assert layer.name == "cells labels (corrected)"
+    layer.paint((90, 90), 6)
+    assert saves(qtbot, layer).path == first.path
+    assert dock.sections.labels.offer.offered is None
+
+
+def test_a_corrected_result_that_a_project_brought_is_not_offered_until_something_was_erased(
+    viewer, dock, image, qtbot
+):
+    labels, offer = np.zeros(SHAPE, np.int32), dock.sections.labels.offer
+    labels[10:20, 10:30] = 1
+    dock.layers.bring_back(image.unique_id, "objects", labels, corrected=True)
+    notes = {"corrected": True, "layer": "cells labels (corrected)"}
+    autosave(labels, new_autosave("cells", SHAPE), notes)
+    dock.autosaving._again()
+    qtbot.waitUntil(lambda: not dock.autosaving._looking.busy, timeout=20000)
+    assert offer.offered is None
+    erased = labels * (np.arange(SHAPE[1]) < 20)
+    autosave(erased, new_autosave("cells", SHAPE), notes)
+    dock.autosaving._again()
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    assert offer.offered.pixels == 100
+
+
+def test_a_save_that_takes_long_is_followed_by_a_longer_pause(viewer, dock, image, quick, qtbot, monkeypatch):
+    def slow(*given):
+        time.sleep(0.5)
+        return autosave(*given)
+
+    monkeypatch.setattr(_autosaving, "autosave", slow)
+    layer = segmented(viewer, dock, image)
+    layer.paint((50, 60), 5)
+    qtbot.waitUntil(lambda: bool(saved()) and not dock.autosaving._saving.busy, timeout=20000)
+    layer.paint((90, 90), 6)
+    assert dock.autosaving._timer.remainingTime() > 1000

@@ -1,4 +1,4 @@
-"""Save annotations in the user's folder while they are painted, so that nothing painted is lost.
+"""Save annotations and corrected results in the user's folder while they are painted, so that nothing is lost.
 
 A file holds the painted rectangle of each plane, compressed: saving costs what was painted, even for a stack too large
 to be written every few seconds. Each session writes its own files, so nothing from an older one is ever replaced.
@@ -12,11 +12,12 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -88,20 +89,33 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     FileError
         If it cannot be written; what was saved before is left as it was.
     """
-    painted: dict[str, np.ndarray] = {}
-    pixels = 0
+    painted = _painted(annotation)
+    first = next(painted, None)
+    if first is None:
+        return False
+    pixels, about = 0, {"shape": list(annotation.shape), "dtype": str(annotation.dtype), "notes": notes or {}}
+    # Plane by plane: a corrected stack may fill half of the memory.
+    with replacing(path) as new, ZipFile(new, "w", ZIP_DEFLATED) as file:
+        for key, cut in chain([first], painted):
+            _add(file, key, cut)
+            pixels += int(np.count_nonzero(cut))
+        _add(file, "about", np.array(json.dumps(about | {"pixels": pixels})))
+    return True
+
+
+def _painted(annotation: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the painted rectangle of each plane, with its place."""
     for index in product(*(range(n) for n in annotation.shape[:-2])):
         plane = np.asarray(annotation[index])
         box = box_of(plane != 0)
         if box is not None:
-            painted[_key(index, box)] = cut = plane[box].copy()
-            pixels += int(np.count_nonzero(cut))
-    if not painted:
-        return False
-    about = {"shape": list(annotation.shape), "dtype": str(annotation.dtype), "pixels": pixels, "notes": notes or {}}
-    with replacing(path) as new, new.open("wb") as file:
-        np.savez_compressed(file, about=np.array(json.dumps(about)), **painted)  # type: ignore[arg-type]
-    return True
+            yield _key(index, box), plane[box].copy()
+
+
+def _add(file: ZipFile, key: str, array: np.ndarray) -> None:
+    """Write an array as `numpy.savez_compressed` does, which wants all of them at once."""
+    with file.open(f"{key}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:

@@ -1,4 +1,4 @@
-"""Save what is painted every few seconds while painting, and bring it back when the user wants it."""
+"""Save what is painted or corrected every few seconds while painting, and bring it back when the user wants it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
 # Seconds: after the first stroke, and between two saves.
 _SOON, _BETWEEN = 1.0, 5.0
+# A save that takes long, as of a corrected stack, is followed by a pause of this many times as long.
+_REST = 4.0
 # What napari appends to the name of a layer if another one has the same name.
 _NUMBER = re.compile(r" \[\d+\]$")
 # Or the older of two saves could end last, even if it belongs to a closed dock and the newer to the next one.
@@ -32,7 +34,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """An annotation that changed since it was saved, and where to save it."""
+    """An annotation or a result that changed since it was saved, and where to save it."""
 
     annotation: AnnotationSource
     path: Path
@@ -43,7 +45,7 @@ class Painted:
 
 
 class Autosaving(QObject):
-    """Saves and restores annotations; nothing is read, written or looked for on the GUI thread."""
+    """Saves and restores paint and corrected results; nothing is read, written or looked for on the GUI thread."""
 
     failed = Signal(str, str)
 
@@ -56,17 +58,18 @@ class Autosaving(QObject):
         self._unsaved: dict[Hashable, Painted] = {}
         self._taken: dict[Hashable, Painted] = {}  # what is being saved
         self._replaced: dict[Path, Autosaved] = {}  # what was restored is deleted once it has been saved again
-        self._image_combo = sections.image.combo
+        self._image_combo, self._labels_combo = sections.image.combo, sections.labels.combo
         self._asked: tuple[frozenset[str], tuple[int, ...]] | None = None
         self._closed: set[Path] = set()  # of layers that were closed
         self._open: set[Hashable] = set()  # labels layers
-        self._last = -_BETWEEN
+        self._started = self._next = 0.0  # the last save, and the earliest time of the next one
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.save_now)
         self._saving = Work(self, self._saved, self._not_saved, writes=True)
         self._looking = Work(self, self._found)
         self._reading = Work(self, self._bring_back, self._lost)
         layers.edited.connect(self._edited)
+        layers.corrected.connect(self._corrected)
         choosing.changed.connect(self._look)
         self._offer.accepted.connect(self._restore)
         self._offer.discard_wanted.connect(self._discard)
@@ -82,9 +85,22 @@ class Autosaving(QObject):
     # -- saving --------------------------------------------------------------------------------------------------
 
     def _edited(self) -> None:
-        image, annotation = self._choosing.image(), self._choosing.annotation()
-        if annotation is None:
-            return
+        if (annotation := self._choosing.annotation()) is not None:
+            self._save_soon(annotation, self._choosing.image(), self._choosing.kind())
+
+    def _corrected(self, key: Hashable) -> None:
+        made = self._layers.files.corrected_result(key)
+        if made is not None:
+            labels = AnnotationSource(key, made.name, made.data)
+            self._save_soon(labels, self._layers.image(made.image), made.kind, corrected=True)
+        elif self._layers.is_corrected_result(key) and self._labels_combo.key() != key:  # what is chosen is edited, too
+            image, kind = self._choosing.ownership.image_of(key), self._layers.kinds.of(key) or self._choosing.kind()
+            if image is not None:
+                self._save_soon(self._layers.annotation(key), self._layers.image(image), kind)
+
+    def _save_soon(
+        self, annotation: AnnotationSource, image: ImageSource | None, kind: Kind, corrected: bool = False
+    ) -> None:
         file = image.file if image is not None else ""
         # If labels got another size, the earlier paint stays saved: it is found by its size.
         if annotation.key not in self._paths or self._shapes.get(annotation.key, annotation.shape) != annotation.shape:
@@ -92,10 +108,10 @@ class Autosaving(QObject):
             self._save_to(annotation.key, new_autosave(name, annotation.shape))
         self._shapes[annotation.key] = annotation.shape
         channel = image.name if image is not None else ""
-        how = self._choosing.kind(), file, self._layers.is_corrected_result(annotation.key), channel
+        how = kind, file, corrected or self._layers.is_corrected_result(annotation.key), channel
         self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)
         if not self._timer.isActive():
-            self._timer.start(round(1000 * max(_SOON, self._last + _BETWEEN - time.monotonic())))
+            self._timer.start(round(1000 * max(_SOON, self._next - time.monotonic())))
 
     def _save_to(self, key: Hashable, path: Path) -> None:
         self._paths[key] = path
@@ -107,6 +123,7 @@ class Autosaving(QObject):
             self._timer.start(round(1000 * _SOON))
         elif self._unsaved:
             self._timer.stop()
+            self._started = time.monotonic()
             self._saving.start(self._write, self._take())
 
     def _take(self) -> list[Painted]:
@@ -125,14 +142,20 @@ class Autosaving(QObject):
                     discard(replaced)
 
     def _saved(self, _: object) -> None:
-        self._last, self._taken = time.monotonic(), {}
+        self._rest()
+        self._taken = {}
         if self._closed:
             self._again()
 
     def _not_saved(self, sentence: str, details: str) -> None:
         # Tried again with the next stroke, or when the dock closes.
-        self._last, self._unsaved = time.monotonic(), self._taken | self._unsaved
+        self._rest()
+        self._unsaved = self._taken | self._unsaved
         self.failed.emit(f"What you paint could not be saved automatically: {sentence}", details)
+
+    def _rest(self) -> None:
+        now = time.monotonic()
+        self._next = now + max(_BETWEEN, _REST * (now - self._started))
 
     # -- bringing back -------------------------------------------------------------------------------------------
 
@@ -141,7 +164,7 @@ class Autosaving(QObject):
         image = self._choosing.image()
         asked = None if image is None else self._asking(image)
         self._paths |= self._layers.files.autosaves()  # also of what was painted before this dock was opened
-        still_open = {choice.key for choice in self._layers.annotations()}
+        still_open = {choice.key for choice in self._layers.annotations()} | self._layers.files.autosaves().keys()
         closed = {path for key, path in self._paths.items() if key not in still_open}
         if (asked, closed, still_open) == (self._asked, self._closed, self._open):
             return
@@ -176,14 +199,18 @@ class Autosaving(QObject):
         image = next((one for one in others if composed(one.name) == channel), image)
         self._image_combo.set_key(image.key)
         kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
-        key = self._layers.bring_back(image.key, kind, painted, bool(saved.notes.get("corrected")))
+        corrected, name = bool(saved.notes.get("corrected")), str(saved.notes.get("layer", ""))
+        key = self._layers.bring_back(image.key, kind, painted, corrected)
         self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
         path = new_autosave(_plain(image.name, image.file), image.shape)
         self._save_to(key, path)
         self._replaced[path] = saved
-        self._choosing.choose_annotation(key)
-        self._set_kind(kind)  # of these labels: of others it would change what they hold
-        self._edited()
+        if corrected:  # not chosen in place of the paint
+            self._layers.files.rename(key, name or image.name)
+        else:
+            self._choosing.choose_annotation(key)
+            self._set_kind(kind)  # of these labels: of others it would change what they hold
+        self._save_soon(self._layers.annotation(key, image.key), image, kind)
         self._again()
 
     def _lost(self, sentence: str, details: str) -> None:
@@ -200,23 +227,29 @@ class Autosaving(QObject):
         """Look again for paint to offer; an offer that stays does not flicker."""
         image = self._choosing.image()
         if image is not None and self._asked is not None:
-            fitting = (one.key for one in self._layers.fitting_annotations(image.key))
-            here = tuple(self._layers.annotation(key, image.key) for key in fitting)
+            known = self._layers.forms()
+            fitting = (one.key for one in self._layers.annotations() if known[one.key].shape == image.shape)
+            sort = self._layers.is_corrected_result
+            here = tuple((self._layers.annotation(key, image.key), sort(key)) for key in fitting)
             self._looking.start(_of_image, *self._asked, image.file, here)
 
 
 def _of_image(
-    names: frozenset[str], shape: tuple[int, ...], file: str, here: tuple[AnnotationSource, ...]
+    names: frozenset[str], shape: tuple[int, ...], file: str, here: tuple[tuple[AnnotationSource, bool], ...]
 ) -> list[Autosaved]:
     """Return what was saved for an image, except what is `here` already or was painted on another file of that name."""
     found = [one for each in names | {_plain(name, file) for name in names} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     found = [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
-    return [one for one in found if not any(_is_here(one, annotation) for annotation in here)]
+    return [one for one in found if not any(_is_here(one, *annotation) for annotation in here)]
 
 
-def _is_here(saved: Autosaved, annotation: AnnotationSource) -> bool:
+def _is_here(saved: Autosaved, annotation: AnnotationSource, corrected: bool) -> bool:
     """Return whether all that was saved is here already: a project or the user's own file may have brought it."""
+    if bool(saved.notes.get("corrected")) != corrected:
+        return False
+    if corrected and np.count_nonzero(annotation.data) != saved.pixels:
+        return False  # what was erased on a result is a correction, too
     regions: set[Region] = set(from_notes(saved.notes.get("regions")))
     return regions <= set(annotation.regions) and is_in(saved, annotation.data)
 

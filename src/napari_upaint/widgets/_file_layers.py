@@ -11,6 +11,7 @@ from typing import Any
 
 from napari.viewer import Viewer
 
+from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_notes import is_corrected, kept_name
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._open_layers import find, is_open, other_channels
@@ -55,7 +56,7 @@ class CorrectedResult:
 
     name: str
     image: Hashable
-    kind: str
+    kind: Kind
     data: Any
 
 
@@ -86,12 +87,16 @@ class FileLayers:
 
     def corrected_results(self) -> list[CorrectedResult]:
         """Return the results of open images that were corrected by hand, and that no new segmentation has come for."""
-        found = []
-        for layer in self._viewer.layers:
-            about = layer.metadata.get(MARK, {})
-            if about.get("what") == "labels" and is_corrected(layer) and is_open(self._viewer, about["of"]):
-                found.append(CorrectedResult(kept_name(layer), about["of"], about["kind"], layer.data))
-        return found
+        found = (self.corrected_result(layer.unique_id) for layer in self._viewer.layers)
+        return [one for one in found if one is not None]
+
+    def corrected_result(self, key: Hashable) -> CorrectedResult | None:
+        """Return a layer as such a result, None if it is none."""
+        layer = find(self._viewer, key)
+        about = layer.metadata.get(MARK, {})
+        if about.get("what") != "labels" or not is_corrected(layer) or not is_open(self._viewer, about["of"]):
+            return None
+        return CorrectedResult(kept_name(layer), about["of"], about["kind"], layer.data)
 
     def rename(self, key: Hashable, name: str) -> None:
         """Give a layer the name that it had."""

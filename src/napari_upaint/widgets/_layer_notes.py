@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Labels
+from napari.utils.events import Event
 from napari.viewer import Viewer
 
 from napari_upaint.widgets._measured_objects import Measured
@@ -23,6 +24,8 @@ _MADE_AS, _PLANES, _CORRECTED, _STEPS, _KEPT = (
 _TABLE, _BEFORE, _CHANGES = (f"napari-upaint {what}" for what in ("table", "features before", "changes"))
 # Only `labels_update` tells of a stroke that is still under way; napari has no event for undo.
 _EDITS = ("paint", "labels_update", "data")
+# The event that tells of all corrections, undo included.
+CORRECTED = "upaint_corrected"
 
 Index = tuple[int, ...]
 
@@ -30,6 +33,7 @@ Index = tuple[int, ...]
 def notice(layer: Any) -> None:
     """Notice corrections by hand from now on, even while no dock is open."""
     layer.metadata.update({_PLANES: set(), _STEPS: undo_steps(layer)})
+    layer.events.add(**{CORRECTED: Event})
     for name in _EDITS:
         getattr(layer.events, name).connect(_edited)
     layer.events.data.connect(_replaced)
@@ -154,6 +158,7 @@ def labels_changed(layer: Any) -> None:
 def _edited(event: Any) -> None:
     note_correction(event.source)
     labels_changed(event.source)
+    event.source.events[CORRECTED]()
 
 
 def _replaced(event: Any) -> None:

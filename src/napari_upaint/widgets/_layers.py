@@ -20,7 +20,7 @@ from napari_upaint.widgets._drawn import shows_planes
 from napari_upaint.widgets._file_layers import FileLayers
 from napari_upaint.widgets._guide_layers import GuideLayers
 from napari_upaint.widgets._kind_layers import KindLayers
-from napari_upaint.widgets._layer_notes import disown_copy, is_kept, mark_kept, table
+from napari_upaint.widgets._layer_notes import CORRECTED, disown_copy, is_kept, mark_kept, notice, table
 from napari_upaint.widgets._link_layers import LinkLayers
 from napari_upaint.widgets._new_layers import MARK, new_annotation, old_result
 from napari_upaint.widgets._object_layers import ObjectLayers
@@ -48,6 +48,7 @@ class Layers(QObject):
     changed = Signal()  # other layers or other names
     edited = Signal()  # the watched annotation was painted on
     brushed = Signal(object)  # the key of any labels that were painted on by hand
+    corrected = Signal(object)  # the key of a result that was corrected by hand
     label_taken = Signal()  # the brush of the watched annotation has another label
     moved = Signal()  # another slice is in view
     panned = Signal()  # another part of the slice is in view, or in another kind of view
@@ -121,6 +122,8 @@ class Layers(QObject):
             if isinstance(layer, Labels):
                 self._connect(key, events.paint, self._brush)
                 self._connect(key, events.features, self._featured)
+                if CORRECTED in events:
+                    self._connect(key, events[CORRECTED], lambda event: self.corrected.emit(event.source.unique_id))
             elif isinstance(layer, Image):
                 self._connect(key, events.data, self._renamed)
                 for event in (events.visible, events.opacity, events.blending):
@@ -234,6 +237,7 @@ class Layers(QObject):
             return self.new_annotation(image, kind, saved)
         layer = Layer.create(*old_result(self.image(image), saved, kind))
         mark_kept(layer)  # before anybody sees it: it is not paint
+        notice(layer)
         self._viewer.add_layer(layer)
         return layer.unique_id
 

@@ -74,23 +74,25 @@ class RestoreOffer(Offer):
 
     def __init__(self) -> None:
         super().__init__(
-            ("Restore", "Add what was painted as a labels layer; layers that are open stay as they are."),
-            ("Discard", "Delete what was painted then, for good; you are asked once more."),
+            ("Restore", "Add what was painted or corrected as a labels layer; layers that are open stay as they are."),
+            ("Discard", "Delete what was painted or corrected then, for good; you are asked once more."),
         )
         self.declined.connect(self._ask_discard)
 
     def show_offer(self, saved: Autosaved | None) -> None:
         """Ask about a saved annotation, or about none."""
-        words = (
-            f"Bring back what was painted on {_when(saved.saved)}? ({grouped(saved.pixels)} pixels)" if saved else ""
-        )
+        words = f"Bring back {_what(saved)} on {_when(saved.saved)}? ({grouped(saved.pixels)} pixels)" if saved else ""
         self._ask(saved, words)
 
     def _ask_discard(self, saved: Autosaved) -> None:
         """Make sure: nothing brings the paint back, and the button is next to *Restore*."""
-        question = f"Delete what was painted on {_when(saved.saved)} for good?"
+        question = f"Delete {_what(saved)} on {_when(saved.saved)} for good?"
         if confirmed(self, "Discard", question):
             self.discard_wanted.emit(saved)
+
+
+def _what(saved: Autosaved) -> str:
+    return "the result that was corrected" if saved.notes.get("corrected") else "what was painted"
 
 
 class ResumeOffer(Offer):
