@@ -60,16 +60,17 @@ def test_a_stack_of_scores_is_scored_as_the_challenge_does(tmp_path, stack, caps
     assert 0 < float(found[1]) < 1
 
 
-def test_folders_of_slices_and_scores_of_membranes(tmp_path, stack, capsys):
+@pytest.mark.parametrize("top", [np.uint8(255), np.uint16(65535)])
+def test_folders_of_slices_and_scores_of_membranes(tmp_path, stack, capsys, top):
     scores, truth = stack
-    scores = np.round(scores * 255).astype(np.uint8)
+    scores = np.round(scores * top).astype(top.dtype)
     for at in (2, 0, 1):  # slice 10 comes after slice 2
-        write(tmp_path / "scores" / f"slice{at + 8}.tif", 255 - scores[at])
+        write(tmp_path / "scores" / f"slice{at + 8}.tif", top - scores[at])
         write(tmp_path / "labels" / f"{at + 8}.tif", (~truth[at]).astype(np.uint8))
     options = ("--scores-of", "membranes", "--labels-of", "membranes")
     assert evaluate("--isbi", tmp_path / "scores", tmp_path / "labels", *options) == 0
     # 1 - (1 - x) is not x to the last bit, and a score of 102/255 is exactly the threshold 0.4.
-    expected = measures(1 - (255 - scores) / np.float32(255), truth)
+    expected = measures(1 - (top - scores) / np.float32(top), truth)
     assert rows(capsys.readouterr().out)[0][2:] == expected
 
 
@@ -117,8 +118,11 @@ def test_what_is_wrong_with_a_stack_is_said(tmp_path, stack, capsys):
     write(tmp_path / "test-volume.tif", scores)
     assert "test-labels" in refused(capsys, "--isbi", tmp_path, "--model", "generalist-fast")
     assert "LABELS" in refused(capsys, "--isbi", tmp_path / "scores.tif")
-    write(tmp_path / "loud.tif", scores * 7)
-    assert "0 to 1" in refused(capsys, "--isbi", tmp_path / "loud.tif", tmp_path / "labels.tif")
+    for wrong in (scores * 7, scores - 1, np.where(truth, np.nan, scores)):
+        write(tmp_path / "wrong.tif", wrong)
+        assert "0 to 1" in refused(capsys, "--isbi", tmp_path / "wrong.tif", tmp_path / "labels.tif")
+    write_scores(tmp_path / "unknown.tif", np.stack([scores] * 2, axis=1), Image(truth, "ZYX"), ("a", "b"))
+    assert "2 channels" in refused(capsys, "--isbi", tmp_path / "unknown.tif", tmp_path / "labels.tif")
     assert "no file" in refused(capsys, "--isbi", tmp_path / "none.tif", tmp_path / "labels.tif")
 
 
@@ -209,14 +213,16 @@ def test_what_is_missing_in_a_data_set_is_said(sequences, tmp_path, capsys):
     assert "01_GT" in refused(capsys, "--ctc", tmp_path / "01_RES")
     assert "no folder" in refused(capsys, "--ctc", tmp_path / "nowhere")
     assert "01_RES" in refused(capsys, "--ctc", sequences, tmp_path / "01_GT")
-    (sequences / "01_RES" / "mask003.tif").unlink()
+    (sequences / "01_RES" / "mask003.tif").rename(sequences / "01_RES" / "mask_old.tif")
     assert "mask003.tif" in refused(capsys, "--ctc", sequences)
     assert "images t000.tif" in refused(capsys, "--ctc", sequences, "--model", "generalist-fast")
     write(sequences / "01_RES" / "mask003.tif", np.zeros((9, 9), np.uint16))
     assert "9 x 9" in refused(capsys, "--ctc", sequences)
-    write(sequences / "02_GT" / "SEG" / "man_seg_005_009.tif", np.ones((160, 160), np.uint16))
+    write(sequences / "02_GT" / "SEG" / "man_seg_005_004.tif", np.ones((160, 160), np.uint16))
     (sequences / "01_GT" / "SEG" / "man_seg003.tif").unlink()
-    assert "slice 9" in refused(capsys, "--ctc", sequences)
+    assert "slice 4" in refused(capsys, "--ctc", sequences)
+    write(sequences / "02_RES" / "mask005.tif", np.ones((160, 160), np.uint16))
+    assert "slice 1" in refused(capsys, "--ctc", sequences)
     for path in (sequences / "01_GT" / "SEG").iterdir():
         path.unlink()
     assert "man_seg000.tif" in refused(capsys, "--ctc", sequences)

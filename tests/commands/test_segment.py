@@ -468,6 +468,9 @@ def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
     stack[4] = stack[4, ::-1].copy()  # had not been seen yet
     write()
     assert computed() == 2
+    labels = tifffile.imread(out / "movie_labels.tif")
+    assert (labels[1] != labels[0]).any()
+    np.testing.assert_array_equal(labels[1:5:3], labels[:3:2][:, ::-1])  # each is that of its own plane
     loaded = load_model(model)
     save_model(ModelFile(loaded.header, {name: 2 * array for name, array in loaded.weights.items()}), model)
     assert computed() == 5

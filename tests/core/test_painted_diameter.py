@@ -31,17 +31,23 @@ def test_it_is_the_root_of_the_median_area(edges):
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=7), st.integers(2, 5))
 def test_images_count_together_and_twice_as_large_is_twice_as_large(edges, factor):
     found, ids = squares(edges)
-    both = painted(found, ids), painted(np.rot90(found), np.rot90(ids))
-    assert painted_diameter(both) == painted_diameter(both[:1])
+    diameter = painted_diameter([painted(found, ids)])
+    assert painted_diameter([painted(*squares([edge])) for edge in edges]) == diameter
     larger = np.kron(found, np.ones((factor, factor))), np.kron(ids, np.ones((factor, factor), int))
-    assert painted_diameter([painted(*larger)]) == pytest.approx(factor * painted_diameter(both[:1]))
+    assert painted_diameter([painted(*larger)]) == pytest.approx(factor * diameter)
+
+
+def test_in_volumes_it_is_the_root_of_the_volume():
+    found = np.zeros((9, 9, 9), bool)
+    found[1:7, 2:8, 3:9] = True
+    assert painted_diameter([painted(found, 5 * found)]) == pytest.approx(6)
 
 
 def test_what_nobody_painted_and_paint_on_nothing_found_do_not_count():
-    found, ids = squares([10, 10, 4])
+    found, ids = squares([4, 10, 4])
     found[0, -1] = True
-    ids[9, 11] = 4  # in the gap
-    assert painted_diameter([painted(found, ids)]) == 10
+    ids[9, 5] = 4  # in the gap
+    assert painted_diameter([painted(found, ids)]) == 4
 
 
 def test_objects_that_have_run_together_tell_nothing():
@@ -56,6 +62,8 @@ def test_where_fewer_than_half_stand_alone_nothing_is_known():
     found, ids = squares([5, 5, 5])
     found[:, 8:] = False
     assert painted_diameter([painted(found, ids)]) == 0
+    assert painted_diameter([painted(found, ids), painted(*squares([5]))]) == 5  # two of four
+    assert painted_diameter([painted(found, ids), painted(found & False, ids), painted(*squares([5]))]) == 0
     assert painted_diameter([]) == 0
 
 

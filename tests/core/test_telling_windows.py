@@ -34,8 +34,17 @@ def test_a_small_image_is_looked_at_as_a_whole():
 
 @pytest.mark.parametrize("place", [(100, 100), (1500, 2300), (750, 1400)])
 def test_of_a_large_image_a_window_with_something_in_it_is_looked_at(place):
-    [window] = telling_windows([speckled((1, 2000, 2800), place)])
-    assert window.shape == (1, 704, 704) and window.std() > 10
+    image = speckled((2, 2000, 2800), place)
+    image[0] = 7  # a dye that shows nothing
+    [window] = telling_windows([image])
+    assert window.shape == (2, 704, 704) and window[1].std() > 10
+
+
+def test_windows_are_spread_over_the_upper_half_by_contrast():
+    image = np.zeros((1, 300, 5 * 704), np.uint8)
+    for number, bright in enumerate((10, 50, 30, 20, 40)):
+        image[:, :150, number * 704 : (number + 1) * 704] = bright
+    assert [window.max() for window in telling_windows([image])] == [50, 30]
 
 
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=2), st.integers(1, 5))
@@ -73,12 +82,23 @@ def test_planes_that_cannot_be_read_or_hold_nan_are_left_out():
 
     def read(number):
         asked.append(number)
-        if number == 1:
+        if number == 7:
             raise ImageError("It is gone.")
         return np.full((1, 30, 30), np.nan if number == 4 else number, np.float32)
 
-    assert {window.max() for window in windows_of(9, read, 2)} == {7}
+    assert {window.max() for window in windows_of(9, read, 2)} == {1}
     assert asked == [1, 4, 7]
+
+
+def test_one_volume_that_can_be_read_is_enough():
+    asked = []
+
+    def read(number):
+        asked.append(number)
+        return np.full((1, 5, 6, 7), np.nan if number == 1 else number, np.float32)
+
+    assert [window.max() for window in windows_of(9, read, 3)] == [4]
+    assert asked == [1, 4]
 
 
 def test_nothing_that_can_be_read_leaves_no_window():

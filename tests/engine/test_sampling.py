@@ -214,8 +214,8 @@ def test_nothing_is_held_out_where_a_class_is_one_piece():
     annotation = strokes(20)
     annotation[396:, 396:] = 2
     assert not hold_out([annotation], "objects", 0)[0].any()
-    annotation[390:392, 100:103] = 3
-    assert hold_out([annotation], "objects", 0)[0].any()  # two objects
+    annotation[390:392, 390:392] = 3
+    assert hold_out([annotation], "objects", 0)[0].any()  # two objects, close to each other
     assert not hold_out([annotation], "classes", 0)[0].any()  # one piece of each of two classes
 
 
@@ -261,9 +261,11 @@ def test_dots_survive_where_slices_are_added_and_planes_shrink():
         assert (one.target[2 * z : 2 * z + 2, y // 2, x // 2] >= 0).any()
 
 
-def test_at_its_own_scale_the_weights_are_those_that_the_user_sees(painted):
-    [one] = prepared_of(painted)
-    np.testing.assert_array_equal(one.weights, weight_map(painted, "objects", WeightSettings()))
+@pytest.mark.parametrize("spacing", [None, (0.3, 0.6)])
+def test_at_its_own_scale_the_weights_are_those_that_the_user_sees(painted, spacing):
+    sample = replace(sample_of(painted), spacing=spacing)
+    [one] = returned(preparing([sample], "objects", scale=1.0, border=2, weights=WeightSettings(), seed=0))
+    np.testing.assert_array_equal(one.weights, weight_map(painted, "objects", WeightSettings(), spacing=spacing))
 
 
 def test_places_lie_on_paint_that_is_learnt_in_any_sample_and_take_little_memory():
@@ -360,6 +362,20 @@ def test_where_nothing_is_held_out_all_paint_judges():
     assert sum((tile.target >= 0).sum() for tile in judging(prepared)) == 200
 
 
+def test_the_tiles_with_most_paint_judge(monkeypatch):
+    annotation = np.zeros((300, 300), np.uint8)
+    annotation[np.add.outer(np.arange(300), np.arange(300)) > 250] = 1
+    prepared = prepared_of(annotation)
+
+    def judged(most):
+        monkeypatch.setitem(sampling._MOST_JUDGED, 2, most)
+        tiles = validation_tiles(prepared, DEPTH, TILE, held_out=False)
+        return sorted(int((tile.target >= 0).sum()) for tile in tiles)
+
+    every = judged(1000)
+    assert judged(5) == every[-5:] > every[:5]
+
+
 def test_every_class_is_judged_however_little_of_it_is_painted(monkeypatch):
     monkeypatch.setitem(sampling._MOST_JUDGED, 2, 4)
     annotation = np.zeros((900, 900), np.uint8)
@@ -392,5 +408,7 @@ def test_room_is_asked_for_at_the_scale_of_the_network(monkeypatch):
     sample = sample_of(np.full((200, 300), 1, np.uint8))
     monkeypatch.setattr(memory, "_system", lambda: 8_000_000)
     check_room([sample], 1.0)
-    with pytest.raises(EngineError, match="paint in a smaller part"):
-        check_room([sample], 2.0)
+    coloured = replace(sample, image=np.repeat(sample.image, 12, axis=0))
+    for one, scale in ((sample, 2.0), (coloured, 1.0)):
+        with pytest.raises(EngineError, match="paint in a smaller part"):
+            check_room([one], scale)

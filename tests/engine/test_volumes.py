@@ -433,6 +433,19 @@ def test_paint_far_apart_costs_its_surroundings_only():
     assert sum(np.count_nonzero(one.target >= 0) for one in prepared) == np.count_nonzero(annotation)
 
 
+@pytest.mark.parametrize(
+    ("scale", "spacing", "shapes"),
+    [(0.5, None, [(134, 10, 10), (138, 10, 10)]), (1.0, (2.0, 1.0, 1.0), [(76, 20, 20), (84, 20, 20)])],
+)
+def test_what_the_network_sees_around_paint_is_real_at_its_scale(scale, spacing, shapes):
+    annotation = np.zeros((300, 20, 20), np.uint8)
+    annotation[5, 5], annotation[290, 5] = 1, 2
+    sample = Sample(annotation[None], annotation, measure(annotation[None]), spacing)
+    how = {"scale": scale, "border": None, "weights": WeightSettings(), "seed": 0}
+    prepared = returned(preparing.preparing([sample], "objects", **how))
+    assert [one.image.shape[1:] for one in prepared] == shapes
+
+
 def test_validation_looks_at_held_out_paint_in_volumes(sample):
     prepared = returned(
         preparing.preparing([sample], "objects", scale=1.0, border=None, weights=WeightSettings(), seed=0)

@@ -6,6 +6,7 @@ import json
 import re
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,14 +38,18 @@ def test_a_package_holds_what_its_description_names(tmp_path):
     for entry in entries:
         assert hashlib.sha256(package.read(entry["source"])).hexdigest() == entry["sha256"]
     assert {*(entry["source"] for entry in entries), said["documentation"], "rdf.yaml"} == set(package.namelist())
-    np.testing.assert_array_equal(np.load(io.BytesIO(package.read("scores.npy"))), what.scores)
+    for name, array in (("image", what.image), ("scores", what.scores)):
+        np.testing.assert_array_equal(np.load(io.BytesIO(package.read(f"{name}.npy"))), array)
     assert said["name"] == "my model (U-Paint)" and said["description"] == "Finds cells."
     assert (said["authors"], said["license"]) == ([{"name": "A"}, {"name": "B"}], "MIT")
     text = package.read("README.md").decode()
     assert (
         "## Validation" in text
         and "at 0.5" in text
-        and "20 x 20" in text
+        and "percentiles\n1 and 99.8" in text
+        and "tiles of 20 x 20" in text
+        and "Within 4 x 4 pixels" in text
+        and "`border` is what lies between" in text
         and text.endswith("* **Trained**: 2026-01-31\n")
     )
 
@@ -75,6 +80,14 @@ def test_names_of_people_become_such_that_are_allowed(tmp_path, name):
     assert said["authors"] == [{"name": "Å  B"}]
     assert re.fullmatch(r"[A-Za-z0-9_+() -]{5,128}", said["name"])
     assert said["outputs"][0]["axes"][1]["channel_names"] == ["output0", "output1", "output2"]
+
+
+def test_names_of_channels_differ_and_a_description_may_be_as_long_as_allowed(tmp_path):
+    header = replace(header_of(classes=("background", "cell-a", "cell a")), border=False, summary="x" * 2000)
+    write_package(tmp_path / "p.zip", header, exported())
+    said = about(tmp_path / "p.zip")
+    assert said["outputs"][0]["axes"][1]["channel_names"] == ["output0", "output1", "output2"]
+    assert said["description"] == "x" * 1024
 
 
 def test_classes_are_told_apart_otherwise_than_objects():

@@ -46,5 +46,6 @@ def test_a_trained_model_says_in_a_sentence_where_it_comes_from():
     assert said(["a"], "from scratch", 0.3, 0.3) == "Learned objects of a, from scratch."
     kept = "The network of generalist-fast, which no training made better, at the scale of a."
     assert said(["a"], before=0.3, after=0.3) == kept
+    assert said(["a"], before=None, after=None).startswith("Learned objects of a,")  # nothing judged it
     assert said([]) == said(["a"], start=None) == said(3) == "Old."
     assert said([{}, 1], start=2) == "Learned objects of {}, 1, starting from 2."  # as a later version may write it

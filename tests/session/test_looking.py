@@ -36,10 +36,17 @@ def listening(engine):
 
 
 def test_windows_of_planes_spread_over_the_image_are_looked_at(listening):
-    found = Looking(DEFAULT_MODEL, listening).at((2, 3), STACK.__getitem__, GRAY)
+    looking, voxel = Looking(DEFAULT_MODEL, listening, PredictSettings(tile=64), "cpu"), (2.0, 1.0, 1.0)
+    found = looking.at((2, 3), STACK.__getitem__, GRAY, voxel)
     assert found == Sight(1 / 3)
     [request] = listening.requests
     assert isinstance(request, LookRequest) and request.normalization == GRAY
+    assert (request.model, request.settings, request.device, request.spacing) == (
+        DEFAULT_MODEL,
+        looking.settings,
+        "cpu",
+        voxel,
+    )
     planes = {window.tobytes() for window in request.windows}
     assert planes == {STACK[index].tobytes() for index in ((0, 1), (1, 0), (1, 2))}
 

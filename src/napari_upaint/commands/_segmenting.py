@@ -113,6 +113,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     printed = partial(_print, read)
     prints = next(filter(None, (_take(one, labels, start, map(printed, indices), interrupt) for one in begun)), [])
     count = len(prints)
+    prints += [""] * (len(indices) - count)
     todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
     with bar(len(indices), name) as progress:
         begin = how.segmenting(normalization, spacing, sight)
@@ -121,7 +122,6 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
             progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
 
         for done, index in todo:
-            prints += [""] if done >= count else []
             # No result is kept: its scores need several times the memory of the labels.
             try:
                 pixels = read(index)
