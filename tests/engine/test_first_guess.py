@@ -237,7 +237,7 @@ def test_slices_that_nobody_painted_are_answered_for(network_of_volumes, volume)
     guess, starts = guess_of(network_of_volumes, prepared_of(sample))
     unpainted = ~sample.annotation.any((1, 2))
     before, after = (iou(scores[1][unpainted] > 0.5, truth[unpainted]) for scores in (starts[0], guess.scores[0]))
-    assert after > before + 0.1
+    assert after > before + 0.05
     np.testing.assert_allclose(guess.scores[0].sum(0), 1, atol=2e-3)
 
 
