@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +116,7 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
     if stacks is not None:
         yield from painted_volumes(stacks, labels.reshape(expected), normalization)
         return
-    for index, painted in zip(product(*(range(n) for n in image.leading_shape)), labels, strict=True):
+    for index, painted in zip(image.indices(), labels, strict=True):
         if painted.any():  # of a long stack, the other planes are not even read
             name = f"{image_path.name} {index}" if index else image_path.name
             yield Sample(image.plane(index), painted, normalization, image.plane_spacing, name)

@@ -156,7 +156,7 @@ def _planes(
                 " slices, say so in Fiji (Image > Properties) and save it.",
                 file=sys.stderr,
             )
-        return _every_plane(image), image.plane, None
+        return list(image.indices()), image.plane, None
     stacks = Stacks(image, name)
     return list(stacks.indices()), stacks.volume, stacks.spacing
 
@@ -168,11 +168,7 @@ def _looked_at(
 
     They are those of all time points, as in the window.
     """
-    return (indices, read) if how.model.header.architecture.ndim == 3 else (_every_plane(image), image.plane)
-
-
-def _every_plane(image: Image) -> list[Index]:
-    return list(product(*(range(n) for n in image.leading_shape)))
+    return (indices, read) if how.model.header.architecture.ndim == 3 else (list(image.indices()), image.plane)
 
 
 def _take(begun: Begun, labels: np.ndarray, start: str, printed: Iterable[str], interrupt: Interrupt) -> list[str]:

@@ -79,6 +79,10 @@ class Image:
         """Number of planes."""
         return int(np.prod(self.leading_shape, dtype=int))
 
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Iterate over the planes: indices of the leading axes."""
+        return product(*(range(n) for n in self.leading_shape))
+
     @property
     def channel_count(self) -> int:
         """Number of channels of a plane, without transparency."""
@@ -160,5 +164,5 @@ def unreadable(what: str, error: Exception) -> ImageError:
 
 def planes(image: Image) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
     """Iterate over (index along the leading axes, plane with axes (C, Y, X)); planes are read one by one."""
-    for index in product(*(range(n) for n in image.leading_shape)):
+    for index in image.indices():
         yield index, image.plane(index)

@@ -171,5 +171,6 @@ def _drawn(event: Any) -> None:
 
     Without notes: somebody's program has replaced the metadata, and what happens to the layer does not matter here.
     """
-    if undo_steps(event.source) != event.source.metadata.get(_STEPS, undo_steps(event.source)):
+    steps = undo_steps(event.source)
+    if steps != event.source.metadata.get(_STEPS, steps):
         _edited(event)
