@@ -197,8 +197,43 @@ def test_validation_regions_judge_to_the_end(sample, start, held_out):
     region = np.zeros(sample.annotation.shape, bool)
     region[:, :40] = True
     progress, result = run([replace(sample, validation=region)], start, steps=30, hold=0.02)
-    assert result.improved and len(held_out) == 1 and held_out[0] > 0
+    assert result.improved and len(held_out) == 2 and held_out[0] == held_out[1] > 0
     assert progress[-1].validation is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "times"),
+    [("objects", {}, 1), ("classes", {}, 0), ("objects", {"hold": 0.0}, 0), ("objects", {"learning_rate": 1e-9}, 0)],
+)
+def test_the_second_half_holds_on_to_what_the_first_half_found(
+    sample, start, classes, monkeypatch, kind, changes, times
+):
+    """Planes of objects only, once learning has helped; nothing to hold on to, nothing to find."""
+    made, held, real, sampler = [], [], trainer.without_unlike, trainer.Sampler
+
+    def without_unlike(*args, **more):
+        made.append((yield from real(*args, **more)))
+        return made[-1]
+
+    monkeypatch.setattr(trainer, "without_unlike", without_unlike)
+    monkeypatch.setattr(trainer, "Sampler", lambda *args, start, **more: held.append(start) or sampler(*args, **more))
+    given = {"objects": sample, "classes": classes}[kind]
+    run([given], start, kind, steps=30, **{"hold": 0.02, **changes})
+    assert len(made) == times
+    assert all(one is held[-1] for one in made) and (not made or held[0] is not held[1])
+
+
+def test_a_second_half_that_is_given_up_changes_nothing(sample, start):
+    state = Trainer([sample], "objects", start, QUICK, WeightSettings(), AugmentSettings(), "cpu")
+    list(state.look_at_samples())
+    state.kept.loss = state.kept.before / 2
+    held, draw = state.held, state.draw
+    assert next(state.begin_second_half(1.0))
+    assert (state.held, state.draw, state.second_half, state.everything) == (held, draw, False, False)
+    assert not list(state.begin_second_half(0.1))  # too early
+    assert list(state.begin_second_half(1.0)) and state.second_half and state.everything and state.draw is not draw
+    assert not list(state.begin_second_half(1.0))  # once
+    state.learner.close()
 
 
 def test_the_start_itself_is_never_changed(sample, start):

@@ -199,8 +199,15 @@ def sureness(labels: np.ndarray, background: np.ndarray, threshold: float, shrun
     numpy.ndarray
         float64, (highest label + 1,).
     """
-    around = _grown(labels, background, 1 - _DOUBTFUL * threshold, max(1, round(_AROUND / shrunk)))
+    around = with_surroundings(labels, background, threshold, shrunk)
     return mean_scores(int(labels.max(initial=0)), ((grown, 1 - sure) for _, grown, sure in around))
+
+
+def with_surroundings(
+    labels: np.ndarray, background: np.ndarray, threshold: float, shrunk: float
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield for each band its slice, objects with their doubtful surroundings, and background; see `sureness`."""
+    return _grown(labels, background, 1 - _DOUBTFUL * threshold, max(1, round(_AROUND / shrunk)))
 
 
 def _grown(

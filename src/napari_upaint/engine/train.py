@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +126,12 @@ def _find_scale(run: Trainer) -> Generator[TrainProgress, Command, bool]:
 
 def _look(run: Trainer) -> Generator[TrainProgress, Command, bool]:
     """Look at the paint; return whether it was stopped. Paint that comes meanwhile waits for the next look."""
-    for words in run.look_at_samples():
+    return (yield from _told(run, run.look_at_samples()))
+
+
+def _told(run: Trainer, telling: Iterator[str]) -> Generator[TrainProgress, Command, bool]:
+    """Report what is done until it is done; return whether it was stopped."""
+    for words in telling:
         # With one image it takes a moment and happens at every stroke: not worth reporting.
         if _hear(run, (yield run.progress("training" if run.step and len(run.samples) == 1 else words))):
             return True
@@ -138,7 +143,8 @@ def _steps(run: Trainer) -> Generator[TrainProgress, Command, None]:
     judged, since = 0, 0
     # At least one step, even if preparation took all of a short budget.
     while (fraction := run.fraction()) < 1 or not run.step:
-        run.learn_everything(fraction)
+        if (yield from _told(run, run.begin_second_half(fraction))):
+            break
         run.train_step(fraction)
         validation = None
         if run.fraction() * run.plan.validations >= judged + 1:

@@ -34,6 +34,7 @@ from napari_upaint.engine.telling import telling
 from napari_upaint.engine.tile_size import training_tile
 from napari_upaint.engine.tiled import tile_scores
 from napari_upaint.engine.unet import UNet
+from napari_upaint.engine.unlike import without_unlike
 from napari_upaint.io.models import ModelFile
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 
@@ -83,6 +84,7 @@ class Trainer:
         self.prepared: list[Prepared] = []
         self.draw: Draw | None = None
         self.holds_out = False  # whether there is enough paint to hold some of it out
+        self.second_half = False  # whether it has begun, see `begin_second_half`
         self.everything = False  # whether held-out paint is learnt from, too
         self.looked = 0.0  # how much of the budget was used when samples were looked at
         self.unseen = False  # whether new samples were taken since
@@ -127,7 +129,7 @@ class Trainer:
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
         self.prepared, self.validation, self.held, self.holds_out = prepared, validation, held, held_out
         self._draw_from(prepared)
-        self.everything, self.looked = False, self.fraction()
+        self.second_half, self.everything, self.looked = False, False, self.fraction()
 
     def preparing(self) -> Generator[str, None, list[Prepared]]:
         """Prepare the samples, see `engine.preparing`."""
@@ -154,15 +156,25 @@ class Trainer:
         self.draw = None  # a GPU may not have room for both
         self.draw = drawing(self.sampler(prepared, self.held), self.device)
 
-    def learn_everything(self, fraction: float) -> None:
-        """Learn from all paint, once the held-out part of it has shown that learning helps.
+    def begin_second_half(self, fraction: float) -> Iterator[str]:
+        """Once the held-out paint has shown that learning helps, learn from it, too, and from what was found meanwhile.
 
-        Of a few strokes, a fifth is a lot to do without. Validation regions are never learnt from.
+        Of a few strokes, a fifth is a lot to do without. Validation regions are never learnt from. Yields a description
+        of what it does every second or so; if it is not run to the end, nothing changes.
         """
         due = fraction - self.looked >= self.plan.all_paint * (1 - self.looked) and self.kept.better
-        if due and not self.everything and all(sample.validation is None for sample in self.samples):
+        if self.second_half or not due:
+            return
+        if self.kind == "objects" and self.network.ndim == 2 and isinstance(self.held, list):
+            network = self.average.eval()
+            self.held = yield from without_unlike(
+                self.held, network, self.prepared, border=self.border, scale=self.scale
+            )
+        self.second_half, prepared = True, self.prepared
+        if all(sample.validation is None for sample in self.samples):
             self.everything = True
-            self._draw_from([replace(one, held_out=np.zeros_like(one.held_out)) for one in self.prepared])
+            prepared = [replace(one, held_out=np.zeros_like(one.held_out)) for one in prepared]
+        self._draw_from(prepared)
 
     def _guesses(self, prepared: list[Prepared]) -> bool:
         """Return whether to make a first answer for unlabelled pixels, for which the start predicts whole samples."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -41,35 +41,56 @@ def usual_object(network: UNet, prepared: Sequence[Prepared], *, kind: Kind, bor
     scale : float
         At which the network sees the images.
     """
+    seen = ((view, whole(network, view.image)) for view in most_painted(prepared))
+    return usual_of(seen, prepared, kind=kind, border=border, scale=scale)
+
+
+def usual_of(
+    seen: Iterable[tuple[View, np.ndarray]], prepared: Sequence[Prepared], *, kind: Kind, border: bool, scale: float
+) -> Usual:
+    """Return what painted objects usually are like, given parts of the samples and their scores; see `usual_object`."""
     found: dict[int, list[Usual]] = {}  # per image
-    for one in _most_painted(prepared):
-        usual = find_usual(whole(network, one.image), one.painted, kind=kind, border=border, shrunk=1 / scale)
+    for one, scores in seen:
+        usual = find_usual(scores, one.painted, kind=kind, border=border, shrunk=1 / scale)
         if usual != UNKNOWN:
             found.setdefault(one.number, []).append(usual)
     if not found:
         return UNKNOWN
     sizes = [float(np.median([usual.size for usual in parts])) for parts in found.values()]
     # If it is not known how far slices lie apart, the network sees them as they are.
-    cubes = network.ndim == 3 and prepared[0].spacing is not None
+    cubes = prepared[0].target.ndim == 3 and prepared[0].spacing is not None
     size = min(float(np.median(sizes)), _TIMES_SMALLEST * min(sizes)) / scale ** (3 if cubes else 2)
     return Usual(size, min(usual.least_score for parts in found.values() for usual in parts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """A part of an image, (C, [Z,] Y, X), and its paint, ([Z,] Y, X): above 0 objects or classes.
+class View:
+    """A part of a prepared sample.
 
-    `paint` is the number of painted pixels.
+    Attributes
+    ----------
+    number : int
+        Of the sample.
+    part : tuple of slice
+        Which part of its spatial axes.
+    image : numpy.ndarray
+        Normalised, (C, [Z,] Y, X).
+    painted : numpy.ndarray
+        ([Z,] Y, X): above 0 objects or classes.
+    paint : int
+        Number of painted pixels.
     """
 
     number: int
+    part: tuple[slice, ...]
     image: np.ndarray
     painted: np.ndarray
     paint: int
 
 
-def _most_painted(prepared: Sequence[Prepared]) -> list[_View]:
-    chosen, pixels = list[_View](), 0
+def most_painted(prepared: Sequence[Prepared]) -> list[View]:
+    """Return the parts of samples with most paint: together 2 million pixels at most, or a single part."""
+    chosen, pixels = list[View](), 0
     views = [view for number, one in enumerate(prepared) for view in _views(number, one)]
     for view in sorted(views, key=lambda view: -view.paint):
         if not chosen or pixels + view.painted.size <= _MOST_PIXELS:
@@ -78,10 +99,10 @@ def _most_painted(prepared: Sequence[Prepared]) -> list[_View]:
     return chosen
 
 
-def _views(number: int, one: Prepared) -> Iterator[_View]:
+def _views(number: int, one: Prepared) -> Iterator[View]:
     """Yield a sample, in parts if it is large: strokes and their surroundings may be spread over a whole image."""
     painted = one.target if one.objects is None else one.objects
     side = _PART[one.target.ndim] if one.target.size > _MOST_PIXELS else max(one.target.shape)
     for starts in product(*(range(0, n, side) for n in one.target.shape)):
         part = tuple(slice(start, start + side) for start in starts)
-        yield _View(number, one.image[:, *part], painted[part], int((one.target[part] >= 0).sum()))
+        yield View(number, part, one.image[:, *part], painted[part], int((one.target[part] >= 0).sum()))
