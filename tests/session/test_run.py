@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -141,6 +142,24 @@ def test_names_in_a_record_are_words_whatever_somebody_wrote():
     )
     run = load_run(path)
     assert (run.name, run.start, run.images, run.former) == ("5", "6", ("['a']",), ("{}",))
+
+
+@pytest.mark.parametrize("name", ["seconds", "before", "after", "loss", "validation", "end"])
+def test_numbers_in_a_record_are_numbers_whatever_somebody_wrote(name):
+    """Or the list of trainings could not be shown, and drawing the curve would end the program."""
+    saved = save_run(a_run(), None)
+    path = user_models_folder() / f"{saved.id}.run.json"
+    raw = json.loads(path.read_text())
+    known = {"step": 1, "seconds": 1.0, "loss": 0.5, "validation": 0.5}
+    for value in ("1e400", "-1e400", "NaN", "1" + "0" * 400, '"abc"', "[]"):
+        if name in raw:
+            edited = raw | {name: "here"}
+        else:
+            edited = raw | {"curve": [known | {"seconds" if name == "end" else name: "here"}]}
+        path.write_text(json.dumps(edited).replace('"here"', value))
+        for run in list_runs():
+            numbers = run.seconds, run.before, run.after, *(x for one in run.curve for x in asdict(one).values())
+            assert all(one is None or math.isfinite(one) for one in numbers), value
 
 
 def test_settings_of_another_version_are_read_as_far_as_known():
