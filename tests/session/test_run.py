@@ -24,8 +24,8 @@ from napari_upaint.io.models import (
     save_model,
 )
 from napari_upaint.session.protocol import TrainRequest
-from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, record, save_run
-from napari_upaint.settings import TrainSettings
+from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, read_settings, record, save_run
+from napari_upaint.settings import AugmentSettings, TrainSettings
 
 MODEL = ModelFile(ModelHeader("m", Architecture()), {"a": np.ones((2, 3), np.float32)})
 
@@ -170,6 +170,12 @@ def test_settings_of_another_version_are_read_as_far_as_known():
     del raw["settings"]["hold"]
     path.write_text(json.dumps(raw))
     assert list_runs()[0].settings == saved.settings
+
+
+def test_settings_of_another_type_are_left_out():
+    """No form could show them."""
+    raw = {"flip": "often", "rotate": None, "grid": 3.5, "zoom": 2, "gray": [0.1]}
+    assert read_settings(AugmentSettings, raw) == AugmentSettings(zoom=2)
 
 
 def test_what_a_newer_version_adds_to_a_record_is_passed_over():

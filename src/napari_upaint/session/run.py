@@ -206,11 +206,16 @@ def load_run(path: str | Path) -> Run:
 
 
 def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
-    """Read settings that another version may have written: unknown ones are left out, missing ones get defaults."""
-    return kind(**_known(kind, raw))
+    """Read settings that another version may have written: unknown ones, and values of another type, are left out."""
+    known: dict[str, Any] = {}
+    for one in fields(kind):
+        wanted = (int, float) if isinstance(one.default, float) else type(one.default)
+        if isinstance(value := raw.get(one.name), wanted):
+            known[one.name] = value
+    return kind(**known)
 
 
-def _known(kind: type[Settings | Run | CurvePoint], raw: dict[str, Any]) -> dict[str, Any]:
+def _known(kind: type[Run | CurvePoint], raw: dict[str, Any]) -> dict[str, Any]:
     """Return the entries that this version knows: a newer one may have written more."""
     known = {one.name for one in fields(kind)}
     return {name: value for name, value in raw.items() if name in known}
