@@ -237,7 +237,8 @@ class PredictSettings(Checked):
         False,
         label="Slices as a volume",
         tip="A 2D model looks at a stack of slices (z) along all three axes and averages: an object has one number"
-        " through its slices. Three times the work. No effect on single planes and time series, or with a 3D model.",
+        " through its slices. Takes as long as slice by slice if there are many planes of up to 500 x 500 px, up to six"
+        " times as long if they are larger or few. No effect on single planes and time series, or with a 3D model.",
     )
 
 
