@@ -237,7 +237,8 @@ class PredictSettings(Checked):
         False,
         label="Slices as a volume",
         tip="A 2D model looks at a stack of slices (z) along all three axes and averages: an object has one number"
-        " through its slices. Three times the work. No effect on single planes and time series, or with a 3D model.",
+        " through its slices. Takes as long as slice by slice if there are many planes of up to 500 x 500 px, up to six"
+        " times as long if they are larger or few. No effect on single planes and time series, or with a 3D model.",
     )
 
 
@@ -257,11 +258,9 @@ class ObjectSettings(Checked):
     smallest: int = parameter(
         -1,
         label="Smallest object",
-        tip=(
-            "Smaller objects are left out; smaller parts of a class take the class around them. -1: those below a tenth"
-            " of the usual painted size (a thirtieth where the edge of the image cuts them; parts of a class only if"
-            " they are doubtful, too), and specks below 20 px, or below half of the usual size where that is less."
-        ),
+        tip="Smaller objects are left out; smaller parts of a class take the class around them. -1: those below a tenth"
+        " of the usual painted size (a thirtieth where the edge of the image cuts them; parts of a class only if"
+        " they are doubtful, too), and specks below 20 px, or below half of the usual size where that is less.",
         unit="px",
         low=-1,
         high=10**9,
@@ -269,11 +268,9 @@ class ObjectSettings(Checked):
     least_sure: int = parameter(
         -1,
         label="Least sure object",
-        tip=(
-            "Objects of which the model is less sure (by their mean score, with doubtful pixels around them) are left"
-            " out; of classes, only small parts. -1: those below three quarters of the usual certainty of painted"
-            " objects, but none that is as sure as a painted one."
-        ),
+        tip="Objects of which the model is less sure (by their mean score, with doubtful pixels around them) are left"
+        " out; of classes, only small parts. -1: those below three quarters of the usual certainty of painted"
+        " objects, but none that is as sure as a painted one.",
         unit="%",
         low=-1,
         high=100,

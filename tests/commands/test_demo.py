@@ -57,7 +57,7 @@ def test_every_sample_has_something_painted(sample: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "display", "window"),
-    [("", True, True), ("", False, False), ("--headless", True, False), ("-o {folder}", True, False)],
+    [("--device cpu", True, True), ("", False, False), ("--headless", True, False), ("-o {folder}", True, False)],
 )
 def test_a_window_where_there_is_a_display(
     arguments: str, display: bool, window: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -65,18 +65,18 @@ def test_a_window_where_there_is_a_display(
     opened, done = list[str](), list[str]()
     monkeypatch.setattr(demo, "has_display", lambda: display)
     monkeypatch.setattr(demo, "find_spec", lambda _name: object())
-    monkeypatch.setattr(demo, "_show", lambda sample: opened.append(sample) or 0)
+    monkeypatch.setattr(demo, "_show", lambda *asked: opened.append(asked) or 0)
     monkeypatch.setattr("napari_upaint.commands._demo_job.do_job", lambda sample, *_, **__: done.append(sample) or 0)
     monkeypatch.chdir(tmp_path)
     assert main(["demo", *arguments.format(folder=tmp_path / "out").split()]) == 0
-    assert (len(opened), len(done)) == ((1, 0) if window else (0, 1))
+    assert (opened, len(done)) == (([(demo.DEFAULT_SAMPLE, "cpu")], 0) if window else ([], 1))
 
 
 def test_how_to_train_is_not_said_to_a_window(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "_why_no_window", lambda: "")
-    monkeypatch.setattr(demo, "_show", lambda _sample: pytest.fail("opened a window"))
+    monkeypatch.setattr(demo, "_show", lambda *_: pytest.fail("opened a window"))
     assert main(["demo", "--seconds", "10", "--seed", "1"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("upaint demo: --seconds, --seed would have no effect: in the window, the dock sets them;")
@@ -100,6 +100,14 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         paths = [str(tmp_path / word) if word in ("out", "file") else word for word in arguments]
         assert main(["demo", *paths]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_unknown_sample_opens_no_window(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(demo, "_why_no_window", lambda: "")
+    monkeypatch.setattr(demo, "_show", lambda *_: pytest.fail("opened a window"))
+    assert main(["demo", "--sample", "unicorns"]) == 2
+    assert "There is no sample 'unicorns'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_stacks_slice_by_slice(files: Path, crops: tuple[np.ndarray, ...]) -> No
     "what", ["nothing painted", "no file", "text", "folder for a file", "wrong sigma", "too many classes"]
 )
 def test_bad_input(what: str, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    labels, out, more = files / "labels.tif", files / "w.tif", list[str]()
+    labels, out, more = files / "labels.tif", files / "maps" / "w.tif", list[str]()
     tifffile.imwrite(labels, np.zeros((9, 9), np.uint8))
     if what == "no file":
         labels.unlink()
@@ -60,6 +60,7 @@ def test_bad_input(what: str, files: Path, capsys: pytest.CaptureFixture[str]) -
         more = ["--classes"]
     assert weights(labels, "-o", out, *more) == 2
     assert capsys.readouterr().err.count("\n") == 1
+    assert not (files / "maps").exists()
 
 
 def test_a_weight_map_is_called_what_it_is(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

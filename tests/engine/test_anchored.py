@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_upaint.core.normalize import measure
+from napari_upaint.core.normalize import Normalization, measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.anchored import AnchoredAverage, reach
-from napari_upaint.engine.start import gray_of
+from napari_upaint.engine.start import gray_of, known_loss
 from napari_upaint.engine.step import Average
 from napari_upaint.engine.trainer import Trainer
-from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
@@ -98,3 +98,12 @@ def test_corrections_lie_where_a_start_errs_and_do_not_count_against_it(name, da
     list(run.look_at_samples())
     assert (run.averaging.reach == reach(0.05, 1.0)) == corrects
     assert corrects or run.averaging.reach > 0.9
+
+
+@pytest.mark.parametrize("told", [{"gray": {"a": 0.5}}, {"gray": {"a": "often"}}, {"validation_after": 10**400}])
+def test_a_header_that_somebody_edited_tells_no_loss(told):
+    sample = Sample(np.zeros((1, 4, 4)), np.ones((4, 4), np.uint8), Normalization((0.0,), (1.0,)), name="a")
+    training = {"gray": gray_of([sample]), "validation_after": 0.1}
+    header = ModelHeader("m", Architecture(), training=training)
+    assert known_loss(header, [sample]) == 0.1
+    assert known_loss(replace(header, training=training | told), [sample]) is None

@@ -203,6 +203,18 @@ def test_what_is_no_image(tmp_path, suffix, content):
     assert ("empty" if not content else "cannot be read") in _sentence(path)
 
 
+def test_a_jpeg_for_printing_has_its_colours(tmp_path):
+    """Its fourth channel is black, not transparency: where colours are printed with it, they are dark."""
+    inks = np.zeros((32, 32, 4), np.uint8)
+    inks[:16] = (0, 0, 0, 200)
+    inks[16:] = (0, 255, 255, 0)
+    Pillow.fromarray(inks, "CMYK").save(tmp_path / "figure.jpg", quality=95)
+    image = read_image(tmp_path / "figure.jpg")
+    assert image.data.shape == (32, 32, 3)
+    assert np.allclose(image.data[4, 4], 55, atol=4)
+    assert np.allclose(image.data[28, 4], (255, 0, 0), atol=4)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 def test_half_a_picture_is_refused(tmp_path, suffix):
     encode = {".png": imagecodecs.png_encode, ".jpg": imagecodecs.jpeg_encode, ".bmp": imagecodecs.bmp_encode}[suffix]

@@ -195,7 +195,7 @@ def test_what_is_new_in_a_header_is_left_out_but_not_in_a_network(tmp_path):
 
 
 def test_names_of_nothing(tmp_path):
-    assert f"There is no model nonsense; give a bundled one ({DEFAULT_MODEL}, " in _refused("nonsense")
+    assert f"There is no model nonsense; choose another one ({DEFAULT_MODEL}, " in _refused("nonsense")
     assert "folder" in _refused(tmp_path)
 
 

@@ -14,7 +14,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_upaint.errors import FileError
+from napari_upaint.errors import FileError, ImageError
 from napari_upaint.io import atomic
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.images import Image, planes, read_image, write_image, write_labels, write_scores
@@ -275,7 +275,7 @@ def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path):
                 raise OSError(5, "Input/output error")
             return np.zeros((8, 8), np.uint8)
 
-    with pytest.raises(FileError, match=r"scan cannot be read \(Input/output error\); check where it lies"):
+    with pytest.raises(ImageError, match=r"scan cannot be read \(Input/output error\); check where its file lies"):
         write_image(path, Image(Broken(), "ZYX", name="scan"))
     assert path.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [path]

@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ from napari_upaint.io.models import (
     save_model,
 )
 from napari_upaint.session.protocol import TrainRequest
-from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, record, save_run
-from napari_upaint.settings import TrainSettings
+from napari_upaint.session.run import CurvePoint, curve_of, list_runs, load_run, read_settings, record, save_run
+from napari_upaint.settings import AugmentSettings, TrainSettings
 
 MODEL = ModelFile(ModelHeader("m", Architecture()), {"a": np.ones((2, 3), np.float32)})
 
@@ -143,6 +144,24 @@ def test_names_in_a_record_are_words_whatever_somebody_wrote():
     assert (run.name, run.start, run.images, run.former) == ("5", "6", ("['a']",), ("{}",))
 
 
+@pytest.mark.parametrize("name", ["seconds", "before", "after", "loss", "validation", "end"])
+def test_numbers_in_a_record_are_numbers_whatever_somebody_wrote(name):
+    """Or the list of trainings could not be shown, and drawing the curve would end the program."""
+    saved = save_run(a_run(), None)
+    path = user_models_folder() / f"{saved.id}.run.json"
+    raw = json.loads(path.read_text())
+    known = {"step": 1, "seconds": 1.0, "loss": 0.5, "validation": 0.5}
+    for value in ("1e400", "-1e400", "NaN", "1" + "0" * 400, '"abc"', "[]"):
+        if name in raw:
+            edited = raw | {name: "here"}
+        else:
+            edited = raw | {"curve": [known | {"seconds" if name == "end" else name: "here"}]}
+        path.write_text(json.dumps(edited).replace('"here"', value))
+        for run in list_runs():
+            numbers = run.seconds, run.before, run.after, *(x for one in run.curve for x in asdict(one).values())
+            assert all(one is None or math.isfinite(one) for one in numbers), value
+
+
 def test_settings_of_another_version_are_read_as_far_as_known():
     saved = save_run(a_run(), None)
     path = user_models_folder() / f"{saved.id}.run.json"
@@ -151,6 +170,12 @@ def test_settings_of_another_version_are_read_as_far_as_known():
     del raw["settings"]["hold"]
     path.write_text(json.dumps(raw))
     assert list_runs()[0].settings == saved.settings
+
+
+def test_settings_of_another_type_are_left_out():
+    """No form could show them."""
+    raw = {"flip": "often", "rotate": None, "grid": 3.5, "zoom": 2, "gray": [0.1]}
+    assert read_settings(AugmentSettings, raw) == AugmentSettings(zoom=2)
 
 
 def test_what_a_newer_version_adds_to_a_record_is_passed_over():

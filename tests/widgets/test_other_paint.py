@@ -140,6 +140,15 @@ def test_a_finished_segmentation_is_learnt_only_if_painted_on(viewer, dock, pain
     assert offered(dock, qtbot) == "Learn 1 other image, too"
 
 
+def test_paint_that_was_saved_and_opened_again_is_learnt(viewer, dock, painted, qtbot):
+    paint = np.zeros(SHAPE, np.uint16)
+    paint[10:20, 10:20] = 1
+    viewer.add_image(picture(), name="a")
+    viewer.add_labels(paint, name="a_annotation")  # as the file a_annotation.tif
+    painted("b")
+    assert offered(dock, qtbot) == "Learn 1 other image, too"
+
+
 def test_only_images_of_the_same_sort_go_together(viewer, dock, painted, qtbot):
     painted("gray")
     painted("colour", image=np.random.default_rng(0).integers(0, 255, (*SHAPE, 3), np.uint8), rgb=True)

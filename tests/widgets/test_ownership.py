@@ -129,6 +129,7 @@ def test_facts_follow_the_image(viewer, dock):
 
 def test_names():
     assert is_annotation_of("img 1 annotation", "img 1") and is_annotation_of("img 1 annotation [2]", "img 1")
+    assert is_annotation_of("img_1_annotation", "img_1") and not is_annotation_of("img_1_annotation", "img")
     assert not is_annotation_of("img 10 annotation", "img 1") and not is_annotation_of("img 1 annotations", "img 1")
     composed, mac = "K\u00f6rper", "Ko\u0308rper"
     assert is_annotation_of(f"{mac} annotation", composed) and is_annotation_of(f"{composed} annotation", mac)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import zarr
 from app_model.types import KeyBinding
+from napari._app_model import get_app_model
 from napari.layers import Labels
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox
@@ -269,7 +270,17 @@ def test_labels_that_lie_elsewhere_are_not_painted(viewer, dock, qtbot):
     assert s.labels.background_button.toolTip().startswith(words)
     qtbot.waitUntil(lambda: s.train.button.toolTip().startswith(words), timeout=20000)
     assert s.labels.masks_button.isEnabled()
-    labels.scale = (2, 0.5, 0.5)
+    app = get_app_model()
+    context, below = (list(app.menus.iter_menu_groups(f"napari/layers/context{of}")) for of in ("", "/copy_spatial"))
+    titles = {getattr(item, "command", item).title for group in context + below for item in group}
+    path = ("Copy scale and transforms", "Copy all to clipboard", "Apply scale/transforms from Clipboard")
+    assert titles.issuperset(path), titles
+    for title in path:
+        assert f"> {title}" in s.labels.background_button.toolTip()
+    viewer.layers.selection = {viewer.layers["cells"]}
+    app.commands.execute_command("napari.layer.copy_all_to_clipboard")
+    viewer.layers.selection = {labels}
+    app.commands.execute_command("napari.layer.paste_spatial_from_clipboard")
     assert s.labels.background_button.isEnabled()
     labels.translate = (0, 0.2, 0.2)
     dock.choosing.changed.emit()

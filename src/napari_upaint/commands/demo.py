@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from napari_upaint.commands._options import add_device, add_settings, refuse_without_effect, settings_from
 from napari_upaint.commands._outputs import check_output
 from napari_upaint.errors import UserError
-from napari_upaint.settings import TrainSettings
+from napari_upaint.settings import Device, TrainSettings
 from napari_upaint.system_libraries import ensure_system_libraries, has_display
 
 if TYPE_CHECKING:
@@ -49,12 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the window, or do the job without one."""
+    from napari_upaint.io.samples import open_sample
+
     settings = settings_from(TrainSettings, args, seconds=SECONDS)
+    open_sample(args.sample)  # a mistyped name opens no window and leaves no folder behind
     why_not = "" if args.headless or args.output else _why_no_window()
     if not (args.headless or args.output or why_not):
         why = "in the window, the dock sets them; add --headless, or leave them out"
         refuse_without_effect(args, why, TrainSettings, only=_OF_THE_JOB)
-        return _show(args.sample)
+        return _show(args.sample, args.device)
     if why_not:
         print(f"{why_not}; going on without a window.", file=sys.stderr)
 
@@ -73,7 +76,7 @@ def _why_no_window() -> str:
     return ""
 
 
-def _show(sample: str) -> int:
+def _show(sample: str, device: Device) -> int:
     """Open napari with a sample and the dock, and return when it is closed."""
     ensure_system_libraries()
     try:
@@ -82,21 +85,19 @@ def _show(sample: str) -> int:
         raise UserError('napari has no Qt here; type: pip install "napari-upaint[all]"') from error
     import napari
 
-    viewer = open_window(sample)
+    viewer = open_window(sample, device)
     napari.qt.get_qapp().processEvents()
     viewer.reset_view()  # the image was fitted into a canvas that the dock has made narrower meanwhile
     napari.run()
     return 0
 
 
-def open_window(sample: str, *, show: bool = True) -> Viewer:
+def open_window(sample: str, device: Device = "auto", *, show: bool = True) -> Viewer:
     """Return a viewer with a sample, its strokes and the dock; the caller runs the event loop."""
     import napari
 
-    from napari_upaint.io.samples import open_sample
-
-    open_sample(sample)  # an unknown name fails here, not in a window
     viewer = napari.Viewer(title="U-Paint demo", show=show)
     viewer.open_sample("napari-upaint", sample)
-    viewer.window.add_plugin_dock_widget("napari-upaint", "U-Paint")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-upaint", "U-Paint")
+    dock.keeping.compute_on(device)
     return viewer

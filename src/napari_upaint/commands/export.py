@@ -40,8 +40,9 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.models import find_model, load_model
 
     path = find_model(args.model)
-    output = check_output(package_path(args.output), inputs=[path])
     model = load_model(path)
+    # It may make a folder: a file that is no model leaves none behind.
+    output = check_output(package_path(args.output), inputs=[path])
 
     from napari_upaint.engine.exported import write_model
 

@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the weight map, slice by slice for stacks."""
     settings = settings_from(WeightSettings, args)
-    output = check_output(tiff_path(args.output), inputs=[args.labels])
     kind: Kind = args.kind or "objects"
 
     import numpy as np
@@ -43,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
     image, painted = load_painted(args.labels, kind)
     check_highest(int(painted.max()), kind)
+    # It may make a folder: a mistyped name leaves none behind.
+    output = check_output(tiff_path(args.output), inputs=[args.labels])
     maps = np.stack([weight_map(plane, kind, settings, spacing=image.plane_spacing) for plane in painted])
     write_planes(output, maps, image)
     print(f"{output}: weights up to {maps.max():.2f}")

@@ -109,9 +109,10 @@ def known_loss(header: ModelHeader, samples: Sequence[Sample]) -> float | None:
     """
     learnt: Any = header.training.get("gray")  # Any: the file may hold anything
     loss: Any = header.training.get("validation_after")
-    if not isinstance(learnt, dict) or not isinstance(loss, int | float) or not math.isfinite(loss):
+    if not isinstance(learnt, dict) or not isinstance(loss, float) or not math.isfinite(loss):
         return None
-    again = any(gray in learnt.get(name, []) for name, ranges in gray_of(samples).items() for gray in ranges)
+    pairs = ((learnt.get(name), gray) for name, ranges in gray_of(samples).items() for gray in ranges)
+    again = any(isinstance(ranges, list) and gray in ranges for ranges, gray in pairs)
     return float(loss) if again else None
 
 

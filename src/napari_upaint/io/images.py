@@ -97,7 +97,7 @@ def _read_picture(path: Path, labels: bool) -> Image | None:
 
     decoders: dict[bytes, Any] = {
         _PNG: imagecodecs.png_decode,
-        b"\xff\xd8\xff": imagecodecs.jpeg_decode,
+        b"\xff\xd8\xff": _decode_jpeg,
         b"BM": _decode_bmp,
     }
     with path.open("rb") as opened:
@@ -107,11 +107,24 @@ def _read_picture(path: Path, labels: bool) -> Image | None:
             return None
         content = start + opened.read()
     # The decoder fills a missing part with gray. The end mark occurs nowhere else, except in a thumbnail at the start.
-    if decode is imagecodecs.jpeg_decode and _JPEG_END not in content[len(content) // 2 :]:
+    if decode is _decode_jpeg and _JPEG_END not in content[len(content) // 2 :]:
         raise ValueError("its end is missing")
     numbers = labels and decode is imagecodecs.png_decode and content[_PNG_KIND] == _PALETTE
     data = _numbers(content) if numbers else decode(content)
     return Image(data, "YX" if data.ndim == 2 else "YXS", name=plain_name(path), path=path)
+
+
+def _decode_jpeg(content: bytes) -> np.ndarray:
+    """Return gray values or colours of a JPEG; those for printing (CMYK) as Pillow converts them."""
+    import imagecodecs
+    import numpy as np
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    decoded: np.ndarray = imagecodecs.jpeg_decode(content)
+    if decoded.shape[2:] != (4,):
+        return decoded
+    with JpegImageFile(io.BytesIO(content)) as opened:
+        return np.asarray(opened.convert("RGB"))
 
 
 def _decode_bmp(content: bytes) -> np.ndarray:

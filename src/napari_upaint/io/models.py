@@ -170,7 +170,7 @@ def find_model(name_or_path: str | Path) -> Path:
         raise ModelError(f"{path} is a folder, not a model; choose a {MODEL_ENDING} file.")
     if not os.path.isfile(path):
         bundled = ", ".join(one.stem for one in bundled_models())
-        raise ModelError(f"There is no model {name_or_path}; give a bundled one ({bundled}) or the path of a file.")
+        raise ModelError(f"There is no model {name_or_path}; choose another one ({bundled}) or a file.")
     return path
 
 

@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_upaint.errors import FileError, reason
+from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import from_home
-from napari_upaint.io.image import Image
+from napari_upaint.io.image import Image, unreadable
 
 # ImageJ's format counts bytes with 32 bits; a part is reserved for the header.
 _LARGEST_IMAGEJ = 4 * 10**9
@@ -137,8 +137,9 @@ def write_image(path: str | Path, image: Image, *, software: str | None = None) 
     Raises
     ------
     FileError
-        If the file cannot be written, a lazy image cannot be read, or its numbers are complex; an older file is left as
-        it was.
+        If the file cannot be written, or the image's numbers are complex; an older file is left as it was.
+    ImageError
+        If a lazy image cannot be read; an older file is left as it was.
     """
     if np.dtype(image.data.dtype).kind == "c":
         raise FileError(f"{image.name} has complex numbers ({image.data.dtype}); save its magnitude or phase.")
@@ -185,8 +186,8 @@ def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray
         at = dict(zip(counted, index, strict=True))
         try:
             page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
-        except OSError as error:  # a lazy image cannot be read: the output file is not to blame
-            raise FileError(f"{image.name} cannot be read ({reason(error)}); check where it lies.") from error
+        except OSError as error:  # of a lazy image: the output file is not to blame
+            raise unreadable(image.name, error) from error
         left = [letter for letter in image.axes if letter not in at]
         yield page.transpose([left.index(letter) for letter in axes if letter in left]).astype(dtype, copy=False)
 

@@ -110,7 +110,7 @@ def record(request: TrainRequest, progress: Iterable[TrainProgress], result: Tra
 def curve_of(progress: Iterable[TrainProgress]) -> tuple[CurvePoint, ...]:
     """Return the losses of a training, thinned out; every validation is kept."""
     points = [
-        CurvePoint(one.step, one.seconds, _finite(one.loss), _finite(one.validation))
+        _point(one.step, one.seconds, one.loss, one.validation)
         for one in progress
         if one.loss is not None or one.validation is not None
     ]
@@ -191,7 +191,9 @@ def load_run(path: str | Path) -> Run:
         raw["settings"] = read_settings(TrainSettings, raw["settings"])
         raw["weights"] = read_settings(WeightSettings, raw["weights"])
         raw["augment"] = read_settings(AugmentSettings, raw["augment"])
-        raw["curve"] = tuple(CurvePoint(**_known(CurvePoint, point)) for point in raw["curve"])
+        raw["curve"] = tuple(_point(**_known(CurvePoint, point)) for point in raw["curve"])
+        raw["seconds"] = _finite(raw["seconds"]) or 0.0
+        raw["before"], raw["after"] = _finite(raw["before"]), _finite(raw["after"])
         raw["name"], raw["start"] = str(raw["name"]), str(raw["start"])
         raw["images"], raw["former"] = (tuple(map(str, raw.get(names, ()))) for names in ("images", "former"))
         raw["painted"] = {int(label): int(pixels) for label, pixels in raw["painted"].items()}
@@ -204,11 +206,16 @@ def load_run(path: str | Path) -> Run:
 
 
 def read_settings(kind: type[Settings], raw: dict[str, Any]) -> Settings:
-    """Read settings that another version may have written: unknown ones are left out, missing ones get defaults."""
-    return kind(**_known(kind, raw))
+    """Read settings that another version may have written: unknown ones, and values of another type, are left out."""
+    known: dict[str, Any] = {}
+    for one in fields(kind):
+        wanted = (int, float) if isinstance(one.default, float) else type(one.default)
+        if isinstance(value := raw.get(one.name), wanted):
+            known[one.name] = value
+    return kind(**known)
 
 
-def _known(kind: type[Settings | Run | CurvePoint], raw: dict[str, Any]) -> dict[str, Any]:
+def _known(kind: type[Run | CurvePoint], raw: dict[str, Any]) -> dict[str, Any]:
     """Return the entries that this version knows: a newer one may have written more."""
     known = {one.name for one in fields(kind)}
     return {name: value for name, value in raw.items() if name in known}
@@ -226,6 +233,10 @@ def free_id(wanted: str, folder: Path) -> str:
         number += 1
         free = f"{wanted} {number}"
     return free
+
+
+def _point(step: int, seconds: float, loss: float | None, validation: float | None) -> CurvePoint:
+    return CurvePoint(step, _finite(seconds) or 0.0, _finite(loss), _finite(validation))
 
 
 def _finite(value: float | None) -> float | None:

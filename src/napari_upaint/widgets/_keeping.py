@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_upaint.settings import Preferences
+from napari_upaint.settings import Device, Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._copying import Copying
 from napari_upaint.widgets._engine_row import EngineWatch
@@ -68,13 +68,17 @@ class Keeping(QObject):
     def _prefer(self, before: Preferences, now: Preferences) -> None:
         """Apply changed preferences at once; a changed folder is read again."""
         if now.device != before.device:
-            self._bridge.device = now.device
-            self.engine.ask_device()
+            self.compute_on(now.device)
         if now.seconds != before.seconds:
             self._sections.train.seconds.setValue(now.seconds)
         if now.folder != before.folder:
             self._sections.model.refresh()
             self.history.refresh()
+
+    def compute_on(self, device: Device) -> None:
+        """Compute on this from the next training or segmentation on."""
+        self._bridge.device = device
+        self.engine.ask_device()
 
     def open(self) -> None:
         """Catch up on what was not followed since `close`, and warm the engine up."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from napari.viewer import Viewer
 
-from napari_upaint.core.linking import NewIds
 from napari_upaint.widgets._layer_notes import changes, is_corrected, labels_changed, note_correction, note_plane
 from napari_upaint.widgets._open_layers import find, image_source, is_open
 from napari_upaint.widgets._result_layers import LabelledPlane, ResultLayers
@@ -77,10 +76,10 @@ class LinkLayers:
         labels_changed(layer)
         return replace(labels, key=layer.unique_id, version=changes(layer))
 
-    def renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> None:
-        """Give the objects of a plane new ids."""
+    def put(self, labels: LabelledPlanes, index: Index, renumbered: np.ndarray) -> None:
+        """Show the objects of a plane with their new ids."""
         layer = self._layer(labels)
-        layer.data[index] = new[labels.planes[index]]
+        layer.data[index] = renumbered
         note_plane(layer, index)
         self._results.refresh(layer, labels.image, index)
 

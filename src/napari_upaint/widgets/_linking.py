@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox
 
@@ -18,6 +19,7 @@ from napari_upaint.widgets._link_layers import Index, LabelledPlanes
 from napari_upaint.widgets._turns import Turns
 
 _PAUSE = 200  # milliseconds: planes arrive one after another, and each would have all of them linked again
+_AT_ONCE = 4_000_000  # pixels that get new ids in one turn of the event loop: some 20 ms
 _TIP = (
     "Objects that overlap from plane to plane keep their number, so that an object has one number\n"
     "in all slices and time points. Updated at once when you segment or change an object setting."
@@ -112,15 +114,29 @@ class Linking(QObject):
                 return
             self._done[labels.key] = labels.version, found.linked
             for index, new in found.new.items():
-                self._turns.add(partial(self._renumber, labels, index, new))
+                steps = self._renumber(labels, index, new)
+                self._turns.add(*[partial(next, steps, None)] * _parts(labels.planes[index]))
             self._turns.add(self.linked.emit)
         self._work.ask()
 
-    def _renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> None:
+    def _renumber(self, labels: LabelledPlanes, index: Index, new: NewIds) -> Iterator[None]:
+        """Give a plane (or volume) new ids part by part, and show all of it at once."""
+        before = labels.planes[index]
+        after = np.empty(before.shape, np.int32)
+        parts = (np.array_split(whole, _parts(before)) for whole in (before, after))
+        for number, (old, renumbered) in enumerate(zip(*parts, strict=True)):
+            if number > 0:
+                yield
+            renumbered[...] = new[old]
         if self._layers.links.is_as_it_was(labels):
-            self._layers.links.renumber(labels, index, new)
+            self._layers.links.put(labels, index, after)
         else:  # segmented again or corrected meanwhile: these are the ids of other objects
             self._done[labels.key] = labels.version, not self._box.isChecked()
+
+
+def _parts(labels: np.ndarray) -> int:
+    """Return in how many turns labels get new ids."""
+    return -(-labels.size // _AT_ONCE)
 
 
 def _renumbering(labels: LabelledPlanes, link_them: bool) -> _Renumbering:

@@ -98,9 +98,13 @@ class Ownership:
 
 
 def is_annotation_of(labels: str, image: str) -> bool:
-    """Return whether labels have the name that *New labels* gives for an image; napari numbers a second one: "[1]"."""
-    name, labels = annotation_name(composed(image)), composed(labels)
-    return labels == name or labels.startswith(f"{name} [")
+    """Return whether labels have the name that *New labels* gives for an image, or that of its file of paint.
+
+    Napari numbers a second one: "[1]".
+    """
+    image, labels = composed(image), composed(labels)
+    names = annotation_name(image), f"{image}_annotation"
+    return labels in names or labels.startswith(tuple(f"{name} [" for name in names))
 
 
 def _is_called_after(labels: str, image: str) -> bool:

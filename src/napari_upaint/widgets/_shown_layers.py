@@ -60,7 +60,8 @@ class ShownLayers:
             return ""
         return (
             f"These labels do not lie on {layer.name}; right-click that in napari's list of layers > Copy scale and"
-            " transforms, and paste it to the labels, or press 'New labels'."
+            " transforms > Copy all to clipboard, then the labels > Apply scale/transforms from Clipboard, or press"
+            " 'New labels'."
         )
 
     def show(self, image: Hashable, owners: Mapping[Hashable, Hashable]) -> None:
