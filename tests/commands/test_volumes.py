@@ -36,15 +36,21 @@ def volume() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def files(tmp_path: Path, volume: tuple[np.ndarray, np.ndarray]) -> Path:
+    return written(tmp_path, volume)
+
+
+def written(folder: Path, volume: tuple[np.ndarray, np.ndarray]) -> Path:
     image, strokes = volume
     like = Image(image, "ZYX", {"Z": 1.0, "Y": 0.5, "X": 0.5}, "micrometer", name="nuclei")
-    write_image(tmp_path / "nuclei.tif", like)
-    write_labels(tmp_path / "nuclei_strokes.tif", strokes, like)
-    return tmp_path
+    write_image(folder / "nuclei.tif", like)
+    write_labels(folder / "nuclei_strokes.tif", strokes, like)
+    return folder
 
 
-@pytest.fixture
-def model(files: Path) -> Path:
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, volume: tuple[np.ndarray, np.ndarray]) -> Path:
+    """A 3D model trained on it, which no test changes."""
+    files = written(tmp_path_factory.mktemp("trained"), volume)
     out = files / "deep.safetensors"
     assert upaint("train", files / "nuclei.tif", "--labels", files / "nuclei_strokes.tif", "-o", out, *QUICK) == 0
     return out

@@ -23,7 +23,7 @@ def membranes() -> np.ndarray:
     """Insides of the cells of a real image, (1, Y, X)."""
     truth = open_sample("membranes_em").truth
     assert truth is not None
-    return np.asarray(truth)[None, :256, :256] > 0
+    return np.asarray(truth)[None, :128, :128] > 0
 
 
 def test_truth_is_perfect(membranes):

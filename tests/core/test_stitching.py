@@ -9,9 +9,7 @@ from hypothesis.extra.numpy import array_shapes
 from napari_upaint.core import tiling
 from napari_upaint.core.stitching import Stitching, shares, window
 
-SHAPES = st.one_of(
-    array_shapes(min_dims=2, max_dims=2, max_side=200), array_shapes(min_dims=3, max_dims=3, max_side=40)
-)
+SHAPES = st.one_of(array_shapes(min_dims=2, max_dims=2, max_side=80), array_shapes(min_dims=3, max_dims=3, max_side=20))
 
 
 def put_all(image, plan, reverse=False):

@@ -10,7 +10,7 @@ from napari_upaint.core import tiling
 
 DEPTHS = range(1, 8)
 SHAPES = st.one_of(
-    array_shapes(min_dims=2, max_dims=2, max_side=300), array_shapes(min_dims=3, max_dims=3, max_side=60)
+    array_shapes(min_dims=2, max_dims=2, max_side=120), array_shapes(min_dims=3, max_dims=3, max_side=30)
 )
 
 

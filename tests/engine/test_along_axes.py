@@ -108,9 +108,10 @@ def test_objects_are_found_better_than_slice_by_slice(nuclei):
 
 def test_small_objects_are_left_out_by_their_volume(nuclei):
     model = load_model(DEFAULT_MODEL)
-    every = np.bincount(segment(nuclei[0], model, objects=ObjectSettings(smallest=0)).labels.ravel())[1:]
+    volume = nuclei[0][:12, :40, :40]
+    every = np.bincount(segment(volume, model, objects=ObjectSettings(smallest=0)).labels.ravel())[1:]
     least = int(np.median(every))
-    kept = np.bincount(segment(nuclei[0], model, objects=ObjectSettings(smallest=least)).labels.ravel())[1:]
+    kept = np.bincount(segment(volume, model, objects=ObjectSettings(smallest=least)).labels.ravel())[1:]
     assert sorted(kept) == sorted(every[every >= least]) and len(kept) < len(every)
 
 

@@ -42,7 +42,7 @@ def fine_tuned(sample: Sample, steps: int) -> tuple[list[float], TrainResult]:
 
 @pytest.fixture(scope="module")
 def coloured(tissue: Sample) -> tuple[list[float], TrainResult]:
-    return fine_tuned(tissue, 48)
+    return fine_tuned(tissue, 32)
 
 
 def test_colours_are_learnt_from_one_channel_weights(coloured):

@@ -29,7 +29,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], str, dict[str, Any]]] = {
     "colours from scratch": ("classes", (3, 96, 128), "", {}),
     "the paper's recipe": ("objects", (1, 96, 128), "", {"recipe": "paper"}),
     "attention gates, group norm": ("objects", (1, 96, 128), "", {"variant": "attention", "norm": "group"}),
-    "a volume": ("objects", (1, 40, 48, 56), "", {"ndim": 3, "norm": "group", "padding": "same"}),
+    "a volume": ("objects", (1, 24, 32, 40), "", {"ndim": 3, "norm": "group", "padding": "same"}),
 }
 
 

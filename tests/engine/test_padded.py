@@ -25,7 +25,7 @@ def test_a_padded_network_trains_and_predicts(variant):
     annotation = np.zeros((90, 110), np.uint16)
     annotation[30:50, 40:60], annotation[5:12, 5:100], annotation[70:85, 5:100] = 2, 1, 1
     sample = Sample(image, annotation, measure(image))
-    settings = TrainSettings(steps=60, seconds=1e6, scale=1.0, hold=0.0, learning_rate=3e-3)
+    settings = TrainSettings(steps=40, seconds=1e6, scale=1.0, hold=0.0, learning_rate=3e-3)
     *_, result = train([sample], kind="objects", start=start, settings=settings, device="cpu")
     assert result.model.header.architecture.padding == "same"
     *_, plane = segment_plane(

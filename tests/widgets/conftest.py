@@ -18,7 +18,7 @@ from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
 from napari._vispy.overlays.base import LayerOverlayMixin, VispySceneOverlay
 from napari._vispy.utils.visual import overlay_to_visual
-from napari.components.overlays import LabelsPolygonOverlay
+from napari.components.overlays import LabelsBrushStrokeOverlay, LabelsPolygonOverlay
 from napari.utils.events import EventEmitter
 from npe2 import PluginManager
 from vispy.scene import Node
@@ -53,6 +53,8 @@ def little_garbage():
 def takes_an_event_once(callback):
     """Ask Python for the signature of a listener once: napari does so whenever it connects or disconnects one."""
     function = getattr(callback, "__func__", callback)
+    if isinstance(callback, EventEmitter):  # groups hear each of their emitters
+        function = type(callback).__call__
     code = getattr(function, "__code__", None)
     if code is None or hasattr(function, "__wrapped__"):
         return takes_an_event(callback)
@@ -62,8 +64,8 @@ def takes_an_event_once(callback):
     return known[key]
 
 
-class NoPolygon(LayerOverlayMixin, VispySceneOverlay):
-    """napari's polygon to be drawn on labels, which no test draws."""
+class NothingDrawn(LayerOverlayMixin, VispySceneOverlay):
+    """Instead of napari's lines over labels, of a polygon and of the stroke under the brush, which no test looks at."""
 
     def __init__(self, **given):
         super().__init__(node=Node(), **given)
@@ -76,7 +78,8 @@ def quick_viewers(monkeypatch):
     monkeypatch.setattr(QtWelcomeWidget, "refresh", lambda *_: None)  # with each of eighty keys, and nobody sees it
     monkeypatch.setattr(QtViewerPushButton, "_refresh_qss", lambda *_: None)  # of four buttons, with each layer
     monkeypatch.setattr(EventEmitter, "_check_signature", staticmethod(takes_an_event_once))
-    monkeypatch.setitem(overlay_to_visual, LabelsPolygonOverlay, NoPolygon)
+    for overlay in (LabelsPolygonOverlay, LabelsBrushStrokeOverlay):
+        monkeypatch.setitem(overlay_to_visual, overlay, NothingDrawn)
     monkeypatch.delattr(_QtMainWindow, "eventFilter")  # hears every event of Qt, for a menu bar that is hidden
 
 

@@ -228,14 +228,14 @@ def test_painting_on_a_large_image_stays_quick(usual_pauses, viewer, dock, qtbot
     qtbot.wait(300)
     clock, put = Clock(), dock.layers.weights.put
     monkeypatch.setattr(dock.layers.weights, "put", lambda *changed: clock.call("map", put, *changed))
-    for number in range(80):
-        if number == 40:
+    for number in range(50):
+        if number == 10:
             tick(dock, qtbot)
         start = rng.integers(100, 1900, 2)
         layer.selected_label = 1 + number % 4
-        name = "stroke without map" if number < 40 else "stroke with map"
+        name = "stroke without map" if number < 10 else "stroke with map"
         clock.call(name, drag, viewer, layer, tuple(start), tuple(start + rng.integers(-60, 60, 2)))
-        if number < 40:
+        if number < 10:
             qtbot.wait(40)
         else:
             qtbot.waitUntil(lambda: not dock.live_weights.busy)
