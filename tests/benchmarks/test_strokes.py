@@ -245,6 +245,11 @@ def test_the_report_says_what_ran_on_another_processor(tmp_path: Path) -> None:
     means, *_, overlap, _ = report.report(path)
     assert "Abacus" not in means.note
     assert overlap.note.endswith("but U-Paint, generalist, 60 s (seed 2) on Abacus.")
+    lines = [_line("generalist", False, 0.5, 60.0, seed) for seed in (0, 1, 2)]
+    lines += [line | {"set": "isbi2012_em", "processor": "Abacus"} for line in lines[:2]]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    means, *_ = report.report(path)
+    assert "but U-Paint, generalist, 60 s (isbi2012_em, seed 0, 1) on Abacus." in means.note
 
 
 def test_without_results_there_are_no_tables(tmp_path: Path) -> None:

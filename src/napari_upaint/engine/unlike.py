@@ -56,9 +56,9 @@ def without_unlike(
     others = sum(int(((scores[0] < 0.5) & ~where).sum()) for (_, scores), where in zip(seen, unlike, strict=True))
     if sum(int(where.sum()) for where in unlike) < _MUCH * others:
         return result
+    for number in {view.number for view, _ in seen}:
+        result[number] = result[number].copy()
     for (view, _), where in zip(seen, unlike, strict=True):
-        changed = result[view.number].copy()
-        part = changed[:, *view.part]
+        part = result[view.number][:, *view.part]
         part[:, where] = shifted(part[:, where], math.log(_TIMES))
-        result[view.number] = changed
     return result
