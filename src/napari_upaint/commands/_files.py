@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_upaint.commands._outputs import ENDINGS, STOPPED
-from napari_upaint.io.file_names import from_home, plain_name
+from napari_upaint.io.file_names import PAINTED, from_home, plain_name
 
 _LISTED = 5  # names in a message
-_PAINTED = "_annotation"  # as the tutorial calls it
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
@@ -36,5 +35,5 @@ def listed(files: Sequence[Path]) -> str:
 
 def _without_results(files: Sequence[Path]) -> list[Path]:
     own = {plain_name(file) + part + ending for file in files for part in ("", STOPPED) for ending in ENDINGS}
-    own |= {plain_name(file) + _PAINTED for file in files}
+    own |= {plain_name(file) + PAINTED for file in files}
     return [file for file in files if plain_name(file) not in own]

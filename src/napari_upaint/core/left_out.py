@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_upaint.core.objects import label_scores, with_surroundings
+from napari_upaint.core.objects import are_kept, label_scores, with_surroundings
 from napari_upaint.core.usual_object import Usual
 from napari_upaint.settings import ObjectSettings
 
@@ -32,9 +32,8 @@ def left_out(scores: np.ndarray, painted: np.ndarray, *, border: bool, usual: Us
     """
     everything, usually = ObjectSettings(smallest=0, least_sure=0), ObjectSettings()
     found = label_scores(scores, kind="objects", border=border, settings=everything)
-    kept = label_scores(scores, kind="objects", border=border, settings=usually, usual=usual, shrunk=shrunk)
-    unlike = np.ones(int(found.max(initial=0)) + 1, bool)
-    unlike[found[(painted > 0) | (kept > 0)]] = unlike[0] = False
+    unlike = ~are_kept(found, scores[0], usually, usual, shrunk)
+    unlike[found[painted > 0]] = unlike[0] = False
     where = np.empty(found.shape, bool)
     for band, objects, _ in with_surroundings(found, scores[0], usually.threshold, shrunk):
         where[band] = unlike[objects]

@@ -56,15 +56,10 @@ def label_scores(
     numpy.ndarray
         int32, ([Z,] Y, X): objects 1.. in order of their first pixel, or classes 1.., 0 background.
     """
-    smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     if kind == "objects":
         labels = _objects(scores, border, settings)
-        counts, at_edge = sizes(labels), _at_edge(labels)
-        kept = counts >= max(1, smallest)
-        kept[at_edge] = counts[at_edge] >= max(1, smallest_object(settings, usual, shrunk, cut=True))
-        if least > 0:
-            kept &= sureness(labels, scores[0], settings.threshold, shrunk) >= least
-        return _renumbered(labels, kept)
+        return _renumbered(labels, are_kept(labels, scores[0], settings, usual, shrunk))
+    smallest, least = smallest_object(settings, usual, shrunk), least_score(settings, usual)
     best = _classes(scores, border, settings.threshold)
     parts = class_parts(best)
     counts = sizes(parts)
@@ -74,6 +69,19 @@ def label_scores(
         unlike |= (counts < smallest) & (_own_means(parts, scores, best) < least)
     _give_up(best, parts, unlike)
     return best
+
+
+def are_kept(
+    labels: np.ndarray, background: np.ndarray, settings: ObjectSettings, usual: Usual, shrunk: float
+) -> np.ndarray:
+    """Return which objects are not left out, bool, (highest label + 1,); see `label_scores` and `sureness`."""
+    counts, at_edge = sizes(labels), _at_edge(labels)
+    kept = counts >= max(1, smallest_object(settings, usual, shrunk))
+    kept[at_edge] = counts[at_edge] >= max(1, smallest_object(settings, usual, shrunk, cut=True))
+    least = least_score(settings, usual)
+    if least > 0:
+        kept &= sureness(labels, background, settings.threshold, shrunk) >= least
+    return kept
 
 
 def find_usual(scores: np.ndarray, painted: np.ndarray, *, kind: Kind, border: bool, shrunk: float = 1.0) -> Usual:

@@ -12,6 +12,7 @@ from napari_upaint.errors import FileError
 
 MODEL_ENDING = ".safetensors"
 PACKAGE_ENDING = ".zip"  # of models for other programs
+PAINTED = "_annotation"  # what the tutorial adds to an image's name for the file of its paint
 _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-from napari_upaint.io.file_names import composed
+from napari_upaint.io.file_names import PAINTED, composed
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
 
@@ -103,7 +103,7 @@ def is_annotation_of(labels: str, image: str) -> bool:
     Napari numbers a second one: "[1]".
     """
     image, labels = composed(image), composed(labels)
-    names = annotation_name(image), f"{image}_annotation"
+    names = annotation_name(image), image + PAINTED
     return labels in names or labels.startswith(tuple(f"{name} [" for name in names))
 
 
