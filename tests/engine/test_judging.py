@@ -46,6 +46,12 @@ def test_pixels_count_class_by_class():
     assert found.pixels == pytest.approx(-(math.log(0.8) + math.log(0.2)) / 2, rel=0.01)
 
 
+@pytest.mark.parametrize(("balance", "background"), [(1, 1 / 2), (0, 9 / 14), (0.5, 3 / (3 + 5**0.5))])
+def test_classes_count_as_far_as_they_are_balanced(balance, background):
+    found = judge(Says(np.full((12, 30), 0.8)), [tile()], CPU, border=True, balance=balance)
+    assert found.pixels == pytest.approx(-background * math.log(0.2) - (1 - background) * math.log(0.8), rel=0.01)
+
+
 def test_who_joins_two_painted_objects_is_found_out_though_all_pixels_are_right():
     apart, joined = (judge(Says(scores(gap)), [tile()], CPU, border=True) for gap in (0.05, 0.9))
     assert apart.pixels == pytest.approx(joined.pixels)

@@ -19,6 +19,7 @@ from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine import outcome, preparing, recipes, trainer
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.family import build
+from napari_upaint.engine.judging import judge
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
 from napari_upaint.engine.segment import segment_plane
@@ -33,6 +34,7 @@ from napari_upaint.settings import AugmentSettings, ObjectSettings, TrainSetting
 
 YX = np.mgrid[:120, :130]
 CENTRES = ((25, 25), (25, 70), (25, 110), (70, 30), (75, 75), (70, 115), (105, 50))
+CPU = torch.device("cpu")
 QUICK = TrainSettings(steps=4, width=4, depth=3, scale=1.0)
 
 
@@ -332,6 +334,28 @@ def test_a_look_that_is_given_up_changes_nothing(sample, start):
         assert before[3:] == (state.kept.loss, state.kept.before)
     state.learner.close()
     assert looks > 5 and state.prepared is not before[0]
+
+
+@pytest.mark.parametrize(("balance", "strokes", "masks"), [("strokes", 1, 0), ("always", 1, 1), ("never", 0, 0)])
+def test_classes_count_in_the_test_as_they_do_in_training(sample, truth, start, balance, strokes, masks):
+    """A model that had learnt membranes from finished masks was given up for its start, which finds too few of them."""
+    finished, untouched = replace(sample, annotation=truth + 1), replace(sample, annotation=np.zeros_like(truth))
+    tested = np.ones(truth.shape, bool)
+    tested[:, :40] = False
+    weights = WeightSettings(balance=balance)
+    state = Trainer([sample], "objects", start, QUICK, weights, AugmentSettings(), "cpu")
+    for samples, expected in (
+        ([sample], strokes),
+        ([finished], masks),
+        ([finished, untouched], masks),
+        ([replace(finished, validation=tested)], strokes),  # little of it is learnt
+    ):
+        state.take(samples)
+        list(state.look_at_samples())
+        assert state.balance == expected
+        judged = judge(state.average, state.validation, CPU, border=True, balance=expected)
+        assert state.kept.before == pytest.approx(judged.pixels + state.plan.apart * judged.together)
+    state.learner.close()
 
 
 def test_a_start_that_knows_new_paint_better_than_what_was_learnt_is_kept(sample, start):

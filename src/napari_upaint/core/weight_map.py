@@ -132,11 +132,8 @@ def _edges(spacing: Sequence[float] | None) -> list[float] | None:
 def balance_of(counts: np.ndarray, pixels: int, settings: WeightSettings) -> np.ndarray:
     """Return w_c of each class, background first.
 
-    With "always" it is (all painted pixels) / (number of painted classes * pixels of the class), with "never" 1.
-    Balanced classes are taken to be equally common. Of strokes nothing better is known, but a finished mask tells how
-    common they are: there, rare objects would be found too large. So with "strokes" the first of these is raised to a
-    power that falls from 1, where at most half of the pixels are painted, to 0, where all are. The mean over painted
-    pixels is always 1.
+    Balanced, it is (all painted pixels) / (number of painted classes * pixels of the class), otherwise 1; in between it
+    is the former raised to `balance_power`. The mean over painted pixels is always 1.
 
     Parameters
     ----------
@@ -154,7 +151,22 @@ def balance_of(counts: np.ndarray, pixels: int, settings: WeightSettings) -> np.
     painted = max(1, int(counts.sum()))
     share = counts * np.count_nonzero(counts) / painted
     even = np.divide(1, share, out=np.zeros(len(counts)), where=share > 0)
-    sparse = min(1.0, 2 * (1 - painted / max(painted, pixels)))
-    power = {"always": 1.0, "never": 0.0, "strokes": sparse}[settings.balance]
-    weights = np.where(share > 0, even**power, 0)
+    weights = np.where(share > 0, even ** balance_power(painted, pixels, settings), 0)
     return (weights * (painted / max(1, (counts * weights).sum()))).astype(np.float32)
+
+
+def balance_power(painted: int, pixels: int, settings: WeightSettings) -> float:
+    """Return how far classes are balanced: 1 with "always", 0 with "never", and with "strokes" what the paint tells.
+
+    Balanced classes are taken to be equally common. Of strokes nothing better is known, but a finished mask tells how
+    common they are: there, rare objects would be found too large. So with "strokes" it falls from 1, where at most half
+    of the pixels are painted, to 0, where all are.
+
+    Parameters
+    ----------
+    painted, pixels : int
+        How many pixels are painted, and how many there are.
+    settings : WeightSettings
+    """
+    strokes = min(1.0, 2 * (1 - painted / max(1, painted, pixels)))
+    return {"always": 1.0, "never": 0.0, "strokes": strokes}[settings.balance]

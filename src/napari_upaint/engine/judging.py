@@ -21,7 +21,8 @@ class Judgement(NamedTuple):
     Attributes
     ----------
     pixels : float
-        Mean over classes of the mean loss of their held-out pixels; infinity if there are none.
+        Mean over classes of the mean loss of their held-out pixels, in which a class counts as in training; infinity if
+        there are no such pixels.
     together : float
         Mean over tiles of how far painted objects merge, see `losses.keep_apart`.
     """
@@ -30,7 +31,9 @@ class Judgement(NamedTuple):
     together: float
 
 
-def judge(network: UNet, tiles: Sequence[ValidationTile], device: torch.device, *, border: bool) -> Judgement:
+def judge(
+    network: UNet, tiles: Sequence[ValidationTile], device: torch.device, *, border: bool, balance: float = 1.0
+) -> Judgement:
     """Judge a network on tiles.
 
     Both figures are needed: strokes lie inside objects, so by pixels alone the best network would be one that calls
@@ -44,6 +47,8 @@ def judge(network: UNet, tiles: Sequence[ValidationTile], device: torch.device, 
     device : torch.device
     border : bool
         Whether the last output is the border between objects.
+    balance : float
+        How far classes count alike, see `core.weight_map.balance_power`: 1 all the same, 0 as common as they are.
     """
     sums: dict[int, list[float]] = {}
     together = list[float]()
@@ -62,5 +67,6 @@ def judge(network: UNet, tiles: Sequence[ValidationTile], device: torch.device, 
                 entry[1] += count
             if tile.objects is not None and len(np.unique(tile.objects[tile.objects > 0])) > 1:
                 together.append(float(keep_apart(logits, torch.from_numpy(tile.objects)[None], border=border)))
-    pixels = float(np.mean([total / count for total, count in sums.values()])) if sums else float("inf")
+    totals, counts = np.array(list(sums.values())).reshape(-1, 2).T
+    pixels = float(np.average(totals / counts, weights=counts ** (1 - balance))) if sums else float("inf")
     return Judgement(pixels, float(np.mean(together)) if together else 0.0)

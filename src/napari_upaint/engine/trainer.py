@@ -11,7 +11,9 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
+from napari_upaint.core.weight_map import balance_power
 from napari_upaint.engine.anchored import AnchoredAverage, reach
 from napari_upaint.engine.blocks import moved_to
 from napari_upaint.engine.budget import Budget
@@ -82,6 +84,7 @@ class Trainer:
         self.judged = 0  # the last step after which the network was judged
         self.kept = Kept()
         self.prepared: list[Prepared] = []
+        self.balance = 1.0  # of the classes when the network is judged, see `core.weight_map.balance_power`
         self.draw: Draw | None = None
         self.holds_out = False  # whether there is enough paint to hold some of it out
         self.second_half = False  # whether it has begun, see `begin_second_half`
@@ -116,10 +119,11 @@ class Trainer:
         held_out = holds_out(prepared)
         padded = self.network.padding == "same"
         validation = validation_tiles(prepared, self.network.depth, max(self.tile), held_out=held_out, padded=padded)
-        now = self._judged(self.average, validation)
+        balance = self._balance_power()
+        now = self._judged(self.average, validation, balance)
         yield _JUDGING
         # New paint is a new test: the start and the present average are judged again.
-        start = now if first or self.start is None else self._judged(self._teacher, validation)
+        start = now if first or self.start is None else self._judged(self._teacher, validation, balance)
         before = self._total(start) if first or self.start is not None else self.kept.before
         loss, best = self._total(now), self.average
         if self.start is not None and before < loss:
@@ -128,6 +132,7 @@ class Trainer:
         held = yield from self._held_scores(prepared, starts, start.pixels)
         self.kept.begin(before, loss, best if not first or self.start is not None else None)
         self.prepared, self.validation, self.held, self.holds_out = prepared, validation, held, held_out
+        self.balance = balance
         self._draw_from(prepared)
         self.second_half, self.everything, self.looked = False, False, self.fraction()
 
@@ -237,8 +242,14 @@ class Trainer:
         keep = min(self.plan.average, (self.step + 1) / (self.step + 4))
         self.averaging.move(1 - keep)
 
-    def _judged(self, network: UNet, validation: list[ValidationTile]) -> Judgement:
-        return judge(network.eval(), validation, self.device, border=self.border)
+    def _balance_power(self) -> float:
+        """Return how far the weight map would balance the classes of all painted samples, if they were one image."""
+        paint = [learnt(one.annotation, one.validation) for one in self.samples if one.annotation.any()]
+        painted = sum(int(np.count_nonzero(one)) for one in paint)
+        return balance_power(painted, sum(one.size for one in paint), self.weights)
+
+    def _judged(self, network: UNet, validation: list[ValidationTile], balance: float) -> Judgement:
+        return judge(network.eval(), validation, self.device, border=self.border, balance=balance)
 
     def _total(self, judgement: Judgement) -> float:
         return judgement.pixels + self.plan.apart * judgement.together
@@ -246,10 +257,10 @@ class Trainer:
     def judge(self) -> float | None:
         """Judge the averaged network, and keep it if it is good enough.
 
-        Returns its loss on held-out paint, in which each class counts the same and merged objects are added; None if no
-        paint is held out (any more).
+        Returns its loss on held-out paint, in which classes count as in training and merged objects are added; None if
+        no paint is held out (any more).
         """
-        loss, self.judged = self._total(self._judged(self.average, self.validation)), self.step
+        loss, self.judged = self._total(self._judged(self.average, self.validation, self.balance)), self.step
         if self.everything:
             self.kept.offer_knowing(loss, self.average)
             return None
