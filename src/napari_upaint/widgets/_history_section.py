@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_upaint.session.run import Run
-from napari_upaint.widgets._confirmed import confirmed
+from napari_upaint.widgets._dialogs import confirmed
 from napari_upaint.widgets._history_words import (
     run_lines,
     run_tip,

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 from napari_upaint.errors import ModelError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
-from napari_upaint.widgets._ask_file import ask_file
 from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._dialogs import ask_file
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
 from napari_upaint.widgets._wrapped_label import WrappedLabel

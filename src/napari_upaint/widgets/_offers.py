@@ -11,7 +11,7 @@ from napari_upaint.io.model_facts import steps
 from napari_upaint.session.autosaves import Autosaved
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets._colours import ThemeColours
-from napari_upaint.widgets._confirmed import confirmed
+from napari_upaint.widgets._dialogs import confirmed
 from napari_upaint.widgets._progress_line import duration, grouped
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 

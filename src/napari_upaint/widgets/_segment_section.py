@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import PredictSettings
-from napari_upaint.widgets._ask_file import ask_file
+from napari_upaint.widgets._dialogs import ask_file
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
