@@ -11,7 +11,7 @@ from napari_upaint.engine.progress import DeviceLine
 from napari_upaint.session.protocol import DeviceRequest
 from napari_upaint.widgets._background import Work, describe
 from napari_upaint.widgets._job_bridge import JobBridge
-from napari_upaint.widgets._reasons import Situation, busy
+from napari_upaint.widgets._reasons import Situation, allow, busy
 
 _EVERY = 2000  # ms
 _NONE = "The engine is not running; it starts with the next training or segmentation."
@@ -33,8 +33,7 @@ class EngineRow(QWidget):
 
     def allow(self, why: str) -> None:
         """Enable the button, or say why it cannot be pressed (empty: it can)."""
-        self.button.setEnabled(not why)
-        self.button.setToolTip(why or _TIP)
+        allow(self.button, why, _TIP)
 
 
 class EngineWatch(QObject):
