@@ -17,6 +17,21 @@ from napari_upaint.errors import FileError, ImageError
 # Frames of one series look alike: splitting by a hash of the file name would put neighbours into both splits.
 SERIES = ("yeast_phase", "yeast_phase_traps", "yeast_brightfield", "chloroplast_em", "coli_brightfield")
 HELD_OUT = 0.1  # of the images, for validation
+# Whole images that the samples of the package were cut from: no bundled model may have seen them.
+SAMPLED = {
+    "dsb2018_train": frozenset(
+        {
+            "a891bbc89143bca7a717386144eb061ec2d599cba24681389bcb3a2fedb8ff8c",
+            "4590d7d47f521df62f3bcb0bf74d1bca861d94ade614d8afc912d1009d607b94",
+        }
+    ),
+    "usiigaci_phc": frozenset({"train_set1"}),
+}
+# In volumes only these slices (first, end) along Z, with a margin around the part that was cut out.
+SAMPLED_SLICES = {
+    "fib25_3d": {"fib25_medulla_250": (0, 20)},
+    "gonuclear_3d": {"1135_mini": (56, 100)},
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,15 +16,15 @@ import torch
 from torch.nn import functional
 
 from napari_upaint.engine.blocks import channels_last
-from napari_upaint.engine.checkpoint import fold_batch_norm, from_network, to_network
+from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.device import autocast
 from napari_upaint.engine.step import Average
 from napari_upaint.engine.unet import UNet
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, load_model, save_model
-from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 from pretraining.begin import begun
 from pretraining.card import write_card
-from pretraining.data import Record, read_sets
+from pretraining.data import SAMPLED, SAMPLED_SLICES, Record, read_sets
+from pretraining.folding import fold_batch_norm
 from pretraining.logs import keep_until, thinned
 from pretraining.origin import origin
 from pretraining.picture import draw_picture
@@ -63,8 +63,8 @@ def pretrain(
     last = min(until or config["steps"], config["steps"])
     torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
-    excluded = {stem for stems in HELD_OUT.values() for stem in stems}
-    training, validation = read_sets(data, list(config["sets"]), excluded, HELD_OUT_SLICES, volumes=config["ndim"] == 3)
+    excluded = {stem for stems in SAMPLED.values() for stem in stems}
+    training, validation = read_sets(data, list(config["sets"]), excluded, SAMPLED_SLICES, volumes=config["ndim"] == 3)
     print(f"{len(training)} images for training, {len(validation)} for validation", flush=True)
     state = _State(config, output / "checkpoint.pt", begin)
     seconds = state.seconds

@@ -47,7 +47,7 @@ def test_commands_in_examples_exist() -> None:
 
 def test_headless_group_repeats_the_dependencies_without_the_window() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    window = re.compile(r"(app-model|napari|qtpy|superqt)\b")
+    window = re.compile(r"(app-model|napari|psutil|qtpy|superqt)\b")
     without = [one for one in declared["project"]["dependencies"] if not window.match(one)]
     assert declared["dependency-groups"]["headless"] == without
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from skimage.measure import label
 
 from benchmarks.strokes.contenders import Contender
 from napari_upaint.core.labels import BACKGROUND, FIRST
-from napari_upaint.core.strokes import correct, paint_strokes, stroke
+from napari_upaint.core.strokes import paint_strokes, stroke
 from napari_upaint.core.uncertainty import margin, object_radius, where_next
 from napari_upaint.settings import Kind
 
@@ -62,20 +63,39 @@ def more_paint(
 ) -> np.ndarray:
     """Return the annotation of the next round, including what was painted before."""
     if mode == "corrective":
-        prediction = learner.labels(image, kind, split=False)
-        return correct(
-            truth,
-            prediction,
-            rng,
-            annotation=annotation,
-            n_strokes=2 * PLACES,
-            length=brush.length,
-            width=brush.width,
-            kind=kind,
-        )
+        return correct(truth, learner.labels(image, kind, split=False), annotation, rng, brush, kind)
     for place, radius in _places(image, annotation, learner, rng, kind, mode):
         annotation = visit(truth, annotation, place, radius, rng, brush, kind)
     return annotation
+
+
+def correct(
+    truth: np.ndarray, found: np.ndarray, annotation: np.ndarray, rng: np.random.Generator, brush: Brush, kind: Kind
+) -> np.ndarray:
+    """Paint where a result is wrong, the largest errors first, as a person corrects it; what is painted stays.
+
+    As many strokes as at the places of a round, or one for each error.
+    """
+    painted = annotation.copy()
+    wrong = found != truth if kind == "classes" else ((found > 0) != (truth > 0)) | _merged(truth, found)
+    regions = label(np.where(wrong, truth.astype(np.int64) + 1, 0), background=0, connectivity=1)
+    sizes = np.bincount(regions.ravel())
+    sizes[0] = 0
+    for region in np.argsort(-sizes, kind="stable")[: min(2 * PLACES, np.count_nonzero(sizes))]:
+        here = regions == region
+        new = stroke(here & (painted == 0), rng, length=brush.length, width=brush.width)
+        painted[new] = _paint(painted, truth, int(truth[here][0]), kind)
+    return painted
+
+
+def _merged(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return where one object of a result covers several objects of the truth, most of the area of each."""
+    both = (truth > 0) & (found > 0)
+    pairs, counts = np.unique(np.stack([truth[both], found[both]]), axis=1, return_counts=True)
+    sizes = np.bincount(truth.ravel())
+    most = pairs[:, 2 * counts > sizes[pairs[0]]]
+    shared = [p for p, n in zip(*np.unique(most[1], return_counts=True), strict=True) if n > 1]
+    return both & np.isin(found, shared) & np.isin(truth, most[0][np.isin(most[1], shared)])
 
 
 def _places(

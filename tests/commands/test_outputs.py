@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_upaint.cli import main
-from napari_upaint.commands._outputs import SOFTWARE, check_distinct, check_output, is_marked, model_path
+from napari_upaint.commands._outputs import SOFTWARE, check_distinct, check_output, is_marked, with_ending
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image, read_image, write_labels
@@ -67,11 +67,11 @@ def test_the_home_folder_may_be_called_by_its_sign(tmp_path: Path, monkeypatch: 
 
 
 def test_names_of_models_are_completed(tmp_path: Path) -> None:
-    assert model_path(tmp_path / "mine") == tmp_path / "mine.safetensors"
-    assert model_path(Path("x/Mine.SafeTensors")) == Path("x/Mine.SafeTensors")
+    assert with_ending(tmp_path / "mine", "models", ".safetensors") == tmp_path / "mine.safetensors"
+    assert with_ending(Path("x/Mine.SafeTensors"), "models", ".safetensors") == Path("x/Mine.SafeTensors")
     for name in ("lab.tif", "mine.v2"):
         with pytest.raises(FileError, match=name):
-            model_path(Path(name))
+            with_ending(Path(name), "models", ".safetensors")
 
 
 def test_training_replaces_no_image_and_says_the_real_name(

@@ -7,7 +7,6 @@ import sys
 
 import numba
 import numpy as np
-import pytest
 from numba.core.caching import IndexDataCacheFile
 
 from napari_upaint.core import compiled
@@ -70,13 +69,12 @@ def test_a_full_disk_costs_the_cache_alone(tmp_path, monkeypatch):
     assert values.tolist() == [0, 2, 4]
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_compiling_ahead_leaves_nothing_to_compile(ndim):
-    compiled.compile_ahead(ndim)
+def test_compiling_ahead_leaves_nothing_to_compile():
+    compiled.compile_ahead()
     from napari_upaint.core import followed_weights, leaks, nearest_objects, resampling
 
-    loop = resampling.cubic_plane if ndim == 2 else resampling.cubic_volume
-    for one in (loop, resampling.nearest, nearest_objects._last_axis, leaks._flood, followed_weights._add_balance):
+    loops = resampling.cubic_plane, resampling.nearest, nearest_objects._last_axis, leaks._flood
+    for one in (*loops, followed_weights._add_balance):
         assert len(one.signatures) == 1
 
 

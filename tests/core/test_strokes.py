@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_upaint.core.strokes import correct, paint_strokes, stroke
+from napari_upaint.core.strokes import paint_strokes, stroke
 
 
 def blobs(seed: int, shape: tuple[int, int] = (90, 110)) -> np.ndarray:
@@ -99,49 +99,8 @@ def test_a_single_pixel_can_be_hit_and_nothing_cannot() -> None:
     assert np.array_equal(stroke(mask, np.random.default_rng(0)), mask)
 
 
-@settings(max_examples=25, deadline=None)
-@given(seeds)
-def test_corrections_are_true_new_and_where_it_was_wrong(seed: int) -> None:
-    truth, prediction = blobs(seed), blobs(seed + 1)
-    before = paint_strokes(truth, np.random.default_rng(seed), n_object=3)
-    after = correct(truth, prediction, np.random.default_rng(seed), annotation=before)
-    assert np.array_equal(after[before > 0], before[before > 0])
-    assert not truth[after == 1].any()
-    assert truth[after > 1].all()
-    for value in np.unique(after[after > 1]):
-        assert len(np.unique(truth[after == value])) == 1
-
-
-def test_nothing_wrong_needs_no_correction() -> None:
-    truth = blobs(1)
-    assert not correct(truth, truth, np.random.default_rng(0)).any()
-    assert not correct(truth, np.where(truth > 0, 100 - truth, 0), np.random.default_rng(0)).any()  # under other ids
-    assert not correct(truth > 0, truth > 0, np.random.default_rng(0), kind="classes").any()
-
-
-def test_an_object_that_was_painted_before_keeps_its_id() -> None:
-    truth = np.zeros((40, 60), int)
-    truth[10:30, 10:30] = 1
-    before = np.where((truth > 0) & (np.arange(60) < 13), 5, 0)
-    after = correct(truth, np.zeros_like(truth), np.random.default_rng(0), annotation=before)
-    assert set(np.unique(after)) == {0, 5} and (after > 0).sum() > (before > 0).sum()
-
-
 def test_a_stroke_begins_inside_its_mask_wherever_it_may_begin() -> None:
     mask = np.zeros((30, 40), bool)
     mask[10:15, 10:30] = True
     for seed in range(5):
         assert not stroke(mask, np.random.default_rng(seed), start=np.ones_like(mask))[~mask].any()
-
-
-def test_merged_objects_get_a_stroke_each() -> None:
-    truth = np.zeros((40, 60), int)
-    truth[10:30, 10:30], truth[10:30, 30:50] = 1, 2
-    after = correct(truth, (truth > 0).astype(int), np.random.default_rng(0))
-    assert set(np.unique(after)) == {0, 2, 3}
-
-
-def test_a_wrong_class_is_corrected() -> None:
-    truth = np.ones((40, 40), int)
-    after = correct(truth, np.full((40, 40), 2), np.random.default_rng(0), kind="classes")
-    assert set(np.unique(after)) == {0, 2}

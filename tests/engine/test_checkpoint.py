@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_upaint.engine.checkpoint import adapt_input, fold_batch_norm, from_network, replace_head, to_network
+from napari_upaint.engine.checkpoint import adapt_input, from_network, replace_head, to_network
 from napari_upaint.engine.family import build
-from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ModelError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model, save_model
 
@@ -115,31 +114,6 @@ def test_the_same_channels_change_nothing_and_others_can_be_trained():
     adapt_input(net, 2)
     net(torch.rand(1, 2, 60, 60)).sum().backward()
     assert float(net.down[0][0].weight.grad.abs().sum()) > 0
-
-
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_folding_batch_normalisation_keeps_the_function(ndim):
-    torch.manual_seed(0)
-    net = UNet(ndim=ndim, width=4, depth=2, norm="batch")
-    size = (28,) * ndim
-    for _ in range(5):  # statistics and gains away from where they start
-        net(torch.randn(2, 1, *size) * 3 + 1)
-    with torch.no_grad():
-        for one in net.parameters():
-            if one.ndim == 1:
-                one.add_(torch.randn_like(one) * 0.3)
-    image = torch.randn(1, 1, *size)
-    folded = fold_batch_norm(net)
-    assert not any("BatchNorm" in type(one).__name__ for one in folded.modules())
-    assert any("BatchNorm" in type(one).__name__ for one in net.modules())  # the original is left alone
-    torch.testing.assert_close(logits(folded, image), logits(net, image), rtol=1e-4, atol=1e-5)
-
-
-def test_a_folded_network_is_the_papers_and_fits_a_plain_file():
-    folded = fold_batch_norm(network(norm="batch"))
-    model = from_network(folded, HEADER)
-    assert set(model.weights) == set(network().state_dict())
-    torch.testing.assert_close(logits(to_network(model)), logits(folded))
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])

@@ -50,11 +50,7 @@ def test_the_limits_of_a_job_count_wherever_they_are_set(tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize(("known", "free"), [(SimpleNamespace(available=3e9), 3_000_000_000), (None, None)])
 def test_windows_and_macos_are_asked_with_what_napari_brings(monkeypatch, known, free):
-    def unknown(name):
-        raise ValueError("unrecognized configuration name")
-
     monkeypatch.setattr(memory.Path, "read_text", lambda *_: "")
-    monkeypatch.setattr(memory.os, "sysconf", unknown)
     monkeypatch.setitem(sys.modules, "psutil", known and SimpleNamespace(virtual_memory=lambda: known))
     assert memory.available() == free
 

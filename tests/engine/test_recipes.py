@@ -15,24 +15,24 @@ def parameters():
 def test_the_papers_recipe_is_that_of_section_three():
     settings = TrainSettings(recipe="paper")
     for pretrained in (False, True):
-        assert plan_for(settings, pretrained=pretrained) is PAPER
-    optimizer = optimizer_for(PAPER, parameters(), settings)
+        assert plan_for(settings, pretrained=pretrained) == PAPER
+    optimizer = optimizer_for(PAPER, parameters())
     assert isinstance(optimizer, torch.optim.SGD) and optimizer.param_groups[0]["momentum"] == 0.99
     assert input_size(PAPER.output, 5) == 572 and PAPER.average == 0
     assert {warmth(PAPER, step, step / 100) for step in range(100)} == {1.0}
 
 
 def test_the_fast_recipe_depends_on_the_start():
-    assert plan_for(TrainSettings(), pretrained=True) is FINE_TUNE
-    assert plan_for(TrainSettings(), pretrained=False) is FROM_SCRATCH
-    assert isinstance(optimizer_for(FINE_TUNE, parameters(), TrainSettings()), torch.optim.AdamW)
+    assert plan_for(TrainSettings(), pretrained=True) == FINE_TUNE
+    assert plan_for(TrainSettings(), pretrained=False) == FROM_SCRATCH
+    assert isinstance(optimizer_for(FINE_TUNE, parameters()), torch.optim.AdamW)
 
 
-@pytest.mark.parametrize("plan", [FINE_TUNE, FROM_SCRATCH, PAPER])
-def test_the_users_rate_goes_before_the_plans(plan):
-    assert optimizer_for(plan, parameters(), TrainSettings()).param_groups[0]["lr"] == plan.learning_rate
-    rate = optimizer_for(plan, parameters(), TrainSettings(learning_rate=0.125)).param_groups[0]["lr"]
-    assert rate == 0.125
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_the_users_rate_goes_before_the_plans(recipe, ndim):
+    plan = plan_for(TrainSettings(recipe=recipe, learning_rate=0.125), pretrained=False, ndim=ndim)
+    assert optimizer_for(plan, parameters()).param_groups[0]["lr"] == plan.learning_rate == 0.125
 
 
 @pytest.mark.parametrize("plan", [FINE_TUNE, FROM_SCRATCH])

@@ -223,7 +223,7 @@ def test_a_gradient_that_is_no_number_moves_nothing():
 
     def draw(numbers):
         return together(
-            [replace(tile_of(network, number), weights=np.full((4, 4), np.nan, np.float32)) for number in numbers]
+            [tile_of(network, number)._replace(weights=np.full((4, 4), np.nan, np.float32)) for number in numbers]
         )
 
     loss, _ = learner.step(draw, 0, QUESTION)
@@ -251,7 +251,7 @@ def test_painted_objects_are_kept_apart_as_much_as_is_asked():
 
     def loss(apart):
         learner = learner_of(network, rate=0.0, most=1)
-        tile = replace(tile_of(network, 0), objects=objects)
+        tile = tile_of(network, 0)._replace(objects=objects)
         value, _ = learner.step(lambda _: together([tile]), 0, replace(QUESTION, apart=apart))
         learner.close()
         return value

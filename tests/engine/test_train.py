@@ -685,9 +685,9 @@ def test_images_that_cannot_be_learnt_from_get_a_sentence(sample, start):
 
 
 def test_steps_take_one_tile_after_the_other_and_a_loss_that_is_no_number_is_not_told():
-    values, plan, taken = iter([np.nan, 2.0, np.nan, 1.0]), replace(recipes.FROM_SCRATCH, warmup=4), []
+    plan = replace(recipes.FROM_SCRATCH, learning_rate=0.01, warmup=4)
+    values, taken = iter([np.nan, 2.0, np.nan, 1.0]), []
     run = SimpleNamespace(draw=True, plan=plan, border=False, hold=0.0, step=0, tiles=0, loss=None)
-    run.settings = TrainSettings(learning_rate=0.01)
     run.optimizer = SimpleNamespace(param_groups=[{}, {}])
 
     def step(draw, first, question):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES, SAMPLES, open_sample
+from napari_upaint.io.samples import SAMPLES, open_sample
 
 WITH_STROKES = ["nuclei_fluorescence", "nuclei_he", "cells_phase", "membranes_em"]
 
@@ -55,10 +55,3 @@ def test_samples_are_small():
     from importlib.resources import files
 
     assert sum(len(path.read_bytes()) for path in (files("napari_upaint") / "samples").iterdir()) < 1_500_000
-
-
-def test_what_is_held_out_is_named():
-    assert {len(name) for name in HELD_OUT["dsb2018_train"]} == {64}
-    assert HELD_OUT["usiigaci_phc"]
-    for ranges in HELD_OUT_SLICES.values():
-        assert all(first < end for first, end in ranges.values())

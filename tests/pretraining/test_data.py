@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from pretraining.data import read_sets
+from pretraining.data import SAMPLED, SAMPLED_SLICES, read_sets
 from skimage import io as skimage_io
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.samples import HELD_OUT, HELD_OUT_SLICES
 
 
 def save(path, array):
@@ -63,25 +62,32 @@ def test_the_end_of_a_series_validates_not_its_neighbours(tmp_path):
     assert [one.name for one in validation] == ["frame-18", "frame-19"] and len(training) == 18
 
 
+def test_what_the_samples_were_cut_from_is_named():
+    assert {len(name) for name in SAMPLED["dsb2018_train"]} == {64}
+    assert SAMPLED["usiigaci_phc"]
+    for ranges in SAMPLED_SLICES.values():
+        assert all(first < end for first, end in ranges.values())
+
+
 def test_the_packages_samples_are_left_out_of_both(tmp_path):
-    for set_name, stems in HELD_OUT.items():
+    for set_name, stems in SAMPLED.items():
         for stem in (*stems, "other-1", "other-2"):
             write(tmp_path, set_name, stem, suffix=".tif")
-    excluded = {stem for stems in HELD_OUT.values() for stem in stems}
-    training, validation = read(tmp_path, HELD_OUT, excluded, HELD_OUT_SLICES)
+    excluded = {stem for stems in SAMPLED.values() for stem in stems}
+    training, validation = read(tmp_path, SAMPLED, excluded, SAMPLED_SLICES)
     assert {one.name for one in training + validation} == {"other-1", "other-2"}
 
 
-@pytest.mark.parametrize(("set_name", "stem"), [(s, stem) for s, cuts in HELD_OUT_SLICES.items() for stem in cuts])
+@pytest.mark.parametrize(("set_name", "stem"), [(s, stem) for s, cuts in SAMPLED_SLICES.items() for stem in cuts])
 def test_held_out_slices_are_cut_off_a_volume_with_a_margin(tmp_path, set_name, stem):
     """Every slice's gray value is its number: none of the cut ones may be seen along any axis."""
-    first, end = HELD_OUT_SLICES[set_name][stem]
+    first, end = SAMPLED_SLICES[set_name][stem]
     depth = end + 20
     volume = np.broadcast_to(np.arange(depth, dtype=np.uint8)[:, None, None], (depth, 16, 18)).copy()
     labels = volume.astype(np.uint16) + 1  # ids are slice numbers + 1
     for folder, array in (("images", volume), ("labels", labels)):
         save(tmp_path / set_name / folder / f"{stem}.tif", array)
-    training, validation = read(tmp_path, [set_name], slices=HELD_OUT_SLICES)
+    training, validation = read(tmp_path, [set_name], slices=SAMPLED_SLICES)
     seen = {int(value) - 1 for one in training + validation for value in np.unique(one.labels)}
     wanted = set(range(depth)) - set(range(max(0, first - 5), end + 5))
     assert seen <= wanted and len(seen) > len(wanted) * 0.9  # every third slice along Z, all of them along Y and X
@@ -92,7 +98,7 @@ def test_volumes_without_a_cut_are_read_as_a_whole(tmp_path):
     volume = np.random.default_rng(0).integers(0, 255, (9, 12, 15)).astype(np.uint8)
     for folder in ("images", "labels"):
         save(tmp_path / "solid" / folder / "block.tif", volume)
-    training, _ = read(tmp_path, ["solid"], slices=HELD_OUT_SLICES)
+    training, _ = read(tmp_path, ["solid"], slices=SAMPLED_SLICES)
     assert len(training) == 3 + 4 + 5
     assert {one.labels.shape for one in training} == {(12, 15), (9, 15), (9, 12)}
 

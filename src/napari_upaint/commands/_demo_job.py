@@ -128,9 +128,7 @@ def _write(folder: Path, out: Outcome) -> None:
 def _draw(path: Path, out: Outcome) -> None:
     """Draw the plane with the most paint."""
     at = int((out.painted > 0).sum(axis=(1, 2)).argmax())
-    plane = out.image.plane(
-        tuple(int(i) for i in np.unravel_index(at, out.image.leading_shape)) if out.image.leading_shape else ()
-    )
+    plane = out.image.plane(tuple(int(i) for i in np.unravel_index(at, out.image.leading_shape)))
     base = picture.gray(measure_image(out.image, out.name).apply(plane))
     scores = np.asarray(out.after.scores, np.float32).reshape(-1, len(out.after.names), *plane.shape[1:])[at]
     objects = cell_scores(scores, out.after.names)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import FileError, reason
-from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING, from_home
+from napari_upaint.io.file_names import from_home
 
 if TYPE_CHECKING:
     from napari_upaint.io.models import ModelFile
@@ -112,22 +112,8 @@ def check_replaced(results: Sequence[Path]) -> None:
             )
 
 
-def model_path(path: Path) -> Path:
-    """Return the file of a model, with its ending; `FileError` if it has another ending."""
-    return _completed(path, (MODEL_ENDING,), "models")
-
-
-def tiff_path(path: Path) -> Path:
-    """Return the file of a TIFF, with its ending; `FileError` if it has another ending."""
-    return _completed(path, (".tif", ".tiff"), "weight maps")
-
-
-def package_path(path: Path) -> Path:
-    """Return the file of a package, with its ending; `FileError` if it has another ending."""
-    return _completed(path, (PACKAGE_ENDING,), "packages")
-
-
-def _completed(path: Path, endings: tuple[str, ...], what: str) -> Path:
+def with_ending(path: Path, what: str, *endings: str) -> Path:
+    """Return the path of a file with its ending, the first one if it has none; `FileError` if it has another one."""
     path = from_home(path)
     if os.path.isdir(path):
         return path  # `check_output` reports it

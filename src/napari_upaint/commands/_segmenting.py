@@ -110,10 +110,10 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     failed, dealt = list[ImageError](), len(indices)
     sight = how.sight(*_looked_at(image, how, indices, read), normalization, spacing, interrupt)
     start = fingerprint(how.made, normalization, spacing, sight)
-    printed = partial(_print, read)
-    prints = next(filter(None, (_take(one, labels, start, map(printed, indices), interrupt) for one in begun)), [])
-    count = len(prints)
-    prints += [""] * (len(indices) - count)
+    found = partial(_fingerprint, read)
+    fingerprints = next(filter(None, (_take(one, labels, start, map(found, indices), interrupt) for one in begun)), [])
+    count = len(fingerprints)
+    fingerprints += [""] * (len(indices) - count)
     todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
     with bar(len(indices), name) as progress:
         begin = how.segmenting(normalization, spacing, sight)
@@ -125,7 +125,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
             # No result is kept: its scores need several times the memory of the labels.
             try:
                 pixels = read(index)
-                prints[done] = fingerprint(pixels) if how.made else ""
+                fingerprints[done] = fingerprint(pixels) if how.made else ""
                 result = drive(begin(pixels), PlaneResult, partial(show, done), interrupt)
             except Stopped:
                 dealt = max(done, count)
@@ -140,7 +140,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
             labels[index] = result.labels
             if scores is not None:
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
-    made = f"{dealt} {fingerprint(start, *prints[:dealt])}" if how.made else ""
+    made = f"{dealt} {fingerprint(start, *fingerprints[:dealt])}" if how.made else ""
     left, kept, names = len(indices) - dealt, len(indices) - len(todo), how.model.header.output_names
     return Segmentation(labels, scores, names, tuple(failed), left, kept, made, sight.scale if sight else 0.0)
 
@@ -171,25 +171,25 @@ def _looked_at(
     return (indices, read) if how.model.header.architecture.ndim == 3 else (list(image.indices()), image.plane)
 
 
-def _take(begun: Begun, labels: np.ndarray, start: str, printed: Iterable[str], interrupt: Interrupt) -> list[str]:
+def _take(begun: Begun, labels: np.ndarray, start: str, found: Iterable[str], interrupt: Interrupt) -> list[str]:
     """Take over labels that an earlier run has left; return a fingerprint of each plane (volume) that they are of.
 
     Take none, and return none, if they were made from something else; `start` is the fingerprint of all but the planes,
-    `printed` are those of the planes.
+    `found` are those of the planes.
     """
-    prints: list[str] = []
-    for one in islice(printed, begun.count):
+    fingerprints: list[str] = []
+    for one in islice(found, begun.count):
         if interrupt.asked:  # the earlier run's file stays as it is
             raise Stopped
-        prints.append(one)
-    if fingerprint(start, *prints) != begun.made:
+        fingerprints.append(one)
+    if fingerprint(start, *fingerprints) != begun.made:
         return []
     for index in product(*(range(n) for n in labels.shape[:-2])):
         labels[index] = begun.labels.plane(index)[0]
-    return prints
+    return fingerprints
 
 
-def _print(read: Callable[[Index], np.ndarray], index: Index) -> str:
+def _fingerprint(read: Callable[[Index], np.ndarray], index: Index) -> str:
     """Return the fingerprint of a plane (volume), "" if it cannot be read."""
     try:
         return fingerprint(read(index))

@@ -25,9 +25,10 @@ from napari_upaint.commands._options import (
     refuse_without_effect,
     settings_from,
 )
-from napari_upaint.commands._outputs import check_output, model_path, save_trained
+from napari_upaint.commands._outputs import check_output, save_trained, with_ending
 from napari_upaint.commands._pairs import left_out, pair
 from napari_upaint.errors import AnnotationError
+from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_without_effect(args, why, TrainSettings, only=OF_NEW_NETWORKS)
     pairs = pair(args.images, args.labels)
     # It may make a folder: a mistyped name leaves none behind.
-    output = check_output(model_path(args.output), inputs=[*args.images, *args.labels])
+    output = check_output(with_ending(args.output, "models", MODEL_ENDING), inputs=[*args.images, *args.labels])
     if pairs.images:
         print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
 

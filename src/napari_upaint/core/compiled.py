@@ -56,8 +56,8 @@ class _Cache:
                 self._cache.save_overload(sig, data)
 
 
-def compile_ahead(ndim: int = 2) -> None:
-    """Compile or load what training tiles and the followed weight map need, so that nobody waits for it later.
+def compile_ahead() -> None:
+    """Compile or load what tiles of planes and the followed weight map need, so that nobody waits for it later.
 
     Takes some seconds the first time on a machine, later a fifth of a second. Safe in a thread.
     """
@@ -68,7 +68,7 @@ def compile_ahead(ndim: int = 2) -> None:
     from napari_upaint.core.leaks import leaks
     from napari_upaint.settings import WeightSettings
 
-    shape = (4,) * ndim
+    shape = (4, 4)
     warp = Warp.identity(shape)
     warp_image(prefilter(np.zeros((1, *shape), np.float32)), warp, prefiltered=True)
     warp_labels(np.zeros(shape, np.uint8), warp)

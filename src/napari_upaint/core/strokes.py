@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.measure import label
 from skimage.segmentation import expand_labels
 
 from napari_upaint.core.boxes import box_of, grown
@@ -71,48 +70,6 @@ def paint_strokes(
         start = gaps if number % 2 == 0 else None
         annotation[stroke(background, rng, length=length, width=width, start=start)] = BACKGROUND
     return annotation
-
-
-def correct(
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    annotation: np.ndarray | None = None,
-    n_strokes: int = 6,
-    length: int = 40,
-    width: int = 3,
-    kind: Kind = "objects",
-) -> np.ndarray:
-    """Paint where a prediction is wrong, the largest errors first, as a person corrects a result.
-
-    Parameters
-    ----------
-    truth, prediction : numpy.ndarray
-        Integers, axes (Y, X), 0 background; `prediction` as labels of a result (objects by any id, or classes).
-    annotation : numpy.ndarray or None
-        Previous paint; it is kept, and objects painted before keep their id.
-    n_strokes : int
-        Largest number of strokes to add; there are fewer if there are fewer errors.
-
-    Returns
-    -------
-    numpy.ndarray
-        A new annotation, uint16, axes (Y, X).
-    """
-    painted = np.zeros(truth.shape, np.uint16) if annotation is None else annotation.astype(np.uint16)
-    wrong = (prediction > 0) != (truth > 0) if kind == "objects" else prediction != truth
-    if kind == "objects":
-        wrong |= _merged(truth, prediction)
-    regions = label(np.where(wrong, truth.astype(np.int64) + 1, 0), background=0, connectivity=1)
-    sizes = np.bincount(regions.ravel())
-    sizes[0] = 0
-    for region in np.argsort(-sizes, kind="stable")[: min(n_strokes, int((sizes > 0).sum()))]:
-        here = regions == region
-        value = int(truth[here][0])
-        new = stroke(here & (painted == 0), rng, length=length, width=width)
-        painted[new] = BACKGROUND if value == 0 else value + 1 if kind == "classes" else _known(painted, truth == value)
-    return painted
 
 
 def stroke(
@@ -198,19 +155,3 @@ def _between(truth: np.ndarray) -> np.ndarray:
     largest = ndimage.maximum_filter(near, 3)
     smallest = ndimage.minimum_filter(np.where(near > 0, near, largest.max() + 1), 3)
     return np.asarray(smallest < largest)
-
-
-def _merged(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return where one object of the prediction covers several objects of the truth, most of the area of each."""
-    both = (truth > 0) & (prediction > 0)
-    pairs, counts = np.unique(np.stack([truth[both], prediction[both]]), axis=1, return_counts=True)
-    sizes = np.bincount(truth.ravel())
-    most = pairs[:, 2 * counts > sizes[pairs[0]]]
-    shared = [p for p, n in zip(*np.unique(most[1], return_counts=True), strict=True) if n > 1]
-    return both & np.isin(prediction, shared) & np.isin(truth, most[0][np.isin(most[1], shared)])
-
-
-def _known(painted: np.ndarray, region: np.ndarray) -> int:
-    """Return the id that an object was painted with before, or the next free one."""
-    values = painted[region & (painted >= FIRST)]
-    return int(np.bincount(values).argmax()) if values.size else max(FIRST, int(painted.max()) + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +14,8 @@ from napari_upaint.engine.device import is_out_of_memory
 from napari_upaint.engine.sampling import Place, Sampler, TrainingTile
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Several training tiles stacked, see `engine.sampling.TrainingTile`.
+class Batch(NamedTuple):
+    """Several training tiles stacked: the fields of `engine.sampling.TrainingTile` in the same order.
 
     Attributes
     ----------
@@ -34,12 +33,11 @@ class Batch:
     targets: torch.Tensor
     weights: torch.Tensor
     starts: torch.Tensor | None
-    objects: torch.Tensor | None = None
+    objects: torch.Tensor | None
 
     def each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         """Return the batch with a change made to each of its tensors."""
-        starts, objects = (None if one is None else change(one) for one in (self.starts, self.objects))
-        return Batch(change(self.images), change(self.targets), change(self.weights), starts, objects)
+        return Batch._make(None if one is None else change(one) for one in self)
 
 
 Draw = Callable[[Sequence[int]], Batch]
@@ -47,14 +45,12 @@ Draw = Callable[[Sequence[int]], Batch]
 
 def together(tiles: Sequence[TrainingTile]) -> Batch:
     """Stack tiles into a batch on the CPU."""
-    starts = [tile.start for tile in tiles if tile.start is not None]
-    images, targets, weights = (
-        torch.from_numpy(np.stack(arrays))
-        for arrays in zip(*((tile.image, tile.target, tile.weights) for tile in tiles), strict=True)
-    )
-    objects = [tile.objects for tile in tiles if tile.objects is not None]
-    known = (torch.from_numpy(np.stack(arrays)) if arrays else None for arrays in (starts, objects))
-    return Batch(images, targets, weights, *known)
+    return _joined(tiles, lambda arrays: torch.from_numpy(np.stack(arrays)))
+
+
+def _joined(parts: Sequence[TrainingTile] | Sequence[Batch], join: Callable[[Any], torch.Tensor]) -> Batch:
+    """Join tiles or batches field by field; what one of them lacks, all lack."""
+    return Batch._make(None if field[0] is None else join(field) for field in zip(*parts, strict=True))
 
 
 def drawing(sampler: Sampler, device: torch.device) -> Draw:
@@ -106,7 +102,7 @@ class DeviceSampler:
         members: dict[int, list[int]] = {}
         for i, place in enumerate(places):
             members.setdefault(place.sample, []).append(i)
-        drawn = _concatenate([self._draw(index, [places[i] for i in some]) for index, some in members.items()])
+        drawn = _joined([self._draw(index, [places[i] for i in some]) for index, some in members.items()], torch.cat)
         order = np.argsort(np.concatenate([*members.values()])).tolist()
         return drawn.each(lambda one: one[order])
 
@@ -126,15 +122,3 @@ class DeviceSampler:
         targets, weights = (device_warp.read_nearest(one[index], at) for one in (self._targets, self._weights))
         objects = device_warp.read_nearest(self._objects[index], at) if self._objects else None
         return Batch(images, targets, weights, starts, objects)
-
-
-def _concatenate(parts: Sequence[Batch]) -> Batch:
-    starts = [one.starts for one in parts if one.starts is not None]
-    objects = [one.objects for one in parts if one.objects is not None]
-    return Batch(
-        torch.cat([one.images for one in parts]),
-        torch.cat([one.targets for one in parts]),
-        torch.cat([one.weights for one in parts]),
-        torch.cat(starts) if starts else None,
-        torch.cat(objects) if objects else None,
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import platform
 from collections.abc import Iterator
 from functools import lru_cache
@@ -79,11 +78,7 @@ def _system() -> int | None:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError, IndexError):
         pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows, macOS
-        pass
-    try:  # napari depends on it
+    try:  # Windows, macOS; napari depends on it
         return int(import_module("psutil").virtual_memory().available)
     except Exception:  # missing or broken
         return None

@@ -21,7 +21,6 @@ from napari_upaint.io.models import ModelFile
 
 # If it is left to the program: at most so many rotations, with at most so many pixels for the network together.
 _MOST_ROTATIONS, _MOST_PIXELS = 4, 2**20
-_Commands = Stop | None
 # Mean scores, and how far the averaged predictions differ, if there were several.
 Averaged = tuple[np.ndarray, np.ndarray | None]
 
@@ -49,7 +48,7 @@ def automatic_rotations(shape: tuple[int, ...]) -> int:
 
 def predict_scores(
     network: UNet, image: np.ndarray, scale: float, *, tile: int = 0
-) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
+) -> Generator[PredictProgress, Stop | None, np.ndarray | None]:
     """Predict the scores of a normalised image (C, [Z,] Y, X) at its own size; return None if stopped.
 
     The image is resized by `scale` for the network and the scores are resized back.
@@ -59,7 +58,7 @@ def predict_scores(
 
 def predict_mean(
     network: UNet, image: np.ndarray, shape: tuple[int, ...], *, tile: int = 0, rotations: int = 1
-) -> Generator[PredictProgress, _Commands, np.ndarray | None]:
+) -> Generator[PredictProgress, Stop | None, np.ndarray | None]:
     """Predict mean scores, see `predict_averaged`."""
     found = yield from predict_averaged(network, image, shape, tile=tile, rotations=rotations)
     return found[0] if found is not None else None
@@ -67,7 +66,7 @@ def predict_mean(
 
 def predict_averaged(
     network: UNet, image: np.ndarray, shape: tuple[int, ...], *, tile: int = 0, rotations: int = 1
-) -> Generator[PredictProgress, _Commands, Averaged | None]:
+) -> Generator[PredictProgress, Stop | None, Averaged | None]:
     """Predict mean scores and how far the rotations differ, float16 (None: there is only one); None if stopped.
 
     The network sees the image resized to `shape`, tile by tile (edge in px, 0: as large as memory allows).

@@ -19,7 +19,7 @@ class Plan:
     ----------
     optimizer : {"adamw", "sgd"}
     learning_rate : float
-        Of a step, before it is multiplied by `warmth`.
+        Of a step, before it is multiplied by `warmth`; one in the settings overrides it.
     output : int
         Edge of the part of a tile that is learnt from, px: small ones mean more steps in a minute, large ones less work
         lost to the halo. The size of the network's input follows from it and from the depth.
@@ -63,19 +63,18 @@ _SCRATCH_RATE_3D = 3e-3
 def plan_for(settings: TrainSettings, *, pretrained: bool, ndim: int = 2) -> Plan:
     """Return the plan of a training on planes or volumes."""
     plan = PAPER if settings.recipe == "paper" else FINE_TUNE if pretrained else FROM_SCRATCH
-    if ndim == 2:
-        return plan
-    rate = _SCRATCH_RATE_3D if plan is FROM_SCRATCH else plan.learning_rate
-    return replace(plan, output=_OUTPUT_3D[settings.recipe], validations=_VALIDATIONS_3D, learning_rate=rate)
+    if ndim == 3:
+        rate = _SCRATCH_RATE_3D if plan is FROM_SCRATCH else plan.learning_rate
+        plan = replace(plan, output=_OUTPUT_3D[settings.recipe], validations=_VALIDATIONS_3D, learning_rate=rate)
+    return replace(plan, learning_rate=settings.learning_rate or plan.learning_rate)
 
 
-def optimizer_for(plan: Plan, parameters: list[torch.nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
-    """Build the optimiser of a plan; a learning rate in the settings overrides that of the plan."""
-    rate = settings.learning_rate or plan.learning_rate
+def optimizer_for(plan: Plan, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """Build the optimiser of a plan."""
     if plan.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=0.99)
+        return torch.optim.SGD(parameters, plan.learning_rate, momentum=0.99)
     fused = parameters[0].device.type in ("cpu", "cuda")  # one loop instead of ten: two thirds of the time
-    return torch.optim.AdamW(parameters, rate, weight_decay=1e-4, fused=fused)
+    return torch.optim.AdamW(parameters, plan.learning_rate, weight_decay=1e-4, fused=fused)
 
 
 def warmth(plan: Plan, step: int, fraction: float) -> float:

@@ -23,8 +23,7 @@ _MOST_DISPLACEMENT = 1 / 16
 _MOST_APART = 2.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainingTile:
+class TrainingTile(NamedTuple):
     """A tile to learn from.
 
     Attributes

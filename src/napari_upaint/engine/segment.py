@@ -27,7 +27,6 @@ from napari_upaint.settings import ObjectSettings, PredictSettings
 
 # From so many pixels up the memory of tiles is given back to the system: getting it again takes 1 % of the time.
 _LARGE = 2**25
-_Commands = Stop | None
 
 
 def segment_plane(
@@ -40,7 +39,7 @@ def segment_plane(
     device: str = "auto",
     spacing: tuple[float, ...] | None = None,
     sight: Sight | None = None,
-) -> Generator[PredictProgress | PlaneResult, _Commands, None]:
+) -> Generator[PredictProgress | PlaneResult, Stop | None, None]:
     """Segment a plane or a volume; yield the `PlaneResult` last, unless stopped.
 
     A 3D model sees a volume as a whole, a 2D model plane by plane along three axes, if the settings say so.
@@ -117,7 +116,7 @@ def _look_at(
     settings: PredictSettings,
     device: str,
     spacing: tuple[float, ...] | None,
-) -> Generator[PredictProgress, _Commands, Sight | None]:
+) -> Generator[PredictProgress, Stop | None, Sight | None]:
     """Find how a model sees a plane or a volume; a 2D model looks at some slices of a volume."""
     header = model.header
     windows = windows_of(1, lambda _: image, header.architecture.ndim) if header.sees_any_size else []

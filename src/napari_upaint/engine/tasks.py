@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -181,24 +183,24 @@ TASKS: dict[str, Callable[..., Generator[Any, Any, None]]] = {
     "device": describe_device,
 }
 
-# The model of the last request. If the same object comes again, prediction can reuse the network made from it.
-_last: dict[str, tuple[object, ModelFile]] = {}
+# The last model that came in a request itself; a file's is kept by `_loaded`.
+_last: deque[ModelFile] = deque(maxlen=1)
 
 
 def _model(model: ModelFile | str | Path) -> ModelFile:
-    """Return a loaded model: the very same object as last time if the model is the same."""
-    if isinstance(model, ModelFile):
-        kept = _last.get("memory")
-        if kept is None or not _equal(kept[1], model):
-            _last["memory"] = kept = (None, model)
-        return kept[1]
-    path = find_model(model)
-    state = os.stat(path)
-    key = (path.resolve(), state.st_mtime_ns, state.st_size)
-    kept = _last.get("file")
-    if kept is None or kept[0] != key:
-        _last["file"] = kept = (key, load_model(model))
-    return kept[1]
+    """Return a model: the very same object as last time if it is equal, so that the network made from it is reused."""
+    if not isinstance(model, ModelFile):
+        path = find_model(model)
+        state = os.stat(path)
+        return _loaded(path, state.st_mtime_ns, state.st_size)
+    if not (_last and _equal(_last[0], model)):
+        _last.append(model)
+    return _last[0]
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, _changed: int, _size: int) -> ModelFile:
+    return load_model(path)
 
 
 def _equal(a: ModelFile, b: ModelFile) -> bool:

@@ -74,7 +74,7 @@ class Trainer:
         # It makes no sense to go back towards a start that had other outputs.
         same = start is not None and start.header.output_names == self.header.output_names
         self.averaging = (AnchoredAverage if same else Average)(self.network, self.average)
-        self.optimizer = optimizer_for(self.plan, list(self.network.parameters()), settings)
+        self.optimizer = optimizer_for(self.plan, list(self.network.parameters()))
         clip = 0.0 if self.plan.optimizer == "sgd" else 1.0
         most = 1 if self.plan.optimizer == "sgd" else MOST_TILES  # as in the paper: one tile per step
         self.learner = Learner(self.network, self.optimizer, seed=settings.seed, clip=clip, most=most)
@@ -226,8 +226,7 @@ class Trainer:
         """Learn the next tiles (paper, sec. 3: large tiles rather than many, high momentum)."""
         assert self.draw is not None
         for group in self.optimizer.param_groups:
-            rate = self.settings.learning_rate or self.plan.learning_rate
-            group["lr"] = rate * warmth(self.plan, self.step, fraction)
+            group["lr"] = self.plan.learning_rate * warmth(self.plan, self.step, fraction)
         value, count = self.learner.step(self.draw, self.tiles, Question(self.border, self.hold, self.plan.apart))
         self._average_weights()
         if math.isfinite(value):  # else no weights were moved

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_upaint.errors import FileError, reason
-from napari_upaint.io.file_names import files_in, from_home
+from napari_upaint.io.file_names import delete, files_in, from_home
 
 _DIGITS = 16  # in the name of a file that is being written
 ABANDONED = 24 * 3600.0  # s; a file that is not finished, or not fetched, by then never will be
@@ -46,8 +46,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise FileError(f"Cannot write {path} ({reason(error)}); choose another folder or make room.") from error
     finally:
-        with contextlib.suppress(OSError):
-            new.unlink()
+        delete(new)
 
 
 def sweep_unfinished(folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""Names of files: from users' names of things, without their endings; whether files exist, whether two are the same."""
+"""Names of files: from users' names of things, without their endings; and what is asked of, or done to, any file."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -59,6 +60,14 @@ def files_in(folder: Path, pattern: str) -> list[Path]:
         return list(folder.glob(pattern))
     except OSError:
         return []
+
+
+def delete(*paths: Path | None) -> None:
+    """Delete files, as far as they are there and the system allows it: on Windows, none that another program reads."""
+    for path in paths:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def is_there(path: Path) -> bool:

@@ -11,22 +11,6 @@ import numpy as np
 from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image, read_image
 
-# Whole images of the training sets that the samples were cut from: no bundled model may have seen them.
-HELD_OUT = {
-    "dsb2018_train": frozenset(
-        {
-            "a891bbc89143bca7a717386144eb061ec2d599cba24681389bcb3a2fedb8ff8c",
-            "4590d7d47f521df62f3bcb0bf74d1bca861d94ade614d8afc912d1009d607b94",
-        }
-    ),
-    "usiigaci_phc": frozenset({"train_set1"}),
-}
-# In volumes only these slices (first, end) along Z, with a margin around the part that was cut out.
-HELD_OUT_SLICES = {
-    "fib25_3d": {"fib25_medulla_250": (0, 20)},
-    "gonuclear_3d": {"1135_mini": (56, 100)},
-}
-
 # In the order of the menu; sources and terms are in the README.md beside the files.
 SAMPLES = ("nuclei_fluorescence", "nuclei_he", "cells_phase", "membranes_em", "nuclei_3d")
 

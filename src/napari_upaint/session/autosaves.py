@@ -24,7 +24,7 @@ import numpy as np
 from napari_upaint.core.boxes import Box, box_of
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
-from napari_upaint.io.file_names import composed, file_name, files_in
+from napari_upaint.io.file_names import composed, delete, file_name, files_in
 from napari_upaint.io.folders import data_folder
 
 # This many sessions of an image are kept however old they are, plus all from the last three months: many unrelated
@@ -167,8 +167,7 @@ def is_in(saved: Autosaved, annotation: Any) -> bool:
 
 def discard(saved: Autosaved) -> None:
     """Delete a saved annotation for good."""
-    with contextlib.suppress(OSError):
-        saved.path.unlink()
+    delete(saved.path)
 
 
 def _folder() -> Path:

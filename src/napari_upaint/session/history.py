@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_upaint.errors import FileError, ModelError, UserError, reason
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING, from_home
+from napari_upaint.io.file_names import MODEL_ENDING, delete, from_home
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import find_model, load_model, save_model
 from napari_upaint.session.run import ENDING, Run, free_id, list_runs, new_id
@@ -106,12 +106,12 @@ def rename_run(run: Run, name: str) -> Run:
     try:
         _rewrite(old, new, name=name, model=model, former=renamed.former)
     except FileError:
-        _remove(renamed.model)  # or there would be two models
+        delete(renamed.model)  # or there would be two models
         raise
     if run.model is not None and renamed.model is not None:
         _follow(run.model, renamed.model)
     # Last of all, so that the old files are still there whatever fails before.
-    _remove(old, run.model)
+    delete(old, run.model)
     return renamed
 
 
@@ -122,13 +122,6 @@ def _named_anew(source: Path, name: str, target: Path) -> Path:
     with contextlib.suppress(OSError):
         os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
     return target
-
-
-def _remove(*paths: Path | None) -> None:
-    for path in paths:
-        if path is not None:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _follow(old: Path, new: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
-from napari_upaint.io.file_names import MODEL_ENDING, files_in, is_another_file
+from napari_upaint.io.file_names import MODEL_ENDING, delete, files_in, is_another_file
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.models import read_header
 from napari_upaint.session.run import CurvePoint, Run, read_settings
@@ -100,9 +100,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, file: str
 def end_training(model: Path) -> None:
     """Remove the files of a training that ended, and of those that it continued."""
     for one in (model, *_continued(model)):
-        for path in (one, _record_of(one)):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        delete(one, _record_of(one))
 
 
 def give_up(model: Path) -> None:

@@ -63,7 +63,7 @@ class Looking:
             return Sight(self.settings.scale, header.usual_object) if self.settings.scale else None
 
         def numbered(number: int) -> np.ndarray:
-            return read(tuple(int(i) for i in np.unravel_index(number, leading_shape)) if leading_shape else ())
+            return read(tuple(int(i) for i in np.unravel_index(number, leading_shape)))
 
         windows = windows_of(math.prod(leading_shape), numbered, header.architecture.ndim)
         if not windows:

@@ -16,7 +16,7 @@ from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import MODEL_ENDING, file_name, files_in
+from napari_upaint.io.file_names import MODEL_ENDING, delete, file_name, files_in
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import ModelFile, save_model
 from napari_upaint.session.protocol import TrainRequest
@@ -144,9 +144,7 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
             new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
         return saved
     except BaseException:
-        for written in (path, target):
-            with contextlib.suppress(OSError):
-                written.unlink()
+        delete(path, target)
         raise
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing
-from napari_upaint.io.file_names import from_home, is_there
+from napari_upaint.io.file_names import delete, from_home, is_there
 from napari_upaint.session.autosaves import autosave, describe_autosave, restore
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
 from napari_upaint.settings import Kind
@@ -133,14 +133,14 @@ def save_project(
         with replacing(folder / _FILE) as new:
             new.write_text(json.dumps(content, indent=1), "utf-8")
     except OSError as error:
-        _remove(folder / _ANNOTATIONS, written)
+        delete(*(folder / _ANNOTATIONS / name for name in written))
         raise FileError(f"Cannot write the project to {folder} ({reason(error)}); choose another folder.") from error
     except FileError:
-        _remove(folder / _ANNOTATIONS, written)
+        delete(*(folder / _ANNOTATIONS / name for name in written))
         raise
     # Only those of the project before: another window may be writing into the same folder.
     kept = frozenset(name for image in images for name in image["annotations"])
-    _remove(folder / _ANNOTATIONS, before - kept)
+    delete(*(folder / _ANNOTATIONS / name for name in before - kept))
     return folder, kept
 
 
@@ -253,9 +253,3 @@ def _describe(path: Path) -> SavedAnnotation:
         return SavedAnnotation(describe_autosave(path).notes, path=path)
     except FileError as error:  # the others can be read
         return SavedAnnotation({}, path=path, damage=str(error))
-
-
-def _remove(folder: Path, names: Iterable[str]) -> None:
-    for name in names:
-        with contextlib.suppress(OSError):
-            (folder / name).unlink()

@@ -30,6 +30,7 @@ from typing import IO, Any
 import numpy as np
 
 from napari_upaint.io.atomic import ABANDONED
+from napari_upaint.io.file_names import delete
 
 # Smaller arrays travel in the message itself: opening a file costs more than copying them.
 LEAST_SHARED = 64 * 1024
@@ -114,9 +115,7 @@ def folders() -> list[Path]:
 def sweep(prefix: str) -> None:
     """Remove every file of a channel: what a process that was killed had written, or had not yet read."""
     for folder in folders():
-        for path in folder.glob(f"{prefix}*"):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        delete(*folder.glob(f"{prefix}*"))
 
 
 def sweep_forgotten() -> None:
@@ -232,5 +231,4 @@ def _unpack(path: str | None, body: bytes) -> Any:
         with open(path, "rb") as file:
             return _Unpickler(io.BytesIO(body), file).load()
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+        delete(Path(path))

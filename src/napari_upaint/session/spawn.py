@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from napari_upaint.engine.memory import group_folders
 from napari_upaint.errors import EngineError, FileError
+from napari_upaint.io.file_names import delete
 from napari_upaint.io.folders import log_folder
 from napari_upaint.session.protocol import FromEngine, Shutdown, ToEngine
 from napari_upaint.session.shared import NAME, Channel, sweep, sweep_forgotten
@@ -205,9 +206,7 @@ def _new_log() -> Path | None:
         folder = log_folder()
         folder.mkdir(parents=True, exist_ok=True)
         old = sorted(folder.glob("engine-*.log"))  # by date
-        for path in old[: max(0, len(old) + 1 - _LOGS_KEPT)]:
-            with contextlib.suppress(OSError):  # Windows keeps one that another window's engine writes to
-                path.unlink()
+        delete(*old[: max(0, len(old) + 1 - _LOGS_KEPT)])
         path = folder / f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}.log"
         path.touch()
         return path

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-
+import psutil
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from superqt import QElidingLabel
@@ -13,7 +11,7 @@ from napari_upaint.engine.progress import DeviceLine
 from napari_upaint.session.protocol import DeviceRequest
 from napari_upaint.widgets._background import Work, describe
 from napari_upaint.widgets._job_bridge import JobBridge
-from napari_upaint.widgets._reasons import Situation, busy
+from napari_upaint.widgets._reasons import Situation, allow, busy
 
 _EVERY = 2000  # ms
 _NONE = "The engine is not running; it starts with the next training or segmentation."
@@ -35,8 +33,7 @@ class EngineRow(QWidget):
 
     def allow(self, why: str) -> None:
         """Enable the button, or say why it cannot be pressed (empty: it can)."""
-        self.button.setEnabled(not why)
-        self.button.setToolTip(why or _TIP)
+        allow(self.button, why, _TIP)
 
 
 class EngineWatch(QObject):
@@ -98,20 +95,9 @@ class EngineWatch(QObject):
 
 def held_by(pid: int) -> int | None:
     """Return how many bytes of memory a process holds, None if the system does not tell."""
-    try:  # one line, in pages: total, resident, ...
-        pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
-    except (OSError, ValueError, IndexError):
-        return _asked(pid)
-    import resource
-
-    return pages * resource.getpagesize()
-
-
-def _asked(pid: int) -> int | None:
-    """Ask psutil, which napari brings along, since there is no /proc."""
     try:
-        return int(import_module("psutil").Process(pid).memory_info().rss)
-    except Exception:  # not installed, or the process is gone
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:  # the process is gone
         return None
 
 

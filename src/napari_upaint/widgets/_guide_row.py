@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSizePolicy, QVBox
 
 from napari_upaint.core.uncertainty import Method
 from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow
 
@@ -62,5 +63,4 @@ class GuideRow(QWidget):
 
     def allow(self, why: str) -> None:
         """Enable the button, or say why it is not (empty: enabled)."""
-        self.next_button.setEnabled(not why)
-        self.next_button.setToolTip(why or _NEXT_TIP)
+        allow(self.next_button, why, _NEXT_TIP)

@@ -11,7 +11,7 @@ from napari_upaint.session.history import delete_run, rename_run, run_of, start_
 from napari_upaint.session.run import Run, list_runs
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._history_words import why_not_undo
-from napari_upaint.widgets._reasons import Situation, busy
+from napari_upaint.widgets._reasons import Situation, allow, busy
 from napari_upaint.widgets._sections import Sections
 
 _UNDO_TIP = "Undo the last training: go back to {name}. The trained model stays in the History."
@@ -74,9 +74,7 @@ class History(QObject):
             name = start.stem if start else "a network from scratch"
         except UserError as error:
             gone = str(error)
-        why = why_not_undo(run, gone, now)
-        self._train.undo_button.setEnabled(not why)
-        self._train.undo_button.setToolTip(why or _UNDO_TIP.format(name=name))
+        allow(self._train.undo_button, why_not_undo(run, gone, now), _UNDO_TIP.format(name=name))
 
     # -- which model ---------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_upaint.session.run import Run
-from napari_upaint.widgets._confirmed import confirmed
+from napari_upaint.widgets._dialogs import confirmed
 from napari_upaint.widgets._history_words import (
     run_lines,
     run_tip,
@@ -28,7 +28,7 @@ from napari_upaint.widgets._history_words import (
     why_not_use,
 )
 from napari_upaint.widgets._loss_plot import LossPlot
-from napari_upaint.widgets._reasons import Situation
+from napari_upaint.widgets._reasons import Situation, allow
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 _RUN = Qt.ItemDataRole.UserRole
@@ -159,8 +159,7 @@ class HistorySection(QCollapsible):
             ("python", copied),
             ("command", copied),
         ):
-            self.buttons[what].setEnabled(not why)
-            self.buttons[what].setToolTip(why or _TIPS[what])
+            allow(self.buttons[what], why, _TIPS[what])
 
     def _copied(self) -> Run:
         """Return the run to copy: the selected one, else the last."""

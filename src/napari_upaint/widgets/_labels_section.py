@@ -14,6 +14,7 @@ from napari_upaint.widgets._layer_combo import LayerCombo
 from napari_upaint.widgets._offers import RestoreOffer
 from napari_upaint.widgets._painted_list import PaintedList
 from napari_upaint.widgets._progress_line import ProgressLine
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 from napari_upaint.widgets._wrapping_row import WrappingRow, wrapping_buttons
 
@@ -154,17 +155,12 @@ class LabelsSection(QWidget):
     def allow(self, new_why: str, masks_why: str, brush_why: str, in_hand: bool) -> None:
         """Enable the buttons, or say why they are not (empty: enabled), and where the brush is if not `in_hand`."""
         self.away.setVisible(not in_hand and not brush_why)
-        self.new_button.setEnabled(not new_why)
-        self.new_button.setToolTip(new_why or "Add an empty labels layer on the image, with the brush in hand.")
-        self.masks_button.setEnabled(not masks_why)
-        self.masks_button.setToolTip(masks_why or _MASKS)
-        for button in (self.background_button, self.next_button):
-            button.setEnabled(not brush_why)
+        allow(self.new_button, new_why, "Add an empty labels layer on the image, with the brush in hand.")
+        allow(self.masks_button, masks_why, _MASKS)
         what = "object" if self.kind() == "objects" else "class"
-        self.background_button.setToolTip(brush_why or "Pick up the brush for the background (label 1). Key: Shift+B")
-        self.next_button.setToolTip(
-            brush_why or f"Pick up the brush for a new {what}: the number after the highest painted one. Key: N"
-        )
+        following = f"Pick up the brush for a new {what}: the number after the highest painted one. Key: N"
+        allow(self.background_button, brush_why, "Pick up the brush for the background (label 1). Key: Shift+B")
+        allow(self.next_button, brush_why, following)
 
 
 class RegionRow(QWidget):
@@ -179,8 +175,7 @@ class RegionRow(QWidget):
     def allow(self, draw_why: str, turn_why: str) -> None:
         """Enable the buttons, or say why they are not (empty: enabled)."""
         for button, why, tip in ((self.draw_button, draw_why, _DRAW_TIP), (self.turn_button, turn_why, _TURN_TIP)):
-            button.setEnabled(not why)
-            button.setToolTip(why or tip)
+            allow(button, why, tip)
 
 
 def next_label(painted: Collection[int], highest: int) -> int:

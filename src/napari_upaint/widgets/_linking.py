@@ -16,6 +16,7 @@ from napari_upaint.widgets._after_pause import AfterPause, Job
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._link_layers import Index, LabelledPlanes
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._turns import Turns
 
 _PAUSE = 200  # milliseconds: planes arrive one after another, and each would have all of them linked again
@@ -86,8 +87,7 @@ class Linking(QObject):
         why = "Open an image first." if image is None else ""
         if image is not None and len(image.shape) < 3:
             why = "The image is a single plane; its objects have one number each already."
-        self._box.setEnabled(not why)
-        self._box.setToolTip(why or _TIP)
+        allow(self._box, why, _TIP)
 
     def _job(self) -> Job | None:
         if self._others_busy() or len(self._turns):

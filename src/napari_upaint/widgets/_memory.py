@@ -5,12 +5,12 @@ from __future__ import annotations
 import ctypes
 import math
 import mmap
-import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from napari_upaint.engine.memory import available
 from napari_upaint.errors import ImageError, UserError
@@ -29,21 +29,9 @@ _MOST = 0.7  # of the memory of this computer
 _POPULATE_WRITE = 23  # advice of Linux's madvise: give memory now
 
 
-def physical_memory() -> int | None:
-    """Return the bytes of memory of this computer, None if unknown."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return _windows_memory()
-
-
-def _windows_memory() -> int | None:
-    kilobytes = ctypes.c_ulonglong()
-    try:
-        found = ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))  # type: ignore[attr-defined]
-    except (AttributeError, OSError):
-        return None
-    return 1024 * kilobytes.value if found else None
+def physical_memory() -> int:
+    """Return the bytes of memory of this computer."""
+    return int(psutil.virtual_memory().total)
 
 
 def results_fit(images: Iterable[ImageSource]) -> None:
@@ -82,9 +70,7 @@ def labels_fit(pixels: int, split: bool) -> None:
 
 def _too_much(needed: int) -> str:
     memory = physical_memory()
-    if memory is None or needed <= _MOST * memory:
-        return ""
-    return f"{needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
+    return "" if needed <= _MOST * memory else f"{needed / 2**30:.0f} GB of the {memory / 2**30:.0f} GB of memory"
 
 
 def holding(

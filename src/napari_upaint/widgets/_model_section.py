@@ -12,15 +12,17 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 from napari_upaint.errors import ModelError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import MODEL_ENDING, PACKAGE_ENDING
-from napari_upaint.widgets._ask_file import ask_file
 from napari_upaint.widgets._background import Work
+from napari_upaint.widgets._dialogs import ask_file
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _FILTER = f"U-Paint models (*{MODEL_ENDING})"
 _PACKAGES = f"Packages for other programs (*{PACKAGE_ENDING})"
 _OPEN = "Open file…"
+_SAVE_TIP = "Copy the chosen model to a file, to share it; a name that ends in .zip makes a package for other programs."
 
 
 class ModelSection(QWidget):
@@ -132,12 +134,8 @@ class ModelSection(QWidget):
         self._choice = choice = data if isinstance(data, ModelChoice) else self.choice()
         self._summary.setText(choice.summary)
         self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
-        self.save_button.setEnabled(choice.path is not None)
-        self.save_button.setToolTip(
-            "Copy the chosen model to a file, to share it; a name that ends in .zip makes a package for other programs."
-            if choice.path
-            else "A network from scratch is not a model yet; train it first."
-        )
+        why = "" if choice.path else "A network from scratch is not a model yet; train it first."
+        allow(self.save_button, why, _SAVE_TIP)
         self.chosen.emit()
 
 

@@ -11,8 +11,9 @@ from napari_upaint.io.model_facts import steps
 from napari_upaint.session.autosaves import Autosaved
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets._colours import ThemeColours
-from napari_upaint.widgets._confirmed import confirmed
+from napari_upaint.widgets._dialogs import confirmed
 from napari_upaint.widgets._progress_line import duration, grouped
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _CONTINUE_TIP = "Go on with the training from the last weights that were saved, for the time that was left."
@@ -116,8 +117,7 @@ class ResumeOffer(Offer):
 
     def allow(self, why: str) -> None:
         """Enable *Continue*, or say why it cannot be pressed (empty: it can)."""
-        self.accept_button.setEnabled(not why)
-        self.accept_button.setToolTip(why or _CONTINUE_TIP)
+        allow(self.accept_button, why, _CONTINUE_TIP)
 
 
 def _when(seconds: float) -> str:

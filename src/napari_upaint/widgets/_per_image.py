@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from napari_upaint.widgets._sources import ImageSource
+from napari_upaint.core.normalize import Normalization
+from napari_upaint.widgets._sources import ImageSource, measure_image
 
 Known = TypeVar("Known")
 
@@ -33,6 +35,17 @@ class PerImage(Generic[Known]):
             with self._lock:
                 self._known[image.key, kind] = (_weakly(image.data), pixels, found)
         return found
+
+
+class GrayValues:
+    """Remembers the normalisation of each image for as long as its pixels are the same; safe in threads."""
+
+    def __init__(self) -> None:
+        self._known = PerImage[Normalization]()
+
+    def of(self, image: ImageSource) -> Normalization:
+        """Return the normalisation of a layer, measured now if it has not been before. Not for the GUI thread."""
+        return self._known.of(image, partial(measure_image, image))
 
 
 def _some_pixels(array: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from superqt import QElidingLabel
 
 from napari_upaint.io.file_names import from_home
 from napari_upaint.io.folders import data_folder
+from napari_upaint.widgets._reasons import allow
 
 _TIPS = {
     "open": "Open a folder that a project was saved to: its images, what is painted on them, its model and settings.",
@@ -59,8 +60,7 @@ class ProjectRow(QWidget):
     def allow(self, open_why: str, save_why: str) -> None:
         """Enable the menu's entries, or say why they are not (empty: enabled)."""
         for what, why in (("open", open_why), ("save", save_why), ("save as", save_why)):
-            self.actions_[what].setEnabled(not why)
-            self.actions_[what].setToolTip(why or _TIPS[what])
+            allow(self.actions_[what], why, _TIPS[what])
         self.button.setToolTip(
             open_why or "Open a project, or save what is painted with its images, model and settings."
         )

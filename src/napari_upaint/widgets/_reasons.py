@@ -1,9 +1,12 @@
-"""Why a button cannot be pressed, in words; '' if it can."""
+"""Why a button cannot be pressed, in words, '' if it can; and how that is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QWidget
 
 from napari_upaint.settings import Kind
 
@@ -29,6 +32,12 @@ class Situation:
     measuring: bool = False
     measured: bool = False
     activity: str = ""  # what runs: "training", "segmenting"
+
+
+def allow(control: QWidget | QAction, why: str, tip: str) -> None:
+    """Enable a control, with its tip; or disable it, and let its tip say why."""
+    control.setEnabled(not why)
+    control.setToolTip(why or tip)
 
 
 def busy(situation: Situation) -> str:

@@ -8,9 +8,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import PredictSettings
-from napari_upaint.widgets._ask_file import ask_file
+from napari_upaint.widgets._dialogs import ask_file
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
 Extent = Literal["view", "layer", "all"]
@@ -75,25 +76,21 @@ class SegmentSection(QWidget):
     def allow(self, why: str) -> None:
         """Enable the buttons, or say why they are not (empty: enabled)."""
         for extent, button in self.buttons.items():
-            button.setEnabled(not why)
-            button.setToolTip(why or _TIPS[extent])
+            allow(button, why, _TIPS[extent])
         if not self._running:
             self.progress.rest(why or "Ready to segment with the chosen model.")
 
     def allow_volumes(self, why: str) -> None:
         """Enable the box for volumes, or say why it has no effect (empty: enabled)."""
-        self.volume_box.setEnabled(not why)
-        self.volume_box.setToolTip(why or self._volume_tip)
+        allow(self.volume_box, why, self._volume_tip)
 
     def allow_measuring(self, why: str, table_why: str) -> None:
         """Enable the buttons of the table, or say why they are not (empty: enabled)."""
-        self.measure_button.setEnabled(not why)
-        self.measure_button.setToolTip(why or _MEASURE_TIP)
+        allow(self.measure_button, why, _MEASURE_TIP)
         self._table_why = table_why
         self._allow_table()
         self.show_button.setToolTip(table_why or _TABLE_TIP)
-        self.table_button.setEnabled(not table_why)
-        self.table_button.setToolTip(table_why or "Write the measurements of all planes to a file (CSV).")
+        allow(self.table_button, table_why, "Write the measurements of all planes to a file (CSV).")
 
     def _allow_table(self) -> None:
         """Enable the button of the table: one that is open can be closed at any time."""
@@ -106,14 +103,12 @@ class SegmentSection(QWidget):
 
     def _stop(self) -> None:
         """Say that the stop was noticed: a large plane may end a few seconds later."""
-        self.stop_button.setEnabled(False)
-        self.stop_button.setToolTip("Stopping.")
+        allow(self.stop_button, "Stopping.", "")
         self.progress.show_words("Stopping…")
         self.stop_wanted.emit()
 
     def show_running(self, running: bool) -> None:
         """Enable Stop while something runs."""
         self._running = running
-        self.stop_button.setEnabled(running)
         tip = "Stop and keep the planes that are done; the same button continues with the others."
-        self.stop_button.setToolTip(tip if running else "Nothing is being segmented.")
+        allow(self.stop_button, "" if running else "Nothing is being segmented.", tip)

@@ -7,8 +7,7 @@ from functools import partial
 from napari_upaint.core.telling_windows import middle
 from napari_upaint.engine.progress import Sight
 from napari_upaint.session.looking import Looking
-from napari_upaint.widgets._gray_values import GrayValues
-from napari_upaint.widgets._per_image import PerImage
+from napari_upaint.widgets._per_image import GrayValues, PerImage
 from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._volumes import is_volume, spacing
 

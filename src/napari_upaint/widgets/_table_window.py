@@ -30,7 +30,7 @@ class TableWindow(QObject):
         self, viewer: Viewer, layers: Layers, choosing: Choosing, tables: Tables, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._layers, self._choosing, self._tables = viewer, layers, choosing, tables
+        self._viewer, self._layers, self._tables = viewer, layers, tables
         self.table: ObjectTable | None = None
         self._dock: QWidget | None = None
         self._shown: Measured | None = None

@@ -15,6 +15,7 @@ from napari_upaint.widgets._form import never_by_wheel
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._offers import ResumeOffer
 from napari_upaint.widgets._progress_line import ProgressLine, duration, left
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._viewed import MOST
 from napari_upaint.widgets._wrapping_row import WrappingRow
 
@@ -103,9 +104,10 @@ class TrainSection(QWidget):
         """Enable Train, or say why it cannot be pressed (empty: it can)."""
         if self._stopping:
             return
-        self.button.setEnabled(self.running or not why)
-        self.button.setToolTip(_STOP_TIP if self.running else why or _TIP)
-        if not self.running:
+        if self.running:
+            allow(self.button, "", _STOP_TIP)
+        else:
+            allow(self.button, why, _TIP)
             self.progress.rest(why or "Ready to learn from what is painted.")
 
     def show_running(self, running: bool) -> None:
@@ -121,8 +123,7 @@ class TrainSection(QWidget):
     def show_stopping(self) -> None:
         """Say that the stop was heard."""
         self._stopping = True
-        self.button.setEnabled(False)
-        self.button.setToolTip("Finishing with the best model so far.")
+        allow(self.button, "Finishing with the best model so far.", "")
         self.progress.show_words("Stopping…")
 
     def show_progress(self, state: TrainProgress) -> None:

@@ -25,8 +25,8 @@ from napari_upaint.session.run import Run, record, save_run
 from napari_upaint.settings import AugmentSettings, Kind, TrainSettings, WeightSettings
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._gathering import PaintedImage, gather_for
-from napari_upaint.widgets._gray_values import GrayValues
 from napari_upaint.widgets._job_bridge import GuiJob, JobBridge
+from napari_upaint.widgets._per_image import GrayValues
 from napari_upaint.widgets._sources import ImageSource
 
 # At most this many seconds of training are lost if anything ends the engine or the window.

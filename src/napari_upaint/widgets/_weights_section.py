@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWi
 from napari_upaint.settings import WeightSettings
 from napari_upaint.widgets._form import Form
 from napari_upaint.widgets._image_section import unit_sign
+from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._slider_box import SliderBox
 from napari_upaint.widgets._sources import ImageSource
 
@@ -56,8 +57,7 @@ class WeightsSection(QWidget):
         self.live.setEnabled(not why or self.live.isChecked())  # one that is ticked can always be cleared
         self.live.setToolTip(why or _TIP)
         self.gallery_why = gallery_why
-        self.gallery_button.setEnabled(not gallery_why)
-        self.gallery_button.setToolTip(gallery_why or _GALLERY_TIP)
+        allow(self.gallery_button, gallery_why, _GALLERY_TIP)
 
     def show_image(self, image: ImageSource | None) -> None:
         """Show widths in the unit of the image, in px if it has none."""

@@ -12,12 +12,12 @@ from napari_upaint.session.history import find_start
 from napari_upaint.session.interrupted import Interrupted
 from napari_upaint.widgets import _reasons as reasons
 from napari_upaint.widgets._choosing import Choosing
-from napari_upaint.widgets._confirmed import once_more
-from napari_upaint.widgets._gray_values import GrayValues
+from napari_upaint.widgets._dialogs import once_more
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._message import MessageKind
 from napari_upaint.widgets._other_paint import OtherPaint
+from napari_upaint.widgets._per_image import GrayValues
 from napari_upaint.widgets._results import Results
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sights import Sights
