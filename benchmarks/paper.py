@@ -80,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             predict_variant(variant, args.data, args.output, rotations)
     print(table(chosen, args.data, args.output).markdown())
     if args.picture:
-        draw(chosen, args.output, args.picture)
+        # Without a weight map, held-out pixels are weighed otherwise: that loss cannot be compared with the others.
+        draw([one for one in chosen if one.weights == WEIGHTS], args.output, args.picture)
     return 0
 
 
