@@ -11,6 +11,7 @@ from napari_upaint.session.history import delete_run, rename_run, run_of, start_
 from napari_upaint.session.run import Run, list_runs
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._history_words import why_not_undo
+from napari_upaint.widgets._plain_text import plain
 from napari_upaint.widgets._reasons import Situation, busy
 from napari_upaint.widgets._sections import Sections
 
@@ -76,7 +77,7 @@ class History(QObject):
             gone = str(error)
         why = why_not_undo(run, gone, now)
         self._train.undo_button.setEnabled(not why)
-        self._train.undo_button.setToolTip(why or _UNDO_TIP.format(name=name))
+        self._train.undo_button.setToolTip(plain(why or _UNDO_TIP.format(name=name)))
 
     # -- which model ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from napari_upaint.widgets._ask_file import ask_file
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
+from napari_upaint.widgets._plain_text import plain
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _FILTER = f"U-Paint models (*{MODEL_ENDING})"
@@ -131,7 +132,7 @@ class ModelSection(QWidget):
         data = self.combo.currentData()
         self._choice = choice = data if isinstance(data, ModelChoice) else self.choice()
         self._summary.setText(choice.summary)
-        self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
+        self.combo.setToolTip(plain(f"{choice.name}\n{choice.path or ''}".strip()))
         self.save_button.setEnabled(choice.path is not None)
         self.save_button.setToolTip(
             "Copy the chosen model to a file, to share it; a name that ends in .zip makes a package for other programs."
