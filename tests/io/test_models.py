@@ -162,7 +162,7 @@ def test_networks_that_no_memory_holds_or_that_are_none_are_refused(tmp_path, na
     [
         *(("scale", value) for value in (0, 9.0, 1e9, True)),  # 1e9: no memory holds such an image
         *(("least_score", value) for value in ("0.5", -1)),
-        ("spacing", [0.5, "wide"]),
+        *(("spacing", value) for value in ([0.5, "wide"], [0.5, 0.0], [0.5])),
         ("training", []),
         ("provenance", None),
         ("architecture", None),

@@ -145,7 +145,8 @@ def _check_header(header: ModelHeader) -> None:
     for name in ("object_size", "least_score"):
         _expect(_is_number(value := getattr(header, name)) and value >= 0, name, value)
     steps: Any = header.spacing
-    _expect(steps is None or (isinstance(steps, tuple) and all(map(_is_number, steps))), "spacing", steps)
+    sizes = isinstance(steps, tuple) and all(_is_number(step) and step > 0 for step in steps)
+    _expect(steps is None or (sizes and len(steps) >= header.architecture.ndim), "spacing", steps)
     for name in ("training", "provenance"):
         _expect(isinstance(getattr(header, name), dict), name, getattr(header, name))
     outputs = header.architecture.n_outputs
