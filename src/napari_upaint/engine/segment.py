@@ -25,7 +25,8 @@ from napari_upaint.errors import ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
-# From so many pixels up the memory of tiles is given back to the system: getting it again takes 1 % of the time.
+# From so many pixels up, of the image or as the network sees it, the memory of tiles is given back to the system:
+# getting it again takes 1 % of the time.
 _LARGE = 2**25
 _Commands = Stop | None
 
@@ -85,7 +86,7 @@ def segment_plane(
             return
     shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # what the network sees, unless along axes
     rotations = settings.rotations or automatic_rotations(shape)
-    large = image[0].size >= _LARGE
+    large = max(image[0].size, math.prod(shape)) >= _LARGE
     if image.ndim == 4 or large:
         larger = sight.scale**2 if along_axes else math.prod(shape) / image[0].size
         _check_room(image[0].size, _bytes_per_pixel(len(image), header, rotations, objects, larger))
