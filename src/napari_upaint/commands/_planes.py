@@ -77,10 +77,20 @@ def load_samples(
     kind: Kind = "objects",
     channel: str = "",
 ) -> list[Sample]:
-    """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
+    """Return one sample for each painted plane of all files, or for each painted part of a volume.
 
-    `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean; `channel`: the
-    only channel of the images that is looked at, by name or by number from 1 up.
+    Parameters
+    ----------
+    pairs : sequence of (Path, Path)
+        Files of an image and of its labels, which have the same shape.
+    ndim : int
+        Of the network: 2 for planes, 3 for volumes.
+    masks : bool
+        Whether the labels are finished masks, in which 0 is background, instead of paint.
+    kind : {"objects", "classes"}
+        What the values of the labels mean.
+    channel : str
+        The only channel of the images that is looked at, by name or by number from 1 up; "": all.
 
     Raises
     ------

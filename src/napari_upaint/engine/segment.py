@@ -42,7 +42,7 @@ def segment_plane(
     spacing: tuple[float, ...] | None = None,
     sight: Sight | None = None,
 ) -> Generator[PredictProgress | PlaneResult, _Commands, None]:
-    """Segment a plane or a volume; yield the `PlaneResult` last, unless stopped.
+    """Segment a plane or a volume; send `Stop` to end early, without a result.
 
     A 3D model sees a volume as a whole, a 2D model plane by plane along three axes, if the settings say so.
 
@@ -55,6 +55,7 @@ def segment_plane(
     model : ModelFile
     settings : PredictSettings
     objects : ObjectSettings
+        How scores become labels.
     device : str
         "auto", "cpu", "cuda", ...
     spacing : tuple of float or None
@@ -63,6 +64,13 @@ def segment_plane(
     sight : Sight or None
         How the model sees the image that the plane belongs to. None: as it has learnt from paint; a model that has not
         learnt from paint finds it from this plane or volume.
+
+    Yields
+    ------
+    PredictProgress
+        After each tile.
+    PlaneResult
+        Last, unless stopped.
 
     Raises
     ------
