@@ -176,6 +176,10 @@ def test_headers_that_say_what_cannot_be_are_refused(tmp_path, name, value):
     assert says in _refused(tmp_path / "m.safetensors")
 
 
+def test_a_model_shown_in_a_notebook_is_its_header():
+    assert repr(ModelFile(HEADER, WEIGHTS)) == f"ModelFile(header={HEADER!r})"
+
+
 def test_models_of_other_programs_are_refused(tmp_path):
     (tmp_path / "m.safetensors").write_bytes(save(WEIGHTS))
     assert "format None" in _refused(tmp_path / "m.safetensors")
