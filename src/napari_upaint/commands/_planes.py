@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import AnnotationError
+from napari_upaint.io.file_names import from_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,7 @@ def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]
 
 
 def load_samples(
-    pairs: Sequence[tuple[Path, Path]],
+    pairs: Sequence[tuple[str | Path, str | Path]],
     ndim: int = 2,
     *,
     masks: bool = False,
@@ -81,7 +82,7 @@ def load_samples(
 
     Parameters
     ----------
-    pairs : sequence of (Path, Path)
+    pairs : sequence of (str or Path, str or Path)
         Files of an image and of its labels, which have the same shape.
     ndim : int
         Of the network: 2 for planes, 3 for volumes.
@@ -101,7 +102,8 @@ def load_samples(
     FileError
         If a file cannot be read, or an image has no such channel.
     """
-    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind, channel)]
+    files = [(from_home(image), from_home(labels)) for image, labels in pairs]
+    return [sample for image, labels in files for sample in _painted(image, labels, ndim, masks, kind, channel)]
 
 
 def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str) -> Iterator[Sample]:
