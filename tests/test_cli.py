@@ -23,6 +23,7 @@ from napari_upaint import __version__, cli
 from napari_upaint.commands import COMMANDS
 from napari_upaint.commands._options import settings_from
 from napari_upaint.errors import UserError
+from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
 
 
@@ -248,6 +249,19 @@ def test_a_damaged_file_is_one_sentence_whatever_tifffile_has_to_say(tmp_path: P
     command = [sys.executable, "-m", "napari_upaint", "weights", str(cut), "-o", str(tmp_path / "w")]
     ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+
+
+def test_no_file_of_somebody_else_gives_orders_to_the_terminal(tmp_path: Path) -> None:
+    """Such as to change its title, or what the clipboard holds."""
+    order = "\x1b]52;c;cm0gLXJmIH4=\x07"
+    header = ModelHeader("cells", Architecture(), summary=f"Finds cells.{order}", provenance={"command": order})
+    path = save_model(ModelFile(header, {}), tmp_path / "cells.safetensors")
+    command = [sys.executable, "-m", "napari_upaint", "models", str(path), f"no such model {order}"]
+    for given in (command[:-1], command):
+        ended = subprocess.run(given, capture_output=True, text=True)
+        said = ended.stdout + ended.stderr
+        assert "\\x1b]52;c;cm0gLXJmIH4=\\x07" in said
+        assert not {"\x1b", "\x07"} & set(said)
 
 
 def test_a_file_after_the_options_is_told_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:

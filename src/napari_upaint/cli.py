@@ -11,11 +11,12 @@ import contextlib
 import glob
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from napari_upaint import __version__
 from napari_upaint.commands import COMMANDS
@@ -23,6 +24,21 @@ from napari_upaint.commands._running import INTERRUPTED
 from napari_upaint.errors import UserError
 
 UNEXPECTED, BAD_INPUT, UNREAD = 1, 2, 141
+# Characters that a terminal obeys instead of showing them, but for line breaks and tabs.
+_CODES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+class _Shown:
+    """A stream that shows codes for terminals: names of files, and what models say, come from other people."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_CODES.sub(lambda code: f"\\x{ord(code[0]):02x}", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,7 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Arguments without the program's name; None: those of the process.
     """
     _prepare_output()
-    if argv is None:  # the process is ours: users need not see where in the program a warning was raised
+    if argv is None:  # the process is ours
+        streams: Any = sys
+        streams.stdout, streams.stderr = (one and _Shown(one) for one in (sys.stdout, sys.stderr))
+        # Users need not see where in the program a warning was raised.
         warnings.formatwarning = lambda message, *_, **__: f"upaint: {message}\n"
     try:
         code = _run(argv)

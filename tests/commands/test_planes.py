@@ -82,6 +82,7 @@ def test_a_channel_alone_is_learnt(tmp_path):
     tifffile.imwrite(tmp_path / "dyes.ome.tif", dyes, ome=True, metadata={"axes": "CYX"})
     pair = tmp_path / "dyes.ome.tif", _written(tmp_path, np.ones((4, 6), np.uint8))
     assert load_samples([pair])[0].image.shape == (2, 4, 6)
+    assert load_samples([tuple(map(str, pair))])[0].name == load_samples([pair])[0].name
     [sample] = load_samples([pair], channel="2")
     np.testing.assert_array_equal(sample.image, dyes[1:])
     assert len(sample.normalization.low) == 1

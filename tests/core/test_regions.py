@@ -93,4 +93,6 @@ def test_regions_are_the_same_again_after_json():
     assert from_notes(json.loads(json.dumps(as_notes(regions)))) == regions
     damaged = [*as_notes(regions), {"purpose": "other"}, {"purpose": "annotated", "corners": [[1]], "index": []}, 7]
     assert from_notes(damaged) == regions
+    far = [as_notes(regions[:1])[0] | {"corners": [[0, 0], [0, value], [1, 1]]} for value in (np.nan, np.inf, -1e300)]
+    assert from_notes(far) == ()
     assert from_notes(None) == ()

@@ -74,6 +74,13 @@ def test_weights_that_do_not_fit_are_refused():
             to_network(ModelFile(HEADER, damaged))
 
 
+def test_a_header_of_a_network_larger_than_memory_is_refused_without_making_it():
+    model = from_network(network(), HEADER)
+    huge = replace(HEADER, architecture=replace(SMALL, width=2**16 - 1, depth=7))
+    with pytest.raises(ModelError, match="weights of small do not fit"):
+        to_network(replace(model, header=huge))
+
+
 def test_padded_models_come_back_padded_and_unknown_padding_is_refused():
     header = replace(HEADER, architecture=replace(SMALL, padding="same"))
     model = from_network(build(header.architecture), header)

@@ -185,3 +185,12 @@ def test_a_large_plane_that_would_fill_the_memory_is_refused(bundled, monkeypatc
         list(segment_plane(image, normalization, bundled))
     monkeypatch.setattr(segment, "available", lambda: 10**6 if given_back else 0)
     assert isinstance(list(segment_plane(image, normalization, bundled))[-1], PlaneResult)
+
+
+def test_a_plane_that_a_model_wants_many_times_as_large_is_refused(bundled, monkeypatch):
+    monkeypatch.setattr(segment, "available", lambda: 0)
+    monkeypatch.setattr(segment, "_LARGE", 10_000)
+    image, normalization = image_of((33, 40)), Normalization((0.0,), (1.0,))
+    assert list(segment_plane(image, normalization, bundled, settings=PredictSettings(scale=1)))
+    with pytest.raises(ImageError, match="GB of memory at once"):
+        list(segment_plane(image, normalization, bundled, settings=PredictSettings(scale=8)))

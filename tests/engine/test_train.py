@@ -103,6 +103,11 @@ def same_weights(a, b):
     return a.weights.keys() == b.weights.keys() and all(np.array_equal(a.weights[n], b.weights[n]) for n in a.weights)
 
 
+def test_a_kind_that_does_not_exist_is_refused_before_the_training():
+    with pytest.raises(ValueError, match="The kind is 'object'; give one of objects, classes"):
+        next(train([], kind="object", start=None))
+
+
 def test_discs_are_learnt_from_scratch(sample, truth):
     progress, result = run([sample], steps=100, learning_rate=6e-3)
     assert result.improved and result.steps == 100

@@ -162,7 +162,7 @@ def test_networks_that_no_memory_holds_or_that_are_none_are_refused(tmp_path, na
     [
         *(("scale", value) for value in (0, 9.0, 1e9, True)),  # 1e9: no memory holds such an image
         *(("least_score", value) for value in ("0.5", -1)),
-        ("spacing", [0.5, "wide"]),
+        *(("spacing", value) for value in ([0.5, "wide"], [0.5, 0.0], [0.5])),
         ("training", []),
         ("provenance", None),
         ("architecture", None),
@@ -174,6 +174,10 @@ def test_headers_that_say_what_cannot_be_are_refused(tmp_path, name, value):
     told = tuple(value) if name == "spacing" else value
     says = "does not describe a network" if name == "architecture" else f"its {name} is {told!r}"
     assert says in _refused(tmp_path / "m.safetensors")
+
+
+def test_a_model_shown_in_a_notebook_is_its_header():
+    assert repr(ModelFile(HEADER, WEIGHTS)) == f"ModelFile(header={HEADER!r})"
 
 
 def test_models_of_other_programs_are_refused(tmp_path):

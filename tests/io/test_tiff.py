@@ -107,6 +107,17 @@ def test_a_stopped_scan_is_read_with_a_warning(tmp_path):
     assert [plane.any() for _, plane in planes(image)] == [True, False, False]
 
 
+def test_a_header_with_more_planes_than_there_can_be_is_refused_before_they_are_listed(tmp_path, monkeypatch):
+    """300 letters for a file, and 20 GB of memory for the list of its planes."""
+    sizes = 'SizeX="20" SizeY="16" SizeZ="50000" SizeC="1" SizeT="50000"'
+    pixels = f'<Pixels DimensionOrder="XYZCT" Type="uint16" {sizes}><TiffData/></Pixels>'
+    header = f'<?xml version="1.0"?><OME xmlns="{NAMESPACE}"><Image>{pixels}</Image></OME>'
+    tifffile.imwrite(tmp_path / "s.ome.tif", STACK[0], description=header, metadata=None)
+    monkeypatch.setattr(tifffile.TiffFile, "series", property(lambda _: pytest.fail("they are listed")))
+    with pytest.raises(FileError, match=r"s\.ome\.tif claims to hold 2500000000 planes"):
+        read_image(tmp_path / "s.ome.tif")
+
+
 # ---- files that were cut short ----
 
 

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.folders import data_folder
+from napari_upaint.session import autosaves
 from napari_upaint.session.autosaves import autosave, autosaved, discard, is_in, new_autosave, restore
 
 PAINTED = np.zeros((3, 20, 30), np.uint16)
@@ -175,6 +176,21 @@ def test_a_file_cannot_bring_a_program_with_it(tmp_path):
     np.savez(path, about=program)
     assert autosaved("a", PAINTED.shape) == []
     assert not (tmp_path / "made").exists()
+
+
+def test_a_file_that_would_fill_the_memory_is_left_closed(monkeypatch):
+    """A million zeros take a thousand bytes in a file."""
+    path, painted = new_autosave("a", (1000, 1000)), np.zeros((1000, 1000), np.uint8)
+    painted[0, 0], painted[-1, -1] = 1, 1
+    autosave(painted, path)
+    (saved,) = autosaved("a", painted.shape)
+    monkeypatch.setattr(autosaves, "available", lambda: 10**6)
+    assert not is_in(saved, painted)
+    with pytest.raises(FileError, match=r"it needs 0\.0 GB of memory"):
+        restore(saved)
+    assert autosaved("a", painted.shape) == [saved]
+    monkeypatch.setattr(autosaves, "available", lambda: 10)
+    assert autosaved("a", painted.shape) == []
 
 
 def test_a_folder_that_cannot_be_written():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,6 +93,13 @@ def test_the_command_asks_for_the_same(run):
     assert settings_from(AugmentSettings, args) == run.augment
     assert (args.kind, args.model, args.images, args.device) == (run.kind, "none", [Path("a b.tif")], "cuda")
     assert "\n" not in text
+
+
+def test_names_are_no_commands_on_windows(monkeypatch):
+    monkeypatch.setattr("napari_upaint.session.repeat.os", SimpleNamespace(name="nt"))
+    pairs = ((Path("a&calc&.tif"), Path("a b&c.tif")), (Path("c.tif"), Path("(d).tif")))
+    text = as_command(Repeat(a_run(), pairs, None))
+    assert text.startswith('upaint train "a&calc&.tif" c.tif --labels "a b&c.tif" "(d).tif" --objects')
 
 
 @pytest.mark.parametrize(

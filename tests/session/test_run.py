@@ -126,7 +126,8 @@ def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
         raw = json.loads(path.read_text())
         path.write_text(json.dumps(raw | {"date": date, "message": str(i)}))
     undated, ancient = (json.dumps(raw | {"date": date}) for date in ("yesterday", "0001-01-01"))
-    foreign = ["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff", undated, ancient]
+    strange = json.dumps(raw | {"kind": '" & calc & "'})  # it would go into a command
+    foreign = ["", "{", "[]", "null", '{"format": "napari-upaint-run-1"}', "\0\xff", undated, ancient, strange]
     for i, text in enumerate(foreign):
         (user_models_folder() / f"rubbish {i}.run.json").write_text(text)
     assert [run.message for run in list_runs()] == ["1", "0", "2"]

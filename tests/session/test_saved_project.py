@@ -185,6 +185,15 @@ def test_a_model_that_is_gone_is_said(tmp_path):
     assert "mine.safetensors is not there" in project.missing
 
 
+def test_the_model_of_a_project_lies_in_it_and_not_where_it_points_to(tmp_path):
+    elsewhere, folder = save_model(MODEL, tmp_path / "mine.safetensors"), saved(a_project(), tmp_path / "p")
+    raw = json.loads((folder / "project.json").read_text("utf-8")) | {"model": str(elsewhere)}
+    (folder / "project.json").write_text(json.dumps(raw), "utf-8")
+    project = read_project(folder)
+    assert project.model is None
+    assert "mine.safetensors is not there" in project.missing
+
+
 def test_a_model_that_is_gone_is_no_reason_not_to_save(tmp_path):
     folder = saved(a_project(model=tmp_path / "gone.safetensors"), tmp_path / "p")
     project = read_project(folder)

@@ -16,7 +16,14 @@ from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
 from napari_upaint.session.autosaves import autosave, autosaved
-from napari_upaint.session.saved_project import SavedAnnotation, SavedImage, is_project, read_project, save_project
+from napari_upaint.session.saved_project import (
+    SavedAnnotation,
+    SavedImage,
+    SavedProject,
+    is_project,
+    read_project,
+    save_project,
+)
 from napari_upaint.widgets._projects import _leave_to_be_offered
 
 
@@ -313,6 +320,19 @@ def test_what_cannot_be_done_costs_a_sentence(viewer, dock, settled, monkeypatch
     settled()
     assert "There is no project in" in dock.sections.message.text()
     assert dock.sections.project.folder is None
+
+
+def test_a_project_of_somebody_else_runs_no_program(viewer, dock, settled, monkeypatch, tmp_path):
+    """napari runs Python files that are opened like images."""
+    program = tmp_path / "cells.py"
+    program.write_text(f"open({str(tmp_path / 'it ran')!r}, 'w').close()", encoding="utf-8")
+    image = SavedImage("cells", (96, 128), {"path": str(program), "reader": "napari"})
+    folder, _ = save_project(SavedProject((image,)), tmp_path / "my project")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    choose(dock, "open")
+    settled()
+    assert not (tmp_path / "it ran").exists()
+    assert "Not found: 'cells'" in dock.sections.message.text()
 
 
 def test_a_sample_comes_back(viewer, dock, settled, monkeypatch, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.errors import AnnotationError
+from napari_upaint.io.file_names import from_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,17 +71,27 @@ def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]
 
 
 def load_samples(
-    pairs: Sequence[tuple[Path, Path]],
+    pairs: Sequence[tuple[str | Path, str | Path]],
     ndim: int = 2,
     *,
     masks: bool = False,
     kind: Kind = "objects",
     channel: str = "",
 ) -> list[Sample]:
-    """Return one sample per painted plane (`ndim` 3: per painted part of a volume) of all (image, labels) files.
+    """Return one sample for each painted plane of all files, or for each painted part of a volume.
 
-    `masks`: the labels are finished masks, see `core.labels.from_masks`; `kind`: what their values mean; `channel`: the
-    only channel of the images that is looked at, by name or by number from 1 up.
+    Parameters
+    ----------
+    pairs : sequence of (str or Path, str or Path)
+        Files of an image and of its labels, which have the same shape.
+    ndim : int
+        Of the network: 2 for planes, 3 for volumes.
+    masks : bool
+        Whether the labels are finished masks, in which 0 is background, instead of paint.
+    kind : {"objects", "classes"}
+        What the values of the labels mean.
+    channel : str
+        The only channel of the images that is looked at, by name or by number from 1 up; "": all.
 
     Raises
     ------
@@ -91,7 +102,8 @@ def load_samples(
     FileError
         If a file cannot be read, or an image has no such channel.
     """
-    return [sample for image, labels in pairs for sample in _painted(image, labels, ndim, masks, kind, channel)]
+    files = [(from_home(image), from_home(labels)) for image, labels in pairs]
+    return [sample for image, labels in files for sample in _painted(image, labels, ndim, masks, kind, channel)]
 
 
 def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str) -> Iterator[Sample]:

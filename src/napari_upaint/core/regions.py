@@ -10,6 +10,7 @@ import numpy as np
 
 Purpose = Literal["annotated", "validation"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+_FARTHEST = 2**31  # px; no image is as large, and beyond these corners are not numbers, or damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def from_notes(notes: Any) -> tuple[Region, ...]:
     for note in notes if isinstance(notes, list) else []:
         try:
             corners = tuple((float(y), float(x)) for y, x in note["corners"])
-            if note["purpose"] in PURPOSES and len(corners) > 2:
+            if note["purpose"] in PURPOSES and len(corners) > 2 and np.abs(corners).max() < _FARTHEST:
                 found.append(Region(note["purpose"], corners, tuple(int(i) for i in note["index"])))
         except (KeyError, TypeError, ValueError):
             continue

@@ -34,10 +34,13 @@ def to_network(model: ModelFile, in_channels: int | None = None, shares: Sequenc
     padding = model.header.architecture.padding
     if padding not in ("valid", "same"):
         raise ModelError(f"{model.header.name} asks for the padding {padding!r}; known are valid and same.")
-    network = build(model.header.architecture)
     # copied: weights read from a file are read-only, and training changes them
     weights = {name: torch.tensor(np.asarray(value, np.float32)) for name, value in model.weights.items()}
     try:
+        # First without memory: somebody else's file may describe a network that no memory can hold.
+        with torch.device("meta"):
+            build(model.header.architecture).load_state_dict(weights, assign=True)
+        network = build(model.header.architecture)
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(

@@ -25,7 +25,8 @@ from napari_upaint.errors import ImageError, ModelError
 from napari_upaint.io.models import ModelFile, ModelHeader
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
-# From so many pixels up the memory of tiles is given back to the system: getting it again takes 1 % of the time.
+# From so many pixels up, of the image or as the network sees it, the memory of tiles is given back to the system:
+# getting it again takes 1 % of the time.
 _LARGE = 2**25
 
 
@@ -40,7 +41,7 @@ def segment_plane(
     spacing: tuple[float, ...] | None = None,
     sight: Sight | None = None,
 ) -> Generator[PredictProgress | PlaneResult, Stop | None, None]:
-    """Segment a plane or a volume; yield the `PlaneResult` last, unless stopped.
+    """Segment a plane or a volume; send `Stop` to end early, without a result.
 
     A 3D model sees a volume as a whole, a 2D model plane by plane along three axes, if the settings say so.
 
@@ -53,6 +54,7 @@ def segment_plane(
     model : ModelFile
     settings : PredictSettings
     objects : ObjectSettings
+        How scores become labels.
     device : str
         "auto", "cpu", "cuda", ...
     spacing : tuple of float or None
@@ -61,6 +63,13 @@ def segment_plane(
     sight : Sight or None
         How the model sees the image that the plane belongs to. None: as it has learnt from paint; a model that has not
         learnt from paint finds it from this plane or volume.
+
+    Yields
+    ------
+    PredictProgress
+        After each tile.
+    PlaneResult
+        Last, unless stopped.
 
     Raises
     ------
@@ -84,7 +93,7 @@ def segment_plane(
             return
     shape = scaled_shape(image.shape[1:], sight.scale, spacing)  # what the network sees, unless along axes
     rotations = settings.rotations or automatic_rotations(shape)
-    large = image[0].size >= _LARGE
+    large = max(image[0].size, math.prod(shape)) >= _LARGE
     if image.ndim == 4 or large:
         larger = sight.scale**2 if along_axes else math.prod(shape) / image[0].size
         _check_room(image[0].size, _bytes_per_pixel(len(image), header, rotations, objects, larger))

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from napari_upaint.core.labels import check_samples
 from napari_upaint.core.sample import Sample
@@ -63,17 +64,39 @@ def train(
         Planes (C, Y, X), or volumes (C, Z, Y, X) for a 3D network; at least one is painted. Only paint is learnt from:
         a few painted slices of a volume suffice.
     kind : {"objects", "classes"}
+        What a value from 2 up means: one object each, all of one class; or one class each.
     start : ModelFile or None
         Model to fine-tune; None: train from scratch (He initialisation).
+    settings : TrainSettings
+    weights : WeightSettings
+        Of the weight map.
+    augment : AugmentSettings
+    device : str
+        "auto", "cpu", "cuda", ...
+    name : str
+        What to call the model, in its header.
     told : Stop, NewSamples, PreviewView or None
         What was sent before the training existed.
     checkpoint : Path or None
-        File to which the weights are written every `checkpoint_seconds`; None: they are not.
+        File to which the weights are written; None: they are not.
+    checkpoint_seconds : float
+        How often, at most.
     resume : ModelFile or None
         Checkpoint of an interrupted training with the same start, to continue it.
 
+    Yields
+    ------
+    TrainProgress
+        After every step, and while it prepares.
+    SamplesHeard, PreviewResult, PredictProgress
+        As answers, see above; the last one while a preview is computed.
+    TrainResult
+        Last.
+
     Raises
     ------
+    ValueError
+        If there is no such kind.
     AnnotationError, ImageError
         If the samples cannot be learnt from; nothing has been changed then.
     ModelError
@@ -82,6 +105,8 @@ def train(
     EngineError
         If torch cannot compute on the device, or memory is too short for what is painted or for a 3D network.
     """
+    if kind not in get_args(Kind):
+        raise ValueError(f"The kind is {kind!r}; give one of {', '.join(get_args(Kind))}.")
     check_samples(samples, kind)
     check_fit(samples, start, settings)
     if resume is not None:  # it had found the scale

@@ -28,6 +28,10 @@ from napari_upaint.settings import Padding
 class UNet(nn.Module):
     """U-Net, axes (B, C, [Z,] Y, X) in and out.
 
+    It takes gray values that `core.normalize.Normalization` has adjusted, at the scale in the header of its model. All
+    edges must be lengths that `core.tiling.input_size` returns: with others, some of the features that are merged do
+    not lie on the same pixels.
+
     Parameters
     ----------
     ndim : {2, 3}

@@ -38,6 +38,11 @@ class Image:
         File from which it was read.
     only : int or None
         The only channel in planes, counted from 0; None: all channels.
+
+    Raises
+    ------
+    FileError
+        If the axes do not fit the data, or Y or X is not among them.
     """
 
     data: Any

@@ -18,7 +18,25 @@ _LARGEST_SCALE, _DEEPEST = 8, 7  # as in the settings: beyond these, a damaged h
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Everything that is needed to rebuild the network."""
+    """Everything that is needed to rebuild the network.
+
+    Attributes
+    ----------
+    variant : str
+        As in `TrainSettings`: "plain", "attention", "dense", "multimodal" or "cicek".
+    ndim : int
+        2 for planes, 3 for volumes.
+    in_channels, n_outputs : int
+        Channels of the image, and outputs: the classes, background included, and the border if there is one.
+    width, depth : int
+        Channels of the first level, and number of levels.
+    padding : str
+        "valid": unpadded convolutions; "same": padded with zeros.
+    norm : str or None
+        Normalisation between convolution and ReLU: "batch", "group", "instance" or None.
+    dropout : float
+        Share of the deepest features that a training step leaves out.
+    """
 
     variant: str = "plain"
     ndim: int = 2
@@ -37,6 +55,9 @@ class ModelHeader:
 
     Attributes
     ----------
+    name : str
+        What the user calls the model.
+    architecture : Architecture
     classes : tuple of str
         Names of the network's outputs without the border; "background" is first.
     border : bool
@@ -45,6 +66,8 @@ class ModelHeader:
         What was painted for the model.
     scale : float
         Factor by which images are resized before the network sees them.
+    summary, normalization : str
+        What it finds, and how gray values are adjusted, in words.
     spacing : tuple of float or None
         Physical size of a pixel, ([Z,] Y, X), of the images that it was trained on, or None if unknown.
     object_size : float
@@ -145,7 +168,8 @@ def _check_header(header: ModelHeader) -> None:
     for name in ("object_size", "least_score"):
         _expect(_is_number(value := getattr(header, name)) and value >= 0, name, value)
     steps: Any = header.spacing
-    _expect(steps is None or (isinstance(steps, tuple) and all(map(_is_number, steps))), "spacing", steps)
+    sizes = isinstance(steps, tuple) and all(_is_number(step) and step > 0 for step in steps)
+    _expect(steps is None or (sizes and len(steps) >= header.architecture.ndim), "spacing", steps)
     for name in ("training", "provenance"):
         _expect(isinstance(getattr(header, name), dict), name, getattr(header, name))
     outputs = header.architecture.n_outputs

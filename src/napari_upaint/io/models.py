@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -47,7 +47,7 @@ class ModelFile:
     """A model in memory: header and weights (NumPy, by parameter name)."""
 
     header: ModelHeader
-    weights: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray] = field(repr=False)  # a notebook would show thousands of lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _WHOLE_PAGE = 64 * 2**20
 # Photometric interpretations whose samples are not colours on a screen: gray values (0, 1) and inks (5).
 _NO_COLOURS = (0, 1, 5)
+# No file holds as many; for a header that says so, tifffile would fill the memory with the list of them.
+_MOST_PLANES = 10**7
 # Kinds of series that are known only from the chain of pages.
 _CHAINED = ("generic", "uniform")
 # Extra samples that are transparency: with colours multiplied by it (1) or not (2).
@@ -49,6 +51,7 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
 
     tiff = tifffile.TiffFile(path)
     try:
+        _check_number(tiff, path)
         if _written_in_a_loop(tiff):
             tiff.close()
             tiff = tifffile.TiffFile(path, is_shaped=False)
@@ -66,6 +69,16 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
         raise
     tiff.close()
     return data, axes, scale
+
+
+def _check_number(tiff: TiffFile, path: Path) -> None:
+    """Raise a FileError if the header of an OME-TIFF lists more planes than there can be."""
+    root = ome_root(tiff) if tiff.is_ome else None
+    for pixels in () if root is None else root.iterfind("{*}Image/{*}Pixels"):
+        sizes = (pixels.get(f"Size{letter}", "") for letter in "ZCT")
+        said = math.prod(int(size) for size in sizes if size.isdecimal())
+        if said > _MOST_PLANES:
+            raise FileError(f"{path} claims to hold {said} planes; it is damaged, copy it again.")
 
 
 def _written_in_a_loop(tiff: TiffFile) -> bool:

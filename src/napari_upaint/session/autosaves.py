@@ -12,16 +12,17 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 
 from napari_upaint.core.boxes import Box, box_of
+from napari_upaint.engine.memory import available
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
 from napari_upaint.io.file_names import composed, delete, file_name, files_in
@@ -139,14 +140,17 @@ def restore(saved: Autosaved) -> np.ndarray:
     Raises
     ------
     FileError
-        If its file is gone or damaged.
+        If its file is gone or damaged, or needs more memory than is free.
     """
     try:
         with saved.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            _check_room(file.zip.infolist())
             annotation = np.zeros(saved.shape, saved.dtype)
             for key in file.files:
                 if key != "about":
                     annotation[_place(key)] = file[key]
+    except MemoryError as error:
+        raise FileError(f"Cannot read {saved.path} ({error}); close other programs and try again.") from error
     except Exception as error:  # zip, zlib and NumPy each raise their own for a damaged file
         raise FileError(f"Cannot read {saved.path} ({error}); what was painted then is lost.") from error
     return annotation
@@ -159,6 +163,7 @@ def is_in(saved: Autosaved, annotation: Any) -> bool:
     """
     try:
         with saved.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            _check_room(file.zip.infolist())
             boxes = ((file[key], _place(key)) for key in file.files if key != "about")
             return all(bool(((painted == 0) | (np.asarray(annotation[at]) == painted)).all()) for painted, at in boxes)
     except Exception:  # zip, zlib and NumPy each raise their own for a damaged file
@@ -186,6 +191,7 @@ def describe_autosave(path: Path) -> Autosaved:
     """Return what a file written by `autosave` says about itself; `FileError` if it is not one."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            _check_room([file.zip.getinfo("about.npy")])
             about = json.loads(str(file["about"]))
         shape, notes = tuple(int(n) for n in about["shape"]), dict(about["notes"])
         if np.dtype(dtype := str(about["dtype"])).kind not in "bui":
@@ -193,6 +199,13 @@ def describe_autosave(path: Path) -> Autosaved:
         return Autosaved(path, path.stat().st_mtime, int(about["pixels"]), shape, dtype, notes)
     except Exception as error:
         raise FileError(f"{path} is not a saved annotation ({error}).") from error
+
+
+def _check_room(members: Iterable[ZipInfo]) -> None:
+    """Refuse parts of a file that would fill the memory: a project may be somebody else's, and zeros take no room."""
+    needed, free = sum(one.file_size for one in members), available()
+    if free is not None and needed > free:
+        raise MemoryError(f"it needs {needed / 2**30:.1f} GB of memory, and {free / 2**30:.1f} GB are free")
 
 
 def _key(index: tuple[int, ...], box: Box) -> str:

@@ -32,6 +32,8 @@ class Source:
 
     Attributes
     ----------
+    name : str
+        The user's name of the image; appears in messages.
     leading_shape : tuple of int
         Lengths of the axes other than channels, Y and X (and, for volumes, Z); () for a single plane.
     read_plane : callable
@@ -68,7 +70,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchPlan:
-    """What is to be segmented, with which model and how."""
+    """What is to be segmented, with which model and how.
+
+    Attributes
+    ----------
+    sources : tuple of Source
+    model : ModelFile, str or Path
+        A model, or its name or file.
+    settings : PredictSettings
+    objects : ObjectSettings
+        How scores become labels.
+    device : str
+        "auto", "cpu", "cuda", ...
+    """
 
     sources: tuple[Source, ...]
     model: Model

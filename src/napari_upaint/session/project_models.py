@@ -35,7 +35,8 @@ def find_in_project(named: str, folder: Path) -> tuple[Path | None, str]:
     """
     if not named:
         return None, ""
-    copied, own = folder / Path(named).name, user_models_folder() / Path(named).name
+    named = Path(named).name  # never a path: somebody else's project must not point elsewhere
+    copied, own = folder / named, user_models_folder() / named
     if os.path.isfile(own) and (not os.path.isfile(copied) or filecmp.cmp(own, copied, shallow=False)):
         return own, ""
     if os.path.isfile(copied):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from napari_upaint.io.file_names import MODEL_ENDING, file_name
 from napari_upaint.io.models import bundled_models, read_header
 from napari_upaint.session.run import Run
 from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
+
+# Has a meaning to the shell of Windows, but not in quotes. Words with blanks are quoted anyway.
+_ORDERS = re.compile(r"^\S*[&()^,;]\S*$")
 
 _PROGRAM = """\
 # Repeats the training "{title}" of {date} with U-Paint.
@@ -108,7 +112,12 @@ def as_command(repeat: Repeat) -> str:
     if repeat.device != "auto":
         words += ["--device", repeat.device]
     words += ["-o", repeat.output]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return " ".join(map(_quoted, words)) if os.name == "nt" else shlex.join(words)
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for the shell of Windows, which takes the & in "a&calc.tif" for the end of a command."""
+    return f'"{word}"' if _ORDERS.search(word) else subprocess.list2cmdline([word])
 
 
 def _told(settings: TrainSettings | WeightSettings | AugmentSettings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
@@ -186,6 +186,8 @@ def load_run(path: str | Path) -> Run:
         if raw.pop("format", None) != FORMAT:
             raise ValueError("another format")
         datetime.fromisoformat(raw["date"]).timestamp()  # runs are sorted by it
+        if raw["kind"] not in get_args(Kind):
+            raise ValueError(f"its kind is {raw['kind']!r}")
         raw["settings"] = read_settings(TrainSettings, raw["settings"])
         raw["weights"] = read_settings(WeightSettings, raw["weights"])
         raw["augment"] = read_settings(AugmentSettings, raw["augment"])

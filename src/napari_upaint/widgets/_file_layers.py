@@ -107,7 +107,8 @@ class FileLayers:
         readers = [origin.reader, "napari-upaint", "napari"]
         if origin.sample:
             return self._try(partial(self._viewer.open_sample, *origin.sample))
-        if origin.file is None:
+        # napari would run a program; somebody else may have made the project.
+        if origin.file is None or origin.file.suffix.lower() == ".py":
             return False
         return any(
             self._try(partial(self._viewer.open, str(origin.file), plugin=reader))

@@ -56,6 +56,7 @@ class GalleryWindow(QDialog):
         self.setWindowTitle("U-Paint: what the network learns from")
         self.picture = Picture()
         self.words = QLabel()
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setWordWrap(True)
         self.button = QPushButton("Other tiles")
         self.button.setToolTip("Draw the next nine tiles of the training.")

@@ -28,6 +28,7 @@ from napari_upaint.widgets._history_words import (
     why_not_use,
 )
 from napari_upaint.widgets._loss_plot import LossPlot
+from napari_upaint.widgets._plain_text import plain
 from napari_upaint.widgets._reasons import Situation, allow
 from napari_upaint.widgets._wrapping_row import wrapping_buttons
 
@@ -126,7 +127,7 @@ class HistorySection(QCollapsible):
         for run in runs:
             item = QListWidgetItem(run_lines(run, seconds=minutes[run.date[:16]] > 1))
             item.setData(_RUN, run)
-            item.setToolTip(run_tip(run))
+            item.setToolTip(plain(run_tip(run)))
             self.list.addItem(item)
             item.setSelected(run.id in before)
         self.list.blockSignals(False)

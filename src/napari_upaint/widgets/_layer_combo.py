@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._layers import Choice
+from napari_upaint.widgets._plain_text import plain
 
 
 class LayerCombo(ElidingCombo):
@@ -46,7 +47,7 @@ class LayerCombo(ElidingCombo):
 
     def report(self, *_: object) -> None:
         """Tell if another layer is chosen."""
-        self.setToolTip(self.currentText())
+        self.setToolTip(plain(self.currentText()))
         if self.key() != self._last:
             self._last = self.key()
             self.keyChanged.emit(self._last)

@@ -16,6 +16,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._dialogs import ask_file
 from napari_upaint.widgets._eliding_combo import ElidingCombo
 from napari_upaint.widgets._model_list import SCRATCH, ModelChoice, model_choices, read_choice
+from napari_upaint.widgets._plain_text import plain
 from napari_upaint.widgets._reasons import allow
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
@@ -133,7 +134,7 @@ class ModelSection(QWidget):
         data = self.combo.currentData()
         self._choice = choice = data if isinstance(data, ModelChoice) else self.choice()
         self._summary.setText(choice.summary)
-        self.combo.setToolTip(f"{choice.name}\n{choice.path or ''}".strip())
+        self.combo.setToolTip(plain(f"{choice.name}\n{choice.path or ''}".strip()))
         why = "" if choice.path else "A network from scratch is not a model yet; train it first."
         allow(self.save_button, why, _SAVE_TIP)
         self.chosen.emit()

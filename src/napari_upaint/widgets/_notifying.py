@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_upaint.widgets._message import MessageLine
+from napari_upaint.widgets._plain_text import plain
 from napari_upaint.widgets._reasons import Situation
 
 LONG = 30.0  # seconds; nobody leaves for less
@@ -45,4 +46,4 @@ class Notifying(QObject):
         QApplication.alert(self._dock.window())
         words, outcome = self._ended, self._message.text()
         # A message that was there before is of something else: of the training after which the view is segmented.
-        show_info(f"{words}: {outcome}" if outcome and outcome != self._before else f"{words}.")
+        show_info(f"{words}: {plain(outcome)}" if outcome and outcome != self._before else f"{words}.")

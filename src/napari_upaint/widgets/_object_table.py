@@ -88,6 +88,7 @@ class ObjectTable(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.words = QLabel(_NOTHING)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.model = ObjectModel(self)
         self.view = QTableView()
         self.view.setModel(self.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_upaint.widgets._plain_text import plain
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _STEPS = 1000
@@ -53,7 +54,7 @@ class ProgressLine(QWidget):
         room = self._words.width() if self._words.isVisible() else 0
         shown = self._words.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room) if room else words
         self._words.setText(shown)
-        self._words.setToolTip(words)
+        self._words.setToolTip(plain(words))
 
     def rest(self, words: str) -> None:
         """Show that nothing runs, and why: this will be read, and must not be cut."""

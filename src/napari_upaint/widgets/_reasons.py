@@ -9,6 +9,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QWidget
 
 from napari_upaint.settings import Kind
+from napari_upaint.widgets._plain_text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Situation:
 def allow(control: QWidget | QAction, why: str, tip: str) -> None:
     """Enable a control, with its tip; or disable it, and let its tip say why."""
     control.setEnabled(not why)
-    control.setToolTip(why or tip)
+    control.setToolTip(plain(why or tip))
 
 
 def busy(situation: Situation) -> str:
