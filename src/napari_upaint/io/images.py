@@ -173,10 +173,13 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[Path]:
     try:
-        inside = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != "."]
+        entries = list(folder.iterdir())
+        inside = [p for p in entries if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != "."]
     except OSError as error:
         raise FileError(f"The folder {folder} cannot be read ({reason(error)}); choose another one.") from error
     if not inside:
+        if any(p.is_dir() for p in entries):
+            raise FileError(f"The folder {folder} holds folders, but no images of its own; name those folders instead.")
         raise FileError(
             f"The folder {folder} holds no images ({', '.join(SUFFIXES)}); choose another one, or save other files as"
             " TIFF, for example in Fiji."
