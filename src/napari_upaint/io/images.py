@@ -52,7 +52,8 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
     lazy_from : int or None
         Images of so many bytes and more are opened lazily, not loaded; None: `LAZY_FROM`.
     labels : bool
-        Whether the file holds labels: then pixels of a PNG with a palette are their numbers, not their colours.
+        Whether the file holds labels: then pixels of a PNG with a palette are their numbers, not their colours, and
+        planes of a TIFF are not taken for colours.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
             raise FileError(f"There is no file {path}; check its name.")
         if path.stat().st_size == 0:
             raise FileError(f"{path} is empty (0 bytes); choose another file.")
-        image = _read_picture(path, labels) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
+        image = _read_picture(path, labels) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from, labels)
     except FileError:
         raise
     # With a damaged file, decoders may raise anything: struct.error, IndexError, MemoryError, their own errors.
@@ -145,10 +146,10 @@ def _numbers(content: bytes) -> np.ndarray:
         return np.asarray(opened)
 
 
-def _read_tiff(path: Path, lazy_from: int) -> Image:
+def _read_tiff(path: Path, lazy_from: int, labels: bool) -> Image:
     from napari_upaint.io.tiff import read_tiff
 
-    data, axes, scale = read_tiff(path, lazy_from)
+    data, axes, scale = read_tiff(path, lazy_from, labels=labels)
     return Image(data, axes, scale.spacing, scale.unit, scale.channel_names, plain_name(path), path)
 
 
