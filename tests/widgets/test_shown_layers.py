@@ -210,6 +210,17 @@ def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewe
     assert "field 1 labels" in seen(viewer)
 
 
+def test_results_of_a_small_image_that_is_hidden_do_not_lie_in_the_corner_of_the_one_above(viewer, dock, pick, segment):
+    viewer.add_image(picture(SHAPE), name="small", scale=(0.2, 0.2))
+    viewer.add_image(picture(SHAPE, seed=2), name="large")
+    for name in ("small", "large"):
+        pick(name)
+        segment("view")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"large labels"}
+    pick("small")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"small labels"}
+
+
 def test_who_hid_the_labels_is_told_why_no_result_is_seen(viewer, dock, segment):
     viewer.add_image(picture(SHAPE), name="cells")
     segment()

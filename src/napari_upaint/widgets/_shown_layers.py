@@ -134,22 +134,24 @@ class ShownLayers:
             is_over = above or (layer.blending in _SEE_THROUGH and other_field)
             upper = one if is_over else layer
             hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
-            if (hides or other_field) and self._hides_part(one, here):
+            there = self._box(one)
+            # Results of a small image that is hidden below would lie on a corner of the one above.
+            if (hides or other_field) and (_covers(there, here) or (not is_over and _covers(here, there))):
                 yield one, is_over
 
     def _image_of(self, layer: Any, owners: Mapping[Hashable, Hashable]) -> Hashable | None:
         of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
         return owners.get(layer.unique_id) if of is None and isinstance(layer, Labels) else of
 
-    def _hides_part(self, one: Any, box: np.ndarray) -> bool:
-        """Return whether a layer lies over much of a box, (2, 2): low and high (Y, X)."""
-        (low, high), (start, stop) = self._box(one), box
-        shared = np.clip(np.minimum(high, stop) - np.maximum(low, start), 0, None)
-        return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(stop - start))
-
     def _box(self, layer: Any) -> np.ndarray:
         """Return two opposite corners of a layer in the world, (Y, X)."""
         return (np.asarray(layer.extent.world) * unit_factors(self._viewer, layer))[:, -2:]
+
+
+def _covers(upper: np.ndarray, lower: np.ndarray) -> bool:
+    """Return whether a box lies over much of another one, (2, 2) each: low and high (Y, X)."""
+    shared = np.clip(np.minimum(upper[1], lower[1]) - np.maximum(upper[0], lower[0]), 0, None)
+    return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(lower[1] - lower[0]))
 
 
 def _of_another_field(one: Any, layer: Any, files: Mapping[str | None, int]) -> bool:
