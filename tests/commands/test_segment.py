@@ -348,7 +348,7 @@ def test_two_images_that_would_become_one_file_are_refused(
     (files / "other" / "cells.tif").write_bytes((files / "cells.tif").read_bytes())
     assert segment(files / "cells.tif", files / "other" / "cells.tif", "--model", trained, "-o", files / "out") == 2
     said = capsys.readouterr().err
-    assert "cells_labels.tif" in said and "rename one of them" in said
+    assert "cells_labels.tif" in said and "files of one kind" in said
     assert not fake.planes
 
 

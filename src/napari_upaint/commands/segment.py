@@ -208,6 +208,6 @@ def _check_names(images: Sequence[Path]) -> None:
         other = seen.setdefault(name.lower() if sys.platform in ("win32", "darwin") else name, path)
         if other is not path:
             raise FileError(
-                f"{other} and {path} would both become {name}_labels.tif; rename one of them, or segment them into two"
-                " folders."
+                f"{other} and {path} would both become {name}_labels.tif; segment them into two folders, or name only"
+                " files of one kind, as in images/*.tif."
             )
