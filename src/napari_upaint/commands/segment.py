@@ -48,7 +48,11 @@ EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG, JPEG, BMP) or folders"
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="image files (TIFF, PNG, JPEG, BMP) or folders (not those inside of them)",
     )
     parser.add_argument(
         "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
