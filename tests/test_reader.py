@@ -178,6 +178,16 @@ def test_labels_in_a_palette_of_colours_are_its_numbers(tmp_path):
     assert _layers(tmp_path / "a.png")[0].rgb
 
 
+@pytest.mark.parametrize(("shape", "axes"), [((3, 20, 30), "ZYX"), ((4, 20, 30), "ZYX"), ((2, 3, 20, 30), "TZYX")])
+def test_three_or_four_planes_of_labels_are_no_colours_as_other_programs_call_them(tmp_path, shape, axes):
+    painted = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    as_colours = {"photometric": "rgb", "planarconfig": "separate"}  # what napari and scikit-image take for granted
+    tifffile.imwrite(tmp_path / "a_annotation.tif", painted, **as_colours)
+    ((data, options, kind),) = read(tmp_path / "a_annotation.tif")
+    assert kind == "labels" and options["axis_labels"] == tuple(axes.lower())
+    np.testing.assert_array_equal(data, painted)
+
+
 def test_images_stay_images(tmp_path):
     for options in ({"name": "labels_a"}, {"name": "a_labels", "dtype": np.float32}):
         path, _ = _write(tmp_path, "YX", (5, 6), **options)

@@ -137,7 +137,7 @@ def test_a_bundled_model_finds_once_how_it_sees_an_image(
         out = files / str(seen)
         assert segment(files / "movie.tif", "--model", model, "-o", out) == 0
         assert fake.said["sight"] == seen
-        assert ("seen at 0.5 of its size" in capsys.readouterr().out) == (seen is not None)
+        assert ("seen at 0.5 times its size" in capsys.readouterr().out) == (seen is not None)
     assert [[window.shape for window in windows] for windows in looked] == [[(1, *gray.shape)] * 3]
     # Planes of all time points tell, also if volumes are to be segmented: the window looks at the same ones.
     volumes = np.stack([[gray // 2 + 4 * t + z for z in range(4)] for t in range(3)])
@@ -294,7 +294,7 @@ def test_a_bad_plane_does_not_stop_the_others(
         filled = results.reshape(30, -1).any(axis=1)
         assert list(np.flatnonzero(~filled)) == bad
     said = capsys.readouterr()
-    assert said.out.rstrip().endswith(f"in {30 - len(bad)} of 30 slices")
+    assert said.out.rstrip().endswith(f"in {30 - len(bad)} of 30 planes")
     assert said.err == (
         f"upaint segment: Plane T={bad[0]} of movie.tif (the first is 0) has pixels that are NaN or infinite; replace"
         f" them by numbers. It is empty in the results{', and so are 2 more' * (len(bad) > 1)}.\n"
@@ -347,7 +347,8 @@ def test_two_images_that_would_become_one_file_are_refused(
     (files / "other").mkdir()
     (files / "other" / "cells.tif").write_bytes((files / "cells.tif").read_bytes())
     assert segment(files / "cells.tif", files / "other" / "cells.tif", "--model", trained, "-o", files / "out") == 2
-    assert "cells_labels.tif" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cells_labels.tif" in said and "files of one kind" in said
     assert not fake.planes
 
 
@@ -374,7 +375,11 @@ def test_ctrl_c_keeps_what_is_finished_and_says_what_failed(
     assert [path.name for path in (files / "out").iterdir()] == ["a_labels.tif"]
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith(f"upaint segment: There is no file {files / 'gone.tif'}")
-    assert said[-1] == "upaint segment: interrupted"
+    ending = "upaint segment: stopped at image 3 of 4, b.tif"
+    assert said[-2:] == [f"{ending}; the same command goes on there", "upaint segment: interrupted"]
+    fake.signal_at = len(fake.planes) + 1
+    assert segment(files / "gone.tif", *copies, "--model", trained, "-o", files / "out", "--overwrite") == 130
+    assert "upaint segment: stopped at image 2 of 4, a.tif" in capsys.readouterr().err.splitlines()  # not going on
 
 
 def test_the_finished_planes_of_a_movie_that_is_stopped_are_kept_beside_results_that_count(
@@ -388,7 +393,7 @@ def test_the_finished_planes_of_a_movie_that_is_stopped_are_kept_beside_results_
     arguments = (folder, "--model", trained, "-o", folder)
     assert segment(*arguments, "--scores") == 130
     said = capsys.readouterr()
-    assert said.out.rstrip().endswith("in 3 of 5 slices")
+    assert said.out.rstrip().endswith("in 3 of 5 planes")
     assert said.err.splitlines()[-1] == "upaint segment: interrupted"
     names = ["movie_stopped_labels.tif", "movie_stopped_scores.tif"]
     assert sorted(path.name for path in folder.iterdir()) == ["movie.tif", *names]
@@ -435,10 +440,9 @@ def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
     write()
     assert computed(stop=3) == 3
     assert computed(stop=2) == 2
-    going_on = "in 3 of 5 slices (2 of them from an earlier run); the same command goes on with the others"
-    assert going_on in capsys.readouterr().out
+    assert "in 3 of 5 planes (2 of them from an earlier run)" in capsys.readouterr().out
     assert computed() == 2
-    assert "in 5 slices (3 of them from an earlier run)" in capsys.readouterr().out
+    assert "in 5 planes (3 of them from an earlier run)" in capsys.readouterr().out
     assert [path.name for path in out.iterdir()] == ["movie_labels.tif"]
     labels = tifffile.imread(out / "movie_labels.tif")
     assert computed("--tile", 256) == 0

@@ -70,7 +70,7 @@ def test_a_volume_makes_a_3d_model_and_that_makes_labels(
     assert scores.axes == "ZCYX" and scores.data.shape == (16, 2, 60, 64)
     np.testing.assert_allclose(scores.data.sum(axis=1), 1, atol=2e-3)
     words = capsys.readouterr().out
-    assert f"{int(labels.data.max())} object" in words and "in 16 slices" in words
+    assert f"{int(labels.data.max())} object" in words and "in 16 planes" in words
 
 
 def test_a_2d_model_sees_a_volume_along_its_axes(

@@ -323,6 +323,9 @@ def test_lists_of_nothing(tmp_path):
     for paths, word in ((tmp_path, "no images"), (tmp_path / "x.tif", "no file"), ([], "at least one")):
         with pytest.raises(FileError, match=word):
             list_images(paths)
+    (tmp_path / "well 1").mkdir()
+    with pytest.raises(FileError, match="name those folders instead"):
+        list_images(tmp_path)
 
 
 @given(st.lists(st.text(st.sampled_from("a1290 b."), min_size=1, max_size=8), unique=True, min_size=1))

@@ -93,6 +93,16 @@ def test_fiji_can_open_what_is_written(tmp_path):
             assert tiff.pages[0].tags["XResolution"].value[0] / tiff.pages[0].tags["XResolution"].value[1] == 100
 
 
+@pytest.mark.parametrize("highest", [0, 1, 12, 300])
+def test_fiji_shows_the_labels_of_a_few_objects(tmp_path, highest):
+    """It would show 8 bits from 0 to 255, so twelve objects as nearly black."""
+    labels = np.zeros((5, 6), np.int32)
+    labels[2] = highest
+    with tifffile.TiffFile(write_labels(tmp_path / "a.tif", labels)) as tiff:
+        assert tiff.imagej_metadata.get("max", 0) == highest
+        assert ("min" in tiff.imagej_metadata) == bool(highest)
+
+
 @pytest.mark.parametrize(
     ("dtype", "axes", "name", "kind"),
     [

@@ -218,6 +218,26 @@ def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
         assert len(list((folder / "annotations").iterdir())) == 2
 
 
+def test_images_that_moved_with_the_project_are_found(tmp_path):
+    before, after = tmp_path / "day 1", tmp_path / "elsewhere" / "day 1"
+    (before / "images").mkdir(parents=True)
+    (before / "images" / "größe.tif").touch()
+    image = SavedImage("größe", (20, 30), {"path": str(before / "images" / "größe.tif"), "reader": "napari"})
+    saved(SavedProject((image,)), before / "project")
+    after.parent.mkdir()
+    before.rename(after)
+    (moved,) = read_project(after / "project").images
+    assert moved.file == str(after / "images" / "größe.tif")
+    assert moved.origin["reader"] == "napari"
+    (after / "images").rename(tmp_path / "images")  # they come later
+    saved(read_project(after / "project"), after / "project")
+    (tmp_path / "images").rename(after / "images")
+    assert read_project(after / "project").images[0].file == moved.file
+    (before / "images").mkdir(parents=True)
+    (before / "images" / "größe.tif").touch()  # these were copied, and still are where they were
+    assert read_project(after / "project").images[0].file == image.file
+
+
 def test_paint_that_another_window_has_saved_is_not_replaced(tmp_path):
     folder, ours = save_project(a_project(4), tmp_path / "p", seen=())
     _, theirs = save_project(a_project(5), folder, seen=ours)

@@ -118,6 +118,22 @@ def test_who_goes_to_an_image_sees_it_however_large_it_is_drawn(viewer, dock, pi
     assert (*camera.center[-2:], camera.zoom) == (578, 502, 60)
 
 
+def test_an_image_of_much_larger_pixels_is_seen_as_a_whole_and_a_part_of_it_on_purpose(viewer, dock, pick):
+    for name, scale in (("fine", 0.065), ("fine too", 0.065), ("coarse", 1)):
+        viewer.add_image(picture(SHAPE), name=name, scale=(scale, scale))
+    camera = viewer.scene.camera
+    pick("fine")
+    camera.center, camera.zoom = (0, 2, 2.5), 400
+    pick("fine too")
+    assert camera.zoom == 400
+    pick("coarse")
+    np.testing.assert_allclose(camera.center[-2:], (30, 40), atol=0.6)
+    assert max(SHAPE) * camera.zoom < max(viewer.canvas.size)
+    camera.center, camera.zoom = (0, 2, 2.5), 400
+    pick("coarse")
+    assert camera.zoom == 400
+
+
 def test_who_goes_to_another_image_sees_it_and_what_is_painted_on_it(viewer, dock, fields, pick, qtbot):
     pick("field 1")
     dock.sections.labels.new_button.click()
@@ -192,6 +208,17 @@ def test_results_of_images_that_are_not_seen_do_not_lie_on_the_one_that_is(viewe
     dock.sections.image.combo.setCurrentText("field 1")  # below another one, but asked for
     segment("view")
     assert "field 1 labels" in seen(viewer)
+
+
+def test_results_of_a_small_image_that_is_hidden_do_not_lie_in_the_corner_of_the_one_above(viewer, dock, pick, segment):
+    viewer.add_image(picture(SHAPE), name="small", scale=(0.2, 0.2))
+    viewer.add_image(picture(SHAPE, seed=2), name="large")
+    for name in ("small", "large"):
+        pick(name)
+        segment("view")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"large labels"}
+    pick("small")
+    assert {name for name in seen(viewer) if name.endswith("labels")} == {"small labels"}
 
 
 def test_who_hid_the_labels_is_told_why_no_result_is_seen(viewer, dock, segment):

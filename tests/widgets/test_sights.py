@@ -12,7 +12,7 @@ from napari_upaint.session.protocol import SegmentRequest
 from napari_upaint.settings import PredictSettings
 from napari_upaint.widgets._sources import ImageSource
 
-NOTE = "Seen at 0.5 of its size, where the model is surest of what it finds (Settings > Prediction > Image scale)."
+NOTE = "Seen at 0.5 times its size, where the model is surest of what it finds (Settings > Prediction > Image scale)."
 
 
 def image(shape=(200, 321)):
@@ -62,7 +62,7 @@ def test_all_open_images_are_seen_each_as_it_suits(viewer, dock, segment):
     for name, columns in (("small", 300), ("large", 321)):
         viewer.add_image(image((200, columns)), name=name)
     segment("all")
-    assert "Seen at 0.5 to 1 of their sizes" in dock.sections.message.text()
+    assert "Seen at 0.5 to 1 times their sizes" in dock.sections.message.text()
 
 
 def test_a_scale_set_by_hand_is_kept(viewer, dock, segment, looks):

@@ -48,7 +48,11 @@ EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG, JPEG, BMP) or folders"
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="image files (TIFF, PNG, JPEG, BMP) or folders (not those inside of them)",
     )
     parser.add_argument(
         "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
@@ -89,11 +93,11 @@ def run(args: argparse.Namespace) -> int:
     made = fingerprint(made_how(model, predict), objects, args.device, os.environ.get("UPAINT_EXACT"), versions())
     how = How(model, predict, objects, args.device, *kept, channel=args.channel, partly=True, made=made)
     bad: dict[Path, int] = {}
+    anew = args.scores or args.overwrite
     with Interrupt("Stopping; what is finished is kept.") as interrupt:
-        for path in images:
+        for number, path in enumerate(images, start=1):
             try:
                 image = read_image(path)
-                anew = args.scores or args.overwrite
                 # No variable for what was begun: Windows does not replace a file that is still open.
                 result = segment_image(image, path.name, how, interrupt, () if anew else _begun(folder, image))
                 print(_write(folder, image, result, how))
@@ -101,6 +105,10 @@ def run(args: argparse.Namespace) -> int:
                     raise KeyboardInterrupt
                 if result.failed:
                     raise _partly(result.failed)
+            except KeyboardInterrupt:
+                on = "" if anew else "; the same command goes on there"
+                print(f"upaint segment: stopped at image {number} of {len(images)}, {path.name}{on}", file=sys.stderr)
+                raise
             except BrokenPipeError:  # nobody reads the output any more: neither this image nor the next is to blame
                 raise
             except Exception as error:  # of whatever kind: it must not stop the others
@@ -165,17 +173,15 @@ def _write(folder: Path, image: Image, result: Segmentation, how: How) -> str:
     volumes, total = how.takes_volumes(image), image.plane_count
     at_once = image.length("Z") if volumes else 1
     done, kept = total - (len(result.failed) + result.left) * at_once, result.kept * at_once
-    slices = "" if total == 1 else f" in {total} slices" if done == total else f" in {done} of {total} slices"
+    planes = "" if total == 1 else f" in {total} planes" if done == total else f" in {done} of {total} planes"
     if kept:
-        slices += f" ({kept} of them from an earlier run)" if total > 1 else " (from an earlier run)"
-    if result.left and result.scores is None:
-        slices += "; the same command goes on with the others"
+        planes += f" ({kept} of them from an earlier run)" if total > 1 else " (from an earlier run)"
     if result.scale not in (0.0, 1.0):
-        slices += f"; seen at {result.scale:g} of its size"
+        planes += f"; seen at {result.scale:g} times its size"
     if how.model.header.kind == "classes":
-        return f"{target}: {result.labels.astype(bool).mean():.1%} not background{slices}"
+        return f"{target}: {result.labels.astype(bool).mean():.1%} not background{planes}"
     count = _count(image, result.labels, volumes=volumes)
-    return f"{target}: {count} object{'s' * (count != 1)}{slices}"
+    return f"{target}: {count} object{'s' * (count != 1)}{planes}"
 
 
 def _count(image: Image, labels: np.ndarray, *, volumes: bool) -> int:
@@ -205,4 +211,7 @@ def _check_names(images: Sequence[Path]) -> None:
         # The usual disks of these systems do not tell capital letters in a file's name from small ones.
         other = seen.setdefault(name.lower() if sys.platform in ("win32", "darwin") else name, path)
         if other is not path:
-            raise FileError(f"{other} and {path} would both become {name}_labels.tif; segment them into two folders.")
+            raise FileError(
+                f"{other} and {path} would both become {name}_labels.tif; segment them into two folders, or name only"
+                " files of one kind, as in images/*.tif."
+            )

@@ -47,7 +47,11 @@ _NO_LIMIT = 1e6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG, JPEG, BMP) or folders"
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="image files (TIFF, PNG, JPEG, BMP) or folders (not those inside of them)",
     )
     parser.add_argument(
         "--labels",

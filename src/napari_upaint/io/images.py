@@ -52,7 +52,8 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
     lazy_from : int or None
         Images of so many bytes and more are opened lazily, not loaded; None: `LAZY_FROM`.
     labels : bool
-        Whether the file holds labels: then pixels of a PNG with a palette are their numbers, not their colours.
+        Whether the file holds labels: then pixels of a PNG with a palette are their numbers, not their colours, and
+        planes of a TIFF are not taken for colours.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
             raise FileError(f"There is no file {path}; check its name.")
         if path.stat().st_size == 0:
             raise FileError(f"{path} is empty (0 bytes); choose another file.")
-        image = _read_picture(path, labels) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from)
+        image = _read_picture(path, labels) or _read_tiff(path, LAZY_FROM if lazy_from is None else lazy_from, labels)
     except FileError:
         raise
     # With a damaged file, decoders may raise anything: struct.error, IndexError, MemoryError, their own errors.
@@ -145,10 +146,10 @@ def _numbers(content: bytes) -> np.ndarray:
         return np.asarray(opened)
 
 
-def _read_tiff(path: Path, lazy_from: int) -> Image:
+def _read_tiff(path: Path, lazy_from: int, labels: bool) -> Image:
     from napari_upaint.io.tiff import read_tiff
 
-    data, axes, scale = read_tiff(path, lazy_from)
+    data, axes, scale = read_tiff(path, lazy_from, labels=labels)
     return Image(data, axes, scale.spacing, scale.unit, scale.channel_names, plain_name(path), path)
 
 
@@ -173,10 +174,13 @@ def list_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[Path]:
     try:
-        inside = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != "."]
+        entries = list(folder.iterdir())
+        inside = [p for p in entries if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != "."]
     except OSError as error:
         raise FileError(f"The folder {folder} cannot be read ({reason(error)}); choose another one.") from error
     if not inside:
+        if any(p.is_dir() for p in entries):
+            raise FileError(f"The folder {folder} holds folders, but no images of its own; name those folders instead.")
         raise FileError(
             f"The folder {folder} holds no images ({', '.join(SUFFIXES)}); choose another one, or save other files as"
             " TIFF, for example in Fiji."

@@ -31,7 +31,7 @@ _CHAINED = ("generic", "uniform")
 _ALPHA = {1, 2}
 
 
-def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
+def read_tiff(path: Path, lazy_from: int, *, labels: bool = False) -> tuple[Any, str, Scale]:
     """Read the largest image of a TIFF: array (NumPy, memory map or Zarr), letters of its axes, scale.
 
     Warns if the file holds other images, too.
@@ -41,6 +41,9 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
     lazy_from : int
         Images of so many bytes and more are opened lazily: as a memory map if stored plainly, else as a Zarr array that
         decodes only the requested part. From a pyramid, the full resolution is taken.
+    labels : bool
+        Whether the file holds labels: tifffile, and by it napari and scikit-image, write 3 or 4 planes as red, green,
+        blue and transparency.
 
     Raises
     ------
@@ -58,7 +61,8 @@ def read_tiff(path: Path, lazy_from: int) -> tuple[Any, str, Scale]:
         chosen = _choose(tiff, path)
         _check_complete(tiff, chosen, path)
         series = chosen.levels[0]
-        axes = _name_channels(known_axes(series.axes), series.keyframe)
+        stored = series.axes.replace("SYX", "QYX") if labels else series.axes
+        axes = _name_channels(known_axes(stored), series.keyframe)
         scale = read_scale(tiff, chosen, axes)
         if series.nbytes < lazy_from:
             data: Any = series.asarray()

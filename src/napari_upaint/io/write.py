@@ -65,7 +65,8 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     if like:
         axes = like.axes if labels is like.data else like.leading_axes + "YX"
     labels = np.asarray(labels)
-    return _write(path, _alike(labels, like, axes), _smallest(labels), software)
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    return _write(path, _alike(labels, like, axes), _smallest(low, high), software, brightest=high)
 
 
 def write_scores(
@@ -120,8 +121,7 @@ def _alike(data: np.ndarray, like: Image | None, axes: str | None) -> Image:
     return replace(image, spacing=like.spacing, unit=like.unit)
 
 
-def _smallest(labels: np.ndarray) -> np.dtype[Any]:
-    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+def _smallest(low: int, high: int) -> np.dtype[Any]:
     for dtype in (np.uint8, np.uint16, np.int32):
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
             return np.dtype(dtype)
@@ -146,8 +146,11 @@ def write_image(path: str | Path, image: Image, *, software: str | None = None) 
     return _write(path, image, _stored_dtype(np.dtype(image.data.dtype)), software)
 
 
-def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str | None) -> Path:
-    """Write an image with a dtype that can hold its pixels, converting one page at a time."""
+def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str | None, *, brightest: int = 0) -> Path:
+    """Write an image with a dtype that can hold its pixels, converting one page at a time.
+
+    `brightest`: what Fiji shows as white; 0: as it likes, which makes labels of a few objects all black.
+    """
     import tifffile
 
     path = from_home(path)
@@ -173,7 +176,7 @@ def _write(path: str | Path, image: Image, dtype: np.dtype[Any], software: str |
             extrasamples=["unassalpha"] if image.length("S") == 2 else None,
             compression="zlib",
             software=software,
-            metadata=_metadata(kind, image, axes),
+            metadata=_metadata(kind, image, axes, brightest),
             **_resolution(kind, image),
         )
     return path
@@ -219,13 +222,14 @@ def _choose(path: Path, image: Image, axes: str, shape: tuple[int, ...], dtype: 
     return "ome" if known else "shaped"
 
 
-def _metadata(kind: Format, image: Image, axes: str) -> dict[str, Any]:
+def _metadata(kind: Format, image: Image, axes: str, brightest: int) -> dict[str, Any]:
     """Return the metadata for the header of the file, as its format names them."""
     named = "C" in axes and len(image.channel_names) == image.length("C")
     # Characters of other kinds would make the header of an OME-TIFF unreadable.
     names = ["".join(c if c.isprintable() else " " for c in str(name)) for name in image.channel_names if named]
     if kind == "imagej":
-        return {"axes": axes} | _imagej(image, names)
+        shown = {"min": 0.0, "max": float(brightest)} if brightest else {}
+        return {"axes": axes} | shown | _imagej(image, names)
     if kind == "ome":
         return {"axes": axes} | _ome(image, names)
     return {"axes": axes, "unit": image.unit, "spacing": dict(image.spacing), "channel_names": names}

@@ -29,6 +29,7 @@ from napari_upaint.settings import Kind
 _FORMATS = "napari-upaint-project-"
 FORMAT = f"{_FORMATS}1"
 _FILE, _ANNOTATIONS, _MODELS = "project.json", "annotations", "models"
+_RELATIVE = "path_from_project"  # of an image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +231,17 @@ def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[st
         if autosave(one.data, folder / name, one.notes):
             written.append(name)
             annotations.append(name)
-    return {"name": image.name, "shape": list(image.shape), "origin": image.origin, "annotations": annotations}
+    origin = image.origin | _from_project(image.file, folder.parent)
+    return {"name": image.name, "shape": list(image.shape), "origin": origin, "annotations": annotations}
+
+
+def _from_project(file: str, project: Path) -> dict[str, str]:
+    """Return where an image lies as seen from the project, as JSON; nothing if it is gone, or on another drive."""
+    if not os.path.exists(file):
+        return {}
+    with contextlib.suppress(ValueError):
+        return {_RELATIVE: Path(os.path.relpath(file, project)).as_posix()}
+    return {}
 
 
 def _keep_file(path: Path, folder: Path, written: list[str]) -> None:
@@ -245,7 +256,13 @@ def _keep_file(path: Path, folder: Path, written: list[str]) -> None:
 def _read_image(raw: dict[str, Any], folder: Path) -> SavedImage:
     # Only names, never paths: the folder may have moved, and must not point elsewhere.
     annotations = tuple(_describe(folder / Path(str(name)).name) for name in raw["annotations"])
-    return SavedImage(str(raw["name"]), tuple(int(n) for n in raw["shape"]), dict(raw["origin"]), annotations)
+    image = SavedImage(str(raw["name"]), tuple(int(n) for n in raw["shape"]), dict(raw["origin"]), annotations)
+    relative = str(image.origin.get(_RELATIVE) or "")
+    moved = os.path.abspath(folder.parent / relative)
+    # The images may have moved with the folder, even to another computer.
+    if relative and not os.path.exists(image.file) and os.path.exists(moved):
+        return replace(image, origin=image.origin | {"path": moved})
+    return image
 
 
 def _describe(path: Path) -> SavedAnnotation:

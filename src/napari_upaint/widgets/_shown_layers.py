@@ -22,6 +22,7 @@ _SEE_THROUGH = ("additive", "minimum", "multiplicative")
 # Share of an image's area, and opacity: a corner that is hidden misleads nobody, nor does a mere overlay.
 _LEAST_HIDDEN, _LEAST_OPACITY = 0.1, 0.9
 _LEAST_ON_SCREEN = 150  # pixels of the canvas
+_MUCH_LARGER = 4  # pixels of an image, compared with those of the one that was chosen before
 
 
 class ShownLayers:
@@ -30,6 +31,7 @@ class ShownLayers:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._hidden: set[Hashable] = set()  # by `show`, not by the user
+        self._pixel = np.inf  # size of a pixel of the image that was gone to last, in the world
         self.showing = False  # many layers are shown and hidden at once: one check at the end is enough
 
     def covering(self, image: Hashable) -> str:
@@ -91,15 +93,23 @@ class ShownLayers:
             self.showing = False
 
     def bring_near(self, image: Hashable) -> None:
-        """Fit an image into the canvas if it is outside, or too small there: its pixels may have another unit."""
+        """Fit an image into the canvas if it is outside, or too small or large there: its pixels may have another unit.
+
+        One is too large if it reaches beyond the canvas and its pixels are much larger than those of the image before:
+        who zooms in on an image sees a part of it on purpose.
+        """
         canvas, camera = self._viewer.canvas, self._viewer.scene.camera
         if canvas.grid.enabled or not shows_planes(self._viewer):
             return
         down, right = self._viewer.dims.displayed
-        start, stop = self._box(find(self._viewer, image))[:, :: 1 if down < right else -1]  # they may be transposed
+        layer = find(self._viewer, image)
+        start, stop = self._box(layer)[:, :: 1 if down < right else -1]  # they may be transposed
         room, center = np.array(canvas.size, float), np.array(camera.center[-2:])
         away = np.maximum(start - center, center - stop) * camera.zoom
-        if np.any(away > room / 2) or np.max(stop - start) * camera.zoom < _LEAST_ON_SCREEN:
+        size, before = (stop - start) * camera.zoom, self._pixel
+        self._pixel = float(np.max(stop - start)) / max(form(layer).shape[-2:])
+        too_large = np.any(size > room) and self._pixel > _MUCH_LARGER * before
+        if np.any(away > room / 2) or np.max(size) < _LEAST_ON_SCREEN or too_large:
             camera.center = (0.0, *map(float, (start + stop) / 2))
             camera.zoom = 0.95 * float(np.min(room / (stop - start)))
 
@@ -124,22 +134,24 @@ class ShownLayers:
             is_over = above or (layer.blending in _SEE_THROUGH and other_field)
             upper = one if is_over else layer
             hides = upper.blending not in _SEE_THROUGH and upper.opacity >= _LEAST_OPACITY
-            if (hides or other_field) and self._hides_part(one, here):
+            there = self._box(one)
+            # Results of a small image that is hidden below would lie on a corner of the one above.
+            if (hides or other_field) and (_covers(there, here) or (not is_over and _covers(here, there))):
                 yield one, is_over
 
     def _image_of(self, layer: Any, owners: Mapping[Hashable, Hashable]) -> Hashable | None:
         of: Hashable | None = layer.metadata.get(MARK, {}).get("of")
         return owners.get(layer.unique_id) if of is None and isinstance(layer, Labels) else of
 
-    def _hides_part(self, one: Any, box: np.ndarray) -> bool:
-        """Return whether a layer lies over much of a box, (2, 2): low and high (Y, X)."""
-        (low, high), (start, stop) = self._box(one), box
-        shared = np.clip(np.minimum(high, stop) - np.maximum(low, start), 0, None)
-        return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(stop - start))
-
     def _box(self, layer: Any) -> np.ndarray:
         """Return two opposite corners of a layer in the world, (Y, X)."""
         return (np.asarray(layer.extent.world) * unit_factors(self._viewer, layer))[:, -2:]
+
+
+def _covers(upper: np.ndarray, lower: np.ndarray) -> bool:
+    """Return whether a box lies over much of another one, (2, 2) each: low and high (Y, X)."""
+    shared = np.clip(np.minimum(upper[1], lower[1]) - np.maximum(upper[0], lower[0]), 0, None)
+    return bool(np.prod(shared) > _LEAST_HIDDEN * np.prod(lower[1] - lower[0]))
 
 
 def _of_another_field(one: Any, layer: Any, files: Mapping[str | None, int]) -> bool:

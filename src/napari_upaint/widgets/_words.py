@@ -53,7 +53,7 @@ def after_looking(summary: Segmented) -> str:
     if not summary.done or set(summary.scales) <= {1.0}:
         return ""
     low, high = summary.scales[0], summary.scales[-1]
-    at = f"{low:g} of its size" if low == high else f"{low:g} to {high:g} of their sizes"
+    at = f"{low:g} times its size" if low == high else f"{low:g} to {high:g} times their sizes"
     return f"Seen at {at}, where the model is surest of what it finds (Settings > Prediction > Image scale)."
 
 
