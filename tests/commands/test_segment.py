@@ -144,13 +144,17 @@ def test_a_bundled_model_finds_once_how_it_sees_an_image(
     write_image(files / "volumes.tif", Image(volumes, "TZYX"))
     assert segment(files / "volumes.tif", "--model", "generalist-fast", "-o", files / "deep", "--volumes") == 0
     assert sorted(int(window.min()) for window in looked.pop()) == [gray.min() // 2 + 4 * t + 2 for t in range(3)]
-    # What was made at another scale is made again.
-    planes, out = len(fake.planes), files / str(found)
-    segment(files / "movie.tif", "--model", "generalist-fast", "-o", out)
-    assert len(fake.planes) == planes
+    # All pixels are the same: so is how they are seen.
+    planes, again = len(fake.planes), ("--model", "generalist-fast", "-o")
+    looked.clear()
+    assert segment(files / "movie.tif", *again, files / str(found)) == 0
+    assert len(fake.planes) == planes and not looked
+    # Of a part, this cannot be told: what was made at another scale is made again.
+    fake.signal_at = planes + 3
+    assert segment(files / "movie.tif", *again, files / "part") == 130
     found = Sight(0.7)
-    segment(files / "movie.tif", "--model", "generalist-fast", "-o", out)
-    assert len(fake.planes) == planes + 4
+    assert segment(files / "movie.tif", *again, files / "part") == 0
+    assert len(fake.planes) == planes + 3 + 4
 
 
 def test_scores_are_written_on_request_only(files: Path, trained: Path, fake: FakeSegmentation) -> None:

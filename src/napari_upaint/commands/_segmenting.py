@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Segmentation:
     made : str
         How many planes (volumes) were dealt with, and what they were made from; "" if that is not noted.
     scale : float
-        Scale at which the model was found to see the image; 0 if it has learnt that from paint.
+        Scale at which the model was found to see the image; 0 if it has learnt that from paint, or all was kept.
     """
 
     labels: np.ndarray
@@ -108,13 +108,19 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     normalization = measure_image(image, name)
     labels, scores = _empty_results(image, how)
     failed, dealt = list[ImageError](), len(indices)
-    sight = how.sight(*_looked_at(image, how, indices, read), normalization, spacing, interrupt)
-    start = fingerprint(how.made, normalization, spacing, sight)
+    look = cache(partial(how.sight, *_looked_at(image, how, indices, read), normalization, spacing, interrupt))
+
+    def start(count: int) -> str:
+        # How the image is seen follows from all of its planes: with their fingerprints, it need not be found again.
+        return fingerprint(how.made, normalization, spacing, look() if count < len(indices) else None)
+
     found = partial(_fingerprint, read)
-    fingerprints = next(filter(None, (_take(one, labels, start, map(found, indices), interrupt) for one in begun)), [])
+    taken = (_take(one, labels, start(one.count), map(found, indices), interrupt) for one in begun)
+    fingerprints = next(filter(None, taken), [])
     count = len(fingerprints)
     fingerprints += [""] * (len(indices) - count)
     todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
+    sight = look() if todo else None
     with bar(len(indices), name) as progress:
         begin = how.segmenting(normalization, spacing, sight)
 
@@ -140,7 +146,7 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
             labels[index] = result.labels
             if scores is not None:
                 scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
-    made = f"{dealt} {fingerprint(start, *fingerprints[:dealt])}" if how.made else ""
+    made = f"{dealt} {fingerprint(start(dealt), *fingerprints[:dealt])}" if how.made else ""
     left, kept, names = len(indices) - dealt, len(indices) - len(todo), how.model.header.output_names
     return Segmentation(labels, scores, names, tuple(failed), left, kept, made, sight.scale if sight else 0.0)
 
