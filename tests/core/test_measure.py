@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_upaint.core.measure import measure
+from napari_upaint.core.measure import measure, measure_stack
 from napari_upaint.io.samples import open_sample
 
 SMALL = arrays(np.int32, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9), elements=st.integers(0, 5))
@@ -106,3 +106,28 @@ def test_a_real_image():
 def test_an_image_that_does_not_fit():
     with pytest.raises(ValueError, match="do not lie"):
         measure(np.zeros((3, 4), int), np.zeros((1, 4, 3)))
+
+
+@given(arrays(np.int32, (2, 3, 4, 5), elements=st.integers(0, 2)))
+def test_a_stack_is_its_planes_one_below_the_other(labels):
+    image, read = np.random.default_rng(0).random((2, 3, 1, 4, 5)), list[tuple[int, int]]()
+
+    def pixels(index):
+        read.append(index)
+        return image[index]
+
+    table = measure_stack(np.ndindex(2, 3), labels.__getitem__, pixels, names="tz", spacing=(2, 1), unit="nanometer")
+    assert read == [at for at in np.ndindex(2, 3) if labels[at].any() or at == (0, 0)]
+    for at in np.ndindex(2, 3):
+        rows = (table["t"] == at[0]) & (table["z"] == at[1])
+        for name, values in measure(labels[at], image[at], spacing=(2, 1), unit="nanometer").items():
+            np.testing.assert_array_equal(table[name][rows], values)
+    assert len(table["t"]) == sum(len(np.unique(plane[plane > 0])) for plane in labels.reshape(-1, 4, 5))
+
+
+def test_volumes_of_a_movie_have_no_slices_in_their_table():
+    labels = np.zeros((2, 3, 4, 5), np.uint8)
+    labels[1, :2, 1:3, 1:3] = 4
+    index = [(at, slice(None)) for at in range(2)]
+    table = measure_stack(index, labels.__getitem__, lambda at: labels[at][None], names="t")
+    assert [table[name].tolist() for name in ("t", "label", "volume_px3", "z_px")] == [[1], [4], [8], [0.5]]

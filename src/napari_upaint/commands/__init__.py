@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Protocol
 
-from napari_upaint.commands import demo, evaluate, export, models, segment, train, weights
+from napari_upaint.commands import demo, evaluate, export, measure, models, segment, train, weights
 
 
 class Command(Protocol):
@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Command] = {
     "demo": demo,
     "train": train,
     "segment": segment,
+    "measure": measure,
     "weights": weights,
     "evaluate": evaluate,
     "models": models,

@@ -113,14 +113,7 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
     from napari_upaint.io.images import read_image
 
     image, (label_image, labels) = read_image(image_path).with_channel(channel), load_painted(label_path, kind)
-    expected, found = ((*one.leading_shape, *one.plane_shape) for one in (image, label_image))
-    # Axes of length 1 say nothing: a single slice of a stack is a plane.
-    if [n for n in expected if n > 1] != [n for n in found if n > 1]:
-        raise AnnotationError(
-            f"{label_path.name} is {shape(found)} pixels, {image_path.name} {shape(expected)};"
-            " labels need the shape of their image."
-        )
-    check_order(label_path, label_image, image_path, image)
+    expected = check_fits(label_path, label_image, image_path, image)
     if masks:
         labels = from_masks(labels, kind)
     stacks = Stacks(image, image_path.name) if ndim == 3 else None
@@ -132,6 +125,25 @@ def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: K
         if painted.any():  # of a long stack, the other planes are not even read
             name = f"{image_path.name} {index}" if index else image_path.name
             yield Sample(image.plane(index), painted, normalization, image.plane_spacing, name)
+
+
+def check_fits(label_path: Path, labels: Image, image_path: Path, image: Image) -> tuple[int, ...]:
+    """Make sure that labels lie on an image; return its shape, (leading axes ..., Y, X).
+
+    Raises
+    ------
+    AnnotationError
+        If they have another shape, or their planes another order.
+    """
+    expected, found = ((*one.leading_shape, *one.plane_shape) for one in (image, labels))
+    # Axes of length 1 say nothing: a single slice of a stack is a plane.
+    if [n for n in expected if n > 1] != [n for n in found if n > 1]:
+        raise AnnotationError(
+            f"{label_path.name} is {shape(found)} pixels, {image_path.name} {shape(expected)};"
+            " labels need the shape of their image."
+        )
+    check_order(label_path, labels, image_path, image)
+    return expected
 
 
 def write_planes(path: Path, arrays: np.ndarray, like: Image) -> None:

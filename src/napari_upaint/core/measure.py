@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from skimage.measure import regionprops_table
@@ -74,6 +75,45 @@ def measure(
         name = channels[at] if at < len(channels) else f"channel_{at}" if len(image) > 1 else "intensity"
         table |= {f"{name}_{what}": values for what, values in _intensities(labels, channel, found["label"]).items()}
     return table
+
+
+def measure_stack(
+    indices: Iterable[tuple[Any, ...]],
+    labels: Callable[[Any], np.ndarray],
+    pixels: Callable[[Any], np.ndarray],
+    *,
+    names: Sequence[str],
+    spacing: Sequence[float] | None = None,
+    unit: str = "pixel",
+    channels: Sequence[str] = (),
+) -> Table:
+    """Measure each label of all planes, or volumes, of a stack. Planes without labels are not read.
+
+    Parameters
+    ----------
+    indices : iterable of tuple
+        Places of the planes along the axes before them; along Z of a volume, `slice(None)`.
+    labels, pixels : callable
+        Given an index, return labels ([Z,] Y, X) and image (C, [Z,] Y, X).
+    names : sequence of str
+        Of the axes along which `indices` has numbers.
+    spacing, unit, channels
+        See `measure`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        A column for each of `names`, counted from 0, then those of `measure`.
+    """
+    tables: list[Table] = []
+    for index in indices:
+        found = labels(index)
+        # The very first one, too, even if it is empty: it gives the columns.
+        if not tables or found.any():
+            table = measure(found, pixels(index), spacing=spacing, unit=unit, channels=channels)
+            at, rows = [n for n in index if not isinstance(n, slice)], len(table["label"])
+            tables.append({name: np.full(rows, n) for name, n in zip(names, at, strict=True)} | table)
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def _sizes(labels: np.ndarray, spacing: tuple[float, ...]) -> Table:

@@ -1,8 +1,7 @@
-"""Measure the objects of a labels layer, plane by plane, and write the table: frozen values, safe in threads."""
+"""Measure the objects of a labels layer, plane by plane: frozen values, safe in threads."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_upaint.core.measure import Table, measure
-from napari_upaint.io.atomic import replacing
+from napari_upaint.core.measure import Table, measure_stack
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -95,26 +93,19 @@ class Measured:
 
 def measure_planes(plan: MeasurePlan) -> Measured:
     """Measure all planes (or volumes) of a layer; those without labels are not read."""
-    image, names, edges = plan.image, leading_names(plan.image, plan.ndim), plan.image.edges(plan.ndim)
-    channels = ("red", "green", "blue") if image.rgb else ("intensity", *map(_channel, plan.others))
-    whole = (slice(None),) * plan.ndim
-    tables: list[Table] = []
-    for index in product(*(range(n) for n in image.shape[: -plan.ndim])):
-        labels = np.array(plan.labels.data[index])
-        # The very first one, too, even if it is empty: it gives the columns.
-        if not tables or labels.any():
-            found = measure(
-                labels,
-                np.concatenate([one.plane(index, whole) for one in (image, *plan.others)]),
-                spacing=edges,
-                unit="pixel" if edges is None else image.unit,  # without a unit, pixels are counted
-                channels=channels,
-            )
-            rows = len(found["label"])
-            tables.append({name: np.full(rows, at) for name, at in zip(names, index, strict=True)} | found)
+    image, edges, whole = plan.image, plan.image.edges(plan.ndim), (slice(None),) * plan.ndim
+    table = measure_stack(
+        product(*(range(n) for n in image.shape[: -plan.ndim])),
+        lambda index: np.array(plan.labels.data[index]),
+        lambda index: np.concatenate([one.plane(index, whole) for one in (image, *plan.others)]),
+        names=leading_names(image, plan.ndim),
+        spacing=edges,
+        unit="pixel" if edges is None else image.unit,  # without a unit, pixels are counted
+        channels=("red", "green", "blue") if image.rgb else ("intensity", *map(_channel, plan.others)),
+    )
     # The table stays with its labels, and must not keep the pixels of an image that was closed.
     plan = replace(plan, image=replace(image, data=np.broadcast_to(np.uint8(0), image.data.shape)), others=())
-    return Measured(plan, {name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
+    return Measured(plan, table)
 
 
 def _channel(image: ImageSource) -> str:
@@ -131,25 +122,3 @@ def leading_names(image: ImageSource, ndim: int) -> tuple[str, ...]:
         f"axis_{number}" if label.lstrip("-").isdigit() or label in ("label", "") else label
         for number, label in enumerate(labels, start=1)
     )
-
-
-def write_table(table: Table, path: Path) -> Path:
-    """Write a table as CSV with a header line, whole or not at all.
-
-    Raises
-    ------
-    FileError
-        If it cannot be written.
-    """
-    path = path if path.suffix else path.with_suffix(".csv")
-    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        columns = [[_plain(value) for value in column.tolist()] for column in table.values()]
-        writer.writerows(zip(*columns, strict=True))
-    return path
-
-
-def _plain(value: float) -> str:
-    # Nine digits tell all 32-bit numbers apart; 0.30000000000000004 in a table helps nobody.
-    return str(value) if isinstance(value, int) else f"{value:.9g}"

@@ -7,10 +7,11 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal
 
 from napari_upaint.errors import UserError
+from napari_upaint.io.tables import write_table
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._layers import Layers
-from napari_upaint.widgets._measured_objects import Measured, measure_planes, write_table
+from napari_upaint.widgets._measured_objects import Measured, measure_planes
 from napari_upaint.widgets._sections import Sections
 
 
