@@ -196,7 +196,7 @@ def test_nothing_found_gives_an_empty_table(viewer, dock, settle, segment, tmp_p
     nothing = "Nothing was found: paint what you look for and train, or choose another model."
     assert dock.sections.message.text() == f"Segmented 3 planes. {nothing}"
     measure(dock, settle)
-    assert dock.sections.message.text().startswith("Measured 0 objects")
+    assert dock.sections.message.text() == "Measured 0 objects of cells labels."
     assert len(labels.features) == 1
     dock.sections.segment.table_wanted.emit(tmp_path / "none.csv")
     settle(dock)

@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files of labels, one per image, or folders",
     )
     parser.add_argument(
-        "--volumes", action="store_true", help="measure objects of stacks along Z as volumes, not slice by slice"
+        "--volumes",
+        action="store_true",
+        help="measure stacks along Z as volumes, whose objects have one number through all slices, not slice by slice",
     )
     add_output(parser, "FILE", "table to write; .csv is added if the ending is missing")
 

@@ -72,7 +72,8 @@ class Tables(QObject):
             return
         self.changed.emit()
         if shown:
-            self._message.show_message(f"Measured {measured.words}; 'Table' shows them all.")
+            shows = "; 'Table' shows them all" if len(measured.table["label"]) else ""
+            self._message.show_message(f"Measured {measured.words}{shows}.")
         else:
             words = "The labels changed while they were measured; press 'Measure' again."
             self._message.show_message(words, "warning")
