@@ -33,9 +33,11 @@ def copied(dock, settle, qtbot):
         qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
         dock.sections.train.seconds.setValue(1)
         dock.sections.settings.train.control("seed").setValue(7)
+        section = dock.sections.history
+        before = section.list.count()
         dock.sections.train.button.click()
         settle(dock)
-        section = dock.sections.history
+        qtbot.waitUntil(lambda: section.list.count() > before, timeout=20000)  # files are listed in a thread
         qtbot.waitUntil(lambda: section.buttons[what].isEnabled(), timeout=20000)
         section.buttons[what].click()
         qtbot.waitUntil(lambda: not dock.keeping.busy, timeout=20000)
