@@ -35,6 +35,17 @@ def add_settings(
             _add(container, one, defaults.get(one.name, one.default))
 
 
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Add the images that a command works on."""
+    words = "image files (TIFF, PNG, JPEG, BMP) or folders (not those inside of them)"
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=words)
+
+
+def add_labels(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add the required option for the labels of the images; `words` are its help."""
+    parser.add_argument("--labels", nargs="+", type=Path, required=True, metavar="LABELS", help=words)
+
+
 def add_output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
     """Add the required option for the output; `words` are its help."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=metavar, help=words)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_upaint.commands._options import add_output
+from napari_upaint.commands._options import add_images, add_labels, add_output
 from napari_upaint.commands._outputs import check_output, with_ending
 from napari_upaint.commands._pairs import left_out, pair
 from napari_upaint.errors import ImageError
@@ -32,17 +32,8 @@ EXAMPLE = "upaint measure plates/ --labels results/ -o objects.csv"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="image files (TIFF, PNG, JPEG, BMP) or folders"
-    )
-    parser.add_argument(
-        "--labels",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="LABELS",
-        help="files of labels, one per image, or folders",
-    )
+    add_images(parser)
+    add_labels(parser, "files of labels, one per image, or folders")
     parser.add_argument(
         "--volumes",
         action="store_true",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.commands._files import expand, listed
-from napari_upaint.commands._options import add_channel, add_device, add_output, add_settings, settings_from
+from napari_upaint.commands._options import add_channel, add_device, add_images, add_output, add_settings, settings_from
 from napari_upaint.commands._outputs import (
     SOFTWARE,
     STOPPED,
@@ -47,13 +47,7 @@ EXAMPLE = "upaint segment plates/ --model cells.safetensors -o results --scores"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "images",
-        nargs="+",
-        type=Path,
-        metavar="IMAGE",
-        help="image files (TIFF, PNG, JPEG, BMP) or folders (not those inside of them)",
-    )
+    add_images(parser)
     parser.add_argument(
         "--model", required=True, metavar="NAME|FILE", help="a bundled model (see: upaint models) or a file"
     )

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from napari_upaint.commands._options import (
     add_channel,
     add_device,
+    add_images,
     add_kind,
+    add_labels,
     add_output,
     add_settings,
     refuse_without_effect,
@@ -46,21 +48,8 @@ _NO_LIMIT = 1e6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "images",
-        nargs="+",
-        type=Path,
-        metavar="IMAGE",
-        help="image files (TIFF, PNG, JPEG, BMP) or folders (not those inside of them)",
-    )
-    parser.add_argument(
-        "--labels",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="LABELS",
-        help="painted files, one per image, or folders",
-    )
+    add_images(parser)
+    add_labels(parser, "painted files, one per image, or folders")
     parser.add_argument(
         "--masks",
         action="store_true",
