@@ -117,6 +117,13 @@ def test_a_run_without_a_model_and_one_whose_model_is_gone():
     assert [run.model for run in list_runs()] == [None, None]
 
 
+def test_of_runs_of_the_same_second_the_newest_is_first():
+    names = ["b", "c", "a"]
+    for name in names:
+        save_run(a_run(name), None)
+    assert [run.name for run in list_runs()] == names[::-1]
+
+
 def test_runs_are_listed_newest_first_and_rubbish_is_left_out():
     assert list_runs() == []
     dates = ["2026-01-02T10:00:00+01:00", "2026-01-02T09:30:00+00:00", "2025-12-31T23:00:00-05:00"]

@@ -89,7 +89,7 @@ def record(request: TrainRequest, progress: Iterable[TrainProgress], result: Tra
     start = request.start
     return Run(
         name=request.name,
-        date=datetime.now().astimezone().isoformat(timespec="seconds"),
+        date=datetime.now().astimezone().isoformat(),  # to the microsecond: runs are sorted by it
         kind=request.kind,
         start=start.header.name if isinstance(start, ModelFile) else str(start or ""),
         settings=request.settings,
