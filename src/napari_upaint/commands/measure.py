@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.tables import write_table
 
     tables: list[tuple[str, Table]] = []
-    names = [image.name for image, _ in pairs.found]
+    names = Counter(image.name for image, _ in pairs.found)
     with bar(len(pairs.found), "measuring") as progress:
         for image, labels in pairs.found:
-            name = image.name if names.count(image.name) == 1 else str(image)
+            name = image.name if names[image.name] == 1 else str(image)
             tables.append((name, _measured(image, labels, volumes=args.volumes)))
             progress.update(1)
     table = joined(tables)
