@@ -39,8 +39,8 @@ class Session:
         self._window = self.viewer.window._qt_window  # noqa: SLF001 (napari has no public way to it)
         self._window.resize(SIZE[0], SIZE[1] + extra)
         self.dock: UPaintDock = self._window.findChild(UPaintDock)
-        train = self.dock.sections.train
-        self.wait(lambda: train.button.isEnabled() and train.device.text().startswith("Computes on"))
+        train, engine = self.dock.sections.train, self.dock.sections.engine
+        self.wait(lambda: train.button.isEnabled() and engine.device.text().startswith("Computes on"))
         self.rest(1)  # the canvas gets its size
         self.viewer.reset_view()
         self.rest(1)

@@ -34,9 +34,9 @@ def test_the_dock_follows_and_the_command_knows(general, viewer, open_dock, qtbo
     assert load_preferences().seconds == 45
     general.seconds = 50
     assert dock.sections.train.seconds.value() == 50
-    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.engine.device.text(), timeout=20000)
     general.device = "cpu"
-    qtbot.waitUntil(lambda: dock.sections.train.device.text().endswith("fake device (cpu)"), timeout=20000)
+    qtbot.waitUntil(lambda: dock.sections.engine.device.text().endswith("fake device (cpu)"), timeout=20000)
     assert load_preferences() == Preferences("cpu", "", 50)
     dock.keeping.close()
     general.seconds = 70

@@ -133,7 +133,7 @@ def test_painting_goes_on_while_it_learns(viewer, open_dock, loop, paint_strokes
 def test_a_preview_comes_at_once_after_an_image_was_opened(viewer, open_dock, qtbot, nuclei, record_property):
     dock = open_dock(TASKS)
     viewer.add_image(nuclei.image.data, name="cells")
-    qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
+    qtbot.waitUntil(lambda: dock.sections.engine.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
     shown = []
     dock.preview.shown.connect(shown.append)
     dock.preview.toggle()

@@ -65,7 +65,7 @@ def test_the_window_lives_while_the_engine_works(
     """Beyond what the same viewer shows when idle: software OpenGL draws slowly, and adding a layer is napari's own."""
     viewer.window._qt_window.show()
     dock = open_dock(TASKS)
-    qtbot.waitUntil(lambda: dock.sections.train.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
+    qtbot.waitUntil(lambda: dock.sections.engine.device.text().startswith("Computes"), timeout=PATIENCE * 1000)
     qtbot.wait(500)
     timer = Lateness()
     qtbot.wait(1500)

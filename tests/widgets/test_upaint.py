@@ -664,7 +664,7 @@ def test_a_key_that_somebody_has_taken_stays_theirs(viewer, open_dock):
 
 
 def test_closing_the_dock_ends_the_engine(viewer, dock, qtbot, alive):
-    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.engine.device.text(), timeout=10000)
     pid = dock.bridge.pid
     assert alive(pid)
     viewer.window.remove_dock_widget(dock)
@@ -679,7 +679,7 @@ def test_what_is_being_written_is_written_to_its_end_when_napari_closes(dock):
 
 
 def test_closing_the_dock_does_not_wait_for_the_engine(viewer, dock, qtbot):
-    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.engine.device.text(), timeout=10000)
     ended, go_on, engine = threading.Event(), threading.Event(), dock.bridge.engine()
     real = engine.close
     engine.close = lambda: (go_on.wait(20), real(), ended.set())
@@ -700,7 +700,7 @@ def test_opening_and_closing_again_and_again_leaves_nothing_behind(viewer, open_
     before, threads, pids = listeners(), threading.active_count(), []
     for _ in range(3):
         dock = open_dock()
-        qtbot.waitUntil(lambda dock=dock: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+        qtbot.waitUntil(lambda dock=dock: "a fake device" in dock.sections.engine.device.text(), timeout=10000)
         pids.append(dock.bridge.pid)
         viewer.window.remove_dock_widget(dock)
     assert listeners() == before
@@ -724,7 +724,7 @@ def test_a_layer_that_was_closed_is_forgotten_and_heard_when_it_comes_back(viewe
 
 
 def test_closing_the_viewer_ends_the_engine(viewer, dock, qtbot, alive):
-    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=10000)
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.engine.device.text(), timeout=10000)
     pid = dock.bridge.pid
     viewer.window._qt_window.show()
     viewer.close()

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QWidget
 from napari_upaint.settings import Device, Preferences
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._copying import Copying
-from napari_upaint.widgets._engine_row import EngineWatch
+from napari_upaint.widgets._engine_section import EngineWatch
 from napari_upaint.widgets._history import History
 from napari_upaint.widgets._job_bridge import JobBridge
 from napari_upaint.widgets._layers import Layers
@@ -36,7 +36,7 @@ class Keeping(QObject):
         self._sections, self._bridge = sections, bridge
         self.preferences = PreferenceWatch(self)
         self.history = History(sections, self)
-        self.engine = EngineWatch(bridge, sections.train.device, sections.train.engine, self)
+        self.engine = EngineWatch(bridge, sections.engine, self)
         self.notifying = Notifying(dock, sections.message)
         self.projects = Projects(layers, choosing, sections, self)
         self.copying = Copying(layers, choosing, working.others, sections, bridge, self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_upaint.settings import PredictSettings, TrainSettings
 from napari_upaint.widgets._colours import ThemeColours
+from napari_upaint.widgets._engine_section import EngineSection
 from napari_upaint.widgets._history_section import HistorySection
 from napari_upaint.widgets._image_section import ImageSection
 from napari_upaint.widgets._labels_section import LabelsSection
@@ -29,6 +30,7 @@ class Sections:
         self.segment = SegmentSection()
         self.settings = SettingsSection()
         self.weights = WeightsSection(self.settings.weights)
+        self.engine = EngineSection()
         self.message = MessageLine()
 
     def ndim(self) -> int:

@@ -1,16 +1,15 @@
-"""The fourth section: Train and Stop, the time for it, what else is learnt from, progress, the loss, the engine."""
+"""The fourth section: Train and Stop, the time for it, what else is learnt from, progress, the loss."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from napari_upaint.engine.budget import LEFT_AFTER_PAINT
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.settings import Preferences
-from napari_upaint.widgets._engine_row import EngineRow
 from napari_upaint.widgets._form import never_by_wheel
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._offers import ResumeOffer
@@ -71,12 +70,6 @@ class TrainSection(QWidget):
         self.preview = QCheckBox("Live preview", toolTip=_PREVIEW_TIP)
         self.progress = ProgressLine()
         self.plot = LossPlot()
-        self.device = QLabel("Starting the engine…")
-        self.device.setWordWrap(True)
-        self.device.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        self.device.setMinimumHeight(2 * self.device.fontMetrics().lineSpacing())  # it may need two lines later
-        self.device.setToolTip("What the engine computes on; it runs in a process of its own.")
-        self.engine = EngineRow()
         self._compose()
 
     def _compose(self) -> None:
@@ -94,8 +87,6 @@ class TrainSection(QWidget):
         column.addLayout(WrappingRow(self.learn, self.preview))
         column.addWidget(self.progress)
         column.addWidget(self.plot)
-        column.addWidget(self.device)
-        column.addWidget(self.engine)
 
     def _clicked(self) -> None:
         (self.stop_wanted if self.running else self.train_wanted).emit()

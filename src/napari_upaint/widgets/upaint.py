@@ -130,6 +130,7 @@ class UPaintDock(QWidget):
             ("Segment", s.segment),
             ("Weight map", s.weights),
             ("Settings", s.settings),
+            ("Engine", s.engine),
         ):
             if title:
                 column.addLayout(_heading(title, self._help_button() if section is s.image else None))

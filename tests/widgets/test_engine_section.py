@@ -8,7 +8,7 @@ import numpy as np
 from upaint_pictures import paint, picture
 
 from napari_upaint.session.protocol import DeviceRequest
-from napari_upaint.widgets._engine_row import held_by, size
+from napari_upaint.widgets._engine_section import held_by, size
 from napari_upaint.widgets._job_bridge import GuiJob
 
 
@@ -26,16 +26,16 @@ def test_memory_of_this_process():
 
 
 def test_free_memory_ends_the_engine_and_the_next_job_starts_one(viewer, dock, settle, qtbot, alive):
-    row = dock.sections.train.engine
-    qtbot.waitUntil(lambda: "a fake device" in dock.sections.train.device.text(), timeout=20000)
+    section = dock.sections.engine
+    qtbot.waitUntil(lambda: "a fake device" in dock.sections.engine.device.text(), timeout=20000)
     dock.keeping.engine.look()
-    assert row.words.text().endswith(" MB")
-    assert row.button.isEnabled()
+    assert section.memory.text().endswith(" MB")
+    assert section.button.isEnabled()
     first = dock.bridge.pid
-    row.button.click()
-    assert row.words.text() == "Engine: not running"
-    assert not row.button.isEnabled()
-    assert "starts with the next training" in row.button.toolTip()
+    section.button.click()
+    assert section.memory.text() == "Engine: not running"
+    assert not section.button.isEnabled()
+    assert "starts with the next training" in section.button.toolTip()
     qtbot.waitUntil(lambda: not alive(first), timeout=20000)
     viewer.add_image(picture(), name="cells")
     dock.sections.segment.buttons["view"].click()
@@ -51,7 +51,7 @@ def test_not_while_something_runs(viewer, dock, settle, qtbot):
     qtbot.waitUntil(lambda: dock.sections.train.button.isEnabled(), timeout=20000)
     dock.sections.train.seconds.setValue(1)
     dock.sections.train.button.click()
-    button = dock.sections.train.engine.button
+    button = dock.sections.engine.button
     assert not button.isEnabled()
     assert "training is running" in button.toolTip()
     settle(dock)

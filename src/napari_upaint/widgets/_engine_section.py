@@ -1,10 +1,10 @@
-"""The engine in the Train section: what it computes on, how much memory it holds, a button that frees it."""
+"""The last section: what the engine computes on, how much memory it holds, a button that frees it."""
 
 from __future__ import annotations
 
 import psutil
-from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_upaint.engine.progress import DeviceLine
@@ -18,18 +18,26 @@ _NONE = "The engine is not running; it starts with the next training or segmenta
 _TIP = "End the engine process: this frees all its memory, also on the graphics card. It starts again when needed."
 
 
-class EngineRow(QWidget):
-    """A line of words and a button; its size stays while the number changes."""
+class EngineSection(QWidget):
+    """Two lines of words and a button; its size stays while the numbers change."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = QElidingLabel()
-        self.words.setToolTip("Memory of this computer that the engine process uses now, in MB or GB.")
+        self.device = QLabel("Starting the engine…")
+        self.device.setWordWrap(True)
+        self.device.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.device.setMinimumHeight(2 * self.device.fontMetrics().lineSpacing())  # it may need two lines later
+        self.device.setToolTip("What the engine computes on; it runs in a process of its own.")
+        self.memory = QElidingLabel()
+        self.memory.setToolTip("Memory of this computer that the engine process uses now, in MB or GB.")
         self.button = QPushButton("Free memory")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.words, 1)
+        row = QHBoxLayout()
+        row.addWidget(self.memory, 1)
         row.addWidget(self.button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.device)
+        column.addLayout(row)
 
     def allow(self, why: str) -> None:
         """Enable the button, or say why it cannot be pressed (empty: it can)."""
@@ -41,12 +49,12 @@ class EngineWatch(QObject):
 
     failed = Signal(str, str)
 
-    def __init__(self, bridge: JobBridge, device: QLabel, row: EngineRow, parent: QObject | None = None) -> None:
+    def __init__(self, bridge: JobBridge, section: EngineSection, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge, self._device, self._row = bridge, device, row
+        self._bridge, self._section = bridge, section
         self._situation = Situation()
         self._ending = Work(self, self.look, self.failed)
-        row.button.clicked.connect(self.free)
+        section.button.clicked.connect(self.free)
         self._timer = QTimer(self, interval=_EVERY)
         self._timer.timeout.connect(self.look)
 
@@ -75,15 +83,15 @@ class EngineWatch(QObject):
 
     def _show_device(self, payload: object) -> None:
         if isinstance(payload, DeviceLine):
-            self._device.setText(f"Computes on: {payload.text}")
+            self._section.device.setText(f"Computes on: {payload.text}")
 
     def look(self, *_: object) -> None:
         """Show how much memory is held now."""
         pid = self._bridge.pid
         held = held_by(pid) if pid is not None else None
         says = "not running" if pid is None else "running" if held is None else size(held)
-        self._row.words.setText(f"Engine: {says}")
-        self._row.allow(busy(self._situation) or ("" if pid is not None else _NONE))
+        self._section.memory.setText(f"Engine: {says}")
+        self._section.allow(busy(self._situation) or ("" if pid is not None else _NONE))
 
     def free(self) -> None:
         """End the engine process, in a thread: it has half a second to end by itself."""
