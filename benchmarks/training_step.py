@@ -70,7 +70,7 @@ def _ours(width: int) -> Callable[[], int]:
     image, truth = _nuclei()
     samples = [Sample(image, truth, measure(image))]
     settings = TrainSettings(seconds=1e5, width=width, depth=5)
-    run = Trainer(samples, "objects", None, settings, WeightSettings(), AugmentSettings(), "cpu")
+    run = Trainer(samples, "objects", None, settings, WeightSettings(), AugmentSettings(zoom=1.2), "cpu")
     list(run.look_at_samples())
 
     def step() -> int:
