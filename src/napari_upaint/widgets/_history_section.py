@@ -165,7 +165,7 @@ class HistorySection(Folding):
 
     def _ask_name(self) -> None:
         (run,) = self.selected()
-        name, wanted = QInputDialog.getText(self, "Rename the run", "Name", text=run.name)
+        name, wanted = QInputDialog.getText(self, "Rename the run", "New name of the run and its model:", text=run.name)
         if wanted and name != run.name:
             self.rename_wanted.emit(run, name)
 
