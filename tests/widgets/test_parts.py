@@ -173,6 +173,7 @@ def test_words_after_training(path, end):
 def test_words_after_segmenting():
     assert after_segmenting(Segmented(3, (), False)) == ("Segmented 3 planes.", "info", "")
     assert after_segmenting(Segmented(1, (), True))[0] == "Stopped after 1 plane."
+    assert after_segmenting(Segmented(0, (), True))[0] == "Stopped before the first plane was segmented."
     words, kind, details = after_segmenting(Segmented(2, (("A is bad.", "why"), ("B is bad.", "")), False))
     assert kind == "warning"
     assert words == "Segmented 2 planes, but: A is bad. (2 layers failed; see the details.)"
