@@ -29,6 +29,7 @@ from napari_upaint.widgets._model_list import model_choices
 from napari_upaint.widgets._model_section import ModelSection
 from napari_upaint.widgets._painted_list import painted_lines
 from napari_upaint.widgets._progress_line import ProgressLine, duration
+from napari_upaint.widgets._segment_section import SegmentSection
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._slider_box import SliderBox
 from napari_upaint.widgets._train_section import TrainSection
@@ -330,3 +331,10 @@ def test_every_measure_of_uncertainty_is_explained_by_its_name(qtbot):
     tip = row.methods.toolTip()
     for method in ("margin", "entropy", "rotations"):
         assert f"\n{method.capitalize()}: " in tip
+
+
+def test_the_tip_for_volumes_is_no_endless_line(qtbot):
+    section = SegmentSection()
+    qtbot.addWidget(section)
+    section.allow_volumes("")
+    assert max(map(len, section.volume_box.toolTip().split("\n"))) <= 100
