@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from napari_upaint.widgets._folding import Folding
 
@@ -38,3 +39,22 @@ def test_its_arrow_has_the_colour_of_the_theme(qtbot, unfolded):
         section.toggleButton().click()
     assert drawn_in(section.toggleButton(), "#f0f1f2")
     assert not drawn_in(section.toggleButton(), "#000000")
+
+
+def test_tab_passes_over_what_is_folded_away(qtbot):
+    """A key changed numbers that nobody saw."""
+    window, section, after = QWidget(), Folding("Training", "How the network learns."), QSpinBox()
+    qtbot.addWidget(window)
+    column, inner = QVBoxLayout(window), QSpinBox()
+    inner.setMinimumWidth(400)
+    section.addWidget(inner)
+    for widget in (section, after):
+        column.addWidget(widget)
+    window.show()
+    for unfolded, follows in ((False, after), (True, inner), (False, after)):
+        assert section.isExpanded() == unfolded
+        section.toggleButton().setFocus()
+        qtbot.keyClick(section.toggleButton(), Qt.Key.Key_Tab)
+        assert window.focusWidget() is follows
+        assert window.minimumSizeHint().width() >= 400
+        section.toggleButton().click()

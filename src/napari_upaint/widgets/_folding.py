@@ -18,5 +18,10 @@ class Folding(QCollapsible):
         self.toggleButton().setToolTip(tip)
         self.toggleButton().setAccessibleName(title)
         self.setDuration(0)  # an animation makes the sections below dance
+        # Tab must not go to what nobody sees; but room for its width stays, or the dock would jump when it is unfolded.
+        policy = self.content().sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.content().setSizePolicy(policy)
+        self.toggled.connect(self.content().setVisible)
         self.toggled.connect(lambda unfolded: self.setText(f"{'▾' if unfolded else '▸'} {title}"))
         self.collapse(animate=False)
