@@ -122,6 +122,15 @@ def test_a_header_with_more_planes_than_there_can_be_is_refused_before_they_are_
 
 
 @LAZY
+def test_a_file_whose_list_of_images_was_at_its_lost_end_is_refused(tmp_path, lazy_from):
+    """The sentence was 'max() arg is an empty sequence'."""
+    path = tmp_path / "end.tif"
+    path.write_bytes(b"II*\0" + (20_000).to_bytes(4, "little") + bytes(9_000))
+    with pytest.raises(FileError, match=r"end.tif cannot be read as an image \(the list of its images is missing, as"):
+        read_image(path, lazy_from=lazy_from)
+
+
+@LAZY
 def test_a_fiji_stack_that_was_cut_short_is_refused(tmp_path, lazy_from):
     path = tmp_path / "fiji.tif"
     tifffile.imwrite(path, STACK, imagej=True)

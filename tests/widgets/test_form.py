@@ -82,3 +82,24 @@ def test_a_font_that_comes_later_cuts_no_word(qtbot):
     form.resize(form.minimumSizeHint())
     every = [*form.findChildren(QLabel), *form.findChildren(QPushButton)]
     assert [one.text() for one in every if one.isVisible() and one.width() < one.sizeHint().width()] == []
+
+
+def test_tips_are_no_endless_lines(qtbot):
+    """One was 1949 pixels wide: Qt breaks lines of a tooltip only if they are wider than the screen."""
+    for settings in (AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings):
+        form = Form(settings, zero={"smallest": "automatic"})
+        qtbot.addWidget(form)
+        for control in form._controls.values():
+            assert max(map(len, control.widget.toolTip().split("\n"))) <= 100
+
+
+def test_boxes_beside_sliders_have_one_width_in_every_font(qtbot):
+    """With napari's font at 14 pt, the box of another unit was wider than the one above."""
+    weight, width = SliderBox(WeightSettings, "w0", 50), SliderBox(WeightSettings, "sigma", 20)
+    for slider in (weight, width):
+        qtbot.addWidget(slider)
+        slider.setStyleSheet("* { font-size: 14pt; }")
+        slider.show()
+    width.set_unit(0.5, "µm")
+    assert weight.box.sizeHint().width() == width.box.sizeHint().width()
+    assert weight.box.minimumSizeHint().width() >= weight.box.fontMetrics().horizontalAdvance("1000.00 µm")

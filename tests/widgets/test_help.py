@@ -1,7 +1,7 @@
 """The help sheet: every key that is bound is in it."""
 
 from qtpy.QtCore import QRect, Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QScrollArea
 
 from napari_upaint.widgets import _help, _screen
 from napari_upaint.widgets._gallery_window import GalleryWindow
@@ -55,6 +55,16 @@ def test_on_a_small_screen_with_a_large_font_all_words_and_buttons_are_in_reach(
     gallery = GalleryWindow(dock)
     qtbot.addWidget(gallery)
     assert gallery.height() < screen.height()
+
+
+def test_on_a_large_screen_nothing_has_to_be_scrolled(dock, qtbot, monkeypatch):
+    """Its size was that before the rows got their height: the last of them was below the edge."""
+    for module in (_screen, _help):
+        monkeypatch.setattr(module, "screen_of", lambda _widget: QRect(0, 0, 3840, 2160))
+    dock.setStyleSheet("QLabel { font-size: 24px }")
+    dock.show_help()
+    bar = dock.help.findChild(QScrollArea).verticalScrollBar()
+    qtbot.waitUntil(lambda: dock.help.width() > 500 and bar.maximum() == 0, timeout=5000)
 
 
 def test_it_goes_with_the_dock(viewer, dock, qtbot):

@@ -127,7 +127,7 @@ def test_classes_keep_their_names(viewer, dock, settle, qtbot):
     features = viewer.layers["cells labels"].features
     assert list(features["label"]) == ["background", "class 1"]
     words = "1 class of cells labels (label 1 is the class painted with 2, and so on)"
-    assert dock.sections.message.text() == f"Measured {words}; 'Table' shows them all."
+    assert dock.sections.message.text() == f"Measured {words}; 'Table' shows the measurements."
     dock.sections.segment.show_button.click()
     assert dock.table_window.table.words.text() == words
     assert list(features["area_px2"][1:]) == [550]

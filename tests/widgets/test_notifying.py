@@ -67,6 +67,16 @@ def test_what_a_training_said_is_not_told_of_the_segmenting_after_it(window, tol
     assert told == [window, "Segmenting ended."]
 
 
+def test_only_what_was_added_meanwhile_is_told(window, told, clock, qtbot):
+    message = MessageLine()
+    qtbot.addWidget(message)
+    message.show_message("Better than before.")
+    run(Notifying(window, message), clock, 40, "segmenting")
+    message.add("Nothing was found.")
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=20000)
+    assert told == [window, "Segmenting ended: Nothing was found."]
+
+
 @pytest.mark.parametrize(
     ("seconds", "active", "activity"), [(20, False, "training"), (40, True, "training"), (40, False, "")]
 )

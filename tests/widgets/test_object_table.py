@@ -52,6 +52,15 @@ def test_all_objects_stand_in_it(measured):
     assert cells(measured, "area_um2") == ["16", "100", "64", "36"]
 
 
+def test_a_long_name_does_not_widen_it(qtbot):
+    """Above a small window, the table covered the buttons of the dock."""
+    table = ObjectTable()
+    qtbot.addWidget(table)
+    before = table.minimumSizeHint().width()
+    table.show_table({"label": np.arange(1, 3)}, f"2 objects of {'plate_0001_well_A01_' * 8} labels")
+    assert table.minimumSizeHint().width() < before + 150
+
+
 @pytest.mark.parametrize(
     ("column", "says"),
     [("area_um2", "area µm²"), ("volume_px3", "volume px³"), ("y_nm", "y nm"), ("um_dna2_mean", "um dna2 mean")],

@@ -225,4 +225,4 @@ def test_many_names_are_cut_short(qtbot):
     qtbot.addWidget(box)
     box.show_others([f"image {n}" for n in range(12)])
     assert box.text() == "Learn 12 other images, too"
-    assert "image 7, and 4 more" in box.toolTip() and "image 8" not in box.toolTip()
+    assert "image 6 and 5 others." in box.toolTip() and "image 7" not in box.toolTip()

@@ -29,6 +29,7 @@ from napari_upaint.widgets._model_list import model_choices
 from napari_upaint.widgets._model_section import ModelSection
 from napari_upaint.widgets._painted_list import painted_lines
 from napari_upaint.widgets._progress_line import ProgressLine, duration
+from napari_upaint.widgets._segment_section import SegmentSection
 from napari_upaint.widgets._segmenting import Segmented
 from napari_upaint.widgets._slider_box import SliderBox
 from napari_upaint.widgets._train_section import TrainSection
@@ -173,6 +174,7 @@ def test_words_after_training(path, end):
 def test_words_after_segmenting():
     assert after_segmenting(Segmented(3, (), False)) == ("Segmented 3 planes.", "info", "")
     assert after_segmenting(Segmented(1, (), True))[0] == "Stopped after 1 plane."
+    assert after_segmenting(Segmented(0, (), True))[0] == "Stopped before the first plane was segmented."
     words, kind, details = after_segmenting(Segmented(2, (("A is bad.", "why"), ("B is bad.", "")), False))
     assert kind == "warning"
     assert words == "Segmented 2 planes, but: A is bad. (2 layers failed; see the details.)"
@@ -329,3 +331,10 @@ def test_every_measure_of_uncertainty_is_explained_by_its_name(qtbot):
     tip = row.methods.toolTip()
     for method in ("margin", "entropy", "rotations"):
         assert f"\n{method.capitalize()}: " in tip
+
+
+def test_the_tip_for_volumes_is_no_endless_line(qtbot):
+    section = SegmentSection()
+    qtbot.addWidget(section)
+    section.allow_volumes("")
+    assert max(map(len, section.volume_box.toolTip().split("\n"))) <= 100

@@ -74,3 +74,15 @@ def test_questions_show_letters(qtbot, monkeypatch, name):
     confirmed(line, "Delete", name)
     once_more(line, "Closing", name)
     assert [is_html(text) for text in said] == [False, False]
+
+
+def test_questions_are_shown_whole(qtbot, monkeypatch):
+    """Qt cuts what is wider than the screen, and the end of a long name, with what follows it, could not be read."""
+    said: list[str] = []
+    monkeypatch.setattr(QMessageBox, "question", lambda _parent, _title, text, *_: said.append(text))
+    name = "plate_0001_well_A01_field_0001_channel_DAPI_maximum_projection_" * 3
+    confirmed(None, "Delete", f"Delete '{name}'?")
+    label = QLabel(said[0], wordWrap=True)
+    qtbot.addWidget(label)
+    assert said[0].replace("\u200b", "") == f"Delete '{name}'?"
+    assert label.minimumSizeHint().width() <= label.fontMetrics().horizontalAdvance("W" * 18)

@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from napari_upaint.session.saved_project import (
     read_project,
     save_project,
 )
-from napari_upaint.widgets._projects import _leave_to_be_offered
+from napari_upaint.widgets._projects import _leave_to_be_offered, _words
 
 
 @pytest.fixture
@@ -168,6 +169,16 @@ def test_of_two_layers_that_swapped_their_names_each_has_its_own_paint(viewer, d
         np.testing.assert_array_equal(dock.layers.image(owner).data, picture(seed=number))
 
 
+def test_a_hundred_missing_images_do_not_fill_the_window():
+    images = tuple(SavedImage(f"field {number}", (60, 80), {}) for number in range(100))
+    project = SavedProject(images, "", "objects", None, {})
+    words = _words(Path("plate 1"), project, [image.name for image in images])
+    assert words == (
+        "Opened the project plate 1: 0 images. Not found: 'field 0', 'field 1', 'field 2', 'field 3', 'field 4',"
+        " 'field 5', 'field 6' and 93 others; open them yourself, and what was painted on them is offered."
+    )
+
+
 def test_a_missing_image_is_named_and_its_paint_kept(
     viewer, dock, saved, settled, autosaved_all, files, qtbot, own_home
 ):
@@ -178,7 +189,9 @@ def test_a_missing_image_is_named_and_its_paint_kept(
         path.unlink()
     choose(dock, "open")
     settled()
-    assert "Not found: 'others'; open them yourself" in dock.sections.message.text()
+    assert (
+        "Not found: 'others'; open it yourself, and what was painted on it is offered" in dock.sections.message.text()
+    )
     assert "cells annotation" in viewer.layers
     viewer.layers.clear()
     viewer.add_image(picture(seed=1), name="others")

@@ -97,6 +97,8 @@ def _choose(tiff: TiffFile, path: Path) -> TiffPageSeries:
     own = [series for series in tiff.series if series.keyframe.parent is tiff] or list(tiff.series)
     # Thumbnails and lower levels of pyramids are not worth a warning.
     own = [series for series in own if not series.keyframe.is_reduced] or own
+    if not own:  # many programs write the list of its images at the end of a file
+        raise ValueError("the list of its images is missing, as if it was cut short")
     chosen = max(own, key=lambda series: series.size)
     if len(own) > 1:
         size = " x ".join(map(str, chosen.shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import Field, dataclass, fields
+from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 
 # Aligns the columns of all forms.
 _LONGEST_LABEL = "Elastic deformation"
+_LINE = 100  # letters in a line of a tooltip
 # How units are written in a tooltip.
 _UNITS = {
     "px": "pixels (px)",
@@ -100,9 +102,10 @@ class Form(QWidget):
 
     def _add(self, layout: QFormLayout, one: Field[Any], zero: str) -> None:
         control = _control(one, zero, self._changed)
-        tip = with_unit(one.metadata["tip"], one.metadata["unit"])
+        tip = one.metadata["tip"]
         if zero:  # as the field shows it
             tip = tip.replace(f"{one.metadata['low']:g}: ", f"{zero}: ")
+        tip = with_unit(tip, one.metadata["unit"])
         control.widget.setToolTip(tip)
         control.widget.setAccessibleName(one.metadata["label"])
         self._controls[one.name] = control
@@ -124,8 +127,8 @@ def _unseen(text: str) -> QLabel:
 
 
 def with_unit(tip: str, unit: str) -> str:
-    """Return a tip that names the unit of its number."""
-    return f"{tip} In {_UNITS.get(unit, unit)}." if unit else tip
+    """Return a tip that names the unit of its number, on several lines: Qt breaks only those wider than the screen."""
+    return fill(f"{tip} In {_UNITS.get(unit, unit)}." if unit else tip, _LINE)
 
 
 def _control(one: Field[Any], zero: str, changed: Callable[..., None]) -> Control:

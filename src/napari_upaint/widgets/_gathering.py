@@ -20,6 +20,7 @@ from napari_upaint.errors import AnnotationError, ImageError
 from napari_upaint.io.models import read_header
 from napari_upaint.session.volumes import boxes_around_paint, read_box
 from napari_upaint.settings import Kind, TrainSettings
+from napari_upaint.widgets._listed import listed
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource, same_shape
 from napari_upaint.widgets._volumes import misfit, spacing
 
@@ -93,11 +94,11 @@ def gather(painted: Sequence[PaintedImage], kind: Kind, measure_it: Measure, ndi
     cut = _planes if ndim == 2 else _volumes
     cuts = [found for one in painted for found in cut(one)]
     if not cuts:
-        names = _names([one.annotation.name for one in painted])
+        names = listed([one.annotation.name for one in painted], _MOST_NAMES)
         raise AnnotationError(f"Nothing is painted on {names}; paint some background (1) and some objects (2 and up).")
     labels = np.concatenate([np.unique(learnt(one.annotation, one.judging)) for one in cuts])
     with_paint = {one.painted.annotation.key: one.painted for one in cuts}.values()
-    _two_classes_painted(labels, _names([_learnt_of(one.annotation) for one in with_paint]), kind)
+    _two_classes_painted(labels, listed([_learnt_of(one.annotation) for one in with_paint], _MOST_NAMES), kind)
     gray, samples = dict[Hashable, Normalization](), []
     for painted_image in with_paint:
         with _done_without(painted_image is not painted[0]):
@@ -157,13 +158,6 @@ def _learnt_of(annotation: AnnotationSource) -> str:
     """Return what a message calls the paint that is learnt from."""
     judging = any(region.purpose == "validation" for region in annotation.regions)
     return f"{annotation.name} outside validation regions" if judging else annotation.name
-
-
-def _names(names: Sequence[str]) -> str:
-    """Return 'a', 'a and b', or 'a, b and 7 others'."""
-    if len(names) > _MOST_NAMES:
-        return f"{', '.join(names[: _MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} others"
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _two_classes_painted(labels: np.ndarray, name: str, kind: Kind) -> None:

@@ -53,6 +53,7 @@ class HelpSheet(QDialog):
         for label in self._labels():
             room = 14 if label in self._headings else 5
             label.setMinimumHeight(label.fontMetrics().lineSpacing() + room)
+        self._inner.layout().activate()  # or it would still know the smaller heights
         there = screen_of(self)
         size = on_screen(self, self._inner.minimumSizeHint() + QSize(60, 60))
         self.resize(size)

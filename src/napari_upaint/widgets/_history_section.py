@@ -15,10 +15,10 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_upaint.session.run import Run
 from napari_upaint.widgets._dialogs import confirmed
+from napari_upaint.widgets._folding import Folding
 from napari_upaint.widgets._history_words import (
     run_lines,
     run_tip,
@@ -44,7 +44,7 @@ _TIPS = {
 }
 
 
-class HistorySection(QCollapsible):
+class HistorySection(Folding):
     """A list of runs with buttons; what the buttons do is up to `History`."""
 
     use_wanted = Signal(object)  # Run
@@ -54,8 +54,7 @@ class HistorySection(QCollapsible):
     copy_wanted = Signal(str, object)  # "python" or "command", Run
 
     def __init__(self) -> None:
-        super().__init__("History", expandedIcon="▾", collapsedIcon="▸")
-        self.setDuration(0)
+        super().__init__("History", "Show or hide your earlier trainings.")
         self._busy, self._situation = "", Situation()
         self.list = QListWidget()
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -75,7 +74,6 @@ class HistorySection(QCollapsible):
                 ("command", "Copy as command"),
             )
         }
-        self.toggleButton().setToolTip("Show or hide your earlier trainings.")
         self.list.setAccessibleName("Earlier trainings")
         self.list.setToolTip(
             "Your trainings, the newest first: date, name, loss on held-out paint before → after (lower is better),\n"
@@ -85,7 +83,6 @@ class HistorySection(QCollapsible):
         self.list.itemDoubleClicked.connect(lambda _: self.buttons["use"].click())
         self._compose()
         self._connect()
-        self.collapse(animate=False)
         self._selected()
 
     def _compose(self) -> None:
@@ -168,7 +165,7 @@ class HistorySection(QCollapsible):
 
     def _ask_name(self) -> None:
         (run,) = self.selected()
-        name, wanted = QInputDialog.getText(self, "Rename the run", "Name", text=run.name)
+        name, wanted = QInputDialog.getText(self, "Rename the run", "New name of the run and its model:", text=run.name)
         if wanted and name != run.name:
             self.rename_wanted.emit(run, name)
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.io.model_facts import steps
 from napari_upaint.session.run import Run
+from napari_upaint.widgets._listed import listed
 from napari_upaint.widgets._progress_line import duration, grouped
 from napari_upaint.widgets._reasons import Situation
 
 _SELECT = "Select a run in the list first."
+_MOST_NAMES = 8
 
 
 def run_lines(run: Run, seconds: bool = False) -> str:
@@ -30,7 +32,7 @@ def run_tip(run: Run) -> str:
             run.name,
             f"Date: {datetime.fromisoformat(run.date):%Y-%m-%d %H:%M}",
             f"Started from: {start}",
-            f"Images: {', '.join(run.images)}",
+            f"Images: {listed(run.images, _MOST_NAMES)}",
             f"Loss on held-out paint, before → after: {score(run)} (lower is better)",
             f"Painted: {grouped(sum(run.painted.values()))} pixels",
             f"Training: {steps(run.steps)} in {duration(run.seconds)}",

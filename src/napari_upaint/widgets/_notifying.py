@@ -44,6 +44,6 @@ class Notifying(QObject):
 
     def _tell(self) -> None:
         QApplication.alert(self._dock.window())
-        words, outcome = self._ended, self._message.text()
         # A message that was there before is of something else: of the training after which the view is segmented.
-        show_info(f"{words}: {plain(outcome)}" if outcome and outcome != self._before else f"{words}.")
+        outcome = self._message.text().removeprefix(self._before).strip()
+        show_info(f"{self._ended}: {plain(outcome)}" if outcome else f"{self._ended}.")

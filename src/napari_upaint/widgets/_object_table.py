@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from napari_upaint.core.measure import Table
+from napari_upaint.widgets._wrapped_label import WrappedLabel
 
 _TIP = (
     "A row for each object. Click it to see the object in a ring; click the head of a column to sort by it.\n"
@@ -87,8 +88,7 @@ class ObjectTable(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = QLabel(_NOTHING)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words = WrappedLabel(_NOTHING)
         self.model = ObjectModel(self)
         self.view = QTableView()
         self.view.setModel(self.model)

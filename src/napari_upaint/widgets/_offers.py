@@ -111,7 +111,7 @@ class ResumeOffer(Offer):
             self._ask(None, "")
             return
         settings = one.asked.settings
-        total = f"{settings.steps} steps" if settings.steps else duration(settings.seconds)
+        total = steps(settings.steps) if settings.steps else duration(settings.seconds)
         done = f"{steps(one.steps)} in {duration(one.seconds)} of {total} are saved."
         self._ask(one, f"A training was interrupted on {_when(one.saved)}. Continue it? ({done})")
 

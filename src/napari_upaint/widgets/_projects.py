@@ -41,6 +41,7 @@ from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._file_layers import Origin
 from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._listed import listed
 from napari_upaint.widgets._new_layers import annotation_name
 from napari_upaint.widgets._reasons import Situation, busy
 from napari_upaint.widgets._sections import Sections
@@ -53,6 +54,7 @@ _GROUPS: dict[str, type[Any]] = {
     "predict": PredictSettings,
     "objects": ObjectSettings,
 }
+_MOST_NAMES = 8  # in a message
 Painted = dict[Path, np.ndarray]
 
 
@@ -277,10 +279,14 @@ def _words(folder: Path, project: SavedProject, missing: list[str]) -> str:
     images = "1 image" if found == 1 else f"{found} images"
     words = f"Opened the project {folder.name}: {images}."
     if missing:
-        names = ", ".join(f"'{name}'" for name in missing)
-        words += f" Not found: {names}; open them yourself, and what was painted on them is offered."
+        them = "it" if len(missing) == 1 else "them"
+        words += f" Not found: {_quoted(missing)}; open {them} yourself, and what was painted on {them} is offered."
     damaged = [image.name for image in project.images if any(one.damage for one in image.annotations)]
     if damaged:
-        names = ", ".join(f"'{name}'" for name in damaged)
-        words += f" What was painted on {names} cannot be read now; its files stay in the project."
+        words += f" What was painted on {_quoted(damaged)} cannot be read now; its files stay in the project."
     return f"{words} {project.missing}".strip()
+
+
+def _quoted(names: list[str]) -> str:
+    """Return names in words, of many only the first ones: a message with all of them would cover the dock."""
+    return listed([f"'{name}'" for name in names], _MOST_NAMES)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_upaint.settings import AugmentSettings, ObjectSettings, PredictSettings, TrainSettings, WeightSettings
+from napari_upaint.widgets._folding import Folding
 from napari_upaint.widgets._form import Form
 from napari_upaint.widgets._wrapped_label import WrappedLabel
 
@@ -32,7 +32,7 @@ class SettingsSection(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        self.sections: dict[str, QCollapsible] = {}
+        self.sections: dict[str, Folding] = {}
         for form, tip in (
             (self.train, "How the network learns."),
             (self.augment, "How the painted parts are varied while it learns."),
@@ -40,15 +40,12 @@ class SettingsSection(QWidget):
             (self.predict, "How the network is applied to an image."),
             (self.objects, "How objects are made from the scores of the network."),
         ):
-            section = QCollapsible(form.title, expandedIcon="▾", collapsedIcon="▸")
-            section.setDuration(0)  # an animation makes the sections below dance
-            section.toggleButton().setToolTip(f"{tip} Click to show or hide these settings.")
+            section = Folding(form.title, f"{tip} Click to show or hide these settings.")
             section.layout().setContentsMargins(0, 0, 0, 0)  # no gap below the title while it is collapsed
             section.layout().setSpacing(2)
             if form is self.objects:
                 section.addWidget(WrappedLabel("Existing labels follow at once."))
             section.addWidget(form)
-            section.collapse(animate=False)
             self.sections[form.title] = section
             column.addWidget(section)
         self.restore_button = QPushButton("Restore all defaults")

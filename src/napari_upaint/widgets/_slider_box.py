@@ -5,13 +5,26 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 
 from napari_upaint.widgets._form import RealBox, exponent, never_by_wheel, with_unit
 
 _STEPS = 200
 _LEAST_WIDTH = 48  # of the slider, in pixels: a narrower one cannot be dragged
+_BUTTONS = 60  # pixels: room for napari's two buttons beside the number of a box
+
+
+class _SteadyBox(RealBox):
+    """A box that is as wide as any of its numbers needs, whatever unit and font come later: nothing jumps."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return the size."""
+        return QSize(self.fontMetrics().horizontalAdvance("0000.00 µm") + _BUTTONS, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return the same."""
+        return self.sizeHint()
 
 
 class SliderBox(QWidget):
@@ -39,7 +52,7 @@ class SliderBox(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setMinimumWidth(_LEAST_WIDTH)
-        self.box = RealBox()
+        self.box = _SteadyBox()
         self.box.setKeyboardTracking(False)
         self.box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         for widget in (self.slider, self.box):
@@ -73,8 +86,6 @@ class SliderBox(QWidget):
         self.box.setSingleStep(self._step * factor)
         self.box.setSuffix(f" {unit}" if unit else "")
         self.box.blockSignals(False)
-        # Wide enough for any number, so that nothing jumps.
-        self.box.setMinimumWidth(self.box.fontMetrics().horizontalAdvance("0000.00 µm") + 34)
         self._show()
 
     def _show(self) -> None:

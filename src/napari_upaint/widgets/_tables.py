@@ -72,7 +72,7 @@ class Tables(QObject):
             return
         self.changed.emit()
         if shown:
-            shows = "; 'Table' shows them all" if len(measured.table["label"]) else ""
+            shows = "; 'Table' shows the measurements" if len(measured.table["label"]) else ""
             self._message.show_message(f"Measured {measured.words}{shows}.")
         else:
             words = "The labels changed while they were measured; press 'Measure' again."

@@ -11,6 +11,7 @@ from napari_upaint.engine.budget import LEFT_AFTER_PAINT
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.settings import Preferences
 from napari_upaint.widgets._form import never_by_wheel
+from napari_upaint.widgets._listed import listed
 from napari_upaint.widgets._loss_plot import LossPlot
 from napari_upaint.widgets._offers import ResumeOffer
 from napari_upaint.widgets._progress_line import ProgressLine, duration, left
@@ -144,6 +145,5 @@ class OthersBox(QCheckBox):
         """Say how many other images are painted, and which."""
         images = "1 other image" if len(names) == 1 else f"{len(names)} other images"
         self.setText(f"Learn {images}, too")
-        more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
-        self.setToolTip(_OTHERS_TIP.format(names=", ".join([*names[:_MOST_NAMES], *more])))
+        self.setToolTip(_OTHERS_TIP.format(names=listed(names, _MOST_NAMES)))
         self.setVisible(bool(names))

@@ -25,8 +25,10 @@ def after_segmenting(summary: Segmented) -> tuple[str, MessageKind, str]:
         planes += f"; {summary.kept} {'was' if summary.kept == 1 else 'were'} there already"
     details = "\n\n".join(f"{sentence}\n{more}".strip() for sentence, more in summary.failures)
     if not summary.failures:
+        if summary.stopped and not summary.done + summary.kept:
+            return f"Stopped before the first {summary.what} was segmented.", "info", ""
         words = f"Stopped after {planes}." if summary.stopped else f"Segmented {planes}."
-        if summary.stopped and summary.several and summary.done + summary.kept:
+        if summary.stopped and summary.several:
             words += " Press the same button to go on."
         return words, "info", ""
     first = summary.failures[0][0]

@@ -14,6 +14,11 @@ _LONG = re.compile(r"\S{17,}")
 _PIECE = re.compile(r".{1,15}?[/\\_.-]+|.{1,16}")
 
 
+def breakable(text: str) -> str:
+    """Return a text that may be broken inside of long names, which reads the same."""
+    return _LONG.sub(lambda word: _BREAK.join(_PIECE.findall(word[0])), text)
+
+
 class WrappedLabel(QLabel):
     """A label whose text is read and copied as it was set."""
 
@@ -30,7 +35,7 @@ class WrappedLabel(QLabel):
 
     def setText(self, text: str | None) -> None:  # noqa: N802 (Qt's name)
         """Show a text."""
-        super().setText(_LONG.sub(lambda word: _BREAK.join(_PIECE.findall(word[0])), text or ""))
+        super().setText(breakable(text or ""))
 
     def make_selectable(self) -> None:
         """Let the mouse select the text, so that it can be copied."""
