@@ -98,6 +98,19 @@ def test_one_folder_for_both(named: Named) -> None:
         assert not pairs.labels
 
 
+def test_files_that_a_shell_lists_in_another_order_than_their_images_go_together_by_name() -> None:
+    images = [Path(f"i/{name}.tif") for name in ("cell_1", "cell_10", "cell_2")]
+    labels = [Path(f"i/{name}_masks.png") for name in ("cell_10", "cell_1", "cell_2")]
+    found = {image.stem: file.stem for image, file in pair(images, labels).found}
+    assert found == {"cell_1": "cell_1_masks", "cell_10": "cell_10_masks", "cell_2": "cell_2_masks"}
+    # Names that tell of some of them only, or of two images the same, do not count.
+    for others in (["b_masks", "painted"], ["painted", "a_masks"], ["a_1", "a_2"]):
+        files = [Path(f"{name}.png") for name in others]
+        assert [file for _, file in pair([Path("a.tif"), Path("b.tif")], files).found] == files
+    same = [Path("1/a.tif"), Path("2/a.tif")], [Path("3/a_masks.tif"), Path("4/a_masks.tif")]
+    assert pair(*same).found == tuple(zip(*same, strict=True))
+
+
 def test_equally_many_folders_are_taken_in_pairs(named: Named) -> None:
     images, labels = named("p1/A01.tif", "p2/A01.tif"), named("p1_lab/A01.tif", "p2_lab/A01.tif")
     found = [(image.parent.name, paint.parent.name) for image, paint in pair(images, labels).found]
