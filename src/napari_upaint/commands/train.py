@@ -1,10 +1,10 @@
 """Train a model on images and their labels.
 
 Labels are files of the image's shape: 0 unlabelled, 1 background, 2 and up objects or classes; with --masks they are
-finished masks as other programs write them: 0 background, 1 and up objects or classes. In folders, cells.tif or
-cells_NAME.tif are the labels of cells.tif. In stacks and time series every painted slice is used; a 3D model (or
---model none --ndim 3) learns from volumes, in which a few painted slices are enough. Ctrl-C, the signal TERM or a lost
-connection ends the training and saves the best model so far.
+finished masks as other programs write them: 0 background, 1 and up objects or classes; of a binary mask each part is an
+object. In folders, cells.tif or cells_NAME.tif are the labels of cells.tif. In stacks and time series every painted
+slice is used; a 3D model (or --model none --ndim 3) learns from volumes, in which a few painted slices are enough.
+Ctrl-C, the signal TERM or a lost connection ends the training and saves the best model so far.
 """
 
 from __future__ import annotations

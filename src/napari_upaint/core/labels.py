@@ -108,7 +108,8 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     Parameters
     ----------
     masks : numpy.ndarray
-        Integers, (..., Y, X): 0 background, from 1 up objects or classes.
+        Integers, (..., Y, X): 0 background, from 1 up objects or classes. A binary mask, such as Fiji's of 0 and 255,
+        holds one class, and each of its connected parts is an object.
     kind : {"objects", "classes"}
         Objects are renumbered if an id does not fit.
 
@@ -124,6 +125,12 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
         If the number of a class does not fit.
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
+    highest = masks.max(initial=0)
+    if highest and ((masks == 0) | (masks == highest)).all():
+        if kind == "objects":
+            masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0]
+        elif highest > MOST_CLASSES:  # below, it may be the only one of several classes in this image
+            masks = masks > 0
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
 
 
