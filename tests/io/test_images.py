@@ -134,6 +134,15 @@ def test_labels_in_a_palette_are_its_numbers_and_images_its_colours(tmp_path, bi
         read_image(tmp_path / "cut.png", labels=True)
 
 
+def test_labels_in_a_jpeg_are_refused(tmp_path):
+    """Between 0 and 255 it has dozens of other numbers, and each was an object."""
+    path = tmp_path / "mask.jpg"
+    Pillow.fromarray(np.kron(np.eye(9, dtype=np.uint8), np.full((7, 7), 255, np.uint8))).save(path)
+    assert read_image(path).channel_count == 1
+    with pytest.raises(FileError, match=r"mask\.jpg is a JPEG, .* PNG or TIFF\.$"):
+        read_image(path, labels=True)
+
+
 def test_a_bmp_that_says_it_is_larger_than_it_is_does_not_end_the_program(tmp_path):
     path = tmp_path / "a.bmp"
     imsave(path, np.stack([SMOOTH] * 3, -1), check_contrast=False)

@@ -58,7 +58,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
     Raises
     ------
     FileError
-        If there is no such file, or it is empty, damaged or not an image.
+        If there is no such file, or it is empty, damaged or not an image, or labels are in a JPEG.
     """
     path = from_home(path)
     if _is_zarr(path):
@@ -106,6 +106,8 @@ def _read_picture(path: Path, labels: bool) -> Image | None:
         decode = next((decoder for magic, decoder in decoders.items() if start.startswith(magic)), None)
         if decode is None:
             return None
+        if labels and decode is _decode_jpeg:
+            raise FileError(f"{path} is a JPEG, which alters the numbers of labels; save them again as PNG or TIFF.")
         content = start + opened.read()
     # The decoder fills a missing part with gray. The end mark occurs nowhere else, except in a thumbnail at the start.
     if decode is _decode_jpeg and _JPEG_END not in content[len(content) // 2 :]:
