@@ -16,6 +16,7 @@ from napari_upaint.cli import main
 from napari_upaint.commands import _running
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
+from napari_upaint.errors import UserError
 from napari_upaint.io.models import load_model
 from napari_upaint.settings import TrainSettings
 
@@ -101,6 +102,33 @@ def test_finished_masks_are_learnt_from(files: Path, fake: FakeTraining, trained
     np.testing.assert_array_equal(sample.annotation, masks[0] + 1)
     assert train(*arguments) == 0
     np.testing.assert_array_equal(fake.samples[0].annotation, masks[0])
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Sample]:
+    """Samples that reach the engine, which then refuses them."""
+    given: list[Sample] = []
+
+    def refuse(samples: Sequence[Sample], **_: object) -> None:
+        given[:] = samples
+        raise UserError("That is all.")
+
+    monkeypatch.setattr("napari_upaint.engine.train.train", refuse)
+    return given
+
+
+def test_forgotten_masks_are_noticed(read: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their first object was learnt as background, without a word."""
+    masks = np.zeros((30, 40), np.uint16)
+    for number in range(6):
+        masks[5:10, 6 * number : 6 * number + 4] = number + 1
+    tifffile.imwrite(tmp_path / "cells.tif", np.random.default_rng(0).random(masks.shape, np.float32))
+    tifffile.imwrite(tmp_path / "cells_masks.tif", masks)
+    arguments = tmp_path / "cells.tif", "--labels", tmp_path / "cells_masks.tif", "-o", tmp_path / "m"
+    for options, noticed in (([], True), (["--classes"], False), (["--masks"], False)):
+        assert train(*arguments, "--model", "none", *options) == 2
+        assert ("learnt as background; add --masks if 0 is" in capsys.readouterr().err) is noticed
+        np.testing.assert_array_equal(read[0].annotation, masks + (options == ["--masks"]))
 
 
 def test_options_reach_the_engine(files: Path, fake: FakeTraining, trained: Path) -> None:

@@ -14,6 +14,7 @@ from napari_upaint.core.labels import (
     check_samples,
     class_names,
     from_masks,
+    like_masks,
     painted_pixels,
     targets,
 )
@@ -219,6 +220,19 @@ def test_masks_with_ids_beyond_32_bits_keep_their_objects_apart():
     assert painted[0, 2:].min() > 2
     with pytest.raises(AnnotationError, match="Label 5813024015 is painted as a class"):
         from_masks(masks[:, :4], "classes")
+
+
+def test_finished_masks_are_told_from_paint():
+    masks = np.zeros((40, 40), np.uint16)
+    for number in range(6):
+        masks[5:10, 6 * number : 6 * number + 4] = number + 1
+    assert like_masks([masks])
+    assert like_masks([masks, np.where(masks == 1, 0, masks)])  # 1 is not in every image
+    assert not like_masks([masks[:, :22]])  # four objects, which people paint whole, too
+    long, second = masks.copy(), masks.copy()
+    long[30] = second[30, 2:4] = 1
+    assert not like_masks([masks, long])  # more than any object
+    assert not like_masks([masks, second])  # two strokes
 
 
 def test_objects_are_one_class_however_large_their_ids_are():

@@ -107,11 +107,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: bool, channel: str) -> list[Sample]:
-    """Read images and labels; remind the user of --masks if it has clearly been forgotten."""
+    """Read images and labels; remind the user of --masks if it has been forgotten."""
     import numpy as np
 
     from napari_upaint.commands._planes import load_samples
     from napari_upaint.commands._running import bar
+    from napari_upaint.core.labels import like_masks
 
     samples: list[Sample] = []
     with bar(len(files), "reading") as progress:
@@ -122,6 +123,12 @@ def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: b
     if len(painted) == 1 and not masks:
         found = "is only background (1)" if painted == {1} else "are objects but no background (1)"
         raise AnnotationError(f"There {found} in the labels; paint both, or add --masks if 0 is background in them.")
+    if kind == "objects" and not masks and like_masks([one.annotation for one in samples]):
+        print(
+            "Number 1 is a single patch, no larger than other objects, and is learnt as background; add --masks if 0 is"
+            " background in the labels.",
+            file=sys.stderr,
+        )
     return samples
 
 

@@ -23,6 +23,8 @@ MOST_CLASSES = 32
 _AROUND = 32
 # Tells users who see paint on the image why it does not count.
 _OUTSIDE = " outside validation regions"
+# Fewer objects say too little about whether an annotation is a finished mask.
+_FEW_OBJECTS = 5
 # Labels beyond these can be painted too; they have no name in napari's status bar.
 _NAMED_LABELS = 255
 
@@ -132,6 +134,19 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
         elif highest > MOST_CLASSES:  # below, it may be the only one of several classes in this image
             masks = masks > 0
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
+
+
+def like_masks(annotations: Sequence[np.ndarray]) -> bool:
+    """Return whether annotations of objects seem to be finished masks: 1 is one patch in each, as an object is."""
+    objects = 0
+    for annotation in annotations:
+        counts = painted_pixels([annotation])
+        background = counts.pop(BACKGROUND, 0)
+        patches = ndimage.label(annotation == BACKGROUND, np.ones((3,) * annotation.ndim))[1]
+        if patches > 1 or background > max(counts.values(), default=0):
+            return False
+        objects += len(counts)
+    return objects >= _FEW_OBJECTS
 
 
 def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:
