@@ -131,6 +131,24 @@ def test_forgotten_masks_are_noticed(read: list[Sample], tmp_path: Path, capsys:
         np.testing.assert_array_equal(read[0].annotation, masks + (options == ["--masks"]))
 
 
+def test_an_empty_file_of_many_is_left_out(
+    read: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One field of view without cells refused the masks of five hundred others."""
+    mask = np.zeros((30, 40), np.uint8)
+    mask[5:9, 5:9] = 1
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.random.default_rng(0).random(mask.shape, np.float32))
+        tifffile.imwrite(tmp_path / f"{name}_masks.tif", mask if name == "b" else mask * 0)
+    arguments = tmp_path, "--masks", "-o", tmp_path / "m", "--model", "none", "--labels"
+    assert train(*arguments, tmp_path) == 2
+    assert [one.name for one in read] == ["b.tif"]
+    assert "1 of 2 files of labels is empty and is left out: a_masks.tif\n" in capsys.readouterr().err
+    (tmp_path / "b.tif").unlink()
+    assert train(*arguments, tmp_path) == 2
+    assert "Nothing is painted in a_masks.tif; " in capsys.readouterr().err
+
+
 def test_options_reach_the_engine(files: Path, fake: FakeTraining, trained: Path) -> None:
     arguments = (files / "cells.tif", "--labels", files / "cells_strokes.tif", "-o", files / "m.safetensors")
     options = "--recipe paper --seed 3 --w0 7 --balance never --no-flip --zoom 1.5 --device cpu --classes --steps 12"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_upaint.commands._files import listed
 from napari_upaint.errors import AnnotationError
 from napari_upaint.io.file_names import from_home
 
@@ -66,7 +67,7 @@ def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]
     """Read an annotation as `load_labels` does; `AnnotationError` if nothing is painted."""
     image, labels = load_labels(path, kind)
     if not labels.any():
-        raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 up.")
+        raise nothing_painted([path])
     return image, labels
 
 
@@ -96,24 +97,37 @@ def load_samples(
     Raises
     ------
     AnnotationError
-        If labels have another shape than their image or are no labels, or nothing is painted in a file.
+        If labels have another shape than their image or are no labels, or nothing is painted in any of them.
     ImageError
         If an image is constant, or not a volume for `ndim` 3.
     FileError
         If a file cannot be read, or an image has no such channel.
     """
     files = [(from_home(image), from_home(labels)) for image, labels in pairs]
-    return [sample for image, labels in files for sample in _painted(image, labels, ndim, masks, kind, channel)]
+    found = [one for image, labels in files for one in samples_of(image, labels, ndim, masks, kind, channel)]
+    if not found:
+        raise nothing_painted([labels for _, labels in files])
+    return found
 
 
-def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str) -> Iterator[Sample]:
+def nothing_painted(files: Sequence[Path]) -> AnnotationError:
+    """Return the error to raise if all files of labels are empty."""
+    return AnnotationError(f"Nothing is painted in {listed(files)}; paint background as 1 and objects from 2 up.")
+
+
+def samples_of(
+    image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str
+) -> Iterator[Sample]:
+    """Yield the samples of one image, as `load_samples` returns them; none if nothing is painted."""
     from napari_upaint.commands._volumes import Stacks, painted_volumes
     from napari_upaint.core.labels import from_masks
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import read_image
 
-    image, (label_image, labels) = read_image(image_path).with_channel(channel), load_painted(label_path, kind)
+    image, (label_image, labels) = read_image(image_path).with_channel(channel), load_labels(label_path, kind)
     expected = check_fits(label_path, label_image, image_path, image)
+    if not labels.any():  # the gray values of such an image need not be fit to learn from
+        return
     if masks:
         labels = from_masks(labels, kind)
     stacks = Stacks(image, image_path.name) if ndim == 3 else None

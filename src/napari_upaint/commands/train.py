@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_upaint.commands._files import listed
 from napari_upaint.commands._options import (
     add_channel,
     add_device,
@@ -110,15 +111,23 @@ def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: b
     """Read images and labels; remind the user of --masks if it has been forgotten."""
     import numpy as np
 
-    from napari_upaint.commands._planes import load_samples
+    from napari_upaint.commands._planes import nothing_painted, samples_of
     from napari_upaint.commands._running import bar
     from napari_upaint.core.labels import like_masks
 
     samples: list[Sample] = []
+    empty: list[Path] = []
     with bar(len(files), "reading") as progress:
-        for pair in files:
-            samples += load_samples([pair], ndim, masks=masks, kind=kind, channel=channel)
+        for image, labels in files:
+            found = list(samples_of(image, labels, ndim, masks, kind, channel))
+            samples += found
+            empty += [] if found else [labels]
             progress.update(1)
+    if not samples:
+        raise nothing_painted(empty)
+    if empty:
+        are = "is empty and is" if len(empty) == 1 else "are empty and are"
+        print(f"{len(empty)} of {len(files)} files of labels {are} left out: {listed(empty)}", file=sys.stderr)
     painted = {what for one in samples for what in (1, 2) if (np.minimum(one.annotation, 2) == what).any()}
     if len(painted) == 1 and not masks:
         found = "is only background (1)" if painted == {1} else "are objects but no background (1)"
