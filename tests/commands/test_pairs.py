@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_upaint.cli import main
+from napari_upaint.commands._files import expand
 from napari_upaint.commands._pairs import Pairs, left_out, pair
 from napari_upaint.errors import FileError
 
@@ -109,6 +110,21 @@ def test_files_that_a_shell_lists_in_another_order_than_their_images_go_together
         assert [file for _, file in pair([Path("a.tif"), Path("b.tif")], files).found] == files
     same = [Path("1/a.tif"), Path("2/a.tif")], [Path("3/a_masks.tif"), Path("4/a_masks.tif")]
     assert pair(*same).found == tuple(zip(*same, strict=True))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("_cp_masks.png", "_cp_output.png", "_flows.tif", "_outlines_cp_masks.png"),
+        ("_masks.tif", "_flows.tif"),
+        ("_mask.png",),
+        ("_Simple Segmentation.tif", "_Probabilities.tif"),
+    ],
+)
+def test_a_folder_of_another_program_holds_its_images_and_their_labels(others: tuple[str, ...], named: Named) -> None:
+    (both,) = named(*(f"b/{name}{ending}" for name in ("a", "a_2") for ending in (".tif", *others)), "b/c_mask.tif")
+    assert [path.name for path in expand([both])] == ["a.tif", "a_2.tif", "c_mask.tif"]
+    assert _names(pair([both], [both])) == {"b/a.tif": f"a{others[0]}", "b/a_2.tif": f"a_2{others[0]}"}
 
 
 def test_equally_many_folders_are_taken_in_pairs(named: Named) -> None:

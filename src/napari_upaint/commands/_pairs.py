@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._outputs import STOPPED
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import composed, from_home, plain_name
+from napari_upaint.io.file_names import BY_PRODUCTS, composed, from_home, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ def _choose(name: str, image: Path, files: Sequence[Path]) -> Path:
 
 
 def _is_none(file: Path) -> bool:
-    """Return whether a file is a result, but not labels of all planes."""
-    return _name(file).endswith(("_scores", f"{STOPPED}_labels"))
+    """Return whether a file is a result, of this program or others, but not labels of all planes."""
+    return _name(file).lower().endswith(("_scores", f"{STOPPED}_labels", *BY_PRODUCTS))
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:
