@@ -35,6 +35,34 @@ def test_labels_in_a_palette_of_colours_are_its_numbers(tmp_path):
     np.testing.assert_array_equal(load_labels(tmp_path / "labels.png")[1], labels[None])
 
 
+def test_strokes_of_rootpainter_are_paint(tmp_path):
+    """Transparent red is what is looked for, transparent green is background; its images are small pictures."""
+    labels = np.array([[0, 1, 2, 2]] * 3, np.uint8)
+    colours = np.array([(0, 0, 0, 0), (0, 255, 0, 180), (255, 0, 0, 180)], np.uint8)
+    Pillow.fromarray(colours[labels]).save(tmp_path / "strokes.png")
+    Pillow.fromarray(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)).save(tmp_path / "cells.png")
+    (sample,) = load_samples([(tmp_path / "cells.png", tmp_path / "strokes.png")])
+    np.testing.assert_array_equal(sample.annotation, labels)
+    # Nothing is painted in it: it can be left out.
+    Pillow.fromarray(colours[labels * 0]).save(tmp_path / "empty.png")
+    assert not load_labels(tmp_path / "empty.png", paint=True)[1].any()
+
+
+@pytest.mark.parametrize(
+    ("red", "says"), [((255, 0, 0, 180), None), ((255, 0, 9, 180), "3 channels"), ((9, 9, 0, 255), "3 channels")]
+)
+def test_other_colours_are_no_labels(tmp_path, red, says):
+    picture = np.zeros((3, 4, 4), np.uint8)
+    picture[1] = red
+    Pillow.fromarray(picture).save(tmp_path / "strokes.png")
+    if says:
+        with pytest.raises(AnnotationError, match=f"{says}; labels are one whole number per pixel, not colours"):
+            load_labels(tmp_path / "strokes.png", paint=True)
+    # What is a finished mask is never told by colour: unpainted would be background, and background an object.
+    with pytest.raises(AnnotationError, match="3 channels"):
+        load_labels(tmp_path / "strokes.png")
+
+
 @pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
 def test_ids_beyond_32_bits_stay_apart(tmp_path, dtype):
     ids = [0, 1, 2, 5, 2**32 - 3, 2**31 + 9]

@@ -27,10 +27,10 @@ def measure_image(image: Image, name: str) -> Normalization:
     return measure_source(Source(name, image.leading_shape, image.plane))
 
 
-def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
+def load_labels(path: Path, kind: Kind = "objects", *, paint: bool = False) -> tuple[Image, np.ndarray]:
     """Read a file of labels: the image, and its planes as int32, axes (N, Y, X).
 
-    Objects get other ids if theirs do not fit.
+    Objects get other ids if theirs do not fit. Only `paint` may be in the colours of RootPainter.
 
     Raises
     ------
@@ -41,10 +41,15 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
 
     from napari_upaint.core.ids import to_int32
     from napari_upaint.io.images import planes, read_image
+    from napari_upaint.io.rootpainter import as_numbers
 
     image = read_image(path, labels=True)
+    image = as_numbers(image) if paint else image
     if image.channel_count != 1:
-        raise AnnotationError(f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel.")
+        raise AnnotationError(
+            f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel, not colours or"
+            " probabilities."
+        )
     # Small integers become int32 at once. Planes without paint take no memory: most of a stack may be empty.
     given = np.dtype(image.data.dtype)
     dtype = np.dtype(np.int32) if given.kind in "bui" and given.itemsize <= 2 else given
@@ -65,7 +70,7 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
 
 def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     """Read an annotation as `load_labels` does; `AnnotationError` if nothing is painted."""
-    image, labels = load_labels(path, kind)
+    image, labels = load_labels(path, kind, paint=True)
     if not labels.any():
         raise nothing_painted([path])
     return image, labels
@@ -124,7 +129,8 @@ def samples_of(
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import read_image
 
-    image, (label_image, labels) = read_image(image_path).with_channel(channel), load_labels(label_path, kind)
+    image = read_image(image_path).with_channel(channel)
+    label_image, labels = load_labels(label_path, kind, paint=not masks)
     expected = check_fits(label_path, label_image, image_path, image)
     if not labels.any():  # the gray values of such an image need not be fit to learn from
         return
