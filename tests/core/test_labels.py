@@ -228,7 +228,7 @@ def test_finished_masks_are_told_from_paint():
         masks[5:10, 6 * number : 6 * number + 4] = number + 1
     assert like_masks([masks])
     assert like_masks([masks, np.where(masks == 1, 0, masks)])  # 1 is not in every image
-    assert not like_masks([masks[:, :22]])  # four objects, which people paint whole, too
+    assert not like_masks([masks[:, :22]] * 3)  # four objects, which people paint whole, too
     long, second = masks.copy(), masks.copy()
     long[30] = second[30, 2:4] = 1
     assert not like_masks([masks, long])  # more than any object

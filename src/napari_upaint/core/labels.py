@@ -145,7 +145,7 @@ def like_masks(annotations: Sequence[np.ndarray]) -> bool:
         patches = ndimage.label(annotation == BACKGROUND, np.ones((3,) * annotation.ndim))[1]
         if patches > 1 or background > max(counts.values(), default=0):
             return False
-        objects += len(counts)
+        objects = max(objects, len(counts))
     return objects >= _FEW_OBJECTS
 
 
