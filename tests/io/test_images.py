@@ -320,6 +320,12 @@ def test_files_of_other_programs_come_with_a_way_out(tmp_path, name):
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["cells_seg.npy", "cells_Labels.h5", "RoiSet.zip", "cells.geojson"])
+def test_labels_in_formats_of_other_programs_are_exported_there(tmp_path, name):
+    (tmp_path / name).write_bytes(b"honestly, these are cells")
+    assert "; export it as TIFF or PNG, in " in _sentence(tmp_path / name)
+
+
 def test_a_zarr_store_is_no_folder_of_images(tmp_path):
     store = tmp_path / "cells.ome.zarr"
     store.mkdir()
