@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from napari_upaint.commands._planes import load_labels, load_samples
+from napari_upaint.commands._planes import load_labels, load_objects, load_samples
 from napari_upaint.errors import AnnotationError
 from napari_upaint.io.images import Image
 
@@ -84,6 +84,16 @@ def test_ids_beyond_32_bits_stay_apart(tmp_path, dtype):
 def test_what_are_no_labels_gets_a_sentence(tmp_path, labels, says):
     with pytest.raises(AnnotationError, match=says):
         load_labels(_written(tmp_path, np.array(labels * 3, np.float64)))
+
+
+def test_a_mask_without_numbers_is_no_count_of_objects(tmp_path):
+    """Its table has one row, and nothing that is found is any of its objects."""
+    mask = np.array([[0, 1, 0, 1]] * 3, np.uint8)
+    with pytest.warns(UserWarning, match=r"labels\.tif holds only 0 and 255, so everything in it counts as one"):
+        load_objects(_written(tmp_path, mask * 255))
+    load_objects(_written(tmp_path, mask))  # a result of a single class
+    load_objects(_written(tmp_path, mask * [[0, 1, 2, 3]]))
+    load_objects(_written(tmp_path, mask * 0))
 
 
 def test_a_single_slice_of_a_stack_is_a_plane(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,20 @@ def load_labels(path: Path, kind: Kind = "objects", *, paint: bool = False) -> t
             raise AnnotationError(f"{path.name} holds {values.max():g}; labels are whole numbers below 2^63.")
         values = values.astype(np.int64)
     return image, to_int32(values, kind)
+
+
+def load_objects(path: Path) -> tuple[Image, np.ndarray]:
+    """Read labels whose objects are counted, as `load_labels` does; warn if they are a mask without numbers."""
+    from napari_upaint.core.labels import is_binary
+
+    image, labels = load_labels(path)
+    if labels.max() > 1 and is_binary(labels):  # results of a single class hold 1
+        warnings.warn(
+            f"{path.name} holds only 0 and {labels.max()}, so everything in it counts as one object; give each object"
+            " its own number, in Fiji with Analyze Particles (Show: Count Masks).",
+            stacklevel=2,
+        )
+    return image, labels
 
 
 def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:

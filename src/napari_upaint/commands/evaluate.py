@@ -134,7 +134,7 @@ def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, 
 
 
 def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    from napari_upaint.commands._planes import load_labels
+    from napari_upaint.commands._planes import load_labels, load_objects
     from napari_upaint.io.images import read_image
 
     if args.truth is None:
@@ -144,10 +144,11 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
     if segment is not None:  # checked now, not after the others have been segmented
         for truth, path in pairs:
             _check_alike(path, read_image(path), truth, load_labels(truth)[0])
+    load = load_labels if args.kind == "classes" else load_objects
     for truth, path in pairs:
-        true, expected = load_labels(truth)
+        true, expected = load(truth)
         if segment is None:
-            image, found = load_labels(path)
+            image, found = load(path)
             _check_alike(path, image, truth, true)
         else:
             found = segment(read_image(path), path.name).labels.reshape(expected.shape)

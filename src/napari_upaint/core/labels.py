@@ -127,13 +127,18 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
         If the number of a class does not fit.
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
-    highest = masks.max(initial=0)
-    if highest and ((masks == 0) | (masks == highest)).all():
+    if is_binary(masks):
         if kind == "objects":
             masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0]
-        elif highest > MOST_CLASSES:  # below, it may be the only one of several classes in this image
+        elif masks.max() > MOST_CLASSES:  # below, it may be the only one of several classes in this image
             masks = masks > 0
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
+
+
+def is_binary(labels: np.ndarray) -> bool:
+    """Return whether labels hold only 0 and one number above it, such as Fiji's masks of 0 and 255."""
+    highest = labels.max(initial=0)
+    return bool(highest and ((labels == 0) | (labels == highest)).all())
 
 
 def like_masks(annotations: Sequence[np.ndarray]) -> bool:
