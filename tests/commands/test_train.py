@@ -131,6 +131,15 @@ def test_forgotten_masks_are_noticed(read: list[Sample], tmp_path: Path, capsys:
         np.testing.assert_array_equal(read[0].annotation, masks + (options == ["--masks"]))
 
 
+def test_masks_without_background_may_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As ilastik writes a segmentation: its first class is 1, and nothing is 0."""
+    tifffile.imwrite(tmp_path / "a.tif", np.random.default_rng(0).random((20, 30), np.float32))
+    tifffile.imwrite(tmp_path / "b.tif", np.array([[1] * 15 + [2] * 15] * 20, np.uint8))
+    arguments = tmp_path / "a.tif", "--labels", tmp_path / "b.tif", "-o", tmp_path / "m", "--model", "none", "--classes"
+    assert train(*arguments, "--masks") == 2
+    assert "There is no background (0) in the labels; leave out --masks if 1 is" in capsys.readouterr().err
+
+
 def test_an_empty_file_of_many_is_left_out(
     read: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

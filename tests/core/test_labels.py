@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import array_shapes
 from napari_upaint.core.labels import (
     as_classes,
     borders,
+    check_highest,
     check_samples,
     class_names,
     from_masks,
@@ -220,6 +221,15 @@ def test_masks_with_ids_beyond_32_bits_keep_their_objects_apart():
     assert painted[0, 2:].min() > 2
     with pytest.raises(AnnotationError, match="Label 5813024015 is painted as a class"):
         from_masks(masks[:, :4], "classes")
+
+
+def test_a_class_of_masks_that_is_too_large_is_named_as_it_is_there():
+    """Such as 255 for "ignore": the sentence was about a label 256, which nobody had ever seen."""
+    with pytest.raises(AnnotationError, match=r"Label 255 is painted as a class, but classes end at 32;"):
+        from_masks(np.array([[0, 1, 2, 255]]), "classes")
+    assert from_masks(np.array([[0, 1, 32]]), "classes").tolist() == [[1, 2, 33]]
+    with pytest.raises(AnnotationError, match=r"Label 34 is painted as a class, but classes end at 33;"):
+        check_highest(34, "classes")
 
 
 def test_finished_masks_are_told_from_paint():

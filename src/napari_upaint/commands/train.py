@@ -119,9 +119,9 @@ def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: b
     empty: list[Path] = []
     with bar(len(files), "reading") as progress:
         for image, labels in files:
-            found = list(samples_of(image, labels, ndim, masks, kind, channel))
-            samples += found
-            empty += [] if found else [labels]
+            painted_here = list(samples_of(image, labels, ndim, masks, kind, channel))
+            samples += painted_here
+            empty += [] if painted_here else [labels]
             progress.update(1)
     if not samples:
         raise nothing_painted(empty)
@@ -129,6 +129,8 @@ def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: b
         are = "is empty and is" if len(empty) == 1 else "are empty and are"
         print(f"{len(empty)} of {len(files)} files of labels {are} left out: {listed(empty)}", file=sys.stderr)
     painted = {what for one in samples for what in (1, 2) if (np.minimum(one.annotation, 2) == what).any()}
+    if painted == {2} and masks:
+        raise AnnotationError("There is no background (0) in the labels; leave out --masks if 1 is background in them.")
     if len(painted) == 1 and not masks:
         found = "is only background (1)" if painted == {1} else "are objects but no background (1)"
         raise AnnotationError(f"There {found} in the labels; paint both, or add --masks if 0 is background in them.")

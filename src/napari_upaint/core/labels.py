@@ -69,11 +69,14 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     check_highest(max(every), kind)
 
 
-def check_highest(label: int, kind: Kind) -> None:
-    """Raise an AnnotationError if the highest label cannot be a class: memory and time grow with how many there are."""
-    if kind == "classes" and label > MOST_CLASSES + BACKGROUND:
+def check_highest(label: int, kind: Kind, first: int = FIRST) -> None:
+    """Raise an AnnotationError if the highest label cannot be a class: memory and time grow with how many there are.
+
+    `first`: the number of the first class.
+    """
+    if kind == "classes" and label >= MOST_CLASSES + first:
         raise AnnotationError(
-            f"Label {label} is painted as a class, but classes end at {MOST_CLASSES + BACKGROUND}; "
+            f"Label {label} is painted as a class, but classes end at {MOST_CLASSES + first - 1}; "
             "choose 'objects' if every label is one object."
         )
 
@@ -124,7 +127,7 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     Raises
     ------
     AnnotationError
-        If the number of a class does not fit.
+        If the number of a class is too large.
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
     if is_binary(masks):
@@ -132,6 +135,7 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
             masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0]
         elif masks.max() > MOST_CLASSES:  # below, it may be the only one of several classes in this image
             masks = masks > 0
+    check_highest(int(masks.max(initial=0)), kind, first=BACKGROUND)  # as it is in the masks, not one more
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
 
 
