@@ -151,11 +151,15 @@ def like_masks(annotations: Sequence[np.ndarray]) -> bool:
     for annotation in annotations:
         counts = painted_pixels([annotation])
         background = counts.pop(BACKGROUND, 0)
-        patches = ndimage.label(annotation == BACKGROUND, np.ones((3,) * annotation.ndim))[1]
-        if patches > 1 or background > max(counts.values(), default=0):
+        # Paint seldom gets beyond the first question, and the second takes memory.
+        if background > max(counts.values(), default=0) or _patches(annotation == BACKGROUND) > 1:
             return False
         objects = max(objects, len(counts))
     return objects >= _FEW_OBJECTS
+
+
+def _patches(where: np.ndarray) -> int:
+    return int(ndimage.label(where, np.ones((3,) * where.ndim))[1])
 
 
 def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:
