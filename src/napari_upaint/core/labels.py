@@ -23,6 +23,7 @@ MOST_CLASSES = 32
 _AROUND = 32
 # Tells users who see paint on the image why it does not count.
 _OUTSIDE = " outside validation regions"
+_YES = (1, 255, 65535)  # in binary masks
 # Fewer objects say too little about whether an annotation is a finished mask.
 _FEW_OBJECTS = 5
 # Labels beyond these can be painted too; they have no name in napari's status bar.
@@ -131,18 +132,15 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
     if is_binary(masks):
-        if kind == "objects":
-            masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0]
-        elif masks.max() > MOST_CLASSES:  # below, it may be the only one of several classes in this image
-            masks = masks > 0
+        masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0] if kind == "objects" else masks > 0
     check_highest(int(masks.max(initial=0)), kind, first=BACKGROUND)  # as it is in the masks, not one more
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
 
 
 def is_binary(labels: np.ndarray) -> bool:
-    """Return whether labels hold only 0 and one number above it, such as Fiji's masks of 0 and 255."""
+    """Return whether labels only say yes (1, or white in 8 or 16 bits) and no (0), such as Fiji's masks."""
     highest = labels.max(initial=0)
-    return bool(highest and ((labels == 0) | (labels == highest)).all())
+    return highest in _YES and bool(((labels == 0) | (labels == highest)).all())
 
 
 def like_masks(annotations: Sequence[np.ndarray]) -> bool:
