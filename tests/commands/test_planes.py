@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from napari_upaint.commands._planes import load_labels, load_objects, load_samples
 from napari_upaint.errors import AnnotationError
 from napari_upaint.io.images import Image
+from napari_upaint.io.samples import open_sample
 
 
 def _written(folder, labels):
@@ -94,6 +95,15 @@ def test_a_mask_without_numbers_is_no_count_of_objects(tmp_path):
     load_objects(_written(tmp_path, mask))  # a result of a single class
     load_objects(_written(tmp_path, mask * [[0, 1, 2, 3]]))
     load_objects(_written(tmp_path, mask * 0))
+
+
+def test_an_image_that_is_given_as_labels_is_noticed(tmp_path):
+    """Images and labels exchanged, or one channel of probabilities: each gray value was an object."""
+    sample = open_sample("cells_phase")
+    with pytest.warns(UserWarning, match=r"labels\.tif looks like an image: .*; were images and labels exchanged\?"):
+        load_labels(_written(tmp_path, np.asarray(sample.image.data)))
+    for labels in (sample.truth, sample.strokes, np.arange(400).reshape(20, 20)):  # the last are too few to tell
+        load_labels(_written(tmp_path, labels.astype(np.uint16)))
 
 
 def test_a_single_slice_of_a_stack_is_a_plane(tmp_path):

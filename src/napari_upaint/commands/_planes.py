@@ -41,6 +41,7 @@ def load_labels(path: Path, kind: Kind = "objects", *, paint: bool = False) -> t
     import numpy as np
 
     from napari_upaint.core.ids import to_int32
+    from napari_upaint.core.labels import like_gray_values
     from napari_upaint.io.images import planes, read_image
     from napari_upaint.io.rootpainter import as_numbers
 
@@ -66,6 +67,12 @@ def load_labels(path: Path, kind: Kind = "objects", *, paint: bool = False) -> t
         if values.max() >= 2**63:
             raise AnnotationError(f"{path.name} holds {values.max():g}; labels are whole numbers below 2^63.")
         values = values.astype(np.int64)
+    if like_gray_values(values[0]):
+        warnings.warn(
+            f"{path.name} looks like an image: its pixels differ from their neighbours; were images and labels"
+            " exchanged?",
+            stacklevel=2,
+        )
     return image, to_int32(values, kind)
 
 

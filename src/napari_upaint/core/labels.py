@@ -24,6 +24,9 @@ _AROUND = 32
 # Tells users who see paint on the image why it does not count.
 _OUTSIDE = " outside validation regions"
 _YES = (1, 255, 65535)  # in binary masks
+# Share of neighbouring pixels with different numbers: at most 0.07 in labels of all kinds, at least 0.3 in images; and
+# of how many pixels that can be told.
+_DIFFERENT, _ENOUGH = 0.2, 1000
 # Fewer objects say too little about whether an annotation is a finished mask.
 _FEW_OBJECTS = 5
 # Labels beyond these can be painted too; they have no name in napari's status bar.
@@ -141,6 +144,13 @@ def is_binary(labels: np.ndarray) -> bool:
     """Return whether labels only say yes (1, or white in 8 or 16 bits) and no (0), such as Fiji's masks."""
     highest = labels.max(initial=0)
     return highest in _YES and bool(((labels == 0) | (labels == highest)).all())
+
+
+def like_gray_values(plane: np.ndarray) -> bool:
+    """Return whether a plane of labels seems to be an image: in labels, most neighbouring pixels have one number."""
+    here, beside = plane[:, 1:], plane[:, :-1]
+    both = (here > 0) & (beside > 0)
+    return bool(both.sum() >= _ENOUGH and (here != beside)[both].mean() > _DIFFERENT)
 
 
 def like_masks(annotations: Sequence[np.ndarray]) -> bool:
