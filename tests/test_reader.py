@@ -126,7 +126,7 @@ def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_program(tmp_
         np.asarray(layer.data[4])
 
 
-@pytest.mark.parametrize("name", ["a_labels", "b_strokes", "c_Annotation", "d_truth"])
+@pytest.mark.parametrize("name", ["a_labels", "b_strokes", "c_Annotation", "d_truth", "e_mask", "f_cp_masks"])
 def test_labels_are_known_by_their_name(tmp_path, name):
     path, _ = _write(tmp_path, "YX", (5, 6), name=name, dtype=np.uint16, spacing={"Y": 2.0, "X": 2.0})
     [layer] = _layers(path)

@@ -16,7 +16,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 PathOrPaths = str | Path | Sequence[str | Path]
 
 # Files with these endings of their names hold labels, even if they look like any other image.
-_LABELS = re.compile(r"_(labels|strokes|annotation|truth)$", re.IGNORECASE)
+_LABELS = re.compile(r"_(labels|strokes|annotation|truth|masks?)$", re.IGNORECASE)
 
 # Percentiles that are shown as black and white, and about how many pixels they are measured on.
 _SHOWN = (0.1, 99.8)

@@ -173,3 +173,17 @@ def test_a_damaged_model_is_said_once(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "the file is damaged" in said
+
+
+def test_images_beside_their_labels_are_no_ground_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in a folder of Cellpose: results were compared with gray values."""
+    image = np.random.default_rng(0).integers(0, 9, (20, 30)).astype(np.uint8)
+    for name in ("truth/a.tif", "truth/a_masks.tif", "results/a_labels.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / name, image)
+    assert evaluate(tmp_path / "results", tmp_path / "truth") == 2
+    said = capsys.readouterr()
+    assert "truth holds images beside their labels: a_masks.tif; name a folder of labels alone" in said.err
+    assert not said.out
+    (tmp_path / "truth" / "a_masks.tif").unlink()
+    assert evaluate(tmp_path / "results", tmp_path / "truth") == 0

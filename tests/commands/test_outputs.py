@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,22 @@ def test_the_home_folder_may_be_called_by_its_sign(tmp_path: Path, monkeypatch: 
     assert check_output(Path("~/deep/w.tif")) == tmp_path / "me" / "deep" / "w.tif"
     assert check_output(Path("~/out"), folder=True) == tmp_path / "me" / "out"
     assert [path.name for path in tmp_path.iterdir()] == ["me"]
+
+
+def test_trying_whether_a_folder_can_be_written_shows_others_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that lists the folder just then would take it for one, and not find it any more."""
+    real, tried = tempfile.NamedTemporaryFile, list[tuple[str, int]]()
+
+    def note(**options: Any) -> Any:
+        made = real(**options)
+        tried.append((Path(made.name).name[0], len(Path(made.name).name)))
+        return made
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", note)
+    check_output(tmp_path, folder=True, names=["a_labels.tif", "cells_labels.tif"])
+    assert tried == [(".", len("cells_labels.tif"))]
 
 
 def test_names_of_models_are_completed(tmp_path: Path) -> None:

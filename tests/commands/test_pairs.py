@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_upaint.cli import main
+from napari_upaint.commands._files import expand
 from napari_upaint.commands._pairs import Pairs, left_out, pair
 from napari_upaint.errors import FileError
 
@@ -96,6 +97,34 @@ def test_one_folder_for_both(named: Named) -> None:
         assert _names(pairs) == named_so | {"b/e_2.tif": "e_2_paint.tif"}
         assert [path.name for path in pairs.images] == ["d.tif", "e.tif"]
         assert not pairs.labels
+
+
+def test_files_that_a_shell_lists_in_another_order_than_their_images_go_together_by_name() -> None:
+    images = [Path(f"i/{name}.tif") for name in ("cell_1", "cell_10", "cell_2")]
+    labels = [Path(f"i/{name}_masks.png") for name in ("cell_10", "cell_1", "cell_2")]
+    found = {image.stem: file.stem for image, file in pair(images, labels).found}
+    assert found == {"cell_1": "cell_1_masks", "cell_10": "cell_10_masks", "cell_2": "cell_2_masks"}
+    # Names that tell of some of them only, or of two images the same, do not count.
+    for others in (["b_masks", "painted"], ["painted", "a_masks"], ["a_1", "a_2"]):
+        files = [Path(f"{name}.png") for name in others]
+        assert [file for _, file in pair([Path("a.tif"), Path("b.tif")], files).found] == files
+    same = [Path("1/a.tif"), Path("2/a.tif")], [Path("3/a_masks.tif"), Path("4/a_masks.tif")]
+    assert pair(*same).found == tuple(zip(*same, strict=True))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("_cp_masks.png", "_cp_output.png", "_flows.tif", "_outlines_cp_masks.png"),
+        ("_masks.tif", "_flows.tif"),
+        ("_mask.png",),
+        ("_Simple Segmentation.tif", "_Probabilities.tif"),
+    ],
+)
+def test_a_folder_of_another_program_holds_its_images_and_their_labels(others: tuple[str, ...], named: Named) -> None:
+    (both,) = named(*(f"b/{name}{ending}" for name in ("a", "a_2") for ending in (".tif", *others)), "b/c_mask.tif")
+    assert [path.name for path in expand([both])] == ["a.tif", "a_2.tif", "c_mask.tif"]
+    assert _names(pair([both], [both])) == {"b/a.tif": f"a{others[0]}", "b/a_2.tif": f"a_2{others[0]}"}
 
 
 def test_equally_many_folders_are_taken_in_pairs(named: Named) -> None:

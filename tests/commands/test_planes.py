@@ -9,9 +9,10 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from napari_upaint.commands._planes import load_labels, load_samples
+from napari_upaint.commands._planes import load_labels, load_objects, load_samples
 from napari_upaint.errors import AnnotationError
 from napari_upaint.io.images import Image
+from napari_upaint.io.samples import open_sample
 
 
 def _written(folder, labels):
@@ -35,6 +36,34 @@ def test_labels_in_a_palette_of_colours_are_its_numbers(tmp_path):
     np.testing.assert_array_equal(load_labels(tmp_path / "labels.png")[1], labels[None])
 
 
+def test_strokes_of_rootpainter_are_paint(tmp_path):
+    """Transparent red is what is looked for, transparent green is background; its images are small pictures."""
+    labels = np.array([[0, 1, 2, 2]] * 3, np.uint8)
+    colours = np.array([(0, 0, 0, 0), (0, 255, 0, 180), (255, 0, 0, 180)], np.uint8)
+    Pillow.fromarray(colours[labels]).save(tmp_path / "strokes.png")
+    Pillow.fromarray(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)).save(tmp_path / "cells.png")
+    (sample,) = load_samples([(tmp_path / "cells.png", tmp_path / "strokes.png")])
+    np.testing.assert_array_equal(sample.annotation, labels)
+    # Nothing is painted in it: it can be left out.
+    Pillow.fromarray(colours[labels * 0]).save(tmp_path / "empty.png")
+    assert not load_labels(tmp_path / "empty.png", paint=True)[1].any()
+
+
+@pytest.mark.parametrize(
+    ("red", "says"), [((255, 0, 0, 180), None), ((255, 0, 9, 180), "3 channels"), ((9, 9, 0, 255), "3 channels")]
+)
+def test_other_colours_are_no_labels(tmp_path, red, says):
+    picture = np.zeros((3, 4, 4), np.uint8)
+    picture[1] = red
+    Pillow.fromarray(picture).save(tmp_path / "strokes.png")
+    if says:
+        with pytest.raises(AnnotationError, match=f"{says}; labels are one whole number per pixel, not colours"):
+            load_labels(tmp_path / "strokes.png", paint=True)
+    # What is a finished mask is never told by colour: unpainted would be background, and background an object.
+    with pytest.raises(AnnotationError, match="3 channels"):
+        load_labels(tmp_path / "strokes.png")
+
+
 @pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
 def test_ids_beyond_32_bits_stay_apart(tmp_path, dtype):
     ids = [0, 1, 2, 5, 2**32 - 3, 2**31 + 9]
@@ -56,6 +85,25 @@ def test_ids_beyond_32_bits_stay_apart(tmp_path, dtype):
 def test_what_are_no_labels_gets_a_sentence(tmp_path, labels, says):
     with pytest.raises(AnnotationError, match=says):
         load_labels(_written(tmp_path, np.array(labels * 3, np.float64)))
+
+
+def test_a_mask_without_numbers_is_no_count_of_objects(tmp_path):
+    """Its table has one row, and nothing that is found is any of its objects."""
+    mask = np.array([[0, 1, 0, 1]] * 3, np.uint8)
+    with pytest.warns(UserWarning, match=r"labels\.tif holds only 0 and 255, so everything in it counts as one"):
+        load_objects(_written(tmp_path, mask * 255))
+    load_objects(_written(tmp_path, mask))  # a result of a single class
+    load_objects(_written(tmp_path, mask * [[0, 1, 2, 3]]))
+    load_objects(_written(tmp_path, mask * 0))
+
+
+def test_an_image_that_is_given_as_labels_is_noticed(tmp_path):
+    """Images and labels exchanged, or one channel of probabilities: each gray value was an object."""
+    sample = open_sample("cells_phase")
+    with pytest.warns(UserWarning, match=r"labels\.tif looks like an image: .*; were images and labels exchanged\?"):
+        load_labels(_written(tmp_path, np.asarray(sample.image.data)))
+    for labels in (sample.truth, sample.strokes, np.arange(400).reshape(20, 20)):  # the last are too few to tell
+        load_labels(_written(tmp_path, labels.astype(np.uint16)))
 
 
 def test_a_single_slice_of_a_stack_is_a_plane(tmp_path):

@@ -16,6 +16,7 @@ from napari_upaint.cli import main
 from napari_upaint.commands import _running
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
+from napari_upaint.errors import UserError
 from napari_upaint.io.models import load_model
 from napari_upaint.settings import TrainSettings
 
@@ -101,6 +102,60 @@ def test_finished_masks_are_learnt_from(files: Path, fake: FakeTraining, trained
     np.testing.assert_array_equal(sample.annotation, masks[0] + 1)
     assert train(*arguments) == 0
     np.testing.assert_array_equal(fake.samples[0].annotation, masks[0])
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Sample]:
+    """Samples that reach the engine, which then refuses them."""
+    given: list[Sample] = []
+
+    def refuse(samples: Sequence[Sample], **_: object) -> None:
+        given[:] = samples
+        raise UserError("That is all.")
+
+    monkeypatch.setattr("napari_upaint.engine.train.train", refuse)
+    return given
+
+
+def test_forgotten_masks_are_noticed(read: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their first object was learnt as background, without a word."""
+    masks = np.zeros((30, 40), np.uint16)
+    for number in range(6):
+        masks[5:10, 6 * number : 6 * number + 4] = number + 1
+    tifffile.imwrite(tmp_path / "cells.tif", np.random.default_rng(0).random(masks.shape, np.float32))
+    tifffile.imwrite(tmp_path / "cells_masks.tif", masks)
+    arguments = tmp_path / "cells.tif", "--labels", tmp_path / "cells_masks.tif", "-o", tmp_path / "m"
+    for options, noticed in (([], True), (["--classes"], False), (["--masks"], False)):
+        assert train(*arguments, "--model", "none", *options) == 2
+        assert ("learnt as background; add --masks if 0 is" in capsys.readouterr().err) is noticed
+        np.testing.assert_array_equal(read[0].annotation, masks + (options == ["--masks"]))
+
+
+def test_masks_without_background_may_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As ilastik writes a segmentation: its first class is 1, and nothing is 0."""
+    tifffile.imwrite(tmp_path / "a.tif", np.random.default_rng(0).random((20, 30), np.float32))
+    tifffile.imwrite(tmp_path / "b.tif", np.array([[1] * 15 + [2] * 15] * 20, np.uint8))
+    arguments = tmp_path / "a.tif", "--labels", tmp_path / "b.tif", "-o", tmp_path / "m", "--model", "none", "--classes"
+    assert train(*arguments, "--masks") == 2
+    assert "There is no background (0) in the labels; leave out --masks if 1 is" in capsys.readouterr().err
+
+
+def test_an_empty_file_of_many_is_left_out(
+    read: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One field of view without cells refused the masks of five hundred others."""
+    mask = np.zeros((30, 40), np.uint8)
+    mask[5:9, 5:9] = 1
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.random.default_rng(0).random(mask.shape, np.float32))
+        tifffile.imwrite(tmp_path / f"{name}_masks.tif", mask if name == "b" else mask * 0)
+    arguments = tmp_path, "--masks", "-o", tmp_path / "m", "--model", "none", "--labels"
+    assert train(*arguments, tmp_path) == 2
+    assert [one.name for one in read] == ["b.tif"]
+    assert "1 of 2 files of labels is empty and is left out: a_masks.tif\n" in capsys.readouterr().err
+    (tmp_path / "b.tif").unlink()
+    assert train(*arguments, tmp_path) == 2
+    assert "Nothing is painted in a_masks.tif; " in capsys.readouterr().err
 
 
 def test_options_reach_the_engine(files: Path, fake: FakeTraining, trained: Path) -> None:

@@ -11,9 +11,11 @@ from hypothesis.extra.numpy import array_shapes
 from napari_upaint.core.labels import (
     as_classes,
     borders,
+    check_highest,
     check_samples,
     class_names,
     from_masks,
+    like_masks,
     painted_pixels,
     targets,
 )
@@ -190,7 +192,24 @@ def test_masks_become_paint_of_every_plane_that_holds_an_object(shape, seed, den
     masks = scattered(seed, shape, density)
     painted = from_masks(masks)
     for mask, paint in zip(masks.reshape(-1, *shape[-2:]), painted.reshape(-1, *shape[-2:]), strict=True):
-        np.testing.assert_array_equal(paint, mask + 1 if (mask > 0).any() else 0)
+        expected = mask + 1 if (mask > 0).any() else np.zeros_like(mask)
+        highest = 2 if len(np.unique(masks[masks > 0])) == 1 else None  # of a binary mask, objects get numbers
+        np.testing.assert_array_equal(np.clip(paint, 0, highest), np.clip(expected, 0, highest))
+
+
+def test_each_part_of_a_binary_mask_is_an_object():
+    mask = np.zeros((2, 9, 9), np.uint8)
+    mask[0, 1:3, 1:3] = mask[0, 3, 3] = mask[0, 6:8, 1:3] = mask[1, 6:8, 2:4] = 255
+    for masks in (mask, mask // 255, mask > 0, mask * np.uint16(257)):
+        painted = from_masks(masks)
+        assert (painted == 1).sum() == (mask == 0).sum()
+        assert painted[0, 1, 1] == painted[0, 3, 3] == 2
+        assert painted[0, 6, 1] == painted[1, 7, 3] == 3
+    # The only object in view may have any other number.
+    np.testing.assert_array_equal(from_masks(np.minimum(mask, 3))[0], np.minimum(mask[0], 3) + 1)
+    # They were one object, number 256, and as a class one too many.
+    assert set(np.unique(from_masks(mask, "classes"))) == {1, 2}
+    assert set(np.unique(from_masks(mask // 255, "classes"))) == {1, 2}
 
 
 def test_masks_with_ids_beyond_32_bits_keep_their_objects_apart():
@@ -203,6 +222,28 @@ def test_masks_with_ids_beyond_32_bits_keep_their_objects_apart():
     assert painted[0, 2:].min() > 2
     with pytest.raises(AnnotationError, match="Label 5813024015 is painted as a class"):
         from_masks(masks[:, :4], "classes")
+
+
+def test_a_class_of_masks_that_is_too_large_is_named_as_it_is_there():
+    """Such as 255 for "ignore": the sentence was about a label 256, which nobody had ever seen."""
+    with pytest.raises(AnnotationError, match=r"Label 255 is painted as a class, but classes end at 32;"):
+        from_masks(np.array([[0, 1, 2, 255]]), "classes")
+    assert from_masks(np.array([[0, 1, 32]]), "classes").tolist() == [[1, 2, 33]]
+    with pytest.raises(AnnotationError, match=r"Label 34 is painted as a class, but classes end at 33;"):
+        check_highest(34, "classes")
+
+
+def test_finished_masks_are_told_from_paint():
+    masks = np.zeros((40, 40), np.uint16)
+    for number in range(6):
+        masks[5:10, 6 * number : 6 * number + 4] = number + 1
+    assert like_masks([masks])
+    assert like_masks([masks, np.where(masks == 1, 0, masks)])  # 1 is not in every image
+    assert not like_masks([masks[:, :22]] * 3)  # four objects, which people paint whole, too
+    long, second = masks.copy(), masks.copy()
+    long[30] = second[30, 2:4] = 1
+    assert not like_masks([masks, long])  # more than any object
+    assert not like_masks([masks, second])  # two strokes
 
 
 def test_objects_are_one_class_however_large_their_ids_are():

@@ -134,6 +134,15 @@ def test_labels_in_a_palette_are_its_numbers_and_images_its_colours(tmp_path, bi
         read_image(tmp_path / "cut.png", labels=True)
 
 
+def test_labels_in_a_jpeg_are_refused(tmp_path):
+    """Between 0 and 255 it has dozens of other numbers, and each was an object."""
+    path = tmp_path / "mask.jpg"
+    Pillow.fromarray(np.kron(np.eye(9, dtype=np.uint8), np.full((7, 7), 255, np.uint8))).save(path)
+    assert read_image(path).channel_count == 1
+    with pytest.raises(FileError, match=r"mask\.jpg is a JPEG, .* PNG or TIFF\.$"):
+        read_image(path, labels=True)
+
+
 def test_a_bmp_that_says_it_is_larger_than_it_is_does_not_end_the_program(tmp_path):
     path = tmp_path / "a.bmp"
     imsave(path, np.stack([SMOOTH] * 3, -1), check_contrast=False)
@@ -309,6 +318,12 @@ def test_files_of_other_programs_come_with_a_way_out(tmp_path, name):
     path.write_bytes(RNG.bytes(500))
     with pytest.raises(FileError, match="not a TIFF, PNG, JPEG or BMP; save it as TIFF, for example in Fiji"):
         read_image(path)
+
+
+@pytest.mark.parametrize("name", ["cells_seg.npy", "cells_Labels.h5", "RoiSet.zip", "cells.geojson"])
+def test_labels_in_formats_of_other_programs_are_exported_there(tmp_path, name):
+    (tmp_path / name).write_bytes(b"honestly, these are cells")
+    assert "; export it as TIFF or PNG, in " in _sentence(tmp_path / name)
 
 
 def test_a_zarr_store_is_no_folder_of_images(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_upaint.commands._outputs import ENDINGS, STOPPED
-from napari_upaint.io.file_names import PAINTED, from_home, plain_name
+from napari_upaint.io.file_names import BY_PRODUCTS, MASKS, PAINTED, from_home, plain_name
 
 _LISTED = 5  # names in a message
 
@@ -15,7 +15,7 @@ _LISTED = 5  # names in a message
 def expand(paths: Sequence[Path]) -> list[Path]:
     """Return the image files that files and folders stand for; `FileError` if a folder has none.
 
-    If a folder also holds this program's results, or annotations of its images, these do not count as images.
+    If a folder also holds results or annotations of its images, of this program or others, these are not images.
     """
     from napari_upaint.io.images import list_images
 
@@ -34,6 +34,6 @@ def listed(files: Sequence[Path]) -> str:
 
 
 def _without_results(files: Sequence[Path]) -> list[Path]:
-    own = {plain_name(file) + part + ending for file in files for part in ("", STOPPED) for ending in ENDINGS}
-    own |= {plain_name(file) + PAINTED for file in files}
-    return [file for file in files if plain_name(file) not in own]
+    parts = [one + ending for one in ("", STOPPED) for ending in ENDINGS]
+    own = {plain_name(file).lower() + part for file in files for part in (*parts, PAINTED, *MASKS, *BY_PRODUCTS)}
+    return [file for file in files if plain_name(file).lower() not in own]

@@ -52,8 +52,9 @@ def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = Fals
         raise FileError(f"{path} is a file; give the name of a folder.")
     try:
         place.mkdir(parents=True, exist_ok=True)
-        # As long a name as the longest, since disks differ in what they allow; it begins with eight random letters.
-        with tempfile.NamedTemporaryFile(prefix="", suffix=longest[8:], dir=place):
+        # As long a name as the longest, since disks differ in what they allow. It begins with a dot, so that no other
+        # process takes it for an image, and eight random letters.
+        with tempfile.NamedTemporaryFile(prefix=".", suffix=longest[9:], dir=place):
             return path
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:

@@ -1,4 +1,4 @@
-"""Which labels belong to which image: files in the order given, files in folders by name."""
+"""Which labels belong to which image: by name, or files in the order given if their names do not tell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._outputs import STOPPED
 from napari_upaint.errors import FileError
-from napari_upaint.io.file_names import composed, from_home, plain_name
+from napari_upaint.io.file_names import BY_PRODUCTS, composed, from_home, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Pairs:
 
 
 def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
-    """Return which labels go with which images: files in the order given; if there are folders, by name.
+    """Return which labels go with which images: by name; files whose names do not tell, in the order given.
 
     By name means: the labels of ``cells.tif`` are called ``cells.*`` or ``cells_*.*`` (``cells_labels.tif``, ...).
     ``cells_2_labels.tif`` belongs to ``cells_2.tif``, if there is one, and ``cells_scores.tif`` is not labels. As many
@@ -47,7 +47,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
     if not any(folders):
         if len(images) != len(labels):
             raise FileError(f"Images: {len(images)}, label files: {len(labels)}; give one label file for each image.")
-        return Pairs(tuple(zip(images, labels, strict=True)))
+        return Pairs(tuple(zip(images, _arranged(images, labels), strict=True)))
     if all(folders) and len(images) == len(labels):
         parts = [_by_name([one], [other]) for one, other in zip(images, labels, strict=True)]
     else:
@@ -79,6 +79,16 @@ def left_out(files: Sequence[Path], total: int, what: str, lacking: str) -> str:
 def _name(path: Path) -> str:
     """Return the name of a file without its ending, to be compared."""
     return composed(plain_name(path))
+
+
+def _arranged(images: Sequence[Path], labels: Sequence[Path]) -> Sequence[Path]:
+    """Return labels in the order of their images if each image has labels by name, otherwise as given.
+
+    A shell puts a_1.tif before a_10.tif, but a_1_masks.png after a_10_masks.png.
+    """
+    names = [_name(image) for image in images]
+    owners = {_owner(_name(file), names): file for file in labels}
+    return [owners[name] for name in names] if owners.keys() == set(names) and len(owners) == len(names) else labels
 
 
 def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
@@ -133,8 +143,8 @@ def _choose(name: str, image: Path, files: Sequence[Path]) -> Path:
 
 
 def _is_none(file: Path) -> bool:
-    """Return whether a file is a result, but not labels of all planes."""
-    return _name(file).endswith(("_scores", f"{STOPPED}_labels"))
+    """Return whether a file is a result, of this program or others, but not labels of all planes."""
+    return _name(file).lower().endswith(("_scores", f"{STOPPED}_labels", *BY_PRODUCTS))
 
 
 def _refuse_shared(found: Sequence[tuple[Path, Path]]) -> None:

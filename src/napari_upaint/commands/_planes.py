@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_upaint.commands._files import listed
 from napari_upaint.errors import AnnotationError
 from napari_upaint.io.file_names import from_home
 
@@ -26,10 +28,10 @@ def measure_image(image: Image, name: str) -> Normalization:
     return measure_source(Source(name, image.leading_shape, image.plane))
 
 
-def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
+def load_labels(path: Path, kind: Kind = "objects", *, paint: bool = False) -> tuple[Image, np.ndarray]:
     """Read a file of labels: the image, and its planes as int32, axes (N, Y, X).
 
-    Objects get other ids if theirs do not fit.
+    Objects get other ids if theirs do not fit. Only `paint` may be in the colours of RootPainter.
 
     Raises
     ------
@@ -39,11 +41,17 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     import numpy as np
 
     from napari_upaint.core.ids import to_int32
+    from napari_upaint.core.labels import like_gray_values
     from napari_upaint.io.images import planes, read_image
+    from napari_upaint.io.rootpainter import as_numbers
 
     image = read_image(path, labels=True)
+    image = as_numbers(image) if paint else image
     if image.channel_count != 1:
-        raise AnnotationError(f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel.")
+        raise AnnotationError(
+            f"{path.name} has {image.channel_count} channels; labels are one whole number per pixel, not colours or"
+            " probabilities."
+        )
     # Small integers become int32 at once. Planes without paint take no memory: most of a stack may be empty.
     given = np.dtype(image.data.dtype)
     dtype = np.dtype(np.int32) if given.kind in "bui" and given.itemsize <= 2 else given
@@ -59,14 +67,34 @@ def load_labels(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
         if values.max() >= 2**63:
             raise AnnotationError(f"{path.name} holds {values.max():g}; labels are whole numbers below 2^63.")
         values = values.astype(np.int64)
+    if like_gray_values(values[0]):
+        warnings.warn(
+            f"{path.name} looks like an image: its pixels differ from their neighbours; were images and labels"
+            " exchanged?",
+            stacklevel=2,
+        )
     return image, to_int32(values, kind)
+
+
+def load_objects(path: Path) -> tuple[Image, np.ndarray]:
+    """Read labels whose objects are counted, as `load_labels` does; warn if they are a mask without numbers."""
+    from napari_upaint.core.labels import is_binary
+
+    image, labels = load_labels(path)
+    if labels.max() > 1 and is_binary(labels):  # results of a single class hold 1
+        warnings.warn(
+            f"{path.name} holds only 0 and {labels.max()}, so everything in it counts as one object; give each object"
+            " its own number, in Fiji with Analyze Particles (Show: Count Masks).",
+            stacklevel=2,
+        )
+    return image, labels
 
 
 def load_painted(path: Path, kind: Kind = "objects") -> tuple[Image, np.ndarray]:
     """Read an annotation as `load_labels` does; `AnnotationError` if nothing is painted."""
-    image, labels = load_labels(path, kind)
+    image, labels = load_labels(path, kind, paint=True)
     if not labels.any():
-        raise AnnotationError(f"Nothing is painted in {path.name}; paint background as 1 and objects from 2 up.")
+        raise nothing_painted([path])
     return image, labels
 
 
@@ -96,24 +124,38 @@ def load_samples(
     Raises
     ------
     AnnotationError
-        If labels have another shape than their image or are no labels, or nothing is painted in a file.
+        If labels have another shape than their image or are no labels, or nothing is painted in any of them.
     ImageError
         If an image is constant, or not a volume for `ndim` 3.
     FileError
         If a file cannot be read, or an image has no such channel.
     """
     files = [(from_home(image), from_home(labels)) for image, labels in pairs]
-    return [sample for image, labels in files for sample in _painted(image, labels, ndim, masks, kind, channel)]
+    found = [one for image, labels in files for one in samples_of(image, labels, ndim, masks, kind, channel)]
+    if not found:
+        raise nothing_painted([labels for _, labels in files])
+    return found
 
 
-def _painted(image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str) -> Iterator[Sample]:
+def nothing_painted(files: Sequence[Path]) -> AnnotationError:
+    """Return the error to raise if all files of labels are empty."""
+    return AnnotationError(f"Nothing is painted in {listed(files)}; paint background as 1 and objects from 2 up.")
+
+
+def samples_of(
+    image_path: Path, label_path: Path, ndim: int, masks: bool, kind: Kind, channel: str
+) -> Iterator[Sample]:
+    """Yield the samples of one image, as `load_samples` returns them; none if nothing is painted."""
     from napari_upaint.commands._volumes import Stacks, painted_volumes
     from napari_upaint.core.labels import from_masks
     from napari_upaint.core.sample import Sample
     from napari_upaint.io.images import read_image
 
-    image, (label_image, labels) = read_image(image_path).with_channel(channel), load_painted(label_path, kind)
+    image = read_image(image_path).with_channel(channel)
+    label_image, labels = load_labels(label_path, kind, paint=not masks)
     expected = check_fits(label_path, label_image, image_path, image)
+    if not labels.any():  # the gray values of such an image need not be fit to learn from
+        return
     if masks:
         labels = from_masks(labels, kind)
     stacks = Stacks(image, image_path.name) if ndim == 3 else None

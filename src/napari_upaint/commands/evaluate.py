@@ -19,12 +19,13 @@ the threshold (0, 0.1, ..., 0.9) that suits it best.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_upaint.commands._files import listed
+from napari_upaint.commands._files import expand, listed
 from napari_upaint.commands._options import (
     add_channel,
     add_device,
@@ -134,7 +135,7 @@ def _rows(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, 
 
 
 def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str, ...]]:
-    from napari_upaint.commands._planes import load_labels
+    from napari_upaint.commands._planes import load_labels, load_objects
     from napari_upaint.io.images import read_image
 
     if args.truth is None:
@@ -144,10 +145,11 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
     if segment is not None:  # checked now, not after the others have been segmented
         for truth, path in pairs:
             _check_alike(path, read_image(path), truth, load_labels(truth)[0])
+    load = load_labels if args.kind == "classes" else load_objects
     for truth, path in pairs:
-        true, expected = load_labels(truth)
+        true, expected = load(truth)
         if segment is None:
-            image, found = load_labels(path)
+            image, found = load(path)
             _check_alike(path, image, truth, true)
         else:
             found = segment(read_image(path), path.name).labels.reshape(expected.shape)
@@ -171,6 +173,7 @@ def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path
         found = pair([results], [truth])
         pairs, missing, others = [(b, a) for a, b in found.found], found.labels, found.images
     else:
+        _refuse_mixed(truth, results)
         found = pair([truth], [results])
         pairs, missing, others = list(found.found), found.images, found.labels
     if missing:  # it would be missing from the mean
@@ -181,6 +184,20 @@ def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path
     if others:
         print(left_out(others, len(pairs) + len(others), what, "ground truth"), file=sys.stderr)
     return pairs
+
+
+def _refuse_mixed(truth: Path, results: Path) -> None:
+    """Refuse a folder of ground truth that also holds the images, as Cellpose has it: these would be the truth."""
+    from napari_upaint.io.images import list_images
+
+    if not os.path.isdir(truth) or truth == results:
+        return
+    labels = sorted(set(list_images(truth)) - set(expand([truth])))
+    if labels:
+        raise FileError(
+            f"{truth} holds images beside their labels: {listed(labels)}; name a folder of labels alone, or that folder"
+            " twice and --model, which segments the images first."
+        )
 
 
 def _with_mean(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[str, ...]]:

@@ -84,12 +84,12 @@ def joined(tables: Sequence[tuple[str, Table]]) -> dict[str, list[Any]]:
 
 
 def _measured(image_path: Path, label_path: Path, *, volumes: bool) -> Table:
-    from napari_upaint.commands._planes import check_fits, load_labels
+    from napari_upaint.commands._planes import check_fits, load_objects
     from napari_upaint.commands._volumes import Stacks
     from napari_upaint.core.measure import measure_stack
     from napari_upaint.io.images import read_image
 
-    image, (label_image, planes) = read_image(image_path), load_labels(label_path)
+    image, (label_image, planes) = read_image(image_path), load_objects(label_path)
     labels = planes.reshape(check_fits(label_path, label_image, image_path, image))
     indices: Iterable[Index] = image.indices()
     read: Callable[[Index], np.ndarray] = image.plane

@@ -1,10 +1,10 @@
 """Train a model on images and their labels.
 
 Labels are files of the image's shape: 0 unlabelled, 1 background, 2 and up objects or classes; with --masks they are
-finished masks as other programs write them: 0 background, 1 and up objects or classes. In folders, cells.tif or
-cells_NAME.tif are the labels of cells.tif. In stacks and time series every painted slice is used; a 3D model (or
---model none --ndim 3) learns from volumes, in which a few painted slices are enough. Ctrl-C, the signal TERM or a lost
-connection ends the training and saves the best model so far.
+finished masks as other programs write them: 0 background, 1 and up objects or classes; of a binary mask each part is an
+object. In folders, cells.tif or cells_NAME.tif are the labels of cells.tif. In stacks and time series every painted
+slice is used; a 3D model (or --model none --ndim 3) learns from volumes, in which a few painted slices are enough.
+Ctrl-C, the signal TERM or a lost connection ends the training and saves the best model so far.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_upaint.commands._files import listed
 from napari_upaint.commands._options import (
     add_channel,
     add_device,
@@ -107,21 +108,38 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(files: Sequence[tuple[Path, Path]], ndim: int, kind: Kind, *, masks: bool, channel: str) -> list[Sample]:
-    """Read images and labels; remind the user of --masks if it has clearly been forgotten."""
+    """Read images and labels; remind the user of --masks if it has been forgotten."""
     import numpy as np
 
-    from napari_upaint.commands._planes import load_samples
+    from napari_upaint.commands._planes import nothing_painted, samples_of
     from napari_upaint.commands._running import bar
+    from napari_upaint.core.labels import like_masks
 
     samples: list[Sample] = []
+    empty: list[Path] = []
     with bar(len(files), "reading") as progress:
-        for pair in files:
-            samples += load_samples([pair], ndim, masks=masks, kind=kind, channel=channel)
+        for image, labels in files:
+            painted_here = list(samples_of(image, labels, ndim, masks, kind, channel))
+            samples += painted_here
+            empty += [] if painted_here else [labels]
             progress.update(1)
+    if not samples:
+        raise nothing_painted(empty)
+    if empty:
+        are = "is empty and is" if len(empty) == 1 else "are empty and are"
+        print(f"{len(empty)} of {len(files)} files of labels {are} left out: {listed(empty)}", file=sys.stderr)
     painted = {what for one in samples for what in (1, 2) if (np.minimum(one.annotation, 2) == what).any()}
+    if painted == {2} and masks:
+        raise AnnotationError("There is no background (0) in the labels; leave out --masks if 1 is background in them.")
     if len(painted) == 1 and not masks:
         found = "is only background (1)" if painted == {1} else "are objects but no background (1)"
         raise AnnotationError(f"There {found} in the labels; paint both, or add --masks if 0 is background in them.")
+    if kind == "objects" and not masks and like_masks([one.annotation for one in samples]):
+        print(
+            "Number 1 is a single patch, no larger than other objects, and is learnt as background; add --masks if 0 is"
+            " background in the labels.",
+            file=sys.stderr,
+        )
     return samples
 
 

@@ -23,6 +23,12 @@ MOST_CLASSES = 32
 _AROUND = 32
 # Tells users who see paint on the image why it does not count.
 _OUTSIDE = " outside validation regions"
+_YES = (1, 255, 65535)  # in binary masks
+# Share of neighbouring pixels with different numbers: at most 0.07 in labels of all kinds, at least 0.3 in images; and
+# of how many pixels that can be told.
+_DIFFERENT, _ENOUGH = 0.2, 1000
+# Fewer objects say too little about whether an annotation is a finished mask.
+_FEW_OBJECTS = 5
 # Labels beyond these can be painted too; they have no name in napari's status bar.
 _NAMED_LABELS = 255
 
@@ -67,11 +73,14 @@ def check_samples(samples: Sequence[Sample], kind: Kind) -> None:
     check_highest(max(every), kind)
 
 
-def check_highest(label: int, kind: Kind) -> None:
-    """Raise an AnnotationError if the highest label cannot be a class: memory and time grow with how many there are."""
-    if kind == "classes" and label > MOST_CLASSES + BACKGROUND:
+def check_highest(label: int, kind: Kind, first: int = FIRST) -> None:
+    """Raise an AnnotationError if the highest label cannot be a class: memory and time grow with how many there are.
+
+    `first`: the number of the first class.
+    """
+    if kind == "classes" and label >= MOST_CLASSES + first:
         raise AnnotationError(
-            f"Label {label} is painted as a class, but classes end at {MOST_CLASSES + BACKGROUND}; "
+            f"Label {label} is painted as a class, but classes end at {MOST_CLASSES + first - 1}; "
             "choose 'objects' if every label is one object."
         )
 
@@ -108,7 +117,8 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     Parameters
     ----------
     masks : numpy.ndarray
-        Integers, (..., Y, X): 0 background, from 1 up objects or classes.
+        Integers, (..., Y, X): 0 background, from 1 up objects or classes. A binary mask, such as Fiji's of 0 and 255,
+        holds one class, and each of its connected parts is an object.
     kind : {"objects", "classes"}
         Objects are renumbered if an id does not fit.
 
@@ -121,10 +131,43 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     Raises
     ------
     AnnotationError
-        If the number of a class does not fit.
+        If the number of a class is too large.
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
+    if is_binary(masks):
+        masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0] if kind == "objects" else masks > 0
+    check_highest(int(masks.max(initial=0)), kind, first=BACKGROUND)  # as it is in the masks, not one more
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
+
+
+def is_binary(labels: np.ndarray) -> bool:
+    """Return whether labels only say yes (1, or white in 8 or 16 bits) and no (0), such as Fiji's masks."""
+    highest = labels.max(initial=0)
+    return highest in _YES and bool(((labels == 0) | (labels == highest)).all())
+
+
+def like_gray_values(plane: np.ndarray) -> bool:
+    """Return whether a plane of labels seems to be an image: in labels, most neighbouring pixels have one number."""
+    here, beside = plane[:, 1:], plane[:, :-1]
+    both = (here > 0) & (beside > 0)
+    return bool(both.sum() >= _ENOUGH and (here != beside)[both].mean() > _DIFFERENT)
+
+
+def like_masks(annotations: Sequence[np.ndarray]) -> bool:
+    """Return whether annotations of objects seem to be finished masks: 1 is one patch in each, as an object is."""
+    objects = 0
+    for annotation in annotations:
+        counts = painted_pixels([annotation])
+        background = counts.pop(BACKGROUND, 0)
+        # Paint seldom gets beyond the first question, and the second takes memory.
+        if background > max(counts.values(), default=0) or _patches(annotation == BACKGROUND) > 1:
+            return False
+        objects = max(objects, len(counts))
+    return objects >= _FEW_OBJECTS
+
+
+def _patches(where: np.ndarray) -> int:
+    return int(ndimage.label(where, np.ones((3,) * where.ndim))[1])
 
 
 def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:

@@ -14,6 +14,9 @@ from napari_upaint.errors import FileError
 MODEL_ENDING = ".safetensors"
 PACKAGE_ENDING = ".zip"  # of models for other programs
 PAINTED = "_annotation"  # what the tutorial adds to an image's name for the file of its paint
+# What other programs (Cellpose, ilastik) add to an image's name: for labels, and for pictures of how they were found.
+MASKS = ("_masks", "_mask", "_cp_masks", "_simple segmentation", "_object identities", "_object predictions")
+BY_PRODUCTS = ("_flows", "_cellprob", "_outlines", "_cp_output", "_outlines_cp_masks", "_probabilities", "_uncertainty")
 _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 

@@ -41,6 +41,14 @@ LAZY_FROM = 256 * 2**20
 # Most microscopes write formats of their own, and Fiji reads nearly all of them.
 _AS_TIFF = "save it as TIFF, for example in Fiji, or open it in napari with a plug-in that reads such files"
 
+# Programs keep labels in formats of their own, too.
+_EXPORTED = {
+    ".npy": "in Cellpose with File > Save masks as PNG/tif",
+    ".h5": "in ilastik under Export Settings",
+    ".zip": "in Fiji",
+    ".geojson": "in QuPath as a labelled image",
+}
+
 
 def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool = False) -> Image:
     """Read an image: TIFF (OME, ImageJ, LSM, plain; compressed or not), PNG, JPEG or BMP.
@@ -58,7 +66,7 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
     Raises
     ------
     FileError
-        If there is no such file, or it is empty, damaged or not an image.
+        If there is no such file, or it is empty, damaged or not an image, or labels are in a JPEG.
     """
     path = from_home(path)
     if _is_zarr(path):
@@ -76,7 +84,9 @@ def read_image(path: str | Path, *, lazy_from: int | None = None, labels: bool =
     # With a damaged file, decoders may raise anything: struct.error, IndexError, MemoryError, their own errors.
     except Exception as error:
         if not isinstance(error, OSError) and path.suffix and path.suffix.lower() not in SUFFIXES:
-            raise FileError(f"{path} is not a TIFF, PNG, JPEG or BMP; {_AS_TIFF}.") from error
+            how = _EXPORTED.get(path.suffix.lower())
+            advice = f"export it as TIFF or PNG, {how}" if how else _AS_TIFF
+            raise FileError(f"{path} is not a TIFF, PNG, JPEG or BMP; {advice}.") from error
         raise FileError(
             f"{path} cannot be read as an image ({reason(error)}); copy it again, or choose another file."
         ) from error
@@ -106,6 +116,8 @@ def _read_picture(path: Path, labels: bool) -> Image | None:
         decode = next((decoder for magic, decoder in decoders.items() if start.startswith(magic)), None)
         if decode is None:
             return None
+        if labels and decode is _decode_jpeg:
+            raise FileError(f"{path} is a JPEG, which alters the numbers of labels; save them again as PNG or TIFF.")
         content = start + opened.read()
     # The decoder fills a missing part with gray. The end mark occurs nowhere else, except in a thumbnail at the start.
     if decode is _decode_jpeg and _JPEG_END not in content[len(content) // 2 :]:
