@@ -30,7 +30,8 @@ def draw_warp(
     rng : numpy.random.Generator
         With the same state, the same warp is drawn.
     settings : AugmentSettings
-        Displacements have ``settings.displacement`` px standard deviation on ``settings.grid`` points per axis.
+        Volumes are zoomed by up to the square root of ``settings.zoom``, see docs/choices.md. Displacements have
+        ``settings.displacement`` px standard deviation on ``settings.grid`` points per axis.
     out_shape : sequence of int
         Shape of the tile, ([Z,] Y, X).
     center : sequence of float
@@ -51,7 +52,7 @@ def draw_warp(
     if settings.flip:
         matrix = matrix * rng.choice((-1.0, 1.0), size=ndim)
     # Log-uniform: twice as large is as likely as half as large. An output pixel spans `factor` input pixels.
-    factor = settings.zoom ** rng.uniform(-1, 1)
+    factor = settings.zoom ** (rng.uniform(-1, 1) * (1 if ndim == 2 else 0.5))
     matrix = matrix * factor
     control = None
     if settings.displacement > 0:
