@@ -40,18 +40,18 @@ class Tables(QObject):
 
     def segmented(self) -> bool:
         """Return whether the chosen image has labels that were made here."""
-        image = self._choosing.image()
-        return image is not None and self._layers.tables.measurable(image.key) is not None
+        image = self._choosing.image_key()
+        return image is not None and self._layers.tables.segmented(image)
 
     def measured(self) -> Measured | None:
         """Return the measurements of the chosen image's labels, if there are any."""
-        image = self._choosing.image()
-        return self._layers.tables.table(image.key) if image is not None else None
+        image = self._choosing.image_key()
+        return self._layers.tables.table(image) if image is not None else None
 
     def measure(self) -> None:
         """Measure the labels of the chosen image."""
-        image = self._choosing.image()
-        plan = self._layers.tables.measurable(image.key) if image is not None else None
+        image = self._choosing.image_key()
+        plan = self._layers.tables.measurable(image) if image is not None else None
         if plan is not None and not self.running:
             self._message.clear()
             self._measuring.start(measure_planes, plan)
