@@ -64,6 +64,10 @@ class TableLayers:
         _show_plane(layer, measured, index)
         return True
 
+    def are_open(self, labels: Hashable) -> bool:
+        """Return whether labels that were measured are still open."""
+        return is_open(self._viewer, labels)
+
     def forget_resized(self) -> None:
         """Remove tables whose image got another pixel size: their values are no longer true."""
         for layer in self._viewer.layers:
