@@ -9,7 +9,7 @@ import torch
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.outlines import outlined
 from napari_upaint.core.sample import Sample
-from napari_upaint.engine import preview, preview_share, trainer
+from napari_upaint.engine import preview, preview_share
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.family import build
 from napari_upaint.engine.preview import preview_view, with_preview
@@ -29,6 +29,8 @@ from napari_upaint.errors import ImageError
 from napari_upaint.io.models import Architecture, ModelHeader
 from napari_upaint.settings import ObjectSettings, TrainSettings
 
+pytestmark = pytest.mark.usefixtures("small_tiles")
+
 YX = np.mgrid[:90, :100]
 TRUTH = sum((((YX[0] - y) ** 2 + (YX[1] - x) ** 2 <= 100) * n for n, (y, x) in enumerate(((25, 25), (60, 70)), 1)))
 IMAGE = ((TRUTH > 0) * 100.0 + np.random.default_rng(0).normal(50, 8, TRUTH.shape))[None].astype(np.float32)
@@ -37,13 +39,6 @@ STRIPES = np.where((YX[0] // 4) % 2 == 0, np.where(TRUTH > 0, TRUTH + 1, 1), 0).
 SAMPLE = Sample(IMAGE, STRIPES, NORMAL, name="discs")
 VIEW = PreviewView(1, IMAGE, NORMAL, objects=ObjectSettings(smallest=0))
 FAST = TrainSettings(steps=1, width=4, depth=3, scale=1.0, learning_rate=6e-3)
-
-
-@pytest.fixture(autouse=True)
-def small_tiles(monkeypatch):
-    """Learn tiles of 36 px: a step takes milliseconds."""
-    real = trainer.plan_for
-    monkeypatch.setattr(trainer, "plan_for", lambda *args, **kw: replace(real(*args, **kw), output=36, warmup=3))
 
 
 @pytest.fixture
