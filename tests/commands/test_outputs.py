@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from napari_upaint.cli import main
-from napari_upaint.commands._outputs import SOFTWARE, check_distinct, check_output, is_marked, with_ending
+from napari_upaint.commands._outputs import SOFTWARE, check_distinct, is_marked, output_file, output_folder
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import FileError
 from napari_upaint.io.images import Image, read_image, write_labels
@@ -53,8 +53,8 @@ def test_an_input_is_no_output(tmp_path: Path) -> None:
     for path in (image, link, tmp_path / "new" / ".." / "a.tif"):
         (tmp_path / "new").mkdir(exist_ok=True)
         with pytest.raises(FileError, match="is an input"):
-            check_output(path, inputs=[other, image])
-    assert check_output(other, inputs=[image, tmp_path / "missing.tif"]) == other
+            output_file(path, "maps", ".tif", inputs=[other, image])
+    assert output_file(other, "maps", ".tif", inputs=[image, tmp_path / "missing.tif"]) == other
     check_distinct([other], [other])  # a file that is not there is nobody's
 
 
@@ -62,8 +62,8 @@ def test_the_home_folder_may_be_called_by_its_sign(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "me"))
     monkeypatch.chdir(tmp_path)
-    assert check_output(Path("~/deep/w.tif")) == tmp_path / "me" / "deep" / "w.tif"
-    assert check_output(Path("~/out"), folder=True) == tmp_path / "me" / "out"
+    assert output_file(Path("~/deep/w.tif"), "maps", ".tif", inputs=[]) == tmp_path / "me" / "deep" / "w.tif"
+    assert output_folder(Path("~/out")) == tmp_path / "me" / "out"
     assert [path.name for path in tmp_path.iterdir()] == ["me"]
 
 
@@ -84,11 +84,11 @@ def test_trying_whether_a_folder_can_be_written_shows_others_no_image(
 
 
 def test_names_of_models_are_completed(tmp_path: Path) -> None:
-    assert with_ending(tmp_path / "mine", "models", ".safetensors") == tmp_path / "mine.safetensors"
-    assert with_ending(Path("x/Mine.SafeTensors"), "models", ".safetensors") == Path("x/Mine.SafeTensors")
+    for name, whole in (("mine", "mine.safetensors"), ("Mine.SafeTensors", "Mine.SafeTensors")):
+        assert output_file(tmp_path / name, "models", ".safetensors", inputs=[]) == tmp_path / whole
     for name in ("lab.tif", "mine.v2"):
         with pytest.raises(FileError, match=name):
-            with_ending(Path(name), "models", ".safetensors")
+            output_file(tmp_path / name, "models", ".safetensors", inputs=[])
 
 
 def test_training_replaces_no_image_and_says_the_real_name(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from upaint_small import end_of
 
 from napari_upaint.core.linking import new_ids
 from napari_upaint.core.metrics import object_scores
@@ -26,17 +27,6 @@ def nuclei():
     sample = open_sample("nuclei_3d")
     part = slice(8, 32), slice(60), slice(64)
     return np.asarray(sample.image.data)[part], sample.truth[part]
-
-
-def end_of(generator, told=None, after=0):
-    """Run to the end; return what was yielded and what was returned."""
-    seen = []
-    try:
-        seen.append(next(generator))
-        while True:
-            seen.append(generator.send(told if len(seen) > after else None))
-    except StopIteration as end:
-        return seen, end.value
 
 
 def segment(image, model, settings=VOLUMES, **given):
@@ -90,7 +80,7 @@ def test_progress_goes_from_the_first_plane_to_the_last():
 def test_a_stop_leaves_nothing(nuclei, after):
     volume = nuclei[0][None, :6, :20, :24]
     running = segment_plane(volume, measure(volume), load_model(DEFAULT_MODEL), settings=VOLUMES, device="cpu")
-    seen, _ = end_of(running, Stop(), after)
+    seen, _ = end_of(running, send=Stop(), after=after)
     assert len(seen) == after + 1 and all(isinstance(one, PredictProgress) for one in seen)
 
 

@@ -38,18 +38,9 @@ def prepared_of(sample, scale=1.0):
     return returned(preparing([sample], "objects", scale=scale, border=2, weights=WeightSettings(), seed=0))
 
 
-def end_of(steps):
-    """Return what a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-
-
 def guess_of(network, prepared):
     starts = [whole(network, one.image) for one in prepared]
-    return end_of(first_guess(prepared, network, starts, border=True, seed=0)), starts
+    return returned(first_guess(prepared, network, starts, border=True, seed=0)), starts
 
 
 def test_scores_are_scores_at_every_pixel(network, sample):
@@ -146,7 +137,7 @@ def test_a_start_that_sees_borders_everywhere_does_not_hide_what_was_painted(net
     for start in starts:  # half of what is not background is border now
         start[-1] += start[1] / 2
         start[1] /= 2
-    guess = end_of(first_guess(prepared, network, starts, border=True, seed=0))
+    guess = returned(first_guess(prepared, network, starts, border=True, seed=0))
     before, after = (iou(scores[1] > 0.5, truth) for scores in (starts[0], guess.scores[0]))
     assert before < 0.5 and after > 0.8
 
@@ -193,7 +184,7 @@ def test_a_class_that_is_painted_on_one_image_of_many_is_answered_for(network, s
     steps = module.parts(prepared, three, [None] * 4, Remembered())
     next(steps)
     assert not looked  # whoever waits may stop before a network has looked at a large image
-    assert [one.number for one in end_of(steps)] == [3, 0] and looked
+    assert [one.number for one in returned(steps)] == [3, 0] and looked
 
 
 def test_what_was_computed_of_an_image_is_computed_once(network, sample, monkeypatch):
@@ -206,13 +197,13 @@ def test_what_was_computed_of_an_image_is_computed_once(network, sample, monkeyp
         known.begin()
         prepared = prepared_of(one)
         starts = [whole(network, other.image) for other in prepared]
-        results.append(end_of(first_guess(prepared, network, starts, border=True, seed=0, known=known)))
+        results.append(returned(first_guess(prepared, network, starts, border=True, seed=0, known=known)))
     assert len(seen) == 1
     np.testing.assert_array_equal(results[0].scores[0], results[1].scores[0])
     known.begin()
     known.begin()  # nobody needed it
     prepared = prepared_of(one)
-    end_of(first_guess(prepared, network, starts, border=True, seed=0, known=known))
+    returned(first_guess(prepared, network, starts, border=True, seed=0, known=known))
     assert len(seen) == 2
 
 
@@ -245,7 +236,7 @@ def test_the_slices_nearest_to_the_paint_are_looked_at(network_of_volumes, volum
     prepared = prepared_of(volume[0])
     start = whole(network_of_volumes, prepared[0].image)
     monkeypatch.setattr(module, "_MOST_VOXELS", 5 * prepared[0].target[0].size)
-    found = end_of(module.parts(prepared, network_of_volumes, [start], Remembered()))
+    found = returned(module.parts(prepared, network_of_volumes, [start], Remembered()))
     painted = len(prepared[0].target) // 2
     assert [part.region[0] for part in found] == [painted, painted - 1, painted + 1, painted - 2, painted + 2]
     for part in found:

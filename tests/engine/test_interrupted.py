@@ -5,27 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.engine import interrupted, trainer
 from napari_upaint.engine.checkpoint import from_network
-from napari_upaint.engine.family import build
 from napari_upaint.engine.progress import Stop, TrainProgress, TrainResult
 from napari_upaint.engine.train import train
 from napari_upaint.errors import ModelError
-from napari_upaint.io.models import Architecture, ModelHeader, load_model
+from napari_upaint.io.models import load_model
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
 STEPS = TrainSettings(steps=12, width=4, depth=3, hold=0.02)  # the start knows nothing to hold on to
 
 
 @pytest.fixture(autouse=True)
-def small_tiles(monkeypatch):
-    """Learn tiles of 36 px: the laws are the same, and a step takes milliseconds."""
-    real = trainer.plan_for
-    monkeypatch.setattr(trainer, "plan_for", lambda *args, **kw: replace(real(*args, **kw), output=36, warmup=3))
+def often(small_tiles, monkeypatch):
     monkeypatch.setattr(interrupted, "_SHARE", float("inf"))  # after every step, whatever it costs
 
 
@@ -36,13 +31,6 @@ def sample():
     image = inside * 100.0 + np.random.default_rng(0).normal(50, 10, inside.shape)
     annotation = np.where(x % 9 < 3, np.where(inside, 2, 1), 0).astype(np.uint16)
     return Sample(image[None], annotation, measure(image[None]), name="discs")
-
-
-@pytest.fixture(scope="module")
-def start():
-    torch.manual_seed(3)
-    architecture = Architecture(width=4, depth=3, n_outputs=3, dropout=0.2)
-    return from_network(build(architecture), ModelHeader(name="start", architecture=architecture, border=True))
 
 
 @pytest.fixture

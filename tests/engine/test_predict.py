@@ -5,19 +5,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from upaint_small import end_of, header_of, image_of, network_of, unit
 
 from napari_upaint.core import tiling
-from napari_upaint.core.normalize import Normalization, measure
+from napari_upaint.core.normalize import measure
 from napari_upaint.core.resize import resize_image, scaled_shape
 from napari_upaint.engine import predict, tiled
 from napari_upaint.engine.checkpoint import from_network, to_network
 from napari_upaint.engine.crew import Crew
-from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import automatic_rotations, cached_network, predict_mean, predict_scores, whole
 from napari_upaint.engine.progress import PredictProgress, Stop
 from napari_upaint.engine.segment import segment_plane
 from napari_upaint.errors import EngineError
-from napari_upaint.io.models import Architecture, ModelHeader
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import PredictSettings
 
@@ -25,26 +24,6 @@ SHAPES = [(1, 1), (3, 200), (1, 33), (37, 53), (64, 64), (131, 90)]
 
 
 pytestmark = pytest.mark.usefixtures("float32")
-
-
-def network_of(depth, seed=0, **changes):
-    torch.manual_seed(seed)
-    return build(Architecture(**{"width": 4, "depth": depth, "n_outputs": 3} | changes)).eval()
-
-
-def image_of(shape, channels=1, seed=0):
-    return np.random.default_rng(seed).normal(0.4, 0.5, (channels, *shape)).astype(np.float32)
-
-
-def end_of(generator, *, send=None, after=0):
-    """Run to the end; return what was yielded and what was returned."""
-    seen = []
-    try:
-        seen.append(next(generator))
-        while True:
-            seen.append(generator.send(send if send is not None and len(seen) > after else None))
-    except StopIteration as end:
-        return seen, end.value
 
 
 def scores(network, image, scale=1.0, **settings):
@@ -164,21 +143,12 @@ def test_progress_counts_every_tile_of_every_turn():
 
 def test_a_stop_in_the_middle_ends_without_a_result(bundled):
     image = image_of((100, 100))
-    model = from_network(network_of(2), _header(2))
-    generator = segment_plane(image, _unit(), model, settings=PredictSettings(tile=40), device="cpu")
+    model = from_network(network_of(2), header_of(2))
+    generator = segment_plane(image, unit(), model, settings=PredictSettings(tile=40), device="cpu")
     seen, _ = end_of(generator, send=Stop(), after=2)
     assert len(seen) == 3 and all(isinstance(one, PredictProgress) for one in seen)
     network = network_of(2)
     assert end_of(predict_scores(network, image, 1.0, tile=40), send=Stop())[1] is None
-
-
-def _header(depth, **changes):
-    architecture = Architecture(width=4, depth=depth, n_outputs=3)
-    return ModelHeader(name="small", architecture=architecture, border=True, **changes)
-
-
-def _unit(channels=1):
-    return Normalization((0.0,) * channels, (1.0,) * channels)
 
 
 def limited(monkeypatch, edge, error=None):
@@ -219,10 +189,10 @@ def test_other_errors_are_not_taken_for_lack_of_memory(monkeypatch):
 
 
 def test_the_network_of_a_model_is_made_once():
-    model = from_network(network_of(2), _header(2))
+    model = from_network(network_of(2), header_of(2))
     first = cached_network(model, 1, "cpu")
     assert cached_network(model, 1, "cpu") is first and not first.training
-    assert cached_network(from_network(network_of(2), _header(2)), 1, "cpu") is not first
+    assert cached_network(from_network(network_of(2), header_of(2)), 1, "cpu") is not first
 
 
 @pytest.mark.parametrize("channels", [1, 3])

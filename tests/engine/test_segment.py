@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from upaint_small import header_of, image_of, network_of, unit
 
 from napari_upaint.core import bands, tiling
 from napari_upaint.core.normalize import Normalization, measure
@@ -13,46 +13,27 @@ from napari_upaint.core.usual_object import Usual
 from napari_upaint.engine import segment, tiled
 from napari_upaint.engine.checkpoint import from_network
 from napari_upaint.engine.crew import Crew
-from napari_upaint.engine.family import build
 from napari_upaint.engine.predict import predict_scores
 from napari_upaint.engine.progress import PlaneResult, PredictProgress, Sight
 from napari_upaint.engine.segment import segment_plane
 from napari_upaint.engine.telling import returned
 from napari_upaint.engine.unet import UNet
 from napari_upaint.errors import ImageError, ModelError
-from napari_upaint.io.models import Architecture, ModelHeader
+from napari_upaint.io.models import Architecture
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import ObjectSettings, PredictSettings
 
 pytestmark = pytest.mark.usefixtures("float32")
 
 
-def network_of(depth, **changes):
-    torch.manual_seed(0)
-    return build(Architecture(**{"width": 4, "depth": depth, "n_outputs": 3} | changes)).eval()
-
-
-def image_of(shape, channels=1):
-    return np.random.default_rng(0).normal(0.4, 0.5, (channels, *shape)).astype(np.float32)
-
-
 def scores(network, image, scale=1.0):
     return returned(predict_scores(network, np.clip(image, -1, 3), scale))
-
-
-def _header(depth, **changes):
-    architecture = Architecture(width=4, depth=depth, n_outputs=3)
-    return ModelHeader(name="small", architecture=architecture, border=True, **changes)
-
-
-def _unit(channels=1):
-    return Normalization((0.0,) * channels, (1.0,) * channels)
 
 
 def segmented(image, model, rotations=1, **how):
     """Return the result for gray values from 0 to 1."""
     settings = PredictSettings(rotations=rotations)
-    *_, result = segment_plane(image, _unit(len(image)), model, settings=settings, device="cpu", **how)
+    *_, result = segment_plane(image, unit(len(image)), model, settings=settings, device="cpu", **how)
     return result
 
 
@@ -68,20 +49,20 @@ def test_a_plane_becomes_labels_and_scores(bundled):
 
 def test_the_scale_of_the_model_is_used():
     network, image = network_of(2), image_of((60, 50))
-    model = from_network(network, _header(2, scale=0.5))
+    model = from_network(network, header_of(2, scale=0.5))
     np.testing.assert_allclose(segmented(image, model).scores, scores(network, image, 0.5), atol=2e-3)
 
 
 def test_colour_images_pass_through_a_model_of_one_channel():
     network, image = network_of(2), image_of((50, 40), channels=3)
-    result = segmented(image, from_network(network, _header(2)))
+    result = segmented(image, from_network(network, header_of(2)))
     expected = scores(network, np.clip(image, -1, 3).mean(0, keepdims=True))
     np.testing.assert_allclose(result.scores, expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("dtype", ["u1", ">u2", "<i4", "f8", "?"])
 def test_planes_of_every_type(dtype, bundled):
-    model = from_network(network_of(2), _header(2))
+    model = from_network(network_of(2), header_of(2))
     image = (np.arange(900).reshape(1, 30, 30) % 7).astype(dtype)
     *_, result = segment_plane(image, measure(image), model, device="cpu")
     assert np.isfinite(result.scores).all()
@@ -100,20 +81,20 @@ def test_planes_of_every_type(dtype, bundled):
 )
 def test_bad_planes_get_a_sentence(image, says):
     with pytest.raises(ImageError, match=says):
-        list(segment_plane(image, _unit(), from_network(network_of(2), _header(2)), device="cpu"))
+        list(segment_plane(image, unit(), from_network(network_of(2), header_of(2)), device="cpu"))
 
 
 def test_models_of_volumes_get_a_sentence():
     architecture = Architecture(ndim=3, width=1, depth=2, n_outputs=3)
-    header = replace(_header(2), architecture=architecture)
+    header = replace(header_of(2), architecture=architecture)
     model = from_network(UNet(ndim=3, width=1, depth=2, n_classes=3), header)
     with pytest.raises(ModelError, match="3D model"):
-        list(segment_plane(image_of((20, 20)), _unit(), model, device="cpu"))
+        list(segment_plane(image_of((20, 20)), unit(), model, device="cpu"))
 
 
 @pytest.mark.parametrize(("scale", "count"), [(1.0, 4), (10.0, 3)])
 def test_a_plane_is_averaged_by_itself_over_as_many_rotations_as_the_network_sees_pixels(scale, count):
-    model, image = from_network(network_of(2), _header(2)), image_of((60, 50))
+    model, image = from_network(network_of(2), header_of(2)), image_of((60, 50))
     found, asked, one = (segmented(image, model, n, sight=Sight(scale)) for n in (0, count, 1))
     np.testing.assert_array_equal(found.scores, asked.scores)
     np.testing.assert_array_equal(found.spread, asked.spread)
@@ -122,7 +103,7 @@ def test_a_plane_is_averaged_by_itself_over_as_many_rotations_as_the_network_see
 
 def test_padded_networks_predict_through_the_model():
     network, image = network_of(2, padding="same"), image_of((60, 50))
-    header = replace(_header(2), architecture=Architecture(width=4, depth=2, n_outputs=3, padding="same"))
+    header = replace(header_of(2), architecture=Architecture(width=4, depth=2, n_outputs=3, padding="same"))
     result = segmented(image, from_network(network, header))
     np.testing.assert_allclose(result.scores, scores(network, image), atol=2e-3)
 
@@ -130,7 +111,7 @@ def test_padded_networks_predict_through_the_model():
 def test_a_volume_becomes_labels_and_scores():
     sample = np.asarray(open_sample("nuclei_3d").image.data)[None, :12, :40, :30]
     network = network_of(2, ndim=3)
-    header = replace(_header(2, scale=0.7), architecture=Architecture(ndim=3, width=4, depth=2, n_outputs=3))
+    header = replace(header_of(2, scale=0.7), architecture=Architecture(ndim=3, width=4, depth=2, n_outputs=3))
     model = from_network(network, header)
     settings = PredictSettings(rotations=2)
     *_, result = segment_plane(sample, measure(sample), model, settings=settings, device="cpu")
@@ -138,7 +119,7 @@ def test_a_volume_becomes_labels_and_scores():
     assert result.scores.shape == (3, 12, 40, 30)
     np.testing.assert_allclose(result.scores.astype(float).sum(0), 1, atol=3e-3)
     with pytest.raises(ImageError, match="four axes"):
-        list(segment_plane(np.zeros((4, 5)), _unit(), model, device="cpu"))
+        list(segment_plane(np.zeros((4, 5)), unit(), model, device="cpu"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from upaint_small import same_weights
 
 from napari_upaint.core.labels import borders
 from napari_upaint.core.metrics import iou
@@ -17,8 +18,7 @@ from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.usual_object import UNKNOWN
 from napari_upaint.engine import outcome, preparing, recipes, trainer
-from napari_upaint.engine.checkpoint import from_network, to_network
-from napari_upaint.engine.family import build
+from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.judging import judge
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.progress import NewSamples, SamplesHeard, Stop, TrainProgress, TrainResult
@@ -28,21 +28,16 @@ from napari_upaint.engine.telling import returned
 from napari_upaint.engine.train import train
 from napari_upaint.engine.trainer import Trainer
 from napari_upaint.errors import AnnotationError, EngineError, ImageError, ModelError
-from napari_upaint.io.models import DEFAULT_MODEL, Architecture, ModelHeader, load_model, save_model
+from napari_upaint.io.models import DEFAULT_MODEL, load_model, save_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import AugmentSettings, ObjectSettings, TrainSettings, WeightSettings
+
+pytestmark = pytest.mark.usefixtures("small_tiles")
 
 YX = np.mgrid[:120, :130]
 CENTRES = ((25, 25), (25, 70), (25, 110), (70, 30), (75, 75), (70, 115), (105, 50))
 CPU = torch.device("cpu")
 QUICK = TrainSettings(steps=4, width=4, depth=3, scale=1.0)
-
-
-@pytest.fixture(autouse=True)
-def small_tiles(monkeypatch):
-    """Learn tiles of 36 px: the laws are the same, and a step takes milliseconds."""
-    real = trainer.plan_for
-    monkeypatch.setattr(trainer, "plan_for", lambda *args, **kw: replace(real(*args, **kw), output=36, warmup=3))
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +65,6 @@ def classes(sample):
     return replace(sample, annotation=annotation)
 
 
-@pytest.fixture(scope="module")
-def start():
-    """A network of the right kind that knows nothing yet."""
-    torch.manual_seed(3)
-    architecture = Architecture(width=4, depth=3, n_outputs=3, dropout=0.2)
-    return from_network(build(architecture), ModelHeader(name="start", architecture=architecture, border=True))
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return load_model(DEFAULT_MODEL)
-
-
 def run(samples, start=None, kind="objects", commands=None, **changes):
     """Train to the end; `commands`: what to send after which message. Return (progress, result)."""
     asked = replace(QUICK, **changes)
@@ -97,10 +79,6 @@ def run(samples, start=None, kind="objects", commands=None, **changes):
     *progress, result = (one for one in seen if not isinstance(one, SamplesHeard))
     assert isinstance(result, TrainResult) and all(isinstance(one, TrainProgress) for one in progress)
     return progress, result
-
-
-def same_weights(a, b):
-    return a.weights.keys() == b.weights.keys() and all(np.array_equal(a.weights[n], b.weights[n]) for n in a.weights)
 
 
 def test_a_kind_that_does_not_exist_is_refused_before_the_training():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from upaint_small import same_weights
 
 from napari_upaint.core import tiling
 from napari_upaint.core.augment import draw_warp
@@ -93,10 +94,6 @@ def segment(sample, model, **settings):
 
 def losses(progress):
     return [one.loss for one in progress if one.loss is not None]
-
-
-def same_weights(a, b):
-    return a.weights.keys() == b.weights.keys() and all(np.array_equal(a.weights[n], b.weights[n]) for n in a.weights)
 
 
 @pytest.fixture(scope="module")

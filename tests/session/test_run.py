@@ -99,7 +99,7 @@ def test_runs_that_two_windows_save_at_the_same_time_do_not_meet(monkeypatch):
     assert len({run.model for run in list_runs()}) == 2
 
 
-@pytest.mark.parametrize("what", ["save_model", "replacing"])  # of the model, of the record
+@pytest.mark.parametrize("what", ["save_model", "write_json"])  # of the model, of the record
 def test_a_run_that_cannot_be_written_leaves_nothing(monkeypatch, what):
     def full(*_):
         raise FileError("Cannot write it (No space left on device); make room.")

@@ -60,7 +60,9 @@ def test_reasons(viewer, dock, settle, segment):
     assert s.table_button.toolTip() == "Press 'Measure' first."
     measure(dock, settle)
     assert s.table_button.isEnabled()
+    assert dock.sections.message.text().startswith("Measured 2 objects")
     viewer.layers.remove("cells labels")
+    assert dock.sections.message.text() == ""
     assert s.measure_button.toolTip() == s.table_button.toolTip() == "Segment the image first."
 
 

@@ -25,41 +25,68 @@ STOPPED = "_stopped"
 SOFTWARE = "upaint"
 
 
-def check_output(path: Path, *, inputs: Sequence[Path] = (), folder: bool = False, names: Sequence[str] = ()) -> Path:
-    """Return the path of an output, ``~`` expanded, if it can be written, before any work is done.
+def output_file(path: Path, what: str, *endings: str, inputs: Sequence[Path]) -> Path:
+    """Return the path of a file to write if it can be written: ``~`` expanded, with the first ending if it has none.
+
+    It makes missing folders, so call it last before the work: a mistyped name of an input leaves none behind.
 
     Parameters
     ----------
+    what : str
+        Its content in the plural, for messages.
     inputs : sequence of Path
         Files that are read.
-    folder : bool
-        Whether `path` is a folder of results; it is made if it is missing.
-    names : sequence of str
-        Names of the files in that folder.
 
     Raises
     ------
     FileError
-        If it cannot be written, or is one of the inputs.
+        If it cannot be written, has another ending, or is a folder or one of the inputs.
     """
     path = from_home(path)
+    if not os.path.isdir(path):  # reported below
+        path = _with_ending(path, what, endings)
     check_distinct([path], inputs)
-    place = path if folder else path.parent
-    longest = max(names if folder else [path.name], key=lambda name: len(os.fsencode(name)), default="")
-    if not folder and os.path.isdir(path):
+    if os.path.isdir(path):
         raise FileError(f"{path} is a folder; give the name of a file.")
-    if folder and os.path.isfile(path):
+    _try_to_write(path.parent, path.name)
+    return path
+
+
+def output_folder(path: Path, names: Sequence[str] = ()) -> Path:
+    """Return the path of a folder for results, ``~`` expanded, if files of these names can be written to it.
+
+    Raises
+    ------
+    FileError
+        If they cannot.
+    """
+    path = from_home(path)
+    if os.path.isfile(path):
         raise FileError(f"{path} is a file; give the name of a folder.")
+    _try_to_write(path, max(names, key=lambda name: len(os.fsencode(name)), default=""))
+    return path
+
+
+def _with_ending(path: Path, what: str, endings: Sequence[str]) -> Path:
+    if not path.suffix:
+        return path.with_name(path.name + endings[0])
+    if path.suffix.lower() not in endings:
+        raise FileError(f"{path.name} ends in {path.suffix}, but {what} are {endings[0]} files; give another name.")
+    return path
+
+
+def _try_to_write(folder: Path, name: str) -> None:
+    """Make a folder if it is missing, and for a moment a file in it."""
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        # As long a name as the longest, since disks differ in what they allow. It begins with a dot, so that no other
+        folder.mkdir(parents=True, exist_ok=True)
+        # As long a name as that wanted, since disks differ in what they allow. It begins with a dot, so that no other
         # process takes it for an image, and eight random letters.
-        with tempfile.NamedTemporaryFile(prefix=".", suffix=longest[9:], dir=place):
-            return path
+        with tempfile.NamedTemporaryFile(prefix=".", suffix=name[9:], dir=folder):
+            return
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise FileError(f"{longest} is too long a name for a file in {place}; choose a shorter one.") from error
-        raise FileError(f"Cannot write to {place} ({reason(error)}); choose another folder.") from error
+            raise FileError(f"{name} is too long a name for a file in {folder}; choose a shorter one.") from error
+        raise FileError(f"Cannot write to {folder} ({reason(error)}); choose another folder.") from error
 
 
 def check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
@@ -111,18 +138,6 @@ def check_replaced(results: Sequence[Path]) -> None:
                 f"{path} exists and is not a result of upaint segment, or was changed since; choose another folder, or"
                 " add --overwrite to replace such files."
             )
-
-
-def with_ending(path: Path, what: str, *endings: str) -> Path:
-    """Return the path of a file with its ending, the first one if it has none; `FileError` if it has another one."""
-    path = from_home(path)
-    if os.path.isdir(path):
-        return path  # `check_output` reports it
-    if not path.suffix:
-        return path.with_name(path.name + endings[0])
-    if path.suffix.lower() not in endings:
-        raise FileError(f"{path.name} ends in {path.suffix}, but {what} are {endings[0]} files; give another name.")
-    return path
 
 
 def save_trained(model: ModelFile, path: Path) -> Path:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_upaint.commands._files import expand, listed
-from napari_upaint.commands._outputs import STOPPED
+from napari_upaint.commands._outputs import STOPPED, output_file
 from napari_upaint.errors import FileError
 from napari_upaint.io.file_names import BY_PRODUCTS, composed, from_home, plain_name
 
@@ -68,6 +70,18 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> Pairs:
         tuple(path for part in parts for path in part.images),
         tuple(path for part in parts for path in part.labels),
     )
+
+
+def pairs_and_output(args: argparse.Namespace, what: str, ending: str) -> tuple[tuple[tuple[Path, Path], ...], Path]:
+    """Return the given images with their labels, and the file to write; see `pair` and `output_file`.
+
+    Images that have no labels by name are named on standard error.
+    """
+    pairs = pair(args.images, args.labels)
+    output = output_file(args.output, what, ending, inputs=[*args.images, *args.labels])
+    if pairs.images:
+        print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
+    return pairs.found, output
 
 
 def left_out(files: Sequence[Path], total: int, what: str, lacking: str) -> str:

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, partial
-from itertools import islice, product
+from functools import cached_property, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from napari_upaint.commands._planes import measure_image
 from napari_upaint.commands._running import Interrupt, Stopped, bar, drive
 from napari_upaint.commands._volumes import Index, Stacks
 from napari_upaint.core.fingerprint import fingerprint
-from napari_upaint.engine.progress import PlaneResult, PredictProgress
+from napari_upaint.engine.progress import PlaneResult, PredictProgress, Sight
 from napari_upaint.errors import FileError, ImageError, with_name
 from napari_upaint.io.images import Image
 from napari_upaint.io.models import ModelFile, ModelHeader, load_model
@@ -104,51 +104,86 @@ def segment_image(image: Image, name: str, how: How, interrupt: Interrupt, begun
     """
     image = image.with_channel(how.channel)
     _tell_of_channels(image, name, how.model.header)
-    indices, read, spacing = _planes(image, name, how)
-    normalization = measure_image(image, name)
-    labels, scores = _empty_results(image, how)
-    failed, dealt = list[ImageError](), len(indices)
-    look = cache(partial(how.sight, *_looked_at(image, how, indices, read), normalization, spacing, interrupt))
+    work = _Work(image, name, how, interrupt)
+    for earlier in begun:
+        if work.take_over(earlier):
+            break
+    return work.finish()
 
-    def start(count: int) -> str:
+
+class _Work:
+    """An image that is being segmented: its planes (volumes), and what there is of its results."""
+
+    def __init__(self, image: Image, name: str, how: How, interrupt: Interrupt) -> None:
+        self._image, self._name, self._how, self._interrupt = image, name, how, interrupt
+        self._indices, self._read, self._spacing = _planes(image, name, how)
+        self._normalization = measure_image(image, name)
+        self._labels, self._scores = _empty_results(image, how)
+        self._fingerprints: list[str] = []  # of the first planes (volumes)
+        self._failed: list[ImageError] = []
+
+    @cached_property
+    def _sight(self) -> Sight | None:
+        """How the model sees the image, see `How.sight`."""
+        indices, read = _looked_at(self._image, self._how, self._indices, self._read)
+        return self._how.sight(indices, read, self._normalization, self._spacing, self._interrupt)
+
+    def _start(self, count: int) -> str:
+        """Return a fingerprint of what the first `count` planes (volumes) are made from, apart from themselves."""
         # How the image is seen follows from all of its planes: with their fingerprints, it need not be found again.
-        return fingerprint(how.made, normalization, spacing, look() if count < len(indices) else None)
+        sight = self._sight if count < len(self._indices) else None
+        return fingerprint(self._how.made, self._normalization, self._spacing, sight)
 
-    found = partial(_fingerprint, read)
-    taken = (_take(one, labels, start(one.count), map(found, indices), interrupt) for one in begun)
-    fingerprints = next(filter(None, taken), [])
-    count = len(fingerprints)
-    fingerprints += [""] * (len(indices) - count)
-    todo = [(done, index) for done, index in enumerate(indices) if done >= count or not labels[index].any()]
-    sight = look() if todo else None
-    with bar(len(indices), name) as progress:
-        begin = how.segmenting(normalization, spacing, sight)
+    def take_over(self, begun: Begun) -> bool:
+        """Take over labels that an earlier run has left, unless they were made from something else; return whether."""
+        start, found = self._start(begun.count), list[str]()
+        for index in self._indices[: begun.count]:
+            if self._interrupt.asked:  # the earlier run's file stays as it is
+                raise Stopped
+            found.append(_fingerprint(self._read, index))
+        if not found or fingerprint(start, *found) != begun.made:
+            return False
+        for at in product(*(range(n) for n in self._labels.shape[:-2])):
+            self._labels[at] = begun.labels.plane(at)[0]
+        self._fingerprints = found
+        return True
 
-        def show(done: int, state: PredictProgress) -> None:
-            progress.update(max(0.0, done + state.done / max(1, state.total) - progress.n))
+    def finish(self) -> Segmentation:
+        """Segment the planes (volumes) that were not taken over, or have no labels."""
+        how, total, taken = self._how, len(self._indices), len(self._fingerprints)
+        self._fingerprints += [""] * (total - taken)
+        todo = [(at, index) for at, index in enumerate(self._indices) if at >= taken or not self._labels[index].any()]
+        sight, dealt = self._sight if todo else None, total
+        with bar(total, self._name) as progress:
+            begin = how.segmenting(self._normalization, self._spacing, sight)
 
-        for done, index in todo:
-            # No result is kept: its scores need several times the memory of the labels.
-            try:
-                pixels = read(index)
-                fingerprints[done] = fingerprint(pixels) if how.made else ""
-                result = drive(begin(pixels), PlaneResult, partial(show, done), interrupt)
-            except Stopped:
-                dealt = max(done, count)
-                if not how.partly or dealt == len(failed):
-                    raise
-                break
-            except ImageError as error:
-                failed.append(_about(image, index, name, error))
-                if not how.partly or len(failed) == len(indices):
-                    raise failed[0] from error
-                continue
-            labels[index] = result.labels
-            if scores is not None:
-                scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
-    made = f"{dealt} {fingerprint(start(dealt), *fingerprints[:dealt])}" if how.made else ""
-    left, kept, names = len(indices) - dealt, len(indices) - len(todo), how.model.header.output_names
-    return Segmentation(labels, scores, names, tuple(failed), left, kept, made, sight.scale if sight else 0.0)
+            def show(at: int, state: PredictProgress) -> None:
+                progress.update(max(0.0, at + state.done / max(1, state.total) - progress.n))
+
+            for at, index in todo:
+                try:
+                    pixels = self._read(index)
+                    self._fingerprints[at] = fingerprint(pixels) if how.made else ""
+                    self._put(index, drive(begin(pixels), PlaneResult, partial(show, at), self._interrupt))
+                except Stopped:
+                    dealt = max(at, taken)
+                    if not how.partly or dealt == len(self._failed):
+                        raise
+                    break
+                except ImageError as error:
+                    self._failed.append(_about(self._image, index, self._name, error))
+                    if not how.partly or len(self._failed) == total:
+                        raise self._failed[0] from error
+        made = f"{dealt} {fingerprint(self._start(dealt), *self._fingerprints[:dealt])}" if how.made else ""
+        left, kept, scale = total - dealt, total - len(todo), sight.scale if sight else 0.0
+        names, failed = how.model.header.output_names, tuple(self._failed)
+        return Segmentation(self._labels, self._scores, names, failed, left, kept, made, scale)
+
+    def _put(self, index: Index, result: PlaneResult) -> None:
+        """Put a plane (volume) into the results; none is kept: its scores take several times as much as its labels."""
+        self._labels[index] = result.labels
+        if self._scores is not None:
+            self._scores[index] = np.moveaxis(result.scores, 0, -3)  # channels go right before Y and X
 
 
 def _planes(
@@ -175,24 +210,6 @@ def _looked_at(
     They are those of all time points, as in the window.
     """
     return (indices, read) if how.model.header.architecture.ndim == 3 else (list(image.indices()), image.plane)
-
-
-def _take(begun: Begun, labels: np.ndarray, start: str, found: Iterable[str], interrupt: Interrupt) -> list[str]:
-    """Take over labels that an earlier run has left; return a fingerprint of each plane (volume) that they are of.
-
-    Take none, and return none, if they were made from something else; `start` is the fingerprint of all but the planes,
-    `found` are those of the planes.
-    """
-    fingerprints: list[str] = []
-    for one in islice(found, begun.count):
-        if interrupt.asked:  # the earlier run's file stays as it is
-            raise Stopped
-        fingerprints.append(one)
-    if fingerprint(start, *fingerprints) != begun.made:
-        return []
-    for index in product(*(range(n) for n in labels.shape[:-2])):
-        labels[index] = begun.labels.plane(index)[0]
-    return fingerprints
 
 
 def _fingerprint(read: Callable[[Index], np.ndarray], index: Index) -> str:

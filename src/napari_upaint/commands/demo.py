@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_upaint.commands._options import add_device, add_settings, refuse_without_effect, settings_from
-from napari_upaint.commands._outputs import check_output
+from napari_upaint.commands._outputs import output_folder
 from napari_upaint.errors import UserError
 from napari_upaint.settings import Device, TrainSettings
 from napari_upaint.system_libraries import ensure_system_libraries, has_display
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     from napari_upaint.commands._demo_job import do_job
 
-    folder = check_output(args.output or Path("upaint_demo"), folder=True)
+    folder = output_folder(args.output or Path("upaint_demo"))
     return do_job(args.sample, folder, settings, device=args.device)
 
 

@@ -10,7 +10,7 @@ import argparse
 import re
 
 from napari_upaint.commands._options import add_output, add_settings, settings_from
-from napari_upaint.commands._outputs import check_output, with_ending
+from napari_upaint.commands._outputs import output_file
 from napari_upaint.errors import UserError
 from napari_upaint.io.file_names import PACKAGE_ENDING
 from napari_upaint.settings import PredictSettings
@@ -42,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     path = find_model(args.model)
     model = load_model(path)
-    # It may make a folder: a file that is no model leaves none behind.
-    output = check_output(with_ending(args.output, "packages", PACKAGE_ENDING), inputs=[path])
+    output = output_file(args.output, "packages", PACKAGE_ENDING, inputs=[path])
 
     from napari_upaint.engine.exported import write_model
 

@@ -9,15 +9,13 @@ button Measure makes the same columns.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_upaint.commands._options import add_images, add_labels, add_output
-from napari_upaint.commands._outputs import check_output, with_ending
-from napari_upaint.commands._pairs import left_out, pair
+from napari_upaint.commands._pairs import pairs_and_output
 from napari_upaint.errors import ImageError
 
 if TYPE_CHECKING:
@@ -45,19 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the table."""
-    pairs = pair(args.images, args.labels)
-    # It may make a folder: a mistyped name leaves none behind.
-    output = check_output(with_ending(args.output, "tables", ".csv"), inputs=[*args.images, *args.labels])
-    if pairs.images:
-        print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
+    pairs, output = pairs_and_output(args, "tables", ".csv")
 
     from napari_upaint.commands._running import bar
     from napari_upaint.io.tables import write_table
 
     tables: list[tuple[str, Table]] = []
-    names = Counter(image.name for image, _ in pairs.found)
-    with bar(len(pairs.found), "measuring") as progress:
-        for image, labels in pairs.found:
+    names = Counter(image.name for image, _ in pairs)
+    with bar(len(pairs), "measuring") as progress:
+        for image, labels in pairs:
             name = image.name if names[image.name] == 1 else str(image)
             tables.append((name, _measured(image, labels, volumes=args.volumes)))
             progress.update(1)

@@ -24,10 +24,10 @@ from napari_upaint.commands._outputs import (
     SOFTWARE,
     STOPPED,
     check_distinct,
-    check_output,
     check_replaced,
     is_marked,
     mark,
+    output_folder,
     result_paths,
 )
 from napari_upaint.errors import FileError, ImageError, UserError
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_upaint.io.models import read_header
 
     read_header(args.model)  # before a folder is made: a mistyped name leaves nothing behind
-    check_output(folder, folder=True, names=[path.name for path in results])
+    output_folder(folder, [path.name for path in results])
 
     from napari_upaint.commands._how import How
     from napari_upaint.commands._running import Interrupt

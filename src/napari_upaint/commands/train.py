@@ -10,7 +10,6 @@ Ctrl-C, the signal TERM or a lost connection ends the training and saves the bes
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,8 @@ from napari_upaint.commands._options import (
     refuse_without_effect,
     settings_from,
 )
-from napari_upaint.commands._outputs import check_output, save_trained, with_ending
-from napari_upaint.commands._pairs import left_out, pair
+from napari_upaint.commands._outputs import save_trained
+from napari_upaint.commands._pairs import pairs_and_output
 from napari_upaint.errors import AnnotationError
 from napari_upaint.io.file_names import MODEL_ENDING
 from napari_upaint.settings import OF_NEW_NETWORKS, AugmentSettings, TrainSettings, WeightSettings
@@ -82,18 +81,14 @@ def run(args: argparse.Namespace) -> int:
     if start is not None:
         why = f"the training goes on from {args.model or 'a bundled model'}; add --model none, or leave them out"
         refuse_without_effect(args, why, TrainSettings, only=OF_NEW_NETWORKS)
-    pairs = pair(args.images, args.labels)
-    # It may make a folder: a mistyped name leaves none behind.
-    output = check_output(with_ending(args.output, "models", MODEL_ENDING), inputs=[*args.images, *args.labels])
-    if pairs.images:
-        print(left_out(pairs.images, len(pairs.images + pairs.found), "images", "labels"), file=sys.stderr)
+    pairs, output = pairs_and_output(args, "models", MODEL_ENDING)
 
     from napari_upaint.commands._running import INTERRUPTED, Interrupt
     from napari_upaint.io.model_facts import steps
 
     kind: Kind = args.kind or (start.header.kind if start else "objects")
     ndim = start.header.architecture.ndim if start else settings.ndim
-    samples = _read(pairs.found, ndim, kind, masks=args.masks, channel=args.channel)
+    samples = _read(pairs, ndim, kind, masks=args.masks, channel=args.channel)
     with Interrupt("Stopping; the best model so far is saved. Press Ctrl-C again to quit at once.") as interrupt:
         result = train_model(
             samples, kind, start, interrupt, settings, weights, augment, device=args.device, name=output.stem

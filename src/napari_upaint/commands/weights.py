@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from napari_upaint.commands._options import add_kind, add_output, add_settings, settings_from
-from napari_upaint.commands._outputs import check_output, with_ending
+from napari_upaint.commands._outputs import output_file
 from napari_upaint.settings import Kind, WeightSettings
 
 USAGE = "LABELS -o FILE [options]"
@@ -42,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     image, painted = load_painted(args.labels, kind)
     check_highest(int(painted.max()), kind)
-    # It may make a folder: a mistyped name leaves none behind.
-    output = check_output(with_ending(args.output, "weight maps", ".tif", ".tiff"), inputs=[args.labels])
+    output = output_file(args.output, "weight maps", ".tif", ".tiff", inputs=[args.labels])
     maps = np.stack([weight_map(plane, kind, settings, spacing=image.plane_spacing) for plane in painted])
     write_planes(output, maps, image)
     print(f"{output}: weights up to {maps.max():.2f}")

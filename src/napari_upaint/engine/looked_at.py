@@ -11,10 +11,11 @@ import torch
 
 from napari_upaint.core import tiling
 from napari_upaint.core.filters import pixel_features
+from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.core.labels import IGNORED
 from napari_upaint.engine.evidence import saying
 from napari_upaint.engine.preparing import Prepared
-from napari_upaint.engine.remembered import Remembered, fingerprint
+from napari_upaint.engine.remembered import Remembered
 from napari_upaint.engine.telling import telling
 from napari_upaint.engine.unet import UNet
 
@@ -72,11 +73,11 @@ def parts(
     found, names = list[Part](), [fingerprint(one.image) for one in prepared]
     for place in _tiles(prepared, network) if network.ndim == 2 else _slices(prepared):
         number, region, name = place.number, place.region, names[place.number]
-        said = known.get(("says", *name))
+        said = known.get(("says", name))
         if said is None:
             saying_so = saying(network, prepared[number].image, starts[number])
-            said = known.put(("says", *name), (yield from telling(WORDS, saying_so)))
-        key = "filters", *name, *((one.start, one.stop) if isinstance(one, slice) else one for one in region)
+            said = known.put(("says", name), (yield from telling(WORDS, saying_so)))
+        key = "filters", name, *((one.start, one.stop) if isinstance(one, slice) else one for one in region)
         filters = known.get(key)
         if filters is None:
             filters = known.put(key, place.filters())

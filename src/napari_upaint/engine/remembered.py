@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Hashable
 from typing import Any
-
-import numpy as np
-
-Fingerprint = tuple[tuple[int, ...], int, int]
 
 
 class Remembered:
@@ -31,9 +26,3 @@ class Remembered:
         """Keep a value, and return it."""
         self._now[key] = value
         return value
-
-
-def fingerprint(image: np.ndarray) -> Fingerprint:
-    """Return what identifies an image: its shape and two checksums of its bytes (milliseconds per megapixel)."""
-    pixels = np.ascontiguousarray(image).data
-    return image.shape, zlib.crc32(pixels), zlib.adler32(pixels)

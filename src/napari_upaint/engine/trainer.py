@@ -11,6 +11,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.core.regions import learnt
 from napari_upaint.core.sample import Sample
 from napari_upaint.core.weight_map import balance_power
@@ -28,7 +29,7 @@ from napari_upaint.engine.preparing import Prepared, preparing
 from napari_upaint.engine.progress import TrainProgress
 from napari_upaint.engine.recipes import Plan, optimizer_for, plan_for, warmth
 from napari_upaint.engine.refusal import why_not
-from napari_upaint.engine.remembered import Remembered, fingerprint
+from napari_upaint.engine.remembered import Remembered
 from napari_upaint.engine.sampling import Sampler, Start, ValidationTile, holds_out, validation_tiles
 from napari_upaint.engine.start import known_loss, start_header, start_network, start_shares
 from napari_upaint.engine.step import MOST_TILES, Average, Learner, Question
@@ -111,11 +112,7 @@ class Trainer:
         first, self.unseen = self.step == 0, False
         self._known.begin()
         prepared = yield from self.preparing()
-        starts = list[np.ndarray]()
-        for one in prepared if self._guesses(prepared) else ():
-            words = f"looking at image {len(starts) + 1} of {len(prepared)}"
-            starts.append((yield from self._start_scores(one.image, words)))
-            yield words
+        starts = yield from self._start_scores(prepared)
         held_out = holds_out(prepared)
         padded = self.network.padding == "same"
         validation = validation_tiles(prepared, self.network.depth, max(self.tile), held_out=held_out, padded=padded)
@@ -148,13 +145,17 @@ class Trainer:
         tile, halo, seed = self.tile, self.network.halo, self.settings.seed
         return Sampler(prepared, self.augment, tile=tile, halo=halo, seed=seed, start=start)
 
-    def _start_scores(self, image: np.ndarray, words: str) -> Generator[str, None, np.ndarray]:
-        """Return the scores of a prepared image by the start."""
-        key = "start", *fingerprint(image)
-        known = self._known.get(key)
-        if known is None:
-            known = yield from telling(words, predict_scores(self._teacher, image, 1.0))
-        return np.asarray(self._known.put(key, known))
+    def _start_scores(self, prepared: list[Prepared]) -> Generator[str, None, list[np.ndarray]]:
+        """Return the scores of prepared samples by the start; none if no first answer is made from them."""
+        starts = list[np.ndarray]()
+        for one in prepared if self._guesses(prepared) else ():
+            words, key = f"looking at image {len(starts) + 1} of {len(prepared)}", ("start", fingerprint(one.image))
+            known = self._known.get(key)
+            if known is None:
+                known = yield from telling(words, predict_scores(self._teacher, one.image, 1.0))
+            starts.append(self._known.put(key, known))
+            yield words
+        return starts
 
     def _draw_from(self, prepared: list[Prepared]) -> None:
         """Draw tiles from these samples from now on."""

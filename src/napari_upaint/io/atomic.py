@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from napari_upaint.errors import FileError, reason
 from napari_upaint.io.file_names import delete, files_in, from_home
@@ -47,6 +49,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise FileError(f"Cannot write {path} ({reason(error)}); choose another folder or make room.") from error
     finally:
         delete(new)
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write JSON that people can read, too; see `replacing`, also for errors."""
+    with replacing(path) as new:
+        new.write_text(json.dumps(content, indent=1), "utf-8")
 
 
 def sweep_unfinished(folder: Path) -> None:

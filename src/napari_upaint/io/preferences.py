@@ -60,11 +60,10 @@ def save_preferences(preferences: Preferences) -> Path:
     FileError
         If the file cannot be written.
     """
-    from napari_upaint.io.atomic import replacing  # not above: the command only reads preferences, and starts at once
+    from napari_upaint.io.atomic import write_json  # not above: the command only reads preferences, and starts at once
 
     path = preferences_file()
-    with replacing(path) as new:
-        new.write_text(json.dumps(asdict(preferences), indent=1), "utf-8")
+    write_json(path, asdict(preferences))
     return path
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from napari_upaint.errors import FileError, ModelError, UserError, reason
-from napari_upaint.io.atomic import replacing
+from napari_upaint.io.atomic import write_json
 from napari_upaint.io.file_names import MODEL_ENDING, delete, from_home
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import find_model, load_model, save_model
@@ -137,5 +137,4 @@ def _rewrite(source: Path, target: Path, **changed: Any) -> None:
         content = json.loads(source.read_text("utf-8")) | changed
     except (OSError, ValueError) as error:
         raise FileError(f"Cannot read {source} ({reason(error)}); was it moved?") from error
-    with replacing(target) as new:
-        new.write_text(json.dumps(content, indent=1), "utf-8")
+    write_json(target, content)

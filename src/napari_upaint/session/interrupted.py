@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_upaint.errors import FileError
-from napari_upaint.io.atomic import replacing, sweep_unfinished
+from napari_upaint.io.atomic import sweep_unfinished, write_json
 from napari_upaint.io.file_names import MODEL_ENDING, delete, files_in, is_another_file
 from napari_upaint.io.folders import data_folder
 from napari_upaint.io.models import read_header
@@ -92,8 +92,7 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, file: str
         {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
     )
     content = {"format": _FORMAT, "pid": os.getpid(), "asked": asdict(asked), "file": file, "continued": before}
-    with replacing(_record_of(model)) as new:
-        new.write_text(json.dumps(content, indent=1), "utf-8")
+    write_json(_record_of(model), content)
     return model
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 from napari_upaint.core.labels import as_classes, painted_pixels
 from napari_upaint.engine.progress import TrainProgress, TrainResult
 from napari_upaint.errors import FileError, reason
-from napari_upaint.io.atomic import replacing
+from napari_upaint.io.atomic import write_json
 from napari_upaint.io.file_names import MODEL_ENDING, delete, file_name, files_in
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import ModelFile, save_model
@@ -140,8 +140,7 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
         if model is not None:
             saved = replace(saved, model=save_model(model, target))
         content = asdict(saved) | {"format": FORMAT, "model": target.name if model is not None else None}
-        with replacing(path) as new:
-            new.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
+        write_json(path, content)
         return saved
     except BaseException:
         delete(path, target)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from napari_upaint.errors import FileError, reason
-from napari_upaint.io.atomic import replacing
+from napari_upaint.io.atomic import replacing, write_json
 from napari_upaint.io.file_names import delete, from_home, is_there
 from napari_upaint.session.autosaves import autosave, describe_autosave, restore
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
@@ -131,14 +131,12 @@ def save_project(
             "settings": project.settings,
         }
         _check_seen(folder, seen)  # again: all this takes a while, and another window may have saved meanwhile
-        with replacing(folder / _FILE) as new:
-            new.write_text(json.dumps(content, indent=1), "utf-8")
-    except OSError as error:
+        write_json(folder / _FILE, content)
+    except (OSError, FileError) as error:
         delete(*(folder / _ANNOTATIONS / name for name in written))
+        if isinstance(error, FileError):
+            raise
         raise FileError(f"Cannot write the project to {folder} ({reason(error)}); choose another folder.") from error
-    except FileError:
-        delete(*(folder / _ANNOTATIONS / name for name in written))
-        raise
     # Only those of the project before: another window may be writing into the same folder.
     kept = frozenset(name for image in images for name in image["annotations"])
     delete(*(folder / _ANNOTATIONS / name for name in before - kept))

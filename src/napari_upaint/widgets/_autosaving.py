@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_upaint.core.regions import Region, as_notes, from_notes
 from napari_upaint.io.file_names import composed, is_another_file
 from napari_upaint.session.autosaves import Autosaved, autosave, autosaved, discard, is_in, new_autosave, restore
+from napari_upaint.session.paint_notes import PaintNotes
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
@@ -133,11 +133,9 @@ class Autosaving(QObject):
     def _write(self, painted: list[Painted]) -> None:
         with _ONE_AT_A_TIME:
             for one in painted:
-                replaced = self._replaced.get(one.path)
-                regions = as_notes(one.annotation.regions)
-                notes = {"kind": one.kind, "layer": one.annotation.name, "image": one.image, "regions": regions}
-                more = {"corrected": one.corrected, "channel": one.channel}
-                saved = autosave(one.annotation.data, one.path, notes | more)
+                replaced, labels = self._replaced.get(one.path), one.annotation
+                notes = PaintNotes(one.kind, labels.name, one.image, one.channel, one.corrected, labels.regions)
+                saved = autosave(labels.data, one.path, notes.as_json())
                 if saved and replaced is not None:
                     discard(replaced)
 
@@ -194,23 +192,20 @@ class Autosaving(QObject):
         image = self._choosing.image()
         if image is None or self._asking(image) != self._asked or image.shape != painted.shape:
             return  # another image was chosen meanwhile; this paint is offered again with its own image
-        others = self._layers.files.other_channels(image.key)
-        channel = composed(str(saved.notes.get("channel", "")))
-        image = next((one for one in others if composed(one.name) == channel), image)
+        others, notes = self._layers.files.other_channels(image.key), PaintNotes.read(saved.notes)
+        image = next((one for one in others if composed(one.name) == composed(notes.channel)), image)
         self._image_combo.set_key(image.key)
-        kind: Kind = "classes" if saved.notes.get("kind") == "classes" else "objects"
-        corrected, name = bool(saved.notes.get("corrected")), str(saved.notes.get("layer", ""))
-        key = self._layers.bring_back(image.key, kind, painted, corrected)
-        self._layers.regions.put(image.key, from_notes(saved.notes.get("regions")))
+        key = self._layers.bring_back(image.key, notes.kind, painted, notes.corrected)
+        self._layers.regions.put(image.key, notes.regions)
         path = new_autosave(_plain(image.name, image.file), image.shape)
         self._save_to(key, path)
         self._replaced[path] = saved
-        if corrected:  # not chosen in place of the paint
-            self._layers.files.rename(key, name or image.name)
+        if notes.corrected:  # not chosen in place of the paint
+            self._layers.files.rename(key, notes.layer or image.name)
         else:
             self._choosing.choose_annotation(key)
-            self._set_kind(kind)  # of these labels: of others it would change what they hold
-        self._save_soon(self._layers.annotation(key, image.key), image, kind)
+            self._set_kind(notes.kind)  # of these labels: of others it would change what they hold
+        self._save_soon(self._layers.annotation(key, image.key), image, notes.kind)
         self._again()
 
     def _lost(self, sentence: str, details: str) -> None:
@@ -240,18 +235,18 @@ def _of_image(
     """Return what was saved for an image, except what is `here` already or was painted on another file of that name."""
     found = [one for each in names | {_plain(name, file) for name in names} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
-    found = [one for one in found if not is_another_file(file, str(one.notes.get("image", "")))]
+    found = [one for one in found if not is_another_file(file, PaintNotes.read(one.notes).image)]
     return [one for one in found if not any(_is_here(one, *annotation) for annotation in here)]
 
 
 def _is_here(saved: Autosaved, annotation: AnnotationSource, corrected: bool) -> bool:
     """Return whether all that was saved is here already: a project or the user's own file may have brought it."""
-    if bool(saved.notes.get("corrected")) != corrected:
+    notes = PaintNotes.read(saved.notes)
+    if notes.corrected != corrected:
         return False
     if corrected and np.count_nonzero(annotation.data) != saved.pixels:
         return False  # what was erased on a result is a correction, too
-    regions: set[Region] = set(from_notes(saved.notes.get("regions")))
-    return regions <= set(annotation.regions) and is_in(saved, annotation.data)
+    return set(notes.regions) <= set(annotation.regions) and is_in(saved, annotation.data)
 
 
 def _plain(name: str, file: str) -> str:

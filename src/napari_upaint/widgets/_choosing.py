@@ -48,6 +48,10 @@ class Choosing(QObject):
         self._image_combo.set_key(active if taken is None else self.ownership.owner(taken))
         self._labels_combo.set_key(active)
 
+    def image_key(self) -> Hashable | None:
+        """Return the key of the chosen image: all that most need, and `image` asks napari for everything about it."""
+        return self._image_combo.key()
+
     def image(self) -> ImageSource | None:
         """Return the chosen image."""
         key = self._image_combo.key()

@@ -100,9 +100,8 @@ class LearningOn(QObject):
         self._unanswered = False
         if answer.problem:
             self._refuse(answer.problem)
-        elif self._refused:
-            if self._message.text() == self._refused:  # not if another message has taken its place
-                self._message.clear()
+        else:
+            self._message.take_back(self._refused)
             self._refused = ""
 
     def _refuse(self, sentence: str, _details: str = "") -> None:

@@ -89,10 +89,10 @@ class MessageLine(QFrame):
         note = self.text() if self.kind == "info" else ""
         self.show_message(f"{note} {sentence}".strip(), "warning", details)
 
-    def take_back(self, warning: str) -> None:
-        """Close a warning that no longer holds; a note stays."""
-        if warning and self.kind == "warning" and self.text().endswith(warning):
-            self.show_message(self.text().removesuffix(warning).strip())
+    def take_back(self, sentence: str) -> None:
+        """Close what no longer holds, if it is shown; a note before it stays."""
+        if sentence and self.text().endswith(sentence):
+            self.show_message(self.text().removesuffix(sentence).strip())
 
     def clear(self) -> None:
         """Close the message."""

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 from napari_upaint.io.model_facts import steps
 from napari_upaint.session.autosaves import Autosaved
 from napari_upaint.session.interrupted import Interrupted
+from napari_upaint.session.paint_notes import PaintNotes
 from napari_upaint.widgets._colours import ThemeColours
 from napari_upaint.widgets._dialogs import confirmed
 from napari_upaint.widgets._progress_line import duration, grouped
@@ -93,7 +94,7 @@ class RestoreOffer(Offer):
 
 
 def _what(saved: Autosaved) -> str:
-    return "the result that was corrected" if saved.notes.get("corrected") else "what was painted"
+    return "the result that was corrected" if PaintNotes.read(saved.notes).corrected else "what was painted"
 
 
 class ResumeOffer(Offer):

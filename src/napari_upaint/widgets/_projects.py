@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_upaint.core.regions import as_notes, from_notes
 from napari_upaint.errors import FileError, UserError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import composed, is_another_file
 from napari_upaint.session.autosaves import autosaved, new_autosave
+from napari_upaint.session.paint_notes import PaintNotes
 from napari_upaint.session.run import read_settings
 from napari_upaint.session.saved_project import (
     SavedAnnotation,
@@ -31,7 +31,6 @@ from napari_upaint.session.saved_project import (
 )
 from napari_upaint.settings import (
     AugmentSettings,
-    Kind,
     ObjectSettings,
     PredictSettings,
     TrainSettings,
@@ -117,18 +116,18 @@ class Projects(QObject):
         for choice in self._layers.annotations():
             owner = self._choosing.ownership.image_of(choice.key)
             if owner is not None:
-                notes = {
-                    "layer": choice.name,
-                    "kind": self._layers.kinds.of(choice.key) or self._choosing.kind(),
-                    "image": self._layers.files.origin(owner).path,
-                    "corrected": self._layers.is_corrected_result(choice.key),
-                    "regions": as_notes(self._layers.regions.of(owner)) if owner not in of else [],
-                }
-                of.setdefault(owner, []).append(SavedAnnotation(notes, self._layers.annotation(choice.key).data))
+                notes = PaintNotes(
+                    self._layers.kinds.of(choice.key) or self._choosing.kind(),
+                    choice.name,
+                    self._layers.files.origin(owner).path,
+                    corrected=self._layers.is_corrected_result(choice.key),
+                    regions=self._layers.regions.of(owner) if owner not in of else (),
+                )
+                saved = SavedAnnotation(notes.as_json(), self._layers.annotation(choice.key).data)
+                of.setdefault(owner, []).append(saved)
         for one in self._layers.files.corrected_results():
-            notes = {"layer": one.name, "kind": one.kind, "corrected": True}
-            notes["image"] = self._layers.files.origin(one.image).path
-            of.setdefault(one.image, []).append(SavedAnnotation(notes, one.data))
+            notes = PaintNotes(one.kind, one.name, self._layers.files.origin(one.image).path, corrected=True)
+            of.setdefault(one.image, []).append(SavedAnnotation(notes.as_json(), one.data))
         images, known = [], self._layers.forms()
         for choice in self._layers.images():
             origin, shape = asdict(self._layers.files.origin(choice.key)), known[choice.key].shape
@@ -173,12 +172,11 @@ class Projects(QObject):
         for one in image.annotations:
             if one.path is None or one.damage:
                 continue
-            kind: Kind = "classes" if one.notes.get("kind") == "classes" else "objects"
-            corrected = bool(one.notes.get("corrected"))
-            made = self._layers.bring_back(key, kind, painted[one.path], corrected)
-            self._layers.files.rename(made, str(one.notes.get("layer") or annotation_name(image.name)))
-            self._layers.regions.put(key, from_notes(one.notes.get("regions")))
-            if not corrected:
+            notes = PaintNotes.read(one.notes)
+            made = self._layers.bring_back(key, notes.kind, painted[one.path], notes.corrected)
+            self._layers.files.rename(made, notes.layer or annotation_name(image.name))
+            self._layers.regions.put(key, notes.regions)
+            if not notes.corrected:
                 self._choosing.ownership.paint(key, made)
                 self._choosing.ownership.choose(key, made)
 

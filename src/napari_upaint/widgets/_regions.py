@@ -29,25 +29,25 @@ class Regions(QObject):
 
     def draw(self) -> None:
         """Pick up the tool for a fully annotated region."""
-        image = self._choosing.image()
+        image = self._choosing.image_key()
         if image is None or not self._row.draw_button.isEnabled():
             self._message.refuse(self._row.draw_button)
             return
         try:
-            self._regions.draw(image.key)
+            self._regions.draw(image)
         except UserError as error:  # the image was closed meanwhile
             self.failed.emit(str(error), "")
 
     def turn(self) -> None:
         """Turn the selected region into one for validation only, or back."""
-        image = self._choosing.image()
+        image = self._choosing.image_key()
         if image is None or not self._row.turn_button.isEnabled():
             self._message.refuse(self._row.turn_button)
             return
-        self._regions.turn(image.key)
+        self._regions.turn(image)
 
     def _allow(self) -> None:
-        image, annotation = self._choosing.image(), self._choosing.annotation()
+        image, annotation = self._choosing.image_key(), self._choosing.annotation()
         why = "Open an image first." if image is None else "Press 'New labels' first." if annotation is None else ""
         none = why or ("" if annotation is not None and annotation.regions else _NONE)
         self._row.allow(why, none)

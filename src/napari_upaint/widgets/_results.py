@@ -100,7 +100,7 @@ class Results(QObject):
 
     def show_view(self) -> None:
         """Segment what is in view with the chosen model, without a message: after a training, or another choice."""
-        if self._choosing.image() is not None:
+        if self._choosing.image_key() is not None:
             self._segment("view", quiet=True)
 
     def _segment(self, extent: Extent, quiet: bool) -> None:
@@ -163,8 +163,8 @@ class Results(QObject):
 
     def _put_labels(self, image: ImageSource, *plane: Any) -> None:
         """Show labels, hidden for images that are not seen: or they would pile up on the one that is."""
-        made, chosen = self._layers.results.put_labels(image, *plane), self._choosing.image()
-        if made is not None and chosen is not None and chosen.key != image.key:
+        made, chosen = self._layers.results.put_labels(image, *plane), self._choosing.image_key()
+        if made is not None and chosen not in (None, image.key):
             self._layers.shown.tuck(made, image.key)
 
     def _no_place(self, image: ImageSource, sentence: str) -> None:
@@ -178,10 +178,11 @@ class Results(QObject):
     def _segmenting_over(self, summary: Segmented) -> None:
         self._show_running(False)
         self.relabelling.ask()  # the settings may have changed meanwhile
-        kept, image = after_keeping(self._kept), self._choosing.image()
+        kept, image = after_keeping(self._kept), self._choosing.image_key()
         self._kept.clear()
         text, kind, details = after_segmenting(summary)
-        hidden = self._layers.shown.hidden_labels(image.key, self._sections.model.choice().kind) if image else ""
+        made = self._sections.model.choice().kind
+        hidden = self._layers.shown.hidden_labels(image, made) if image is not None else ""
         unseen = after_nothing(summary) or after_hiding(hidden)
         if not self._quiet:
             said = text, unseen, after_looking(summary), self._adding(summary), kept

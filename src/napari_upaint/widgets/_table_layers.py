@@ -33,8 +33,7 @@ class TableLayers:
 
     def measurable(self, image: Hashable) -> MeasurePlan | None:
         """Return what there is to measure in an image: its labels, None if it was not segmented."""
-        kind: Kind = "objects" if self._results.labels_of(image, "objects") is not None else "classes"
-        layer = self._results.labels_of(image, kind)
+        layer, kind = self._labels(image)
         if layer is None:
             return None
         ndim = 3 if any(of == image and cache.deep for of, cache in self._results.caches()) else 2
@@ -44,8 +43,17 @@ class TableLayers:
 
     def table(self, image: Hashable) -> Measured | None:
         """Return the measurements of an image's labels, None if they have changed since or were not measured."""
-        plan = self.measurable(image)
-        return table(find(self._viewer, plan.labels.key)) if plan is not None else None
+        layer, _ = self._labels(image)
+        return table(layer) if layer is not None else None
+
+    def segmented(self, image: Hashable) -> bool:
+        """Return whether there are labels that were made for an image."""
+        return self._labels(image)[0] is not None
+
+    def _labels(self, image: Hashable) -> tuple[Any, Kind]:
+        """Return the labels that were made for an image, None if there are none, and what they hold."""
+        objects = self._results.labels_of(image, "objects")
+        return (objects, "objects") if objects is not None else (self._results.labels_of(image, "classes"), "classes")
 
     def show_table(self, measured: Measured) -> bool:
         """Keep measurements, and show them as features of their layer; return False if its labels changed meanwhile."""
@@ -55,6 +63,10 @@ class TableLayers:
         note_table(layer, measured)
         _show_plane(layer, measured, index)
         return True
+
+    def are_open(self, labels: Hashable) -> bool:
+        """Return whether labels that were measured are still open."""
+        return is_open(self._viewer, labels)
 
     def forget_resized(self) -> None:
         """Remove tables whose image got another pixel size: their values are no longer true."""

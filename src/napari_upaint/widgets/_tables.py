@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
@@ -25,7 +26,9 @@ class Tables(QObject):
         self._layers, self._choosing, self._message = layers, choosing, sections.message
         self._measuring = Work(self, self._measured, self._failed)
         self._writing = Work(self, self._written, self._failed, writes=True)
+        self._told: tuple[Hashable, str] | None = None  # labels that were measured, and what was said about them
         layers.untabled.connect(self.changed)
+        layers.changed.connect(self._take_back)
         sections.segment.measure_button.clicked.connect(self.measure)
         sections.segment.table_wanted.connect(self.save)
 
@@ -40,18 +43,18 @@ class Tables(QObject):
 
     def segmented(self) -> bool:
         """Return whether the chosen image has labels that were made here."""
-        image = self._choosing.image()
-        return image is not None and self._layers.tables.measurable(image.key) is not None
+        image = self._choosing.image_key()
+        return image is not None and self._layers.tables.segmented(image)
 
     def measured(self) -> Measured | None:
         """Return the measurements of the chosen image's labels, if there are any."""
-        image = self._choosing.image()
-        return self._layers.tables.table(image.key) if image is not None else None
+        image = self._choosing.image_key()
+        return self._layers.tables.table(image) if image is not None else None
 
     def measure(self) -> None:
         """Measure the labels of the chosen image."""
-        image = self._choosing.image()
-        plan = self._layers.tables.measurable(image.key) if image is not None else None
+        image = self._choosing.image_key()
+        plan = self._layers.tables.measurable(image) if image is not None else None
         if plan is not None and not self.running:
             self._message.clear()
             self._measuring.start(measure_planes, plan)
@@ -73,10 +76,17 @@ class Tables(QObject):
         self.changed.emit()
         if shown:
             shows = "; 'Table' shows the measurements" if len(measured.table["label"]) else ""
-            self._message.show_message(f"Measured {measured.words}{shows}.")
+            self._told = measured.labels, f"Measured {measured.words}{shows}."
+            self._message.show_message(self._told[1])
         else:
             words = "The labels changed while they were measured; press 'Measure' again."
             self._message.show_message(words, "warning")
+
+    def _take_back(self) -> None:
+        """Take back what was said about labels that were closed."""
+        if self._told is not None and not self._layers.tables.are_open(self._told[0]):
+            self._message.take_back(self._told[1])
+            self._told = None
 
     def _written(self, path: Path) -> None:
         self.changed.emit()

@@ -101,10 +101,10 @@ class WhereNext(QObject):
             self._start(image, cache, method)
 
     def _why_not(self) -> str:
-        image = self._choosing.image()
+        image = self._choosing.image_key()
         if image is None:
             return "Open an image first."
-        return _NOTHING_SEGMENTED if self._layers.results.cache(image.key) is None else ""
+        return _NOTHING_SEGMENTED if self._layers.results.cache(image) is None else ""
 
     def _allow(self) -> None:
         if not self._ring_holds():

@@ -21,6 +21,7 @@ from napari_upaint.widgets._per_image import GrayValues
 from napari_upaint.widgets._results import Results
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sights import Sights
+from napari_upaint.widgets._sources import ImageSource
 from napari_upaint.widgets._tables import Tables
 from napari_upaint.widgets._training import Trained, Training, TrainPlan
 from napari_upaint.widgets._volumes import misfit, why_no_choice
@@ -93,7 +94,7 @@ class Working(QObject):
             self._choosing.situation(),
             model=self._sections.model.choice().path is not None,
             others=self.others.labels(),
-            misfit=self._misfit(),
+            misfit=self._misfit(image),
             segmented=self.tables.segmented(),
             measuring=self.tables.running,
             measured=self.tables.measured() is not None,
@@ -114,9 +115,9 @@ class Working(QObject):
         segment.allow_measuring(reasons.why_not_measure(situation), reasons.why_not_save_table(situation))
         self.situation_changed.emit(situation)
 
-    def _misfit(self) -> str:
+    def _misfit(self, image: ImageSource | None) -> str:
         choice = self._sections.model.choice()
-        return misfit(self._sections.ndim(), self._choosing.image(), choice.name if choice.path is not None else "")
+        return misfit(self._sections.ndim(), image, choice.name if choice.path is not None else "")
 
     def train_or_stop(self) -> None:
         """Do what the Train button would do now."""
