@@ -107,12 +107,7 @@ class AugmentSettings(Checked):
     rotate: bool = parameter(True, label="Rotate", tip="Turn tiles by any angle.")
     flip: bool = parameter(True, label="Flip", tip="Mirror tiles.")
     zoom: float = parameter(
-        1.5,
-        label="Zoom",
-        tip="Tiles are made larger or smaller by up to this factor, those of volumes by up to its square root.",
-        low=1,
-        high=4,
-        step=0.05,
+        1.5, label="Zoom", tip="How much tiles grow or shrink; volumes by its square root.", low=1, high=4, step=0.05
     )
     gray: float = parameter(
         0.15, label="Gray values", tip="How much brightness, contrast and gamma vary.", low=0, high=1, step=0.05

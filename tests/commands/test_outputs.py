@@ -79,7 +79,7 @@ def test_trying_whether_a_folder_can_be_written_shows_others_no_image(
         return made
 
     monkeypatch.setattr("tempfile.NamedTemporaryFile", note)
-    check_output(tmp_path, folder=True, names=["a_labels.tif", "cells_labels.tif"])
+    output_folder(tmp_path, names=["a_labels.tif", "cells_labels.tif"])
     assert tried == [(".", len("cells_labels.tif"))]
 
 

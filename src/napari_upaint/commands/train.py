@@ -10,6 +10,7 @@ Ctrl-C, the signal TERM or a lost connection ends the training and saves the bes
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
