@@ -5,7 +5,7 @@ import math
 import os
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -99,9 +99,15 @@ def test_runs_that_two_windows_save_at_the_same_time_do_not_meet(monkeypatch):
     assert len({run.model for run in list_runs()}) == 2
 
 
+def test_a_record_holds_only_what_every_program_can_read(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_run(replace(a_run(), before=float("nan")), MODEL)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 @pytest.mark.parametrize("what", ["save_model", "write_json"])  # of the model, of the record
 def test_a_run_that_cannot_be_written_leaves_nothing(monkeypatch, what):
-    def full(*_):
+    def full(*_, **__):
         raise FileError("Cannot write it (No space left on device); make room.")
 
     monkeypatch.setattr(f"napari_upaint.session.run.{what}", full)

@@ -135,7 +135,7 @@ def from_masks(masks: np.ndarray, kind: Kind = "objects") -> np.ndarray:
     """
     seen = (masks > 0).any(axis=(-2, -1), keepdims=True)
     if is_binary(masks):
-        masks = ndimage.label(masks, np.ones((3,) * masks.ndim))[0] if kind == "objects" else masks > 0
+        masks = _patches(masks)[0] if kind == "objects" else masks > 0
     check_highest(int(masks.max(initial=0)), kind, first=BACKGROUND)  # as it is in the masks, not one more
     return np.where(seen, to_int32(masks, kind) + BACKGROUND, UNLABELLED)
 
@@ -160,14 +160,16 @@ def like_masks(annotations: Sequence[np.ndarray]) -> bool:
         counts = painted_pixels([annotation])
         background = counts.pop(BACKGROUND, 0)
         # Paint seldom gets beyond the first question, and the second takes memory.
-        if background > max(counts.values(), default=0) or _patches(annotation == BACKGROUND) > 1:
+        if background > max(counts.values(), default=0) or _patches(annotation == BACKGROUND)[1] > 1:
             return False
         objects = max(objects, len(counts))
     return objects >= _FEW_OBJECTS
 
 
-def _patches(where: np.ndarray) -> int:
-    return int(ndimage.label(where, np.ones((3,) * where.ndim))[1])
+def _patches(where: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the connected parts of a mask, numbered from 1 up, and how many there are; corners connect."""
+    patches, count = ndimage.label(where, np.ones((3,) * where.ndim))
+    return patches, count
 
 
 def painted_pixels(annotations: Iterable[np.ndarray]) -> dict[int, int]:

@@ -51,10 +51,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
         delete(new)
 
 
-def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Write JSON that people can read, too; see `replacing`, also for errors."""
+def write_json(path: str | Path, content: dict[str, Any], *, allow_nan: bool = True) -> None:
+    """Write JSON that people can read, too; see `replacing`, also for errors.
+
+    `allow_nan` false: a number that is none or infinite is a ValueError, since not every program can read it.
+    """
     with replacing(path) as new:
-        new.write_text(json.dumps(content, indent=1), "utf-8")
+        new.write_text(json.dumps(content, indent=1, allow_nan=allow_nan), "utf-8")
 
 
 def sweep_unfinished(folder: Path) -> None:

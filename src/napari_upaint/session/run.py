@@ -140,7 +140,7 @@ def save_run(run: Run, model: ModelFile | None) -> Run:
         if model is not None:
             saved = replace(saved, model=save_model(model, target))
         content = asdict(saved) | {"format": FORMAT, "model": target.name if model is not None else None}
-        write_json(path, content)
+        write_json(path, content, allow_nan=False)
         return saved
     except BaseException:
         delete(path, target)

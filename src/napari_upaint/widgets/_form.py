@@ -105,7 +105,7 @@ class Form(QWidget):
         tip = one.metadata["tip"]
         if zero:  # as the field shows it
             tip = tip.replace(f"{one.metadata['low']:g}: ", f"{zero}: ")
-        tip = with_unit(tip, one.metadata["unit"])
+        tip = tooltip(tip, one.metadata["unit"])
         control.widget.setToolTip(tip)
         control.widget.setAccessibleName(one.metadata["label"])
         self._controls[one.name] = control
@@ -126,7 +126,7 @@ def _unseen(text: str) -> QLabel:
     return label
 
 
-def with_unit(tip: str, unit: str) -> str:
+def tooltip(tip: str, unit: str) -> str:
     """Return a tip that names the unit of its number, on several lines: Qt breaks only those wider than the screen."""
     return fill(f"{tip} In {_UNITS.get(unit, unit)}." if unit else tip, _LINE)
 

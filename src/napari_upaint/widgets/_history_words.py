@@ -13,7 +13,6 @@ from napari_upaint.widgets._progress_line import duration, grouped
 from napari_upaint.widgets._reasons import Situation
 
 _SELECT = "Select a run in the list first."
-_MOST_NAMES = 8
 
 
 def run_lines(run: Run, seconds: bool = False) -> str:
@@ -32,7 +31,7 @@ def run_tip(run: Run) -> str:
             run.name,
             f"Date: {datetime.fromisoformat(run.date):%Y-%m-%d %H:%M}",
             f"Started from: {start}",
-            f"Images: {listed(run.images, _MOST_NAMES)}",
+            f"Images: {listed(run.images)}",
             f"Loss on held-out paint, before → after: {score(run)} (lower is better)",
             f"Painted: {grouped(sum(run.painted.values()))} pixels",
             f"Training: {steps(run.steps)} in {duration(run.seconds)}",

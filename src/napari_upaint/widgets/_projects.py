@@ -53,7 +53,6 @@ _GROUPS: dict[str, type[Any]] = {
     "predict": PredictSettings,
     "objects": ObjectSettings,
 }
-_MOST_NAMES = 8  # in a message
 Painted = dict[Path, np.ndarray]
 
 
@@ -287,4 +286,4 @@ def _words(folder: Path, project: SavedProject, missing: list[str]) -> str:
 
 def _quoted(names: list[str]) -> str:
     """Return names in words, of many only the first ones: a message with all of them would cover the dock."""
-    return listed([f"'{name}'" for name in names], _MOST_NAMES)
+    return listed([f"'{name}'" for name in names])

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_upaint.settings import PredictSettings
 from napari_upaint.widgets._dialogs import ask_file
-from napari_upaint.widgets._form import with_unit
+from napari_upaint.widgets._form import tooltip
 from napari_upaint.widgets._guide_row import GuideRow
 from napari_upaint.widgets._progress_line import ProgressLine
 from napari_upaint.widgets._reasons import allow
@@ -61,7 +61,7 @@ class SegmentSection(QWidget):
         self.table_name = "table"  # suggested for its file
         self.guide = GuideRow()
         declared = PredictSettings.__dataclass_fields__["volumes"].metadata
-        self._volume_tip = with_unit(declared["tip"], declared["unit"])
+        self._volume_tip = tooltip(declared["tip"], declared["unit"])
         self.volume_box = QCheckBox(declared["label"])
         self.link_box = QCheckBox("Same number in all planes")
         column = QVBoxLayout(self)

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 
-from napari_upaint.widgets._form import RealBox, exponent, never_by_wheel, with_unit
+from napari_upaint.widgets._form import RealBox, exponent, never_by_wheel, tooltip
 
 _STEPS = 200
 _LEAST_WIDTH = 48  # of the slider, in pixels: a narrower one cannot be dragged
@@ -95,7 +95,7 @@ class SliderBox(QWidget):
             widget.blockSignals(False)
         own = "" if self._factor == 1 else f"\n{self._value:.3g} {self._unit}"
         for widget in (self, self.slider, self.box):
-            widget.setToolTip(with_unit(self._tip, self._shown_unit) + own)
+            widget.setToolTip(tooltip(self._tip, self._shown_unit) + own)
 
     def _position(self) -> int:
         return round(_STEPS * (self._value - self._low) / (self._usual - self._low))

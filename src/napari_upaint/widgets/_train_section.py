@@ -38,7 +38,6 @@ _OTHERS_TIP = (
     "This includes labels made by 'New labels' or 'From masks', and others that you painted on;\n"
     "colour images are not learnt together with gray ones, nor objects together with classes."
 )
-_MOST_NAMES = 8
 
 
 class TrainSection(QWidget):
@@ -145,5 +144,5 @@ class OthersBox(QCheckBox):
         """Say how many other images are painted, and which."""
         images = "1 other image" if len(names) == 1 else f"{len(names)} other images"
         self.setText(f"Learn {images}, too")
-        self.setToolTip(_OTHERS_TIP.format(names=listed(names, _MOST_NAMES)))
+        self.setToolTip(_OTHERS_TIP.format(names=listed(names)))
         self.setVisible(bool(names))
