@@ -37,6 +37,21 @@ def test_merged_objects_cost_f1_and_not_iou(crops: tuple[np.ndarray, ...]) -> No
     assert compare(np.zeros_like(truth), truth) == {"IoU": 0, "F1": 0, "precision": 0, "recall": 0}
 
 
+@pytest.mark.parametrize("mask", ["truth", "result"])
+def test_a_mask_of_ones_is_no_count_of_objects(
+    crops: tuple[np.ndarray, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], mask: str
+) -> None:
+    """Its F1 was 0 without a word."""
+    for name in ("truth", "result"):
+        labels = crops[2].astype(np.uint16)
+        tifffile.imwrite(tmp_path / f"{name}.tif", (labels > 0).astype(np.uint16) if name == mask else labels)
+    assert evaluate(tmp_path / "result.tif", tmp_path / "truth.tif") == 0
+    assert f"Everything in {mask}.tif has number 1" in capsys.readouterr().err
+    assert evaluate(tmp_path / f"{mask}.tif", tmp_path / f"{mask}.tif") == 0  # a single class, in both
+    assert evaluate(tmp_path / "result.tif", tmp_path / "truth.tif", "--classes") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_slices_are_compared_one_by_one(crops: tuple[np.ndarray, ...]) -> None:
     truth = crops[2]
     ids = truth.max() + 1 - truth.astype(int)

@@ -126,6 +126,32 @@ def test_what_cannot_be_sent_leaves_nothing():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="owners and links")
+def test_nothing_is_written_behind_the_last_sweep():
+    there = os.pipe()
+    with os.fdopen(there[0], "rb") as reading:
+        sender = Channel(io.BytesIO(), os.fdopen(there[1], "wb"), PREFIX, "a")
+        sender.send("before")
+        sender.hold(5)
+        thread = threading.Thread(target=sender.send, args=(np.ones(LEAST_SHARED),), daemon=True)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert left() == []
+        sender.close()
+        assert reading.read().count(b"before") == 1
+
+
+def test_a_message_that_nobody_reads_does_not_hold_up_the_end():
+    there = os.pipe()
+    sender = Channel(io.BytesIO(), os.fdopen(there[1], "wb"), PREFIX, "a")
+    threading.Thread(target=sender.send, args=("x" * 10**6,), daemon=True).start()  # more than a pipe holds
+    time.sleep(0.1)
+    began = time.monotonic()
+    sender.hold(0.2)
+    assert 0.1 < time.monotonic() - began < 5
+    os.close(there[0])
+
+
 def test_only_forgotten_files_are_swept(tmp_path, monkeypatch):
     monkeypatch.setattr(shared, "folders", lambda: [tmp_path])
     old, new, theirs, link = (tmp_path / f"{NAME}{pid}-0123abcd-e1" for pid in (1, 2, 3, 4))

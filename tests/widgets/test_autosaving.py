@@ -72,7 +72,7 @@ def painted_before(value=3, kind="objects", name="cells", shape=SHAPE):
 def test_after_kill_9_everything_comes_back(viewer, dock, image, qtbot):
     user = subprocess.Popen([sys.executable, str(Path(__file__).parent / "upaint_painting.py")])
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120  # a second napari, beside two others, on a slow machine
         while not saved() or saved()[0].pixels < 200:
             assert user.poll() is None
             assert time.monotonic() < end

@@ -153,6 +153,8 @@ def _plain(args: argparse.Namespace, segment: Segment | None) -> list[tuple[str,
             _check_alike(path, image, truth, true)
         else:
             found = segment(read_image(path), path.name).labels.reshape(expected.shape)
+        if args.kind != "classes":
+            _warn_of_masks({truth: expected, path: found})
         rows.append((path.name, compare(found, expected, args.kind or "objects")))
     return _with_mean(rows)
 
@@ -164,6 +166,18 @@ def _check_alike(path: Path, image: Image, truth: Path, true: Image) -> None:
     found, expected = ((one.plane_count, *one.plane_shape) for one in (image, true))
     check_shapes(path, found, truth, expected, "; compare labels and truth of one shape.")
     check_order(path, image, truth, true)
+
+
+def _warn_of_masks(compared: Mapping[Path, np.ndarray]) -> None:
+    """Warn if only one of two labels numbers its objects: none of them would match."""
+    from napari_upaint.core.labels import is_unnumbered
+
+    masks = [path for path, labels in compared.items() if labels.max() == 1 and is_unnumbered(labels)]
+    if len(masks) == 1 and any(labels.max() > 1 for labels in compared.values()):
+        print(
+            f"Everything in {masks[0].name} has number 1 and counts as one object; only its IoU says something.",
+            file=sys.stderr,
+        )
 
 
 def _pairs(truth: Path, results: Path, *, images: bool) -> list[tuple[Path, Path]]:

@@ -146,6 +146,11 @@ def is_binary(labels: np.ndarray) -> bool:
     return highest in _YES and bool(((labels == 0) | (labels == highest)).all())
 
 
+def is_unnumbered(labels: np.ndarray) -> bool:
+    """Return whether several separate parts have one number: a mask, in which objects are not told apart."""
+    return is_binary(labels) and _patches(labels)[1] > 1
+
+
 def like_gray_values(plane: np.ndarray) -> bool:
     """Return whether a plane of labels seems to be an image: in labels, most neighbouring pixels have one number."""
     here, beside = plane[:, 1:], plane[:, :-1]

@@ -23,6 +23,8 @@ from napari_upaint.session.shared import Channel, sweep
 NICENESS = 3
 # Seconds between two checks that the parent lives. Needed if a fork of the parent holds a copy of our pipe.
 WATCH = 2.0
+# Seconds that a message on its way is given when the process ends.
+GRACE = 0.3
 # Seconds without work after which memory is given back; the next plane of a series comes sooner.
 IDLE = 5.0
 
@@ -42,9 +44,9 @@ def main(tasks: str, prefix: str, parent: int) -> NoReturn:
     channel = _take_over_pipes(prefix)
     _stand_back()
     orders: SimpleQueue[tuple[Order, Inbox]] = SimpleQueue()
-    threading.Thread(target=_listen, args=(channel, orders, prefix), name="listen", daemon=True).start()
+    threading.Thread(target=_listen, args=(channel, orders), name="listen", daemon=True).start()
     if sys.platform != "win32":
-        threading.Thread(target=_watch, args=(parent, prefix), name="watch", daemon=True).start()
+        threading.Thread(target=_watch, args=(channel, parent), name="watch", daemon=True).start()
     try:
         channel.send(Ready(os.getpid()))
         while True:
@@ -53,7 +55,7 @@ def main(tasks: str, prefix: str, parent: int) -> NoReturn:
             del order, inbox  # or the arrays of this job stay in memory until the next one
     except BrokenPipeError:
         pass
-    _leave(prefix)
+    _leave(channel)
 
 
 def _take_over_pipes(prefix: str) -> Channel:
@@ -88,7 +90,7 @@ def _next(orders: SimpleQueue[tuple[Order, Inbox]]) -> tuple[Order, Inbox]:
         return orders.get()
 
 
-def _listen(channel: Channel, orders: SimpleQueue[tuple[Order, Inbox]], prefix: str) -> None:
+def _listen(channel: Channel, orders: SimpleQueue[tuple[Order, Inbox]]) -> None:
     inboxes: dict[int, Inbox] = {}
     try:
         while True:
@@ -106,19 +108,20 @@ def _listen(channel: Channel, orders: SimpleQueue[tuple[Order, Inbox]], prefix: 
     except BaseException:
         # A message cannot be read: the job that it was for would wait for ever.
         sys.excepthook(*sys.exc_info())
-        _leave(prefix, 1)
-    _leave(prefix)
+        _leave(channel, 1)
+    _leave(channel)
 
 
-def _watch(parent: int, prefix: str) -> None:
+def _watch(channel: Channel, parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(WATCH)
-    _leave(prefix)
+    _leave(channel)
 
 
-def _leave(prefix: str, code: int = 0) -> NoReturn:
+def _leave(channel: Channel, code: int = 0) -> NoReturn:
     """End at once, in the middle of whatever is running: nobody waits for it any more."""
-    sweep(prefix)
+    channel.hold(GRACE)  # or another thread writes its next array behind the sweep
+    sweep(channel.prefix)
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(code)

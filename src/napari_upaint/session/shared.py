@@ -23,6 +23,7 @@ import re
 import stat
 import struct
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -55,7 +56,8 @@ class Channel:
 
     def __init__(self, reading: IO[bytes], writing: IO[bytes], prefix: str, side: str) -> None:
         self._reading, self._writing = reading, writing
-        self._name, self._count = f"{prefix}{side}", 0
+        self.prefix, self._name, self._count = prefix, f"{prefix}{side}", 0
+        self._sending = threading.Lock()
 
     def send(self, message: object) -> None:
         """Send a message. Call it from one thread only.
@@ -65,16 +67,27 @@ class Channel:
         OSError
             If the other process is gone (``BrokenPipeError``) or no folder has room for the arrays.
         """
-        self._count += 1
-        envelope = pickle.dumps(_pack(message, f"{self._name}{self._count}"), protocol=5)
-        try:
-            self._writing.write(_LENGTH.pack(len(envelope)))
-            self._writing.write(envelope)
-            self._writing.flush()
-        except OSError as error:
-            if error.errno == errno.EINVAL:  # Windows' word for a pipe that nobody reads any more
-                raise BrokenPipeError(errno.EPIPE, "The other process is gone.") from error
-            raise
+        with self._sending:
+            self._count += 1
+            envelope = pickle.dumps(_pack(message, f"{self._name}{self._count}"), protocol=5)
+            try:
+                self._writing.write(_LENGTH.pack(len(envelope)))
+                self._writing.write(envelope)
+                self._writing.flush()
+            except OSError as error:
+                if error.errno == errno.EINVAL:  # Windows' word for a pipe that nobody reads any more
+                    raise BrokenPipeError(errno.EPIPE, "The other process is gone.") from error
+                raise
+
+    def hold(self, patience: float) -> None:
+        """Let no message begin any more: whoever sends one then waits for ever, which only suits a process that ends.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds to wait for the end of a message that is on its way; it may never come if nobody reads it.
+        """
+        self._sending.acquire(timeout=patience)
 
     def receive(self) -> Any:
         """Wait for a message.
