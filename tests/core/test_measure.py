@@ -131,3 +131,11 @@ def test_volumes_of_a_movie_have_no_slices_in_their_table():
     index = [(at, slice(None)) for at in range(2)]
     table = measure_stack(index, labels.__getitem__, lambda at: labels[at][None], names="t")
     assert [table[name].tolist() for name in ("t", "label", "volume_px3", "z_px")] == [[1], [4], [8], [0.5]]
+
+
+def test_what_is_marked_with_a_negative_number_is_no_object():
+    labels = np.zeros((8, 9), np.int16)
+    labels[1:3, 1:4], labels[5:, 5:] = 4, -1
+    table = measure(labels, np.arange(72.0).reshape(1, 8, 9))
+    assert table["label"].tolist() == [4]
+    assert table["intensity_mean"].tolist() == [np.arange(72.0).reshape(8, 9)[1:3, 1:4].mean()]

@@ -104,3 +104,12 @@ def test_a_stroke_begins_inside_its_mask_wherever_it_may_begin() -> None:
     mask[10:15, 10:30] = True
     for seed in range(5):
         assert not stroke(mask, np.random.default_rng(seed), start=np.ones_like(mask))[~mask].any()
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 255), (np.uint16, 65535), (np.uint64, 2**40)])
+def test_ids_may_be_as_large_as_their_type_allows(dtype: type, most: int) -> None:
+    truth = np.zeros((60, 60), dtype)
+    truth[10:25, 10:30], truth[30:50, 10:30] = 1, 2
+    expected = paint_strokes(truth, np.random.default_rng(0))
+    truth[truth == 2] = most
+    np.testing.assert_array_equal(paint_strokes(truth, np.random.default_rng(0)), expected)

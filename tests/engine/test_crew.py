@@ -91,3 +91,11 @@ def test_what_is_wider_needs_more_memory():
     three = network_of(variant="multimodal", in_channels=3)
     assert tile_pixels(three, CPU) * 3 == pytest.approx(tile_pixels(NETWORK, CPU), rel=1e-3)
     assert tile_pixels(NETWORK, CPU, exact=True) <= tile_pixels(NETWORK, CPU)
+
+
+def test_many_threads_do_not_take_more_memory_than_there_is_for_tiles_of_a_set_size(threads):
+    threads(16)
+    network = network_of(width=64, depth=2)
+    crew = crew_for(network, (5000, 5000), 600, exact=True)
+    assert 1 <= crew.workers < 16
+    assert crew.workers * crew.batch * np.prod(crew.plan.input) <= tile_pixels(network, CPU, exact=True)

@@ -9,14 +9,16 @@ import torch
 from napari_upaint.core.metrics import iou
 from napari_upaint.core.normalize import measure
 from napari_upaint.core.sample import Sample
+from napari_upaint.engine import first_guess as guesses
 from napari_upaint.engine import looked_at as module
 from napari_upaint.engine.checkpoint import to_network
+from napari_upaint.engine.family import build
 from napari_upaint.engine.first_guess import false_border, first_guess, less_border, mixed
 from napari_upaint.engine.predict import whole
 from napari_upaint.engine.preparing import preparing
 from napari_upaint.engine.remembered import Remembered
 from napari_upaint.engine.telling import returned
-from napari_upaint.io.models import DEFAULT_MODEL, load_model
+from napari_upaint.io.models import DEFAULT_MODEL, Architecture, load_model
 from napari_upaint.io.samples import open_sample
 from napari_upaint.settings import WeightSettings
 
@@ -242,3 +244,22 @@ def test_the_slices_nearest_to_the_paint_are_looked_at(network_of_volumes, volum
     for part in found:
         assert part.features.shape[1:] == start[0][part.region].shape
         np.testing.assert_allclose(part.features[-6:-3], start[(slice(None), *part.region)], atol=1e-3)
+
+
+def test_where_tiles_overlap_the_start_is_mixed_in_once(sample, monkeypatch):
+    """Tiles of padded networks overlap by half: the classifier and false borders counted twice there."""
+    torch.manual_seed(0)
+    network = build(Architecture(width=4, depth=3, n_outputs=3, padding="same")).eval()
+    prepared = prepared_of(sample[0])
+    starts = [whole(network, one.image) for one in prepared]
+    asked = []
+
+    def answered(start, features, *how, **more):
+        asked.append(start.copy())
+        return np.full_like(start, 0.2)
+
+    monkeypatch.setattr(guesses, "answer", answered)
+    monkeypatch.setattr(module, "_TILE", 96)
+    returned(first_guess(prepared, network, starts, border=True, seed=0))
+    assert len(asked) > 4
+    assert not any((start == np.float32(0.2)).any() for start in asked)

@@ -268,6 +268,18 @@ def test_at_its_own_scale_the_weights_are_those_that_the_user_sees(painted, spac
     np.testing.assert_array_equal(one.weights, weight_map(painted, "objects", WeightSettings(), spacing=spacing))
 
 
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_paint_that_is_cut_into_pieces_is_weighed_together(kind):
+    """Objects in one corner and background in another: each would be all that is painted, and weigh 1."""
+    annotation = np.zeros((1000, 1100), np.uint16)
+    annotation[5:35, 5:35], annotation[10, 10:20], annotation[960:990, 1050:1090] = 2, 3, 1
+    prepared = prepared_of(annotation, kind=kind, border=2 if kind == "objects" else None)
+    assert len(prepared) == 2
+    seen = weight_map(annotation, kind, WeightSettings())
+    for part, corner in zip(prepared, (np.s_[5:35, 5:35], np.s_[960:990, 1050:1090]), strict=True):
+        np.testing.assert_allclose(np.unique(part.weights[part.weights > 0]), np.unique(seen[corner]), rtol=1e-6)
+
+
 def test_places_lie_on_paint_that_is_learnt_in_any_sample_and_take_little_memory():
     """Finished masks are millions of painted pixels."""
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ from napari_upaint.engine import scale as scales
 from napari_upaint.engine import volume_fit as volume_fits
 from napari_upaint.engine.checkpoint import to_network
 from napari_upaint.engine.family import build
+from napari_upaint.engine.plane_fit import View
 from napari_upaint.engine.scale import (
     SCALES,
     USUAL,
@@ -67,7 +68,7 @@ def best_of(*fits, start=None):
 def test_the_scale_that_a_network_of_volumes_understands_is_found(wanted, nuclei, monkeypatch):
     image, strokes = nuclei
     network = torch.nn.Identity()
-    network.ndim = 3
+    network.ndim, network.n_classes = 3, 2
     monkeypatch.setattr(volume_fits, "whole", lambda _, small: seen(small, wanted, strokes))
     monkeypatch.setattr(scales, "painted_regions", lambda _: [(0, (slice(None), slice(None)))])
     painted = sample_of(image, painted_over(image, strokes))
@@ -151,6 +152,32 @@ def test_a_network_that_has_learnt_at_a_scale_stays_there_unless_the_paint_speak
     assert best_of((1.4, 0.5), (0.7, 0.12), (2.0, 0.3), start=learnt) == 0.7
     for start in (None, bundled):
         assert best_of((1.4, 0.5), (0.7, 0.13), (2.0, 0.3), start=start) == 0.7
+
+
+def test_a_network_that_has_learnt_at_a_scale_of_the_users_own_stays_there(network, nuclei, monkeypatch):
+    """Only usual scales were looked at: without any fit, or with a perfect one, it went to another."""
+    learnt = replace(load_model(DEFAULT_MODEL).header, scale=0.6, provenance={"start": "generalist-fast"})
+    assert best_scale([], learnt) == 0.6
+    monkeypatch.setattr(scales, "_fit", lambda *_: None)
+    assert list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True, start=learnt)) == [0.6]
+    monkeypatch.setattr(scales, "_fit", lambda _network, _samples, _regions, scale, *_: Fit(scale, 0.01))
+    assert list(find_scale(network, [sample_of(*nuclei)], kind="objects", border=True, start=learnt))[-1] == 0.6
+
+
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_strokes_on_objects_of_a_class_are_not_one_object(kind, monkeypatch):
+    """Two balls of different sizes: as one object they would have the size of the larger one."""
+    found = np.zeros((20, 40, 40), bool)
+    found[5:9, 5:9, 5:9], found[5:17, 20:32, 20:32] = True, True
+    scores = np.stack([~found, found]).astype(np.float32)
+    monkeypatch.setattr(volume_fits, "whole", lambda *_: scores)
+    network = torch.nn.Identity()
+    network.ndim, network.n_classes = 3, 2
+    annotation = np.zeros(found.shape, np.uint16)
+    annotation[7, 6:8, 6], annotation[7, 22:30, 25], annotation[0, 0, :9] = 2, 3 if kind == "objects" else 2, 1
+    view = View(np.zeros((1, *found.shape), np.float32), annotation)
+    _, diameter = volume_fits.volume_fit(network, [view], kind=kind, border=False, measured=True)
+    assert diameter == pytest.approx(((4**3 + 12**3) / 2) ** (1 / 3))
 
 
 def test_scales_at_which_painted_objects_are_larger_than_any_that_was_learnt_are_out_of_the_question():

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from napari_upaint.io.file_names import composed, file_name, files_in, is_another_file, is_there, plain_name
+from napari_upaint.io.file_names import absolute, composed, file_name, files_in, is_another_file, is_there, plain_name
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,16 @@ def test_a_file_is_another_one_if_it_is_there_and_elsewhere(tmp_path, monkeypatc
     assert not is_another_file(str(here), "") and not is_another_file("", str(here))
     monkeypatch.chdir(tmp_path)
     assert not is_another_file(str(here), "a.tif")
+
+
+def test_a_path_that_was_noted_in_another_folder_says_nothing(tmp_path, monkeypatch):
+    """`napari Pos0.tif`: there is a Pos0.tif in every folder."""
+    for folder in ("monday", "tuesday"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "Pos0.tif").touch()
+    monkeypatch.chdir(tmp_path / "monday")
+    noted = absolute("Pos0.tif")
+    monkeypatch.chdir(tmp_path / "tuesday")
+    assert is_another_file(absolute("Pos0.tif"), noted)
+    assert not is_another_file(str(tmp_path / "monday" / "Pos0.tif"), "Pos0.tif")  # as it was noted in earlier files
+    assert (absolute(""), absolute("https://a.b/c.zarr")) == ("", "https://a.b/c.zarr")

@@ -154,3 +154,13 @@ def test_units_of_length_and_time():
     assert seconds("seconds") == seconds("sec") == 1
     assert seconds("min") == seconds("minutes") == 60 == seconds("h") / 60 == seconds("hours") / 60
     assert seconds("pixel") is seconds(None) is None
+
+
+def test_of_several_images_the_resolution_is_that_of_the_one_that_is_read(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "two.tif") as out:
+        for size, pixels in ((16, 2500), (64, 40_000)):  # a thumbnail first
+            out.write(np.zeros((size, size), np.uint8), resolution=(pixels, pixels), resolutionunit=3)
+    with pytest.warns(UserWarning, match="holds 2 images"):
+        image = read_image(tmp_path / "two.tif")
+    assert image.data.shape == (64, 64)
+    assert image.spacing == {"Y": 0.25, "X": 0.25}

@@ -273,7 +273,8 @@ def test_any_other_failure_leaves_the_older_file_too(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path):
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("Input/output error")])
+def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path, error):
     path = tmp_path / "labels.tif"
     path.write_bytes(b"older")
 
@@ -282,9 +283,14 @@ def test_a_source_that_fails_in_the_middle_leaves_the_older_file(tmp_path):
 
         def __getitem__(self, index):
             if index[0] == 2:
-                raise OSError(5, "Input/output error")
+                raise error
             return np.zeros((8, 8), np.uint8)
 
+        def __array__(self, *_, **__):
+            raise error
+
+    with pytest.raises(ImageError, match="The labels cannot be read"):
+        write_labels(path, Broken())
     with pytest.raises(ImageError, match=r"scan cannot be read \(Input/output error\); check where its file lies"):
         write_image(path, Image(Broken(), "ZYX", name="scan"))
     assert path.read_bytes() == b"older"

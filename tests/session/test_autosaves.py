@@ -6,6 +6,7 @@ import json
 import os
 import time
 import tracemalloc
+import unicodedata
 
 import numpy as np
 import pytest
@@ -210,3 +211,34 @@ def test_names_in_an_old_alphabet_are_saved_and_found():
     autosave(annotation, new_autosave(name, annotation.shape), {"layer": name})
     (saved,) = autosaved(name, annotation.shape)
     assert saved.notes == {"layer": name}
+
+
+def test_what_another_window_has_saved_meanwhile_is_not_discarded():
+    path = new_autosave("a", PAINTED.shape)
+    autosave(PAINTED, path)
+    (saved,) = autosaved("a", PAINTED.shape)
+    autosave(PAINTED + np.uint16(1), path)
+    os.utime(path, (saved.saved + 1, saved.saved + 1))
+    discard(saved)
+    np.testing.assert_array_equal(restore(autosaved("a", PAINTED.shape)[0]), PAINTED + 1)
+
+
+def test_regions_are_saved_without_paint_but_never_instead_of_it():
+    path, notes = new_autosave("a", PAINTED.shape), {"regions": [{"purpose": "annotated"}]}
+    assert not autosave(PAINTED * 0, path)
+    for _ in range(2):  # there may be more of them
+        assert autosave(PAINTED * 0, path, notes)
+        (saved,) = autosaved("a", PAINTED.shape)
+        assert (saved.pixels, saved.notes) == (0, notes)
+        np.testing.assert_array_equal(restore(saved), PAINTED * 0)
+    autosave(PAINTED, path)
+    assert not autosave(PAINTED * 0, path, notes)
+    assert autosaved("a", PAINTED.shape)[0].pixels == 7
+
+
+def test_disks_that_spell_accents_in_another_way_are_searched_all_the_same():
+    path = new_autosave("größe", PAINTED.shape)
+    autosave(PAINTED, path)
+    path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
+    (saved,) = autosaved("größe", PAINTED.shape)
+    assert saved.pixels == 7

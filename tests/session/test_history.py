@@ -10,7 +10,7 @@ import pytest
 from napari_upaint.errors import FileError, ModelError, UserError
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, bundled_models, load_model, save_model
-from napari_upaint.session.history import delete_run, rename_run, run_of, start_of, trash_folder
+from napari_upaint.session.history import delete_run, find_start, rename_run, run_of, start_of, trash_folder
 from napari_upaint.session.run import Run, list_runs, load_run, save_run
 from napari_upaint.settings import AugmentSettings, TrainSettings, WeightSettings
 
@@ -42,8 +42,12 @@ def test_the_way_back(tmp_path):
     assert start_of(a_run("outside", outside)) == outside
     own = save_model(MODEL, user_models_folder() / bundled_models()[0].name)  # of a name that a bundled one has, too
     assert start_of(a_run("own", f"/another/computer/{own.name}")) == own
+    interrupted = str(first.model)  # as the record of a training that was running says
+    first = rename_run(rename_run(first, "better"), "best")
+    assert find_start(interrupted) == first.model
+    second = replace(second, start=str(first.model))
     delete_run(first)
-    with pytest.raises(ModelError, match=r"second.*undone: the model first.* that it started from is gone"):
+    with pytest.raises(ModelError, match=r"second.*undone: the model best.* that it started from is gone"):
         start_of(second)
 
 

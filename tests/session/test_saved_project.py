@@ -359,3 +359,46 @@ def test_names_cannot_point_elsewhere(tmp_path):
     (folder / "project.json").write_text(json.dumps(raw))
     (annotation,) = read_project(folder).images[0].annotations
     assert annotation.path.parent == folder / "annotations"
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"format": "napari-upaint-project-2", "pictures": []}'])
+def test_a_project_that_cannot_be_read_is_not_replaced(tmp_path, damage):
+    """Nobody knows what is painted in it: it was taken for empty, and its paint was never found again."""
+    folder = saved(a_project(), tmp_path / "a project")
+    (folder / "project.json").write_text(damage)
+    before = sorted(path.read_bytes() for path in folder.rglob("*.*"))
+    with pytest.raises(FileError, match=r"cannot be read .*, so it is not replaced; choose 'Save project as"):
+        save_project(a_project(4), folder)
+    assert sorted(path.read_bytes() for path in folder.rglob("*.*")) == before
+
+
+def test_an_image_that_was_opened_by_a_relative_path_is_not_looked_for_wherever_napari_starts(tmp_path, monkeypatch):
+    for name in ("monday", "tuesday"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Pos0.tif").touch()
+    monkeypatch.chdir(tmp_path / "monday")
+    image = SavedImage("Pos0", (20, 30), {"path": "Pos0.tif"}, (SavedAnnotation({}, painted()),))
+    folder = saved(SavedProject((image,)), tmp_path / "monday" / "a project")
+    monkeypatch.chdir(tmp_path / "tuesday")
+    assert read_project(folder).images[0].file == str(tmp_path / "monday" / "Pos0.tif")
+
+
+def test_a_model_that_cannot_be_read_is_named_and_not_the_folder(tmp_path, monkeypatch):
+    model = save_model(MODEL, tmp_path / "mine.safetensors")
+    opened = type(model).open
+
+    def refused(path, *how, **more):
+        if path == model:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(type(model), "open", refused)
+    with pytest.raises(FileError, match=r"Cannot read .*mine\.safetensors \(Permission denied\)"):
+        save_project(a_project(model=model), tmp_path / "a project")
+
+
+def test_a_training_that_is_renamed_while_it_is_copied_stops_no_save(tmp_path, monkeypatch):
+    run = a_run()
+    monkeypatch.setattr("napari_upaint.session.project_models.list_runs", lambda *_: [run])
+    rename_run(run, "better")
+    assert is_project(saved(a_project(), tmp_path / "a project"))

@@ -143,13 +143,19 @@ def test_nothing_is_written_behind_the_last_sweep():
 
 def test_a_message_that_nobody_reads_does_not_hold_up_the_end():
     there = os.pipe()
-    sender = Channel(io.BytesIO(), os.fdopen(there[1], "wb"), PREFIX, "a")
-    threading.Thread(target=sender.send, args=("x" * 10**6,), daemon=True).start()  # more than a pipe holds
-    time.sleep(0.1)
-    began = time.monotonic()
-    sender.hold(0.2)
-    assert 0.1 < time.monotonic() - began < 5
-    os.close(there[0])
+    with os.fdopen(there[0], "rb") as reading:
+        sender = Channel(io.BytesIO(), os.fdopen(there[1], "wb"), PREFIX, "a")
+        sending = threading.Thread(target=sender.send, args=("x" * 10**6,))  # more than a pipe holds
+        sending.start()
+        time.sleep(0.1)
+        began = time.monotonic()
+        sender.hold(0.2)
+        assert 0.1 < time.monotonic() - began < 5
+        drain = threading.Thread(target=reading.read)
+        drain.start()
+        sending.join()
+        sender.close()
+        drain.join()
 
 
 def test_only_forgotten_files_are_swept(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Labels
+from napari.layers._layer_actions import _duplicate_layer
 from qtpy.QtWidgets import QMessageBox
 from upaint_painting import SHAPE, stroke
 
@@ -189,6 +190,31 @@ def test_paint_on_a_channel_is_offered_with_the_others_of_its_file_and_comes_bac
     qtbot.waitUntil(lambda: "K\u00f6rper channel 1 annotation" in viewer.layers, timeout=20000)
     assert combo.currentText() == "K\u00f6rper channel 1"
     qtbot.waitUntil(lambda: offer.offered is None, timeout=20000)
+
+
+def test_paint_that_goes_on_on_another_image_is_found_by_that_one(viewer, dock, quick, qtbot, tmp_path):
+    """It was saved under the name of the first and noted as the second's, and so offered for neither."""
+    files = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for number, path in enumerate(files):
+        write_image(path, Image(np.random.default_rng(number).random(SHAPE).astype(np.float32), "YX"))
+        viewer.open(str(path), plugin="napari-upaint")
+    image, labels = dock.sections.image.combo, dock.sections.labels.combo
+    image.setCurrentText("a")
+    dock.sections.labels.new_button.click()
+    layer = viewer.layers["a annotation"]
+    layer.paint((50, 60), 1)
+    qtbot.waitUntil(lambda: len(saved(name="a")) == 1, timeout=20000)
+    image.setCurrentText("b")
+    labels.set_key(layer.unique_id)
+    labels.activated.emit(labels.currentIndex())  # both show the same
+    layer.paint((20, 20), 2)
+    qtbot.waitUntil(lambda: len(saved(name="b")) == 1, timeout=20000)
+    np.testing.assert_array_equal(restore(saved(name="b")[0]), layer.data)
+    offer = dock.sections.labels.offer
+    for path in files:
+        viewer.layers.clear()
+        viewer.open(str(path), plugin="napari-upaint")
+        qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
 
 
 def test_restore_keeps_the_old_file_until_the_new_one_is_there(viewer, dock, image, quick, qtbot):
@@ -410,6 +436,17 @@ def test_corrections_are_saved_on_after_a_new_segmentation_kept_them(viewer, doc
     layer.paint((90, 90), 6)
     assert saves(qtbot, layer).path == first.path
     assert dock.sections.labels.offer.offered is None
+
+
+def test_what_is_corrected_on_a_copy_is_saved_too(viewer, dock, image, quick, qtbot):
+    layer = segmented(viewer, dock, image)
+    dock.sections.labels.new_button.click()  # or the copy would be what is painted on
+    viewer.layers.selection = {layer}
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers["cells labels copy"]
+    dock.sections.labels.combo.setCurrentText("cells annotation")
+    copy.paint((50, 60), 5)
+    np.testing.assert_array_equal(restore(saves(qtbot, copy)), copy.data)
 
 
 def test_a_corrected_result_that_a_project_brought_is_not_offered_until_something_was_erased(

@@ -12,6 +12,8 @@ from napari.utils.interactions import mouse_move_callbacks, mouse_press_callback
 from test_upaint import PLACE, picture
 
 from napari_upaint.core.weight_map import weight_map
+from napari_upaint.io.image import Image as FileImage
+from napari_upaint.io.images import write_image
 from napari_upaint.widgets import _live_weights
 
 MOST = 0.030  # seconds on the GUI thread for a stroke
@@ -70,6 +72,28 @@ def test_after_any_strokes_it_is_the_map_of_the_loss(viewer, live, qtbot, kind):
             np.testing.assert_allclose(found, expected(live, layer.data), rtol=1e-5, atol=1e-5)
     layer.data = np.roll(layer.data, 7, axis=1)  # all at once
     np.testing.assert_allclose(shown(live, viewer, qtbot), expected(live, layer.data), rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_not_paint_on_the_image_has_no_map(viewer, live, qtbot, tmp_path):
+    """Another image of that size had a map of the first one's strokes, and a map outlived its paint."""
+    viewer.layers.clear()
+    for name in ("a", "b"):
+        write_image(tmp_path / f"{name}.tif", FileImage(picture(), "YX"))
+        viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari-upaint")
+    live.sections.image.combo.setCurrentText("a")
+    live.sections.labels.new_button.click()
+    viewer.layers["a annotation"].paint((20, 20), 2)
+    tick(live, qtbot)
+    assert "a weight map" in viewer.layers
+    live.sections.image.combo.setCurrentText("b")
+    assert live.sections.labels.combo.currentText() == "a annotation"
+    qtbot.waitUntil(lambda: not live.live_weights.busy, timeout=20000)
+    assert not [layer.name for layer in viewer.layers if "weight" in layer.name]
+    live.sections.image.combo.setCurrentText("a")
+    qtbot.waitUntil(lambda: "a weight map" in viewer.layers, timeout=20000)
+    viewer.layers.remove("a annotation")
+    qtbot.waitUntil(lambda: not [layer.name for layer in viewer.layers if "weight" in layer.name], timeout=20000)
+    assert live.sections.weights.live.isChecked()
 
 
 def test_it_is_a_layer_on_the_image_and_goes_with_its_box(viewer, live, qtbot):

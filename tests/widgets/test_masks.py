@@ -90,6 +90,17 @@ def test_masks_far_away_can_be_waited_for_or_not(viewer, dock, qtbot, cells):
     assert s.masks_line.isHidden()
 
 
+def test_another_kind_that_is_chosen_meanwhile_is_not_that_of_the_masks(viewer, dock, qtbot, cells):
+    viewer.add_image(cells[0], name="cells")
+    viewer.add_labels(cells[1], name="masks")
+    s = dock.sections.labels
+    s.objects.click()
+    s.masks_button.click()
+    s.classes.click()
+    qtbot.waitUntil(lambda: "cells annotation" in viewer.layers, timeout=20000)
+    assert dock.layers.kinds.of(viewer.layers["cells annotation"].unique_id) == "objects"
+
+
 def test_masks_that_cannot_be_read_cost_a_sentence(viewer, dock, qtbot, cells):
     def fail(block):
         raise OSError(errno.EIO, "The drive is away")

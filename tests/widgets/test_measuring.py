@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import threading
 import weakref
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import qtpy
 from qtpy.QtWidgets import QFileDialog
 
+from napari_upaint.core import measure as measuring
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
 from napari_upaint.widgets._measured_objects import leading_names
@@ -153,6 +155,29 @@ def test_an_image_that_is_closed_meanwhile_is_named(viewer, dock, settle, segmen
     viewer.layers.remove("cells")
     settle(dock)
     assert dock.sections.message.text() == "cells is not open any more; choose another one."
+
+
+def test_a_long_measurement_shows_how_far_it_is_and_can_be_stopped(viewer, dock, settle, segment, qtbot, monkeypatch):
+    labels = segment(np.repeat(blobs()[None], 6, 0))
+    go_on, measured = threading.Semaphore(2), measuring.measure
+
+    def slowly(*given, **how):
+        go_on.acquire(timeout=20)
+        return measured(*given, **how)
+
+    monkeypatch.setattr(measuring, "measure", slowly)
+    s = dock.sections.segment
+    s.measure_button.click()
+    qtbot.waitUntil(lambda: s.measure_line.words() == "Measured 2 of 6", timeout=20000)
+    assert not s.measure_line.isHidden() and not s.measure_button.isEnabled()
+    s.measure_stop_button.click()
+    assert s.measure_line.isHidden() and s.measure_button.isEnabled()
+    go_on.release(100)
+    qtbot.waitUntil(lambda: not [one for one in threading.enumerate() if "measure_planes" in one.name], timeout=20000)
+    assert "area_px2" not in labels.features
+    measure(dock, settle)
+    assert s.measure_line.isHidden()
+    assert dock.sections.message.text().startswith("Measured 12 objects on 6 planes")
 
 
 def test_a_table_goes_when_the_labels_change(viewer, dock, settle, segment):

@@ -13,6 +13,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 from upaint_pictures import picture
 
+from napari_upaint.core.regions import Region
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import write_image
@@ -123,6 +124,44 @@ def test_everything_comes_back(viewer, dock, saved, settled):
     assert s.message.text() == "Opened the project my project: 2 images."
     s.image.combo.setCurrentText("others")
     assert s.labels.combo.currentText() == "others annotation"
+
+
+def test_paint_whose_image_was_closed_stays_in_the_project(viewer, dock, saved, settled):
+    """It was deleted from the folder, or became the paint of another image of that size."""
+    folder, expected = saved
+    for start in ("painted here", "opened"):
+        viewer.layers.remove("others")
+        choose(dock, "save")
+        settled()
+        images = {image.name: image for image in read_project(folder).images}
+        assert sorted(images) == ["cells", "others"], start
+        assert [len(images[name].annotations) for name in ("cells", "others")] == [1, 1], start
+        viewer.layers.clear()
+        choose(dock, "open")
+        settled()
+        for name, annotation in expected.items():
+            np.testing.assert_array_equal(viewer.layers[f"{name} annotation"].data, annotation)
+
+
+def test_regions_stay_in_the_project_though_the_first_labels_are_empty(
+    viewer, dock, files, settled, monkeypatch, tmp_path
+):
+    viewer.open(str(files[0]), plugin="napari-upaint")
+    key = viewer.layers["cells"].unique_id
+    dock.sections.labels.new_button.click()  # nobody paints on them
+    dock.sections.labels.new_button.click()
+    viewer.layers["cells annotation [1]"].paint((50, 60), 1)
+    dock.layers.regions.put(key, [Region("annotated", ((5.0, 5.0), (5.0, 40.0), (30.0, 40.0), (30.0, 5.0)))])
+    before = dock.layers.regions.of(key)
+    assert len(before) == 1
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "my project"))
+    choose(dock, "save")
+    settled()
+    viewer.layers.clear()
+    choose(dock, "open")
+    settled()
+    assert dock.layers.regions.of(viewer.layers["cells"].unique_id) == before
 
 
 def test_what_a_project_brings_back_is_not_offered_once_more(viewer, dock, saved, settled, autosaved_all, qtbot):

@@ -252,6 +252,21 @@ def test_a_dock_that_was_opened_anew_hears_of_regions(viewer, painted, open_dock
     assert len(edited) == heard
 
 
+def test_a_hidden_layer_of_regions_comes_into_view_when_one_is_drawn(viewer, painted):
+    layer = draw(viewer, painted, (5, 5), (30, 40))
+    layer.visible = False  # napari has no tool for it then, and the drag moved the view
+    draw(viewer, painted, (35, 5), (50, 40))
+    assert layer.visible and layer.nshapes == 2
+
+
+def test_a_region_that_is_there_already_does_not_come_back_twice(viewer, painted):
+    """The twin went on counting when one of the two was turned or deleted."""
+    layer, image = draw(viewer, painted, (5, 5), (30, 40)), viewer.layers["cells"].unique_id
+    regions = painted.layers.regions.of(image)
+    painted.layers.regions.put(image, regions * 2)
+    assert layer.nshapes == 1
+
+
 def test_regions_come_back_with_what_was_painted(viewer, painted, open_dock, qtbot):
     draw(viewer, painted, (5, 5), (30, 40))
     draw(viewer, painted, (35, 5), (50, 40))

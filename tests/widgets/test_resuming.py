@@ -123,6 +123,17 @@ def test_offered_at_the_next_start(viewer, open_dock, open_image, paint, qtbot):
     assert not path.exists()
 
 
+def test_labels_of_another_kind_are_not_renamed_by_going_on(viewer, open_dock, open_and_paint, qtbot):
+    dock = open_dock(TASKS)
+    open_and_paint(dock)
+    key = viewer.layers["cells annotation"].unique_id
+    asked = Asked("cells", (320, 320), "classes", "", TrainSettings(), WeightSettings(), AugmentSettings())
+    dock.working.continue_training(Interrupted(Path("none.safetensors"), asked, 0.0, 3, 1.0))
+    assert dock.sections.message.text() == "The interrupted training learnt classes; choose the labels that it learnt."
+    assert dock.layers.kinds.of(key) == dock.choosing.kind() == "objects"
+    assert not dock.working.training.running
+
+
 def test_nothing_is_offered_for_an_image_that_was_closed_meanwhile(viewer, dock, open_image, qtbot, monkeypatch):
     image, found = open_image(), threading.Event()
     asked = Asked("cells", image.data.shape, "objects", "", TrainSettings(), WeightSettings(), AugmentSettings())

@@ -88,7 +88,7 @@ def _apart(paint: _Paint, mixtures: np.ndarray) -> np.ndarray:
     groups = [paint.values[:, paint.classes == one] for one in np.unique(paint.classes)]
     between = np.var([mixtures @ group.mean(1) for group in groups], axis=0)
     within = np.mean([np.atleast_2d(np.cov(group, bias=True)) for group in groups], axis=0)
-    blur = np.einsum("mi,ij,mj->m", mixtures, within, mixtures)
+    blur = ((mixtures @ within) * mixtures).sum(1)
     return np.asarray(between / (blur + _BLUR))
 
 

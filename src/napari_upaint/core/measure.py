@@ -136,7 +136,7 @@ def _sizes(labels: np.ndarray, spacing: tuple[float, ...]) -> Table:
 
 def _intensities(labels: np.ndarray, channel: np.ndarray, present: np.ndarray) -> Table:
     """Measure all labels by sorting once: a loop over thousands of objects would take seconds."""
-    where = labels != 0
+    where = labels > 0
     ids, values = labels[where], channel[where].astype(np.float64)
     order = np.argsort(ids, kind="stable")
     ids, values = ids[order], values[order]

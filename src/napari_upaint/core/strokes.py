@@ -131,9 +131,8 @@ def _walk(allowed: np.ndarray, begin: np.ndarray, rng: np.random.Generator, leng
 
 def _neighbours(truth: np.ndarray, rng: np.random.Generator, n: int) -> list[int]:
     """Choose up to `n` random objects, every second one the neighbour of the one before, so that gaps become known."""
-    sizes = np.bincount(truth.ravel())
-    ids = np.flatnonzero(sizes >= _SMALLEST)
-    ids = ids[ids > 0]
+    ids, sizes = np.unique(truth[truth > 0], return_counts=True)  # ids may be huge
+    ids = ids[sizes >= _SMALLEST]
     if not len(ids):
         return []
     centres = np.asarray(ndimage.center_of_mass(truth > 0, truth, ids))
@@ -151,7 +150,7 @@ def _neighbours(truth: np.ndarray, rng: np.random.Generator, n: int) -> list[int
 
 def _between(truth: np.ndarray) -> np.ndarray:
     """Return where two different objects are within reach (the outer rim of an expanded object is not a gap)."""
-    near = expand_labels(truth, _GAP_REACH)
+    near = expand_labels(truth, _GAP_REACH).astype(np.int64)  # one more than the largest id of a dtype is 0
     largest = ndimage.maximum_filter(near, 3)
     smallest = ndimage.minimum_filter(np.where(near > 0, near, largest.max() + 1), 3)
     return np.asarray(smallest < largest)

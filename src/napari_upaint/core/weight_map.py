@@ -21,6 +21,7 @@ def weight_map(
     settings: WeightSettings | None = None,
     *,
     spacing: Sequence[float] | None = None,
+    among: tuple[np.ndarray, int] | None = None,
 ) -> np.ndarray:
     """Weigh every painted pixel: ``w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2))`` (paper, eq. 2).
 
@@ -39,11 +40,13 @@ def weight_map(
         w0, sigma (in px, or in shortest voxel edges if ``spacing`` is given) and when classes are balanced.
     spacing : sequence of float, optional
         Size of a voxel, ([Z,] Y, X), in any unit: only ratios count.
+    among : tuple of (numpy.ndarray, int), optional
+        If this is a part of an annotation: `class_counts` and the number of pixels of all of it.
 
     Returns
     -------
     numpy.ndarray
-        float32, shape of ``annotation``; the mean of w_c over painted pixels is 1.
+        float32, shape of ``annotation``; the mean of w_c over painted pixels is 1 (of the whole, if this is a part).
 
     Raises
     ------
@@ -54,11 +57,22 @@ def weight_map(
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)
     classes = np.minimum(seeds, 1) if kind == "objects" else seeds
-    table = balance_of(np.bincount(classes[classes >= 0]), annotation.size, settings)
+    counts, pixels = (_counts(classes), annotation.size) if among is None else among
+    table = balance_of(counts, pixels, settings)
     # Unlabelled pixels are -1, so they get the 0 at the end.
     weights = np.append(table, 0).astype(np.float32)[classes]
     weights += border_of(seeds, kind, settings, spacing)
     return weights
+
+
+def class_counts(annotation: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return how many pixels of each class are painted, (K,), background first: with its carved gaps for objects."""
+    seeds = seeds_of(annotation, kind)
+    return _counts(np.minimum(seeds, 1) if kind == "objects" else seeds)
+
+
+def _counts(classes: np.ndarray) -> np.ndarray:
+    return np.bincount(classes[classes >= 0])
 
 
 def border_of(seeds: np.ndarray, kind: Kind, settings: WeightSettings, spacing: Sequence[float] | None) -> np.ndarray:

@@ -85,7 +85,7 @@ def crew_for(network: UNet, shape: tuple[int, ...], tile: int, *, exact: bool) -
     threads = all_threads() if device.type == "cpu" else 0
     if tile or not threads:
         plan = _plan(network, shape, tile, pixels, 1)
-        workers = max(1, min(threads, len(plan)))
+        workers = max(1, min(threads, len(plan), pixels // math.prod(plan.input)))
         return Crew(plan, workers, threads // workers, _batch(plan, pixels // workers, workers))
     crews = []
     for workers in (n for n in range(1, threads + 1) if threads % n == 0):

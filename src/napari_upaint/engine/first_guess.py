@@ -83,8 +83,10 @@ def first_guess(
     scores = [start.copy() for start in starts]
     false = false_border(_inside(prepared, starts)) if border else 0.0
     for part in looked:
-        target = scores[part.number][(slice(None), *part.region)]
-        target[...] = answer(target, part.features, learnt, share, false=false, border=border)
+        at = (slice(None), *part.region)
+        # Tiles of a padded network overlap: what was mixed already must not be mixed once more.
+        start = starts[part.number][at]
+        scores[part.number][at] = answer(start, part.features, learnt, share, false=false, border=border)
         yield WORDS
     shift = background_shift(scores)
     scores = [shifted(one, shift) for one in scores]

@@ -22,7 +22,7 @@ from napari_upaint.core.resize import (
     slices_apart,
 )
 from napari_upaint.core.sample import Sample, pieces
-from napari_upaint.core.weight_map import weight_map
+from napari_upaint.core.weight_map import class_counts, weight_map
 from napari_upaint.engine.memory import available
 from napari_upaint.errors import EngineError
 from napari_upaint.settings import Kind, WeightSettings
@@ -84,26 +84,36 @@ def preparing(
     EngineError
         If the paint and its surroundings do not fit into memory.
     """
-    samples, prepared = _around_paint(samples, scale), list[Prepared]()
-    _check_room(samples, scale)
+    whole, prepared = [sample for sample in samples if sample.annotation.any()], list[Prepared]()
+    cut = [pieces(sample, _margins(sample, scale)) for sample in whole]
+    parts = [part for its in cut for part in its]
+    _check_room(parts, scale)
     yield "preparing image 1"
-    held_out = hold_out([sample.annotation for sample in samples], kind, seed, [one.validation for one in samples])
-    for number, (sample, held) in enumerate(zip(samples, held_out, strict=True), start=1):
+    held_out = hold_out([part.annotation for part in parts], kind, seed, [part.validation for part in parts])
+    among = [one for sample, its in zip(whole, cut, strict=True) for one in [_counted(sample, its, kind)] * len(its)]
+    for number, (part, held, counted) in enumerate(zip(parts, held_out, among, strict=True), start=1):
         words = f"preparing image {number}"
         if number > 1:
             yield words
-        prepared.append((yield from _prepare(words, sample, held, kind, scale, border, weights)))
+        prepared.append((yield from _prepare(words, part, held, kind, scale, border, weights, counted)))
     return prepared
+
+
+def _counted(sample: Sample, parts: Sequence[Sample], kind: Kind) -> tuple[np.ndarray, int] | None:
+    """Return what `weight_map` has to know about a sample that was cut into parts; None if it was not."""
+    if len(parts) == 1:
+        return None
+    found = [class_counts(learnt(part.annotation, part.validation), kind) for part in parts]
+    counts = np.zeros(max(map(len, found)), np.int64)
+    for one in found:
+        counts[: len(one)] += one
+    return counts, sample.annotation.size
 
 
 def check_room(samples: Sequence[Sample], scale: float) -> None:
     """Raise the EngineError that `preparing` would raise."""
-    _check_room(_around_paint(samples, scale), scale)
-
-
-def _around_paint(samples: Sequence[Sample], scale: float) -> list[Sample]:
     painted = [sample for sample in samples if sample.annotation.any()]
-    return [piece for sample in painted for piece in pieces(sample, _margins(sample, scale))]
+    _check_room([part for sample in painted for part in pieces(sample, _margins(sample, scale))], scale)
 
 
 def _margins(sample: Sample, scale: float) -> tuple[int, ...]:
@@ -138,12 +148,14 @@ def _prepare(
     scale: float,
     border: int | None,
     weights: WeightSettings,
+    among: tuple[np.ndarray, int] | None,
 ) -> Generator[str, None, Prepared]:
     shape = scaled_shape(sample.annotation.shape, scale, sample.spacing)
     image = resize_image(sample.normalization.apply(sample.image), shape)
     yield words
-    # At the resolution of the image, so that it is the map that the user sees.
-    weight = weight_map(learnt(sample.annotation, sample.validation), kind, weights, spacing=sample.spacing)
+    # At the resolution of the image, and balanced as all of it, so that it is the map that the user sees.
+    paint = learnt(sample.annotation, sample.validation)
+    weight = weight_map(paint, kind, weights, spacing=sample.spacing, among=among)
     target = targets(sample.annotation, kind, border=border)
     objects = _object_ids(sample.annotation) if kind == "objects" else None
     if shape != sample.annotation.shape:

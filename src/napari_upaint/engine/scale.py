@@ -112,7 +112,8 @@ def look_at_scales(
     samples = [replace(one, annotation=learnt(one.annotation, one.validation)) for one in samples]
     regions = painted_regions(samples)
     found: list[Fit] = []
-    for scale in SCALES:
+    own = (start.scale,) if start is not None and _has_learnt(start) and start.scale not in SCALES else ()
+    for scale in (*SCALES, *own):
         fit = _fit(network, samples, regions, scale, kind, border) if may_be_best(scale, found, start) else None
         if fit is not None:
             found.append(fit)
@@ -137,7 +138,7 @@ def _fit(
     ]
     measured = scale == _MEASURED
     if network.ndim == 3:
-        found = volume_fit(network, views, border=border, measured=measured)
+        found = volume_fit(network, views, kind=kind, border=border, measured=measured)
     else:
         found = plane_fit(network, views, kind=kind, border=border, measured=measured)
     return None if found is None else Fit(scale, found[0], found[1] / scale / _LARGEST[network.ndim])
@@ -148,7 +149,9 @@ def _scaled(sample: Sample, region: Region, shape: tuple[int, ...]) -> np.ndarra
 
 
 def best_scale(found: Sequence[Fit], start: ModelHeader | None = None) -> float:
-    """Return the scale with the least product of disagreement and distance from the usual scale; 1 without any fit.
+    """Return the scale with the least product of disagreement and distance from the usual scale.
+
+    Without any fit it is that of a model that has learnt from strokes, else 1.
 
     The distance is a factor. With few strokes, agreement alone would choose by chance: at fine scales, a network that
     sees only parts of objects still knows their insides. So if little can be told the usual scale wins, and a scale
@@ -163,16 +166,21 @@ def best_scale(found: Sequence[Fit], start: ModelHeader | None = None) -> float:
     start : ModelHeader or None
         The model that the training starts from; None: a bundled one.
     """
-    usual, power = USUAL, 1
-    if start is not None and "start" in start.provenance:
-        usual, power = start.scale, 2
+    usual, power, otherwise = USUAL, 1, 1.0
+    if start is not None and _has_learnt(start):
+        usual, power, otherwise = start.scale, 2, start.scale
     else:
         found = _not_too_fine(found)
 
     def doubt(fit: Fit) -> float:
         return float(max(fit.disagreement, _LEAST) * max(fit.scale / usual, usual / fit.scale) ** power)
 
-    return min(found, key=doubt, default=Fit(1.0, 0.0)).scale
+    return min(found, key=doubt, default=Fit(otherwise, 0.0)).scale
+
+
+def _has_learnt(start: ModelHeader) -> bool:
+    """Return whether a model has learnt from strokes, and is not as it was bundled."""
+    return "start" in start.provenance
 
 
 def may_be_best(scale: float, found: Sequence[Fit], start: ModelHeader | None = None) -> bool:

@@ -130,7 +130,10 @@ class Learner:
             wait(others)
             if together != each:
                 torch.set_num_threads(together)
-        losses += [one.result() for one in others]
+        try:
+            losses += [one.result() for one in others]
+        finally:
+            del others  # an error would hold on to its frames, these to the futures, and they to the error
         self._gather(count)
         self._move()
         return float(np.mean(losses))

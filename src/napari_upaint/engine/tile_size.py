@@ -31,7 +31,7 @@ def training_tile(network: UNet, output: int, samples: Sequence[Sample], device:
     """Return the network's input for one training tile, ([Z,] Y, X).
 
     Planes: a square with at least `output` x `output` pixels that are learnt from. Volumes: a cube as large as `output`
-    and memory allow, and along each axis no larger than the largest sample as the network sees it.
+    and memory allow, and along each axis no larger than the largest sample as the network sees it at scale 1.
 
     Parameters
     ----------

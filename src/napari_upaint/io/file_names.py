@@ -85,8 +85,16 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def absolute(file: str) -> str:
+    """Return a path that means the same from any folder; "" and addresses of the web as they are."""
+    return file if not file or "://" in file else os.path.abspath(file)
+
+
 def is_another_file(file: str, other: str) -> bool:
-    """Return whether two known paths ("": unknown) are different files; if `other` is gone, it was moved: the same."""
-    if not file or not other or file == other:
+    """Return whether two known paths ("": unknown) are different files; if `other` is gone, it was moved: the same.
+
+    A relative path says nothing: it was noted in a folder that nobody knows any more.
+    """
+    if not file or not other or file == other or not os.path.isabs(other):
         return False
     return os.path.exists(other) and Path(file).resolve() != Path(other).resolve()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPageSeries
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 # Larger pixels (micrometers) come from print settings such as 72 or 300 dots per inch, not from a microscope.
 _LARGEST_PRINTED = 10.0
@@ -91,7 +91,7 @@ def read_scale(tiff: TiffFile, series: TiffPageSeries, axes: str) -> Scale:
     elif tiff.is_shaped and isinstance((told := (tiff.shaped_metadata or ({},))[0]).get("spacing"), Mapping):
         scale = _from_shaped(told)  # as this program writes it; others write a number, as ImageJ does
     else:
-        scale = _from_resolution(tiff)
+        scale = _from_resolution(series.keyframe)
     scale.spacing = {letter: scale.spacing[letter] for letter in axes if letter in scale.spacing}
     if len(scale.channel_names) != max(1, channels):
         scale.channel_names = ()
@@ -136,11 +136,12 @@ def _from_ome(tiff: TiffFile, series: TiffPageSeries) -> Scale:
 def _from_imagej(tiff: TiffFile, channels: int) -> Scale:
     told = tiff.imagej_metadata or {}
     scale, factor = Scale(channel_names=_imagej_names(told, channels)), micrometers(told.get("unit"))
-    if factor == _INCH and _resolution(tiff, "XResolution") < _INCH / _LARGEST_PRINTED:
+    if factor == _INCH and _resolution(tiff.pages.first, "XResolution") < _INCH / _LARGEST_PRINTED:
         return scale  # print resolution, in dots per inch
     scale.unit = "pixel" if factor is None else "micrometer"
     for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
-        step = 1 / _resolution(tiff, tag) if _resolution(tiff, tag) else math.nan
+        pixels = _resolution(tiff.pages.first, tag)
+        step = 1 / pixels if pixels else math.nan
         # ImageJ writes 1 for images without a scale.
         if factor is not None or step != 1:
             scale.put(letter, step, factor or 1.0)
@@ -175,12 +176,12 @@ def _from_shaped(told: Mapping[str, Any]) -> Scale:
     return scale
 
 
-def _from_resolution(tiff: TiffFile) -> Scale:
+def _from_resolution(page: TiffPage) -> Scale:
     """Trust the resolution of a plain TIFF only if it can be a microscope's."""
     scale = Scale()
-    tag = tiff.pages.first.tags.get("ResolutionUnit")
+    tag = page.tags.get("ResolutionUnit")
     factor = {2: _INCH, 3: 1e4}.get(int(tag.value)) if tag else None
-    x, y = _resolution(tiff, "XResolution"), _resolution(tiff, "YResolution")
+    x, y = _resolution(page, "XResolution"), _resolution(page, "YResolution")
     if factor and x and y and factor / x <= _LARGEST_PRINTED and factor / y <= _LARGEST_PRINTED:
         scale.unit = "micrometer"
         scale.put("X", factor / x)
@@ -188,9 +189,9 @@ def _from_resolution(tiff: TiffFile) -> Scale:
     return scale
 
 
-def _resolution(tiff: TiffFile, name: str) -> float:
+def _resolution(page: TiffPage, name: str) -> float:
     """Return the number of pixels per unit, 0 if unknown."""
-    tag = tiff.pages.first.tags.get(name)
+    tag = page.tags.get(name)
     try:
         numerator, denominator = tag.value  # type: ignore[union-attr]
         return float(numerator) / float(denominator)

@@ -56,6 +56,8 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     ------
     FileError
         If the file cannot be written, or ids do not fit into 32 bits; an older one is left as it was.
+    ImageError
+        If the labels are lazy and cannot be read.
     ValueError
         If labels are not integers, or do not fit `like`.
     """
@@ -64,7 +66,12 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     axes = _DEFAULT_LABELS.get(labels.ndim)
     if like:
         axes = like.axes if labels is like.data else like.leading_axes + "YX"
-    labels = np.asarray(labels)
+    try:
+        labels = np.asarray(labels)
+    except MemoryError:
+        raise
+    except Exception as error:  # of lazy labels
+        raise unreadable("The labels", error) from error
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     return _write(path, _alike(labels, like, axes), _smallest(low, high), software, brightest=high)
 
@@ -189,7 +196,9 @@ def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray
         at = dict(zip(counted, index, strict=True))
         try:
             page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
-        except OSError as error:  # of a lazy image: the output file is not to blame
+        except MemoryError:
+            raise
+        except Exception as error:  # of a lazy image, from any library: the output file is not to blame
             raise unreadable(image.name, error) from error
         left = [letter for letter in image.axes if letter not in at]
         yield page.transpose([left.index(letter) for letter in axes if letter in left]).astype(dtype, copy=False)

@@ -7,9 +7,9 @@ to be written every few seconds. Each session writes its own files, so nothing f
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,7 +83,7 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     Returns
     -------
     bool
-        Whether it was saved. An empty annotation never replaces a painted one.
+        Whether it was saved. An empty annotation never replaces a painted one, and is saved only if regions go with it.
 
     Raises
     ------
@@ -92,16 +92,24 @@ def autosave(annotation: Any, path: Path, notes: dict[str, Any] | None = None) -
     """
     painted = _painted(annotation)
     first = next(painted, None)
-    if first is None:
+    if first is None and not ((notes or {}).get("regions") and _holds_none(path)):
         return False
     pixels, about = 0, {"shape": list(annotation.shape), "dtype": str(annotation.dtype), "notes": notes or {}}
     # Plane by plane: a corrected stack may fill half of the memory.
     with replacing(path) as new, ZipFile(new, "w", ZIP_DEFLATED) as file:
-        for key, cut in chain([first], painted):
+        for key, cut in chain([first] if first is not None else [], painted):
             _add(file, key, cut)
             pixels += int(np.count_nonzero(cut))
         _add(file, "about", np.array(json.dumps(about | {"pixels": pixels})))
     return True
+
+
+def _holds_none(path: Path) -> bool:
+    """Return whether no paint is lost if a file is replaced."""
+    try:
+        return describe_autosave(path).pixels == 0
+    except FileError:
+        return not os.path.exists(path)
 
 
 def _painted(annotation: Any) -> Iterator[tuple[str, np.ndarray]]:
@@ -123,7 +131,8 @@ def autosaved(image: str, shape: Sequence[int]) -> list[Autosaved]:
     """Return what was saved for an image of this name and shape, newest first; damaged files are left out."""
     found = []
     sweep_unfinished(_folder())
-    for path in files_in(_folder(), f"{glob.escape(_stem(image, shape))} *.npz"):
+    # Found by the digits alone: some disks of Macs spell accents in another way than they were given.
+    for path in files_in(_folder(), f"* {_digits(image, shape)} *.npz"):
         with contextlib.suppress(FileError):
             found.append(describe_autosave(path))
     found = [one for one in found if one.shape == tuple(shape)]
@@ -171,8 +180,10 @@ def is_in(saved: Autosaved, annotation: Any) -> bool:
 
 
 def discard(saved: Autosaved) -> None:
-    """Delete a saved annotation for good."""
-    delete(saved.path)
+    """Delete a saved annotation for good, unless another window has saved more into its file since it was looked at."""
+    with contextlib.suppress(OSError):
+        if saved.path.stat().st_mtime == saved.saved:
+            delete(saved.path)
 
 
 def _folder() -> Path:
@@ -180,11 +191,13 @@ def _folder() -> Path:
 
 
 def _stem(image: str, shape: Sequence[int]) -> str:
-    image = composed(image)
-    # Names that differ only in characters not allowed in file names must not share a file.
-    named = f"{image} {tuple(int(n) for n in shape)}".encode(errors="surrogatepass")
-    unique = hashlib.sha256(named).hexdigest()[:8]
-    return f"{file_name(Path(image).name, 'annotation')} {unique}"
+    return f"{file_name(Path(composed(image)).name, 'annotation')} {_digits(image, shape)}"
+
+
+def _digits(image: str, shape: Sequence[int]) -> str:
+    """Return digits of a name and a shape: they also differ if names do so only in what file names cannot hold."""
+    named = f"{composed(image)} {tuple(int(n) for n in shape)}".encode(errors="surrogatepass")
+    return hashlib.sha256(named).hexdigest()[:8]
 
 
 def describe_autosave(path: Path) -> Autosaved:

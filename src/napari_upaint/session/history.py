@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -42,10 +43,11 @@ def find_start(start: str) -> Path | None:
         return None
     # The folder may have moved to another computer, of whatever system: then a model of the same name will do.
     file = PureWindowsPath(start).name
-    for there in (from_home(start), user_models_folder() / file):
+    name = file.removesuffix(MODEL_ENDING)
+    renamed = (run.model for run in list_runs() if name in run.former and run.model is not None)
+    for there in chain((from_home(start), user_models_folder() / file), renamed):
         if os.path.isfile(there):
             return there
-    name = file.removesuffix(MODEL_ENDING)
     try:
         return find_model(name)
     except ModelError:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from platform import node
 from typing import Any
 
 from napari_upaint.errors import FileError
@@ -91,7 +92,8 @@ def begin_training(asked: Asked, continued: Interrupted | None = None, file: str
     before = (
         {"steps": continued.steps, "seconds": continued.seconds, "model": continued.model.name} if continued else None
     )
-    content = {"format": _FORMAT, "pid": os.getpid(), "asked": asdict(asked), "file": file, "continued": before}
+    owner = {"pid": os.getpid(), "computer": node()}
+    content = {"format": _FORMAT, **owner, "asked": asdict(asked), "file": file, "continued": before}
     write_json(_record_of(model), content)
     return model
 
@@ -128,13 +130,13 @@ def interrupted_trainings(
         if model in running:
             continue
         try:
-            one, owner = _read(record, model)
+            one, owner, computer = _read(record, model)
         except Exception:  # no weights yet, or changed by somebody's editor: nothing to continue
             _sweep(record)
             continue
         replaced.update(_continued(model))
         of_it = (one.asked.image, one.asked.shape) == (image, tuple(shape)) and not is_another_file(file, one.file)
-        if of_it and not _alive(owner, one.saved):
+        if of_it and not _alive(owner, computer, one.saved):
             found.append(one)
     return sorted((one for one in found if one.model not in replaced), key=lambda one: one.saved, reverse=True)
 
@@ -154,7 +156,8 @@ def whole_run(run: Run, continued: Interrupted) -> Run:
     )
 
 
-def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
+def _read(record: Path, model: Path) -> tuple[Interrupted, int, str]:
+    """Return a training, and the process and the computer that it runs or ran on."""
     raw: dict[str, Any] = json.loads(record.read_text("utf-8"))
     if raw["format"] != _FORMAT:
         raise FileError(f"{record} is not a record of an interrupted training.")
@@ -170,7 +173,7 @@ def _read(record: Path, model: Path) -> tuple[Interrupted, int]:
     saved = model.stat().st_mtime
     done_in_all = steps + before["steps"], seconds + before["seconds"]
     one = Interrupted(model, Asked(**asked), saved, *done_in_all, str(raw.get("file", "")))
-    return one, int(raw["pid"])
+    return one, int(raw["pid"]), str(raw.get("computer") or node())
 
 
 def _continued(model: Path) -> list[Path]:
@@ -193,9 +196,13 @@ def _sweep(record: Path) -> None:
             record.unlink()
 
 
-def _alive(owner: int, saved: float) -> bool:
+def _alive(owner: int, computer: str, saved: float) -> bool:
     """Return whether another window's process still trains: it lives and has written its weights lately."""
-    if owner == os.getpid() or time.time() - saved > _SILENT:
+    if time.time() - saved > _SILENT:
+        return False
+    if computer != node():  # in a folder that several computers share
+        return True
+    if owner == os.getpid():
         return False
     if os.name != "posix":
         return True

@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from napari_upaint.errors import ModelError
+from napari_upaint.errors import FileError, ModelError, reason
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.folders import user_models_folder
 from napari_upaint.io.models import bundled_models, find_model
@@ -52,7 +52,7 @@ def keep_runs(images: set[str], folder: Path) -> None:
     for run in list_runs():
         if images & set(run.images):
             for source in (user_models_folder() / f"{run.id}{ENDING}", run.model):
-                if source is not None:
+                if source is not None and source.is_file():  # else another window has renamed it meanwhile
                     _copy(source, folder / source.name)
 
 
@@ -75,6 +75,10 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a file whole or not at all. Different models may have the same size, so the contents are compared."""
     if target.exists() and filecmp.cmp(source, target, shallow=False):
         return
+    try:
+        source.open("rb").close()
+    except OSError as error:  # or `replacing` would blame the target
+        raise FileError(f"Cannot read {source} ({reason(error)}); choose another model.") from error
     with replacing(target) as new:
         shutil.copyfile(source, new)
         with contextlib.suppress(OSError):  # lists of models are sorted by time

@@ -116,9 +116,10 @@ def save_project(
         If it cannot be written (what was there is left as it was), or the folder holds other files or other paint.
     """
     folder = from_home(folder)
-    _check_free(folder)
-    before, written = _check_seen(folder, seen), list[str]()
+    written = list[str]()
     try:
+        _check_free(folder)
+        before = _check_seen(folder, seen)
         images = [_write_image(image, folder / _ANNOTATIONS, written) for image in project.images]
         model = keep_model(project.model, folder / _MODELS)
         keep_runs({image.name for image in project.images}, folder / _MODELS)
@@ -210,12 +211,17 @@ def _check_seen(folder: Path, seen: Collection[str] | None) -> set[str]:
 
 
 def _annotation_files(folder: Path) -> set[str]:
-    """Return the file names of the annotations of the project in a folder; none if it cannot be read."""
+    """Return the file names of the annotations of the project in a folder; none if there is no project."""
     try:
         raw = json.loads((folder / _FILE).read_text("utf-8"))
         return {Path(str(name)).name for image in raw["images"] for name in image["annotations"]}
-    except Exception:
+    except (FileNotFoundError, NotADirectoryError):
         return set()
+    except Exception as error:  # nobody knows what is painted in it: not to be replaced
+        raise FileError(
+            f"The project in {folder} cannot be read ({reason(error)}), so it is not replaced; choose 'Save project"
+            " as…' and a new folder."
+        ) from error
 
 
 def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[str, Any]:
@@ -258,7 +264,8 @@ def _read_image(raw: dict[str, Any], folder: Path) -> SavedImage:
     relative = str(image.origin.get(_RELATIVE) or "")
     moved = os.path.abspath(folder.parent / relative)
     # The images may have moved with the folder, even to another computer.
-    if relative and not os.path.exists(image.file) and os.path.exists(moved):
+    there = os.path.isabs(image.file) and os.path.exists(image.file)
+    if relative and not there and os.path.exists(moved):
         return replace(image, origin=image.origin | {"path": moved})
     return image
 

@@ -241,7 +241,9 @@ class Supervisor:
             if self._deadline is not None:
                 self._stop(self._retried, hard=True)
             self._advance()
-        elif self._running is not None or self._waiting:
+        elif self._running is not None and self._begun:  # the others wait for a new process: a batch goes on
+            self._complete(Failed(self._running.id, describe_exit(code), child.log_tail()))
+        elif self._running is not None or self._waiting:  # it cannot even start
             self._fail_all(describe_exit(code), child.log_tail())
 
     def _fail_all(self, sentence: str, details: str = "") -> None:

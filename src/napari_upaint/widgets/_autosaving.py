@@ -30,6 +30,7 @@ _REST = 4.0
 _NUMBER = re.compile(r" \[\d+\]$")
 # Or the older of two saves could end last, even if it belongs to a closed dock and the newer to the next one.
 _ONE_AT_A_TIME = threading.Lock()
+_Under = tuple[str, tuple[int, ...]]  # the file of an image, and its shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +55,8 @@ class Autosaving(QObject):
         self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
         self._set_kind = sections.labels.set_kind
         self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
-        self._shapes: dict[Hashable, tuple[int, ...]] = {}  # shapes of what is saved there
+        self._under: dict[Hashable, _Under] = {}  # what is saved there is found by this
+        self._before: dict[tuple[Hashable, _Under], Path] = {}  # where labels were ever saved
         self._unsaved: dict[Hashable, Painted] = {}
         self._taken: dict[Hashable, Painted] = {}  # what is being saved
         self._replaced: dict[Path, Autosaved] = {}  # what was restored is deleted once it has been saved again
@@ -102,11 +104,15 @@ class Autosaving(QObject):
         self, annotation: AnnotationSource, image: ImageSource | None, kind: Kind, corrected: bool = False
     ) -> None:
         file = image.file if image is not None else ""
-        # If labels got another size, the earlier paint stays saved: it is found by its size.
-        if annotation.key not in self._paths or self._shapes.get(annotation.key, annotation.shape) != annotation.shape:
+        # Paint is found by the name and the size of its image; what was saved for another one, or another size, stays.
+        under = file, annotation.shape
+        before = self._under.get(annotation.key, under)
+        if annotation.key not in self._paths or before[1] != annotation.shape or is_another_file(file, before[0]):
             name = _plain(image.name, file) if image is not None else annotation.name
-            self._save_to(annotation.key, new_autosave(name, annotation.shape))
-        self._shapes[annotation.key] = annotation.shape
+            place = annotation.key, under
+            self._before[place] = self._before.get(place) or new_autosave(name, annotation.shape)
+            self._save_to(annotation.key, self._before[place])
+        self._under[annotation.key] = under
         channel = image.name if image is not None else ""
         how = kind, file, corrected or self._layers.is_corrected_result(annotation.key), channel
         self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)

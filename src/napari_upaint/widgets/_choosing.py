@@ -67,6 +67,15 @@ class Choosing(QObject):
         image, annotation = self.image(), self.annotation()
         return PaintedImage(image, annotation) if image is not None and annotation is not None else None
 
+    def paint(self) -> PaintedImage | None:
+        """Return the same if the labels are paint on this image: neither another's, nor a corrected result."""
+        found = self.painted()
+        if found is None or found.image.shape != found.annotation.shape:
+            return None
+        image, labels = found.image.key, found.annotation.key
+        not_paint = self._layers.is_corrected_result(labels) or self.ownership.stranger(image, labels)
+        return None if not_paint else found
+
     def kind(self) -> Kind:
         """Return whether objects or classes are painted."""
         return self._sections.labels.kind()

@@ -11,6 +11,7 @@ from typing import Any
 
 from napari.viewer import Viewer
 
+from napari_upaint.io.file_names import absolute
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_notes import is_corrected, kept_name
 from napari_upaint.widgets._new_layers import MARK
@@ -52,8 +53,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CorrectedResult:
-    """Labels that were made here and corrected by hand: the name they are kept under, and the image they are of."""
+    """Labels that were made here and corrected by hand: the name they are kept under, and the image they are of.
 
+    `image` may have been closed.
+    """
+
+    key: Hashable
     name: str
     image: Hashable
     kind: Kind
@@ -69,7 +74,7 @@ class FileLayers:
     def origin(self, key: Hashable) -> Origin:
         """Return where a layer came from."""
         source = find(self._viewer, key).source
-        return Origin(source.path or "", source.reader_plugin or "", tuple(source.sample or ()))
+        return Origin(absolute(str(source.path or "")), source.reader_plugin or "", tuple(source.sample or ()))
 
     def other_channels(self, key: Hashable) -> tuple[ImageSource, ...]:
         """Return the other channels of an image's file, as far as they are open."""
@@ -86,17 +91,14 @@ class FileLayers:
         find(self._viewer, key).metadata[_AUTOSAVE] = {"layer": str(key), "path": str(path)}
 
     def corrected_results(self) -> list[CorrectedResult]:
-        """Return the results of open images that were corrected by hand, and that no new segmentation has come for."""
-        found = (self.corrected_result(layer.unique_id) for layer in self._viewer.layers)
+        """Return the results that were corrected by hand, and that no new segmentation has come for."""
+        found = (_corrected(layer) for layer in self._viewer.layers)
         return [one for one in found if one is not None]
 
     def corrected_result(self, key: Hashable) -> CorrectedResult | None:
-        """Return a layer as such a result, None if it is none."""
-        layer = find(self._viewer, key)
-        about = layer.metadata.get(MARK, {})
-        if about.get("what") != "labels" or not is_corrected(layer) or not is_open(self._viewer, about["of"]):
-            return None
-        return CorrectedResult(kept_name(layer), about["of"], about["kind"], layer.data)
+        """Return a layer as such a result; None if it is none, or its image was closed."""
+        found = _corrected(find(self._viewer, key))
+        return found if found is not None and is_open(self._viewer, found.image) else None
 
     def rename(self, key: Hashable, name: str) -> None:
         """Give a layer the name that it had."""
@@ -123,3 +125,10 @@ class FileLayers:
         except Exception:  # a plug-in may raise anything; the caller says which image is missing
             return False
         return len(self._viewer.layers) > before
+
+
+def _corrected(layer: Any) -> CorrectedResult | None:
+    about = layer.metadata.get(MARK, {})
+    if about.get("what") != "labels" or not is_corrected(layer):
+        return None
+    return CorrectedResult(layer.unique_id, kept_name(layer), about["of"], about["kind"], layer.data)

@@ -65,6 +65,8 @@ def _disown(layer: Any) -> None:
     layer.metadata.pop(CACHE, None)
     if isinstance(layer, Labels):
         mark_kept(layer)
+        if CORRECTED not in layer.events:  # of a copy, too: what its user corrects is saved
+            notice(layer)
     elif about is not None:  # still not an image to segment, and hidden with the image it is of
         layer.metadata[MARK] = {"of": about["of"], "what": "copy", "kind": ""}
 

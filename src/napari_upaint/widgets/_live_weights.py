@@ -99,9 +99,11 @@ class LiveWeights(QObject):
             self._section.live.setChecked(False)
 
     def _job(self) -> Job | None:
-        image, annotation = self._choosing.image(), self._choosing.annotation()
-        if image is None or annotation is None or image.shape != annotation.shape:
+        chosen = self._choosing.paint()
+        if chosen is None:
+            self._take_away()
             return None
+        image, annotation = chosen.image, chosen.annotation
         index = self._layers.index_in_view(image.key)
         room = self._layers.weights.room(image.key)
         plan = FollowPlan(image, annotation, index, self._choosing.kind(), self._settings.value(), room)

@@ -60,11 +60,11 @@ class Masks(QObject):
         self._line.hide()
         self.failed.emit(sentence, details)
 
-    def _add(self, made: tuple[ImageSource, AnnotationSource, np.ndarray]) -> None:
-        image, masks, painted = made
+    def _add(self, made: tuple[ImageSource, AnnotationSource, Kind, np.ndarray]) -> None:
+        image, masks, kind, painted = made  # another kind may be chosen by now
         self._line.hide()
         try:
-            new = self._layers.new_annotation(image.key, self._choosing.kind(), painted)
+            new = self._layers.new_annotation(image.key, kind, painted)
         except ClosedError:
             self._fail(f"{image.name} is not open any more; no labels were made from {masks.name}.")
             return
@@ -78,7 +78,7 @@ class Masks(QObject):
 
 def _converted(
     image: ImageSource, masks: AnnotationSource, kind: Kind, stopped: threading.Event, tell: Callable[[int, int], None]
-) -> tuple[ImageSource, AnnotationSource, np.ndarray]:
+) -> tuple[ImageSource, AnnotationSource, Kind, np.ndarray]:
     """Read masks plane by plane (nobody hears of them once it is `stopped`), and make labels from all of them.
 
     Not plane by plane: if numbers are too large, each object gets the same smaller one in all planes.
@@ -92,4 +92,4 @@ def _converted(
                 break
             read[index] = masks.painted(index)
             tell(number, len(planes))
-    return image, masks, read if stopped.is_set() else from_masks(read, kind)
+    return image, masks, kind, read if stopped.is_set() else from_masks(read, kind)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import math
+import threading
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -91,11 +93,26 @@ class Measured:
         return float(self.table[name][row]) / min(edges[-2:])
 
 
-def measure_planes(plan: MeasurePlan) -> Measured:
-    """Measure all planes (or volumes) of a layer; those without labels are not read."""
+def measure_planes(
+    plan: MeasurePlan, stopped: threading.Event | None = None, tell: Callable[[int, int], None] | None = None
+) -> Measured:
+    """Measure all planes (or volumes) of a layer; those without labels are not read.
+
+    `tell` is called with how many are done, and of how many. Once it is `stopped`, the others are left out.
+    """
     image, edges, whole = plan.image, plan.image.edges(plan.ndim), (slice(None),) * plan.ndim
+
+    def indices() -> Iterator[tuple[int, ...]]:
+        lengths = image.shape[: -plan.ndim]
+        for number, index in enumerate(product(*map(range, lengths))):
+            if stopped is not None and stopped.is_set():
+                return
+            if tell is not None:
+                tell(number, math.prod(lengths))
+            yield index
+
     table = measure_stack(
-        product(*(range(n) for n in image.shape[: -plan.ndim])),
+        indices(),
         lambda index: np.array(plan.labels.data[index]),
         lambda index: np.concatenate([one.plane(index, whole) for one in (image, *plan.others)]),
         names=leading_names(image, plan.ndim),

@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
 from napari_upaint.errors import ImageError
+from napari_upaint.io.file_names import absolute
 from napari_upaint.widgets._drawn import seen_at
 from napari_upaint.widgets._new_layers import MARK
 from napari_upaint.widgets._sources import AnnotationSource, Form, ImageSource, Placement, form_of
@@ -53,7 +54,7 @@ def place_above(viewer: Viewer, image: Hashable, below: Callable[[Any], bool]) -
 
 def image_source(layer: Any) -> ImageSource:
     """Return an image layer as a frozen value."""
-    file = str(layer.source.path or "")
+    file = absolute(str(layer.source.path or ""))
     return ImageSource(layer.unique_id, layer.name, level_0(layer), bool(layer.rgb), placement(layer), file)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
+from dataclasses import asdict
 
 from napari_upaint.io.file_names import PAINTED, composed
+from napari_upaint.session.saved_project import SavedImage
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
 
@@ -23,6 +25,7 @@ class Ownership:
         self._layers = layers
         self._chosen: dict[Hashable, Hashable] = {}  # image -> the labels last chosen with it
         self._painted: dict[Hashable, Hashable] = {}  # labels -> the image that they were painted on
+        self._last: dict[Hashable, tuple[Hashable, SavedImage]] = {}  # labels -> their image, and what it was
 
     def choose(self, image: Hashable, labels: Hashable) -> None:
         """Note that these labels go with this image, even if they belong to another."""
@@ -33,6 +36,21 @@ class Ownership:
         open_now = {one.key for one in self._layers.images()}
         if self._painted.get(labels) not in open_now:
             self._painted[labels] = image
+            name = next(one.name for one in self._layers.images() if one.key == image)
+            origin = asdict(self._layers.files.origin(image))
+            self.note(labels, image, SavedImage(name, self._layers.forms()[image].shape, origin))
+
+    def note(self, labels: Hashable, image: Hashable, what: SavedImage) -> None:
+        """Remember which image labels are of, and what it was, for when it is closed."""
+        self._last[labels] = image, what
+
+    def closed_image(
+        self, labels: Hashable, images: Sequence[Choice] | None = None
+    ) -> tuple[Hashable, SavedImage] | None:
+        """Return key and description of the image that labels are of if it was closed, else None; see `painted_on`."""
+        images = self._layers.images() if images is None else images
+        last = self._last.get(labels)
+        return None if last is None or last[0] in {one.key for one in images} else last
 
     def painted_on(self, labels: Choice, images: Sequence[Choice] | None = None) -> Hashable | None:
         """Return the open image that labels were painted on in this window, or that *New labels* made them for.
@@ -49,9 +67,13 @@ class Ownership:
         return self.painted_on(labels) is None and not _PAINT.search(labels.name)
 
     def image_of(self, labels: Hashable) -> Hashable | None:
-        """Return the image that labels belong to: by paint or name, else chosen with them, else of the same shape."""
+        """Return the image that labels belong to: by paint or name, else chosen with them, else of the same shape.
+
+        None if there is none; also if their image was closed: they do not belong to another of the same shape.
+        """
         known, images = self._layers.forms(), self._layers.images()
-        fitting = [one.key for one in images if known[one.key].shape == known[labels].shape]
+        lost = self.closed_image(labels, images) is not None
+        fitting = [one.key for one in images if not lost and known[one.key].shape == known[labels].shape]
         chosen = (key for key in fitting if self._chosen.get(key) == labels)
         own = self.owner(Choice(labels, self._layers.annotation(labels).name), images)
         return next((key for key in (own, *chosen, *fitting) if key is not None), None)

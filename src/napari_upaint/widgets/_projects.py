@@ -111,32 +111,44 @@ class Projects(QObject):
     def _project(self) -> SavedProject:
         """Return what is open as frozen values."""
         s, image = self._sections, self._choosing.image()
-        of: dict[Hashable, list[SavedAnnotation]] = {}
+        known, images = self._layers.forms(), dict[Hashable, SavedImage]()
+        for choice in self._layers.images():
+            origin = asdict(self._layers.files.origin(choice.key))
+            images[choice.key] = SavedImage(choice.name, known[choice.key].shape, origin)
         for choice in self._layers.annotations():
-            owner = self._choosing.ownership.image_of(choice.key)
+            owner = self._image_of(choice.key, self._choosing.ownership.image_of(choice.key), images)
             if owner is not None:
                 notes = PaintNotes(
                     self._layers.kinds.of(choice.key) or self._choosing.kind(),
                     choice.name,
-                    self._layers.files.origin(owner).path,
+                    images[owner].file,
                     corrected=self._layers.is_corrected_result(choice.key),
-                    regions=self._layers.regions.of(owner) if owner not in of else (),
+                    regions=self._layers.regions.of(owner),
                 )
-                saved = SavedAnnotation(notes.as_json(), self._layers.annotation(choice.key).data)
-                of.setdefault(owner, []).append(saved)
+                _add(images, owner, notes, self._layers.annotation(choice.key).data)
         for one in self._layers.files.corrected_results():
-            notes = PaintNotes(one.kind, one.name, self._layers.files.origin(one.image).path, corrected=True)
-            of.setdefault(one.image, []).append(SavedAnnotation(notes.as_json(), one.data))
-        images, known = [], self._layers.forms()
-        for choice in self._layers.images():
-            origin, shape = asdict(self._layers.files.origin(choice.key)), known[choice.key].shape
-            images.append(SavedImage(choice.name, shape, origin, tuple(of.get(choice.key, ()))))
-        images = _with_kept(images, self._kept)
+            owner = self._image_of(one.key, one.image, images)
+            if owner is not None:
+                _add(images, owner, PaintNotes(one.kind, one.name, images[owner].file, corrected=True), one.data)
+        saved = _with_kept(list(images.values()), self._kept)
         groups = {name: getattr(s.settings, name).value() for name in _GROUPS}
         groups |= {"train": s.train_settings(), "predict": s.predict_settings()}
         settings = {name: asdict(group) for name, group in groups.items()}
         name = image.name if image is not None else ""
-        return SavedProject(tuple(images), name, self._choosing.kind(), s.model.choice().path, settings)
+        return SavedProject(tuple(saved), name, self._choosing.kind(), s.model.choice().path, settings)
+
+    def _image_of(
+        self, labels: Hashable, owner: Hashable | None, images: dict[Hashable, SavedImage]
+    ) -> Hashable | None:
+        """Return the key of the image to save labels with, one that was closed included; None if nobody knows it."""
+        if owner in images:
+            self._choosing.ownership.note(labels, owner, replace(images[owner], annotations=()))
+            return owner
+        closed = self._choosing.ownership.closed_image(labels)
+        if closed is None:
+            return None
+        images.setdefault(*closed)
+        return closed[0]
 
     # -- opening -------------------------------------------------------------------------------------------------
 
@@ -178,6 +190,7 @@ class Projects(QObject):
             if not notes.corrected:
                 self._choosing.ownership.paint(key, made)
                 self._choosing.ownership.choose(key, made)
+            self._choosing.ownership.note(made, key, replace(image, annotations=()))
 
     def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
         """Return the open layer of an image, by name and shape, unless it is known to be of another file."""
@@ -230,6 +243,12 @@ def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
                 annotations.append(replace(one, damage=str(error)))
         images.append(replace(image, annotations=tuple(annotations)))
     return folder, replace(project, images=tuple(images)), painted
+
+
+def _add(images: dict[Hashable, SavedImage], key: Hashable, notes: PaintNotes, data: Any) -> None:
+    """Add labels to an image of a project."""
+    saved = (*images[key].annotations, SavedAnnotation(notes.as_json(), data))
+    images[key] = replace(images[key], annotations=saved)
 
 
 def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedImage]:

@@ -89,13 +89,16 @@ class RegionLayers(QObject):
                 " Ctrl+E)."
             )
         layer = self._made(image)
+        layer.visible = True  # napari has no tool for a hidden layer
         self._viewer.layers.selection.active = layer
         layer.selected_data = set()
         self._next(layer, "annotated")
         layer.mode = "add_rectangle"
 
     def put(self, image: Hashable, regions: Sequence[Region]) -> None:
-        """Show regions that were drawn before, in addition to those that are there."""
+        """Show regions that were drawn before, in addition to those that are there; each lies there once."""
+        there = set(self.of(image))
+        regions = [region for region in dict.fromkeys(regions) if region not in there]
         if not regions:
             return
         layer, active = self._made(image), self._viewer.layers.selection.active

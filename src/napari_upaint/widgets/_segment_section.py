@@ -53,6 +53,10 @@ class SegmentSection(QWidget):
         self.stop_button.clicked.connect(self._stop)
         self.progress = ProgressLine(self.stop_button)
         self.measure_button = QPushButton("Measure")
+        self.measure_stop_button = QPushButton("Stop", toolTip="Measure no more; there will be no table.")
+        self.measure_stop_button.setAccessibleName("Stop measuring")
+        self.measure_line = ProgressLine(self.measure_stop_button)
+        self.measure_line.hide()
         self.table_button = QPushButton("Save table…")
         self.table_button.clicked.connect(self._ask_where)
         self.show_button = QPushButton("Table")
@@ -72,6 +76,7 @@ class SegmentSection(QWidget):
         column.addWidget(self.volume_box)
         column.addWidget(self.link_box)
         column.addLayout(wrapping_buttons(self.measure_button, self.show_button, self.table_button))
+        column.addWidget(self.measure_line)
         self.show_running(False)
 
     def allow(self, why: str) -> None:

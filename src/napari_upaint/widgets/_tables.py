@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -20,10 +21,14 @@ class Tables(QObject):
     """Measures and writes in threads, one table at a time, and shows it on the labels layer."""
 
     changed = Signal()  # anything that decides which buttons work
+    _read = Signal(int, int)  # planes, out of how many: crosses from the thread
 
     def __init__(self, layers: Layers, choosing: Choosing, sections: Sections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers, self._choosing, self._message = layers, choosing, sections.message
+        self._line, self._stopped = sections.segment.measure_line, threading.Event()
+        self._read.connect(self._tell)
+        sections.segment.measure_stop_button.clicked.connect(self._stop)
         self._measuring = Work(self, self._measured, self._failed)
         self._writing = Work(self, self._written, self._failed, writes=True)
         self._told: tuple[Hashable, str] | None = None  # labels that were measured, and what was said about them
@@ -39,7 +44,18 @@ class Tables(QObject):
 
     def abandon(self) -> None:
         """Stop measuring, without a message: the dock closes."""
+        self._stopped.set()
         self._measuring.forget()
+
+    def _stop(self) -> None:
+        self.abandon()
+        self._line.hide()
+        self.changed.emit()
+
+    def _tell(self, planes: int, total: int) -> None:
+        if self._measuring.busy and total > 1:  # one plane takes no time
+            self._line.show_fraction(planes / total, f"Measured {planes} of {total}")
+            self._line.show()
 
     def segmented(self) -> bool:
         """Return whether the chosen image has labels that were made here."""
@@ -57,7 +73,8 @@ class Tables(QObject):
         plan = self._layers.tables.measurable(image) if image is not None else None
         if plan is not None and not self.running:
             self._message.clear()
-            self._measuring.start(measure_planes, plan)
+            self._stopped = threading.Event()
+            self._measuring.start(measure_planes, plan, self._stopped, self._read.emit)
             self.changed.emit()
 
     def save(self, path: Path) -> None:
@@ -68,6 +85,7 @@ class Tables(QObject):
             self.changed.emit()
 
     def _measured(self, measured: Measured) -> None:
+        self._line.hide()
         try:
             shown = self._layers.tables.show_table(measured)
         except UserError as error:  # the layer was closed meanwhile
@@ -93,5 +111,6 @@ class Tables(QObject):
         self._message.show_message(f"Saved the table as {path}.")
 
     def _failed(self, sentence: str, details: str) -> None:
+        self._line.hide()
         self.changed.emit()
         self._message.show_message(sentence, "error", details)

@@ -128,11 +128,18 @@ class WhereNext(QObject):
             memory = self._memories[image.key] = _Memory(cache)
         # A plane that was predicted again may be uncertain at the same place again.
         memory.visited = [one for one in memory.visited if one[2] == cache.planes[one[0]].turn]
-        annotation, plan = self._choosing.annotation(), self._layers.tables.measurable(image.key)
-        fits = annotation is not None and annotation.shape == image.shape
+        chosen, plan = self._choosing.paint(), self._layers.tables.measurable(image.key)
         labels = plan.labels if plan is not None and cache.kind == "objects" else None
         visited = tuple((index, at) for index, at, _turn in memory.visited)
-        search = _Search(image, annotation if fits else None, labels, cache, method, visited, dict(memory.bounds))
+        search = _Search(
+            image,
+            chosen.annotation if chosen is not None else None,
+            labels,
+            cache,
+            method,
+            visited,
+            dict(memory.bounds),
+        )
         self._work.start(_find, search)
 
     def _go(self, found: _Found) -> None:

@@ -37,7 +37,7 @@ class Working(QObject):
         self, layers: Layers, choosing: Choosing, sections: Sections, bridge: JobBridge, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._choosing, self._sections = choosing, sections
+        self._layers, self._choosing, self._sections = layers, choosing, sections
         self.gray_values = gray_values = GrayValues()
         self.sights = Sights(gray_values)
         self.training = Training(bridge, gray_values, self)
@@ -154,6 +154,9 @@ class Working(QObject):
         """Continue an interrupted training, for the time that was left."""
         chosen, asked = self._choosing.painted(), interrupted.asked
         if chosen is None or self.training.running:
+            return
+        if (self._layers.kinds.of(chosen.annotation.key) or asked.kind) != asked.kind:
+            self.fail(f"The interrupted training learnt {asked.kind}; choose the labels that it learnt.")
             return
         try:
             start = find_start(asked.start)
