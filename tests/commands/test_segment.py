@@ -425,6 +425,22 @@ def test_what_is_of_no_use_any_more_may_be_removed_by_another_process_at_the_sam
     assert segment(*arguments) == 0
 
 
+def test_stopped_while_an_empty_plane_is_done_again_it_says_so(
+    files: Path, trained: Path, fake: FakeSegmentation
+) -> None:
+    """Nothing is left to be done, but `upaint segment ... && upaint measure ...` must not go on."""
+    stack = np.stack([tifffile.imread(files / "cells.tif")] * 3)
+    stack[1] = 0
+    tifffile.imwrite(files / "movie.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    arguments = (files / "movie.tif", "--model", trained, "-o", files / "out")
+    assert segment(*arguments) == 0
+    before = tifffile.imread(files / "out" / "movie_labels.tif")
+    fake.signal_at = len(fake.planes) + 1
+    assert segment(*arguments) == 130
+    assert len(fake.planes) == fake.signal_at
+    np.testing.assert_array_equal(tifffile.imread(files / "out" / "movie_labels.tif"), before)
+
+
 def test_the_same_command_goes_on_where_it_was_stopped_and_keeps_nothing_else(
     files: Path, trained: Path, fake: FakeSegmentation, capsys: pytest.CaptureFixture[str]
 ) -> None:

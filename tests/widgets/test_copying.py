@@ -12,12 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.layers import Image as NapariImage
 from qtpy.QtWidgets import QApplication
 from upaint_pictures import picture
 
+from napari_upaint._writer import as_image
 from napari_upaint.io.image import Image
 from napari_upaint.io.images import read_image, write_image
 from napari_upaint.io.models import bundled_models, load_model
+from napari_upaint.widgets._copying import _is_file_of
+from napari_upaint.widgets._open_layers import image_source
 
 
 @pytest.fixture
@@ -128,6 +132,34 @@ def test_one_channel_of_a_file_is_written_by_itself(viewer, copied, tmp_path):
     assert read_image(words[2]).channel_count == 1
 
 
+def test_images_of_one_name_or_one_long_beginning_have_files_of_their_own(viewer, copied, tmp_path):
+    """The paint of the second was written over that of the first, which an earlier program still names."""
+    painted = set()
+    for folder, name in (
+        ("monday", "Pos0"),
+        ("tuesday", "Pos0"),
+        ("tuesday", "x" * 70 + "1"),
+        ("tuesday", "x" * 70 + "2"),
+    ):
+        viewer.layers.clear()
+        (tmp_path / folder).mkdir(exist_ok=True)
+        viewer.open(str(write_image(tmp_path / folder / f"{name}.tif", Image(picture(), "YX"))), plugin="napari-upaint")
+        words = shlex.split(copied(viewer, name, "command"))
+        painted.add(words[words.index("--labels") + 1])
+    assert len(painted) == 4
+
+
+def test_a_volume_is_repeated_with_the_pixel_size_that_was_set(tmp_path):
+    path = write_image(tmp_path / "stack.tif", Image(np.repeat(picture()[None], 4, 0), "ZYX"))
+    for step, names, same in ((1.0, "zyx", True), (3.0, "zyx", False), (1.0, "tyx", False)):
+        layer = NapariImage(np.repeat(picture()[None], 4, 0), scale=(step, 1, 1), axis_labels=tuple(names))
+        image = image_source(layer)
+        place = {key: getattr(image.placement, key) for key in ("scale", "units", "axis_labels")}
+        shown = as_image(image.data, {"name": "stack", **place})
+        assert _is_file_of(path, image, shown, 3) is same
+        assert _is_file_of(path, image, shown, 2)
+
+
 def test_a_stack(viewer, copied, run_command):
     viewer.add_image(picture((3, 60, 80)), name="stack")
     words = shlex.split(copied(viewer, "stack", "command"))
@@ -142,11 +174,13 @@ def test_a_training_of_two_images(viewer, dock, copied, settle, qtbot, tmp_path,
         text = copied(viewer, name, "command")
     words = shlex.split(text)
     labels = words.index("--labels")
-    assert [Path(one).name for one in words[2:labels]] == ["two.tif", "one.tif"]
-    assert [Path(one).name for one in words[labels + 1 : labels + 3]] == ["two painted.tif", "one painted.tif"]
+    assert [Path(one).name.split()[0] for one in words[2:labels]] == ["two", "one"]
+    painted = [Path(one).name.split()[::2] for one in words[labels + 1 : labels + 3]]
+    assert painted == [["two", "painted.tif"], ["one", "painted.tif"]]
     assert "on the present paint, 2 files in" in dock.sections.message.text()
     run_command(words)
-    assert load_model(tmp_path / "two.safetensors").header.provenance["images"] == ["two.tif", "one.tif"]
+    images = load_model(tmp_path / "two.safetensors").header.provenance["images"]
+    assert [name.split()[0] for name in images] == ["two", "one"]
     viewer.layers.remove("one")
     dock.sections.history.buttons["command"].click()
     qtbot.waitUntil(lambda: "learnt from 2 images; open 'one', too" in dock.sections.message.text(), timeout=20000)

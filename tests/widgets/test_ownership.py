@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from upaint_pictures import open_fields, paint, picture
 
-from napari_upaint.session.autosaves import autosaved
+from napari_upaint.session.autosaves import autosaved, restore
 from napari_upaint.session.protocol import TrainRequest
 from napari_upaint.widgets import _autosaving
 from napari_upaint.widgets._ownership import is_annotation_of
@@ -73,6 +73,44 @@ def test_labels_that_were_picked_by_hand_may_be_those_of_another_image(viewer, d
     choose("field 1")
     choose("field 2")
     assert chosen(dock) == ("field 2", "field 1 annotation")
+
+
+def test_paint_whose_image_was_closed_is_not_learnt_on_another(viewer, dock, fields, choose, qtbot, monkeypatch):
+    monkeypatch.setattr(_autosaving, "_SOON", 0.05)
+    choose("field 1")
+    layer = new_labels(viewer, dock)
+    layer.name = "mine"  # its name tells nothing
+    qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=20000)
+    file = viewer.layers["field 1"].source.path
+    for name in ("field 1", "field 10"):
+        viewer.layers.remove(name)
+    assert chosen(dock) == ("field 2", "mine")
+    qtbot.waitUntil(lambda: not dock.sections.train.button.isEnabled(), timeout=20000)
+    assert dock.sections.train.button.toolTip().startswith("These labels were painted on field 1; press 'New labels'")
+    layer.paint((40, 40), 3)  # it is saved as what it is
+    qtbot.waitUntil(lambda: bool(autosaved("field 1", SHAPE)), timeout=20000)
+    qtbot.waitUntil(lambda: (restore(autosaved("field 1", SHAPE)[0]) == layer.data).all(), timeout=20000)
+    assert autosaved("field 2", SHAPE) == []
+    viewer.open(file, plugin="napari-upaint")  # and known again with its image
+    choose("field 1")
+    assert chosen(dock) == ("field 1", "mine")
+    qtbot.waitUntil(dock.sections.train.button.isEnabled, timeout=20000)
+
+
+def test_paint_goes_on_beside_an_image_of_another_size_after_its_own_was_closed(
+    viewer, dock, fields, choose, qtbot, monkeypatch
+):
+    """It was saved under a name and a size that no image has together."""
+    monkeypatch.setattr(_autosaving, "_SOON", 0.05)
+    viewer.add_image(picture((30, 40)), name="small")
+    choose("field 1")
+    layer = new_labels(viewer, dock)
+    for name in ("field 1", "field 2", "field 10"):
+        viewer.layers.remove(name)
+    layer.paint((40, 40), 3)
+    qtbot.waitUntil(lambda: bool(autosaved("field 1", SHAPE)), timeout=20000)
+    qtbot.waitUntil(lambda: (restore(autosaved("field 1", SHAPE)[0]) == layer.data).all(), timeout=20000)
+    assert autosaved("small", SHAPE) == []
 
 
 def test_the_dock_goes_with_the_brush_to_labels_that_nobody_chose(viewer, dock, fields, choose, qtbot, monkeypatch):

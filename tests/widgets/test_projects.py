@@ -23,6 +23,7 @@ from napari_upaint.session.saved_project import (
     SavedImage,
     SavedProject,
     is_project,
+    read_annotation,
     read_project,
     save_project,
 )
@@ -274,6 +275,50 @@ def test_what_is_painted_on_a_missing_image_outlives_saving(viewer, dock, saved,
     assert viewer.layers["cells annotation"].data[40, 10] == 7
     np.testing.assert_array_equal(viewer.layers["others annotation"].data, saved[1]["others"])
     assert [layer.name for layer in viewer.layers if "annotation" in layer.name].count("others annotation") == 1
+
+
+@pytest.mark.parametrize("painted", [True, False])
+def test_labels_that_are_something_else_do_not_replace_what_did_not_come_back(
+    viewer, dock, saved, settled, files, painted
+):
+    """One labels layer on the image, even an empty one, and its old paint was deleted from the project."""
+    viewer.layers.clear()
+    elsewhere = files[1].rename(files[1].with_suffix(".away"))
+    choose(dock, "open")
+    settled()
+    elsewhere.rename(files[1])
+    viewer.open(str(files[1]), plugin="napari-upaint")
+    dock.sections.image.combo.setCurrentText("others")
+    dock.sections.labels.new_button.click()
+    if painted:
+        viewer.layers["others annotation"].paint((50, 60), 1)
+    for _ in range(2):
+        choose(dock, "save")
+        settled()
+    others = next(one for one in read_project(saved[0]).images if one.name == "others")
+    found = [read_annotation(one) for one in others.annotations]
+    assert len(found) == 1 + painted
+    assert any(np.array_equal(one, saved[1]["others"]) for one in found)
+
+
+def test_a_result_whose_image_was_closed_before_the_first_save_is_in_the_project(
+    viewer, dock, files, settled, monkeypatch, tmp_path
+):
+    for path in files:
+        viewer.open(str(path), plugin="napari-upaint")
+    image = dock.layers.image(viewer.layers["others"].unique_id)
+    found = np.zeros(image.shape, np.int32)
+    found[10:20, 10:20] = 1
+    result = PlaneResult(found, np.stack([found == 0, found > 0]).astype(np.float16), ("background", "object"))
+    dock.layers.results.put_labels(image, (), result, "objects")
+    viewer.layers["others labels"].paint((40, 40), 5)
+    corrected = viewer.layers["others labels"].data.copy()
+    viewer.layers.remove("others")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
+    choose(dock, "save")
+    settled()
+    others = next(one for one in read_project(tmp_path / "my project").images if one.name == "others")
+    np.testing.assert_array_equal(read_annotation(others.annotations[0]), corrected)
 
 
 def test_a_project_of_a_later_version_opens(viewer, dock, saved, settled):

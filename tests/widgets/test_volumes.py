@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_upaint.core.usual_object import Usual
+from napari_upaint.core.usual_object import UNKNOWN, Usual
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.errors import UserError
 from napari_upaint.io.models import Architecture, ModelFile, ModelHeader, save_model
@@ -377,6 +377,9 @@ def test_scores_of_volumes_and_planes_are_kept_apart():
     assert cache.usual[(1,)] == usual
     cache.note((1, 1), PlaneResult(nothing[0], np.zeros((2, 4, 5), np.float16), cache.names), a)
     assert cache.stale(b) == [(1, 1)]
+    assert (1,) not in cache.usual and cache.usual[(1, 1)] == UNKNOWN  # as its own prediction says
+    for z in (0, 2):  # or specks would come back in them with the next setting of objects
+        assert (cache.usual[(1, z)].size, cache.usual[(1, z)].least_score) == (pytest.approx(70 ** (2 / 3)), 0.7)
     assert sorted(cache.stale(ObjectSettings(smallest=7))) == [(1, 0), (1, 1), (1, 2)]
     assert cache.made_with((0,)) is None
 

@@ -16,7 +16,7 @@ from napari_upaint.io.file_names import PACKAGE_ENDING
 from napari_upaint.settings import PredictSettings
 
 USAGE = "NAME|FILE -o FILE [options]"
-EXAMPLE = "upaint export my_model.safetensors -o my_model.zip --author 'Rosalind Franklin'"
+EXAMPLE = 'upaint export my_model.safetensors -o my_model.zip --author "Rosalind Franklin"'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
                 # No variable for what was begun: Windows does not replace a file that is still open.
                 result = segment_image(image, path.name, how, interrupt, () if anew else _begun(folder, image))
                 print(_write(folder, image, result, how))
-                if result.left:
+                if result.left or interrupt.asked:  # also while planes that were empty are done again
                     raise KeyboardInterrupt
                 if result.failed:
                     raise _partly(result.failed)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_upaint.settings import Kind
 
 USAGE = "IMAGE... --labels LABELS... [--objects | --classes] [--model NAME|FILE|none] -o MODEL [options]"
-EXAMPLE = "upaint train cells.tif --labels cells_painted.tif --seconds 60 -o cells.safetensors"
+EXAMPLE = "upaint train cells.tif --labels cells_annotation.tif --seconds 60 -o cells.safetensors"
 # With --steps, time is not limited.
 _NO_LIMIT = 1e6
 
@@ -60,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_kind(parser)
     add_channel(parser)
     parser.add_argument(
-        "--model", metavar="NAME|FILE|none", help="where to start: a bundled model, a file, or none: from scratch"
+        "--model",
+        metavar="NAME|FILE|none",
+        help="where to start: a bundled model (default: the first listed), a file, or none: from scratch",
     )
     add_output(parser, "MODEL", "file to write; its name ends in .safetensors, which is added where it is missing")
     training = parser.add_argument_group("training")

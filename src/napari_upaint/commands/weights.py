@@ -13,7 +13,7 @@ from napari_upaint.commands._outputs import output_file
 from napari_upaint.settings import Kind, WeightSettings
 
 USAGE = "LABELS -o FILE [options]"
-EXAMPLE = "upaint weights cells_painted.tif -o cells_weights.tif --w0 10 --sigma 5"
+EXAMPLE = "upaint weights cells_annotation.tif -o cells_weights.tif --w0 10 --sigma 5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -59,6 +59,11 @@ def in_volumes(usual: Usual, apart: float) -> Usual:
     return replace(usual, size=usual.size * _SMALLEST_SHARE**0.5 / apart)
 
 
+def of_slices(usual: Usual) -> Usual:
+    """Return what is usual in the planes of a volume, given what is in its voxels; see `in_volumes`."""
+    return replace(usual, size=usual.size ** (2 / 3))
+
+
 def of_volumes(usual: Usual, apart: float) -> Usual:
     """Return what is usual in voxels of a volume if objects were painted on planes, see `in_volumes`."""
     return in_volumes(replace(usual, size=usual.size**1.5), apart)

@@ -90,12 +90,14 @@ def preparing(
     _check_room(parts, scale)
     yield "preparing image 1"
     held_out = hold_out([part.annotation for part in parts], kind, seed, [part.validation for part in parts])
-    among = [one for sample, its in zip(whole, cut, strict=True) for one in [_counted(sample, its, kind)] * len(its)]
-    for number, (part, held, counted) in enumerate(zip(parts, held_out, among, strict=True), start=1):
-        words = f"preparing image {number}"
-        if number > 1:
-            yield words
-        prepared.append((yield from _prepare(words, part, held, kind, scale, border, weights, counted)))
+    for sample, its in zip(whole, cut, strict=True):
+        among = _counted(sample, its, kind)
+        for part in its:
+            words = f"preparing image {len(prepared) + 1}"
+            if prepared:
+                yield words
+            held = held_out[len(prepared)]
+            prepared.append((yield from _prepare(words, part, held, kind, scale, border, weights, among)))
     return prepared
 
 

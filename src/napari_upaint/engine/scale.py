@@ -112,8 +112,9 @@ def look_at_scales(
     samples = [replace(one, annotation=learnt(one.annotation, one.validation)) for one in samples]
     regions = painted_regions(samples)
     found: list[Fit] = []
+    # Its own scale first: the others have to be so much better that few are looked at.
     own = (start.scale,) if start is not None and _has_learnt(start) and start.scale not in SCALES else ()
-    for scale in (*SCALES, *own):
+    for scale in (*own, *SCALES):
         fit = _fit(network, samples, regions, scale, kind, border) if may_be_best(scale, found, start) else None
         if fit is not None:
             found.append(fit)

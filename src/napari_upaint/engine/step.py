@@ -126,14 +126,12 @@ class Learner:
         others = [self._pool.submit(learn, index) for index in range(1, count)]
         try:
             losses = [learn(0)]
+            losses += [one.result() for one in others]
         finally:  # no thread may go on computing after this returns, whatever happened
             wait(others)
+            del others  # an error would hold on to its frames, these to the futures, and they to the error
             if together != each:
                 torch.set_num_threads(together)
-        try:
-            losses += [one.result() for one in others]
-        finally:
-            del others  # an error would hold on to its frames, these to the futures, and they to the error
         self._gather(count)
         self._move()
         return float(np.mean(losses))

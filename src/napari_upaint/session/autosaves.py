@@ -27,6 +27,7 @@ from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing, sweep_unfinished
 from napari_upaint.io.file_names import composed, delete, file_name, files_in
 from napari_upaint.io.folders import data_folder
+from napari_upaint.session.paint_notes import PaintNotes
 
 # This many sessions of an image are kept however old they are, plus all from the last three months: many unrelated
 # images are called "Pos0".
@@ -177,6 +178,19 @@ def is_in(saved: Autosaved, annotation: Any) -> bool:
             return all(bool(((painted == 0) | (np.asarray(annotation[at]) == painted)).all()) for painted, at in boxes)
     except Exception:  # zip, zlib and NumPy each raise their own for a damaged file
         return False
+
+
+def is_here(saved: Autosaved, annotation: Any, notes: PaintNotes) -> bool:
+    """Return whether labels of that shape, with their notes, have all that was saved: a project may have brought it.
+
+    Also False if the file is gone or damaged.
+    """
+    about = PaintNotes.read(saved.notes)
+    if about.corrected != notes.corrected:
+        return False
+    if about.corrected and np.count_nonzero(annotation) != saved.pixels:
+        return False  # what was erased on a result is a correction, too
+    return set(about.regions) <= set(notes.regions) and is_in(saved, annotation)
 
 
 def discard(saved: Autosaved) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -44,10 +43,12 @@ def find_start(start: str) -> Path | None:
     # The folder may have moved to another computer, of whatever system: then a model of the same name will do.
     file = PureWindowsPath(start).name
     name = file.removesuffix(MODEL_ENDING)
-    renamed = (run.model for run in list_runs() if name in run.former and run.model is not None)
-    for there in chain((from_home(start), user_models_folder() / file), renamed):
+    for there in (from_home(start), user_models_folder() / file):
         if os.path.isfile(there):
             return there
+    for run in list_runs():  # it may have another name by now
+        if name in run.former and run.model is not None:
+            return run.model
     try:
         return find_model(name)
     except ModelError:

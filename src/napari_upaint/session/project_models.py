@@ -23,6 +23,7 @@ def keep_model(model: Path | None, folder: Path) -> str:
     if model in bundled_models():
         return model.stem
     if model.is_file():  # a model that is gone must not keep paint from being saved
+        _check_readable(model)
         _copy(model, folder / model.name)
     return model.name
 
@@ -52,7 +53,7 @@ def keep_runs(images: set[str], folder: Path) -> None:
     for run in list_runs():
         if images & set(run.images):
             for source in (user_models_folder() / f"{run.id}{ENDING}", run.model):
-                if source is not None and source.is_file():  # else another window has renamed it meanwhile
+                if source is not None and os.access(source, os.R_OK):  # another window may have renamed it
                     _copy(source, folder / source.name)
 
 
@@ -71,14 +72,18 @@ def take_runs(folder: Path) -> None:
                 _copy(source, user_models_folder() / source.name)
 
 
+def _check_readable(model: Path) -> None:
+    """Raise a FileError if a model cannot be read: copying it would blame the folder that it is copied to."""
+    try:
+        model.open("rb").close()
+    except OSError as error:
+        raise FileError(f"Cannot read {model} ({reason(error)}); choose another model.") from error
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy a file whole or not at all. Different models may have the same size, so the contents are compared."""
     if target.exists() and filecmp.cmp(source, target, shallow=False):
         return
-    try:
-        source.open("rb").close()
-    except OSError as error:  # or `replacing` would blame the target
-        raise FileError(f"Cannot read {source} ({reason(error)}); choose another model.") from error
     with replacing(target) as new:
         shutil.copyfile(source, new)
         with contextlib.suppress(OSError):  # lists of models are sorted by time

@@ -22,7 +22,8 @@ import numpy as np
 from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing, write_json
 from napari_upaint.io.file_names import delete, from_home, is_there
-from napari_upaint.session.autosaves import autosave, describe_autosave, restore
+from napari_upaint.session.autosaves import autosave, describe_autosave, is_here, restore
+from napari_upaint.session.paint_notes import PaintNotes
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
 from napari_upaint.settings import Kind
 
@@ -228,6 +229,8 @@ def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[st
     annotations = []
     for one in image.annotations:
         if one.data is None and one.path is not None:
+            if _was_brought(one, image):
+                continue
             _keep_file(one.path, folder, written)
             annotations.append(one.path.name)
             continue
@@ -237,6 +240,17 @@ def _write_image(image: SavedImage, folder: Path, written: list[str]) -> dict[st
             annotations.append(name)
     origin = image.origin | _from_project(image.file, folder.parent)
     return {"name": image.name, "shape": list(image.shape), "origin": origin, "annotations": annotations}
+
+
+def _was_brought(kept: SavedAnnotation, image: SavedImage) -> bool:
+    """Return whether all that a file of the project holds is open by now: the dock offered it, and the user took it."""
+    assert kept.path is not None
+    now = [(one.data, PaintNotes.read(one.notes)) for one in image.annotations if one.data is not None]
+    try:
+        saved = describe_autosave(kept.path)
+    except FileError:
+        return False
+    return any(data.shape == saved.shape and is_here(saved, data, notes) for data, notes in now)
 
 
 def _from_project(file: str, project: Path) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Channel:
         self._sending = threading.Lock()
 
     def send(self, message: object) -> None:
-        """Send a message. Call it from one thread only.
+        """Send a message. Call it from one thread only: the lock is for `hold`.
 
         Raises
         ------

@@ -13,11 +13,12 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_upaint.io.file_names import composed, is_another_file
-from napari_upaint.session.autosaves import Autosaved, autosave, autosaved, discard, is_in, new_autosave, restore
+from napari_upaint.session.autosaves import Autosaved, autosave, autosaved, discard, is_here, new_autosave, restore
 from napari_upaint.session.paint_notes import PaintNotes
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
+from napari_upaint.widgets._file_layers import AutosavePlace
 from napari_upaint.widgets._layers import Layers
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
@@ -30,7 +31,6 @@ _REST = 4.0
 _NUMBER = re.compile(r" \[\d+\]$")
 # Or the older of two saves could end last, even if it belongs to a closed dock and the newer to the next one.
 _ONE_AT_A_TIME = threading.Lock()
-_Under = tuple[str, tuple[int, ...]]  # the file of an image, and its shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +54,8 @@ class Autosaving(QObject):
         super().__init__(parent)
         self._layers, self._choosing, self._offer = layers, choosing, sections.labels.offer
         self._set_kind = sections.labels.set_kind
-        self._paths: dict[Hashable, Path] = {}  # by labels layer: open ones and those closed since
-        self._under: dict[Hashable, _Under] = {}  # what is saved there is found by this
-        self._before: dict[tuple[Hashable, _Under], Path] = {}  # where labels were ever saved
+        self._places: dict[Hashable, AutosavePlace] = {}  # by labels layer: open ones and those closed since
+        self._earlier: dict[tuple[Hashable, str, tuple[int, ...]], Path] = {}  # by layer, image's file, and shape
         self._unsaved: dict[Hashable, Painted] = {}
         self._taken: dict[Hashable, Painted] = {}  # what is being saved
         self._replaced: dict[Path, Autosaved] = {}  # what was restored is deleted once it has been saved again
@@ -88,40 +87,49 @@ class Autosaving(QObject):
 
     def _edited(self) -> None:
         if (annotation := self._choosing.annotation()) is not None:
-            self._save_soon(annotation, self._choosing.image(), self._choosing.kind())
+            image = self._choosing.image()
+            if image is not None and self._choosing.ownership.stranger(image.key, annotation.key):
+                image = None  # their own was closed, or is about to be chosen
+            self._save_soon(annotation, image, self._choosing.kind())
 
     def _corrected(self, key: Hashable) -> None:
-        made = self._layers.files.corrected_result(key)
+        made, ownership = self._layers.files.corrected_result(key), self._choosing.ownership
         if made is not None:
-            labels = AnnotationSource(key, made.name, made.data)
-            self._save_soon(labels, self._layers.image(made.image), made.kind, corrected=True)
+            labels, kind, owner = AnnotationSource(key, made.name, made.data), made.kind, made.image
         elif self._layers.is_corrected_result(key) and self._labels_combo.key() != key:  # what is chosen is edited, too
-            image, kind = self._choosing.ownership.image_of(key), self._layers.kinds.of(key) or self._choosing.kind()
-            if image is not None:
-                self._save_soon(self._layers.annotation(key), self._layers.image(image), kind)
+            labels, kind = self._layers.annotation(key), self._layers.kinds.of(key) or self._choosing.kind()
+            owner = ownership.image_of(key)
+        else:
+            return
+        image = self._layers.image(owner) if owner in {one.key for one in self._layers.images()} else None
+        if image is not None:
+            ownership.remember(key, image.key)
+        self._save_soon(labels, image, kind, corrected=True)
 
     def _save_soon(
         self, annotation: AnnotationSource, image: ImageSource | None, kind: Kind, corrected: bool = False
     ) -> None:
-        file = image.file if image is not None else ""
+        """Save labels soon; without their image (it was closed), where and as they were saved before."""
+        key, shape, last = annotation.key, annotation.shape, self._places.get(annotation.key)
+        if image is not None and image.shape == shape:
+            file, channel = image.file, image.name
+            name = _plain(channel, file)
+        else:
+            file, channel = (last.file, last.channel) if last is not None else ("", "")
+            name = annotation.name
         # Paint is found by the name and the size of its image; what was saved for another one, or another size, stays.
-        under = file, annotation.shape
-        before = self._under.get(annotation.key, under)
-        if annotation.key not in self._paths or before[1] != annotation.shape or is_another_file(file, before[0]):
-            name = _plain(image.name, file) if image is not None else annotation.name
-            place = annotation.key, under
-            self._before[place] = self._before.get(place) or new_autosave(name, annotation.shape)
-            self._save_to(annotation.key, self._before[place])
-        self._under[annotation.key] = under
-        channel = image.name if image is not None else ""
-        how = kind, file, corrected or self._layers.is_corrected_result(annotation.key), channel
-        self._unsaved[annotation.key] = Painted(annotation, self._paths[annotation.key], *how)
+        if last is None or (last.file, last.shape) != (file, shape):
+            path = self._earlier.setdefault((key, file, shape), new_autosave(name, shape))
+            last = AutosavePlace(path, file, channel, shape)
+            self._save_to(key, last)
+        corrected = corrected or self._layers.is_corrected_result(key)
+        self._unsaved[key] = Painted(annotation, last.path, kind, file, corrected, channel)
         if not self._timer.isActive():
             self._timer.start(round(1000 * max(_SOON, self._next - time.monotonic())))
 
-    def _save_to(self, key: Hashable, path: Path) -> None:
-        self._paths[key] = path
-        self._layers.files.autosave_to(key, path)
+    def _save_to(self, key: Hashable, place: AutosavePlace) -> None:
+        self._places[key] = place
+        self._layers.files.autosave_to(key, place)
 
     def save_now(self) -> None:
         """Save what changed, in a thread: before a training, and now and then while painting."""
@@ -167,9 +175,9 @@ class Autosaving(QObject):
         """Look for saved annotations when another image is chosen, or an annotation is closed."""
         image = self._choosing.image()
         asked = None if image is None else self._asking(image)
-        self._paths |= self._layers.files.autosaves()  # also of what was painted before this dock was opened
+        self._places |= self._layers.files.autosaves()  # also of what was painted before this dock was opened
         still_open = {choice.key for choice in self._layers.annotations()} | self._layers.files.autosaves().keys()
-        closed = {path for key, path in self._paths.items() if key not in still_open}
+        closed = {place.path for key, place in self._places.items() if key not in still_open}
         if (asked, closed, still_open) == (self._asked, self._closed, self._open):
             return
         if asked != self._asked:
@@ -185,7 +193,8 @@ class Autosaving(QObject):
         return frozenset(one.name for one in (image, *self._layers.files.other_channels(image.key))), image.shape
 
     def _found(self, found: list[Autosaved]) -> None:
-        own = {*self._paths.values()} - self._closed | {one.path for one in self._replaced.values()}
+        own = {place.path for place in self._places.values()} - self._closed
+        own |= {one.path for one in self._replaced.values()}
         self._offer.show_offer(next((one for one in found if one.path not in own), None))
 
     def _restore(self, saved: Autosaved) -> None:
@@ -204,7 +213,7 @@ class Autosaving(QObject):
         key = self._layers.bring_back(image.key, notes.kind, painted, notes.corrected)
         self._layers.regions.put(image.key, notes.regions)
         path = new_autosave(_plain(image.name, image.file), image.shape)
-        self._save_to(key, path)
+        self._save_to(key, AutosavePlace(path, image.file, image.name, image.shape))
         self._replaced[path] = saved
         if notes.corrected:  # not chosen in place of the paint
             self._layers.files.rename(key, notes.layer or image.name)
@@ -230,29 +239,22 @@ class Autosaving(QObject):
         if image is not None and self._asked is not None:
             known = self._layers.forms()
             fitting = (one.key for one in self._layers.annotations() if known[one.key].shape == image.shape)
-            sort = self._layers.is_corrected_result
-            here = tuple((self._layers.annotation(key, image.key), sort(key)) for key in fitting)
+            here = tuple(self._with_notes(key, image.key) for key in fitting)
             self._looking.start(_of_image, *self._asked, image.file, here)
+
+    def _with_notes(self, key: Hashable, image: Hashable) -> tuple[AnnotationSource, PaintNotes]:
+        labels = self._layers.annotation(key, image)
+        return labels, PaintNotes(corrected=self._layers.is_corrected_result(key), regions=labels.regions)
 
 
 def _of_image(
-    names: frozenset[str], shape: tuple[int, ...], file: str, here: tuple[tuple[AnnotationSource, bool], ...]
+    names: frozenset[str], shape: tuple[int, ...], file: str, here: tuple[tuple[AnnotationSource, PaintNotes], ...]
 ) -> list[Autosaved]:
     """Return what was saved for an image, except what is `here` already or was painted on another file of that name."""
     found = [one for each in names | {_plain(name, file) for name in names} for one in autosaved(each, shape)]
     found.sort(key=lambda one: one.saved, reverse=True)
     found = [one for one in found if not is_another_file(file, PaintNotes.read(one.notes).image)]
-    return [one for one in found if not any(_is_here(one, *annotation) for annotation in here)]
-
-
-def _is_here(saved: Autosaved, annotation: AnnotationSource, corrected: bool) -> bool:
-    """Return whether all that was saved is here already: a project or the user's own file may have brought it."""
-    notes = PaintNotes.read(saved.notes)
-    if notes.corrected != corrected:
-        return False
-    if corrected and np.count_nonzero(annotation.data) != saved.pixels:
-        return False  # what was erased on a result is a correction, too
-    return set(notes.regions) <= set(annotation.regions) and is_in(saved, annotation.data)
+    return [one for one in found if not any(is_here(one, labels.data, notes) for labels, notes in here)]
 
 
 def _plain(name: str, file: str) -> str:

@@ -67,8 +67,8 @@ class Choosing(QObject):
         image, annotation = self.image(), self.annotation()
         return PaintedImage(image, annotation) if image is not None and annotation is not None else None
 
-    def paint(self) -> PaintedImage | None:
-        """Return the same if the labels are paint on this image: neither another's, nor a corrected result."""
+    def paint_on_image(self) -> PaintedImage | None:
+        """Return the chosen image and labels if these are paint on it: neither another's, nor a corrected result."""
         found = self.painted()
         if found is None or found.image.shape != found.annotation.shape:
             return None

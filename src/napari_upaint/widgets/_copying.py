@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_upaint._writer import as_image
+from napari_upaint.core.fingerprint import fingerprint
 from napari_upaint.errors import UserError
 from napari_upaint.io.file_names import file_name
 from napari_upaint.io.folders import data_folder
+from napari_upaint.io.image import Image
 from napari_upaint.io.images import read_image, write_image, write_labels
+from napari_upaint.io.models import read_header
 from napari_upaint.session.history import find_start
 from napari_upaint.session.repeat import Repeat, as_command, as_python
 from napari_upaint.session.run import Run
@@ -105,35 +109,49 @@ class Copying(QObject):
 
 def _text(plan: CopyPlan) -> tuple[str, str]:
     """Return the text for the clipboard and what to say about it."""
-    pairs = tuple(_files(one, file) for one, file in zip(plan.painted, plan.files, strict=True))
-    repeat = Repeat(plan.run, pairs, find_start(plan.run.start), plan.device)
+    start = find_start(plan.run.start)
+    ndim = plan.run.settings.ndim if start is None else read_header(start).architecture.ndim
+    pairs = tuple(_files(one, file, ndim) for one, file in zip(plan.painted, plan.files, strict=True))
+    repeat = Repeat(plan.run, pairs, start, plan.device)
     text = as_python(repeat) if plan.what == "python" else as_command(repeat)
     painted = str(pairs[0][1]) if len(pairs) == 1 else f"{len(pairs)} files in {pairs[0][1].parent}"
     words = f"Copied. {_WHERE[plan.what]}: it repeats the training '{plan.run.name}' on the present paint, {painted}."
     return text, words
 
 
-def _files(one: PaintedImage, file: Path | None) -> tuple[Path, Path]:
+def _files(one: PaintedImage, file: Path | None, ndim: int) -> tuple[Path, Path]:
     """Return the files of an image and its paint; the paint, and an image without a file, are written first."""
     image = one.image
     same_shape(image, one.annotation)
-    folder, name = data_folder() / "copied", file_name(image.name, "image")
+    folder = data_folder() / "copied"
+    # Names of images may begin alike, or be those of other images: microscopes call everything "Pos0".
+    name = f"{file_name(image.name, 'image')} {fingerprint(image.name, image.file, image.shape)[:8]}"
     place = {key: getattr(image.placement, key) for key in ("scale", "units", "axis_labels")}
     shown = as_image(image.data, {"name": image.name, "rgb": image.rgb, **place})
-    if file is None or not _is_file_of(file, image):
+    if file is None or not _is_file_of(file, image, shown, ndim):
         _check_size(image)
         file = write_image(folder / f"{name}.tif", shown)
     return file, write_labels(folder / f"{name} painted.tif", one.annotation.part(), shown)
 
 
-def _is_file_of(path: Path, image: ImageSource) -> bool:
-    """Return whether the command would read from a file what the layer shows, which may be one channel of it."""
+def _is_file_of(path: Path, image: ImageSource, shown: Image, ndim: int) -> bool:
+    """Return whether the command would read from a file what the layer shows, which may be one channel of it.
+
+    For volumes, the slices have to be as far apart as the layer is set to, and to be slices in the file, too.
+    """
     try:
         read = read_image(path, lazy_from=0)
     except UserError:
         return False
     shape = (*read.leading_shape, *read.plane_shape)
-    return shape == image.shape and read.channel_count == (3 if image.rgb else 1)
+    if shape != image.shape or read.channel_count != (3 if image.rgb else 1):
+        return False
+    return ndim == 2 or (read.leading_axes == shown.leading_axes and math.isclose(_apart(read), _apart(shown)))
+
+
+def _apart(image: Image) -> float:
+    """Return how far apart slices are, in pixels."""
+    return image.spacing.get("Z", 1.0) / image.spacing.get("X", 1.0)
 
 
 def _check_size(image: ImageSource) -> None:

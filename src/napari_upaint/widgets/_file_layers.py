@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from napari_upaint.io.file_names import absolute
 from napari_upaint.settings import Kind
 from napari_upaint.widgets._layer_notes import is_corrected, kept_name
 from napari_upaint.widgets._new_layers import MARK
-from napari_upaint.widgets._open_layers import find, is_open, other_channels
+from napari_upaint.widgets._open_layers import find, other_channels
 from napari_upaint.widgets._sources import ImageSource
 
 # An annotation's metadata names the file that it is autosaved to, whichever dock is open.
@@ -51,6 +51,16 @@ class Origin:
         return Path(self.path) if os.path.exists(self.path) else None
 
 
+@dataclass(frozen=True, slots=True)
+class AutosavePlace:
+    """Where labels are autosaved, the file and the name of the image that they lie on, and their shape."""
+
+    path: Path
+    file: str
+    channel: str
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CorrectedResult:
     """Labels that were made here and corrected by hand: the name they are kept under, and the image they are of.
@@ -80,15 +90,19 @@ class FileLayers:
         """Return the other channels of an image's file, as far as they are open."""
         return other_channels(self._viewer, key)
 
-    def autosaves(self) -> dict[Hashable, Path]:
-        """Return the files that open annotations are saved to while they are painted, by layer."""
+    def autosaves(self) -> dict[Hashable, AutosavePlace]:
+        """Return where open annotations are saved while they are painted, by layer."""
         notes = ((layer.unique_id, layer.metadata.get(_AUTOSAVE, {})) for layer in self._viewer.layers)
         # A duplicated layer has the metadata of its original, and must not overwrite what the original saves.
-        return {key: Path(one["path"]) for key, one in notes if one.get("layer") == str(key)}
+        mine = {key: one for key, one in notes if one.get("layer") == str(key)}
+        return {
+            key: AutosavePlace(Path(one["path"]), one["file"], one["channel"], tuple(one["shape"]))
+            for key, one in mine.items()
+        }
 
-    def autosave_to(self, key: Hashable, path: Path) -> None:
-        """Note the file that an annotation is saved to from now on."""
-        find(self._viewer, key).metadata[_AUTOSAVE] = {"layer": str(key), "path": str(path)}
+    def autosave_to(self, key: Hashable, place: AutosavePlace) -> None:
+        """Note where an annotation is saved from now on."""
+        find(self._viewer, key).metadata[_AUTOSAVE] = asdict(place) | {"layer": str(key), "path": str(place.path)}
 
     def corrected_results(self) -> list[CorrectedResult]:
         """Return the results that were corrected by hand, and that no new segmentation has come for."""
@@ -96,9 +110,8 @@ class FileLayers:
         return [one for one in found if one is not None]
 
     def corrected_result(self, key: Hashable) -> CorrectedResult | None:
-        """Return a layer as such a result; None if it is none, or its image was closed."""
-        found = _corrected(find(self._viewer, key))
-        return found if found is not None and is_open(self._viewer, found.image) else None
+        """Return a layer as such a result, None if it is none."""
+        return _corrected(find(self._viewer, key))
 
     def rename(self, key: Hashable, name: str) -> None:
         """Give a layer the name that it had."""

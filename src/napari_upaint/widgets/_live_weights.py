@@ -99,7 +99,7 @@ class LiveWeights(QObject):
             self._section.live.setChecked(False)
 
     def _job(self) -> Job | None:
-        chosen = self._choosing.paint()
+        chosen = self._choosing.paint_on_image()
         if chosen is None:
             self._take_away()
             return None

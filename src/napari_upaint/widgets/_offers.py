@@ -83,8 +83,8 @@ class RestoreOffer(Offer):
 
     def show_offer(self, saved: Autosaved | None) -> None:
         """Ask about a saved annotation, or about none."""
-        words = f"Bring back {_what(saved)} on {_when(saved.saved)}? ({grouped(saved.pixels)} pixels)" if saved else ""
-        self._ask(saved, words)
+        words = f"Bring back {_what(saved)} on {_when(saved.saved)}?" if saved else ""
+        self._ask(saved, f"{words} ({grouped(saved.pixels)} pixels)" if saved and saved.pixels else words)
 
     def _ask_discard(self, saved: Autosaved) -> None:
         """Make sure: nothing brings the paint back, and the button is next to *Restore*."""
@@ -94,6 +94,8 @@ class RestoreOffer(Offer):
 
 
 def _what(saved: Autosaved) -> str:
+    if not saved.pixels:
+        return "the regions that were drawn"
     return "the result that was corrected" if PaintNotes.read(saved.notes).corrected else "what was painted"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 
-from napari_upaint.io.file_names import PAINTED, composed
+from napari_upaint.io.file_names import PAINTED, composed, is_another_file
 from napari_upaint.session.saved_project import SavedImage
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
@@ -36,12 +36,15 @@ class Ownership:
         open_now = {one.key for one in self._layers.images()}
         if self._painted.get(labels) not in open_now:
             self._painted[labels] = image
-            name = next(one.name for one in self._layers.images() if one.key == image)
-            origin = asdict(self._layers.files.origin(image))
-            self.note(labels, image, SavedImage(name, self._layers.forms()[image].shape, origin))
+            self.remember(labels, image)
 
-    def note(self, labels: Hashable, image: Hashable, what: SavedImage) -> None:
-        """Remember which image labels are of, and what it was, for when it is closed."""
+    def remember(self, labels: Hashable, image: Hashable, what: SavedImage | None = None) -> None:
+        """Remember which open image labels are of, and `what` it is, for when it is closed."""
+        if what is None and self._last.get(labels, (None,))[0] == image:
+            return
+        if what is None:
+            name = next(one.name for one in self._layers.images() if one.key == image)
+            what = SavedImage(name, self._layers.forms()[image].shape, asdict(self._layers.files.origin(image)))
         self._last[labels] = image, what
 
     def closed_image(
@@ -50,7 +53,17 @@ class Ownership:
         """Return key and description of the image that labels are of if it was closed, else None; see `painted_on`."""
         images = self._layers.images() if images is None else images
         last = self._last.get(labels)
-        return None if last is None or last[0] in {one.key for one in images} else last
+        gone = last is not None and last[0] not in {one.key for one in images}
+        return last if gone and self._opened_again(labels, images) is None else None
+
+    def _opened_again(self, labels: Hashable, images: Sequence[Choice]) -> Hashable | None:
+        """Return the open image that seems to be the one that labels are of, which was closed."""
+        if labels not in self._last:
+            return None
+        known, what = self._layers.forms(), self._last[labels][1]
+        alike = (one.key for one in images if composed(one.name) == composed(what.name))
+        alike = (key for key in alike if known[key].shape == what.shape)
+        return next((key for key in alike if not is_another_file(self._layers.files.origin(key).path, what.file)), None)
 
     def painted_on(self, labels: Choice, images: Sequence[Choice] | None = None) -> Hashable | None:
         """Return the open image that labels were painted on in this window, or that *New labels* made them for.
@@ -99,10 +112,17 @@ class Ownership:
         return self._stranger(image, labels, self.owner(Choice(labels, self._layers.annotation(labels).name)))
 
     def _stranger(self, image: Hashable, labels: Hashable, own: Hashable | None) -> str:
-        if own in (None, image) or self._chosen.get(image) == labels:
+        if own == image or self._chosen.get(image) == labels:
             return ""
-        here, there = (self._layers.files.origin(key).path for key in (image, own))
-        return "" if here == there or not here or not there else self._layers.image(own).name
+        if own is None:
+            closed = self.closed_image(labels)
+            return closed[1].name if closed is not None and self._elsewhere(image, closed[1].file) else ""
+        return self._layers.image(own).name if self._elsewhere(image, self._layers.files.origin(own).path) else ""
+
+    def _elsewhere(self, image: Hashable, file: str) -> bool:
+        """Return whether an image is known to be from another file."""
+        here = self._layers.files.origin(image).path
+        return bool(here) and bool(file) and here != file
 
     def owners(self) -> dict[Hashable, Hashable | None]:
         """Return the open image that each of the open labels belongs to."""
@@ -113,6 +133,7 @@ class Ownership:
         """Return the open image that labels were painted on, or whose name theirs begins with; see `painted_on`."""
         images = self._layers.images() if images is None else images
         known = self.painted_on(labels, images)
+        known = self._opened_again(labels.key, images) if known is None else known
         if known is not None:
             return known
         named = [one for one in images if _is_called_after(labels.name, one.name)]

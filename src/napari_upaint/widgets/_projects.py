@@ -142,7 +142,7 @@ class Projects(QObject):
     ) -> Hashable | None:
         """Return the key of the image to save labels with, one that was closed included; None if nobody knows it."""
         if owner in images:
-            self._choosing.ownership.note(labels, owner, replace(images[owner], annotations=()))
+            self._choosing.ownership.remember(labels, owner, replace(images[owner], annotations=()))
             return owner
         closed = self._choosing.ownership.closed_image(labels)
         if closed is None:
@@ -190,7 +190,7 @@ class Projects(QObject):
             if not notes.corrected:
                 self._choosing.ownership.paint(key, made)
                 self._choosing.ownership.choose(key, made)
-            self._choosing.ownership.note(made, key, replace(image, annotations=()))
+            self._choosing.ownership.remember(made, key, replace(image, annotations=()))
 
     def _find(self, image: SavedImage, but: tuple[Hashable, ...] = ()) -> Hashable | None:
         """Return the open layer of an image, by name and shape, unless it is known to be of another file."""
@@ -252,16 +252,14 @@ def _add(images: dict[Hashable, SavedImage], key: Hashable, notes: PaintNotes, d
 
 
 def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedImage]:
-    """Add what the open project holds and the viewer does not; once an image has as many annotations, old ones go."""
+    """Add what was not brought back from the project; whether it has come otherwise is found out when it is saved."""
     result = list(images)
     for one in kept:
         at = next((i for i, other in enumerate(result) if _same(other, one)), None)
         if at is None:
             result.append(one)
         else:
-            there = result[at].annotations
-            still = tuple(old for old in one.annotations if old.damage or len(there) < len(one.annotations))
-            result[at] = replace(result[at], annotations=(*there, *still))
+            result[at] = replace(result[at], annotations=(*result[at].annotations, *one.annotations))
     return result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_upaint.core.usual_object import Usual
+from napari_upaint.core.usual_object import UNKNOWN, Usual, of_slices
 from napari_upaint.engine.progress import PlaneResult
 from napari_upaint.settings import Kind, ObjectSettings
 from napari_upaint.widgets._memory import zeros_for
@@ -117,10 +117,17 @@ class ScoreCache:
             self.volumes.add(index)
             planes = [((*index, z), None if spread is None else spread[z]) for z in range(result.scores.shape[1])]
         else:
-            self.volumes.discard(index[:-1])  # its slices are independent from now on
+            self._part(index[:-1])
         for plane, apart in planes:
             self.planes[plane] = Prediction(objects, model, next(_predictions), apart)
         self.made[index], self.usual[index] = made, result.usual
+
+    def _part(self, volume: tuple[int, ...]) -> None:
+        """Let the slices of a volume be independent from now on; what is usual in them is known from the volume."""
+        if volume in self.volumes:
+            self.volumes.remove(volume)
+            usual = of_slices(self.usual.pop(volume, UNKNOWN))
+            self.usual.update((plane, usual) for plane in self.planes if plane[:-1] == volume)
 
     def plane(self, index: tuple[int, ...]) -> np.ndarray:
         """Return the scores of a plane or volume, axes (C, [Z,] Y, X)."""

@@ -24,7 +24,8 @@ class Sights:
 
         Not for the GUI thread: it reads planes and waits for the engine.
         """
-        kind = str(looking.model), looking.settings.scale
+        apart = spacing(image) if looking.ndim == 3 else None  # the user may set another pixel size
+        kind = str(looking.model), looking.settings.scale, apart
         return self._known.of(image, partial(self._find, image, looking), kind)
 
     def _find(self, image: ImageSource, looking: Looking) -> Sight | None:

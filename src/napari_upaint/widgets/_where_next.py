@@ -128,7 +128,7 @@ class WhereNext(QObject):
             memory = self._memories[image.key] = _Memory(cache)
         # A plane that was predicted again may be uncertain at the same place again.
         memory.visited = [one for one in memory.visited if one[2] == cache.planes[one[0]].turn]
-        chosen, plan = self._choosing.paint(), self._layers.tables.measurable(image.key)
+        chosen, plan = self._choosing.paint_on_image(), self._layers.tables.measurable(image.key)
         labels = plan.labels if plan is not None and cache.kind == "objects" else None
         visited = tuple((index, at) for index, at, _turn in memory.visited)
         search = _Search(
