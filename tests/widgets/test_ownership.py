@@ -75,6 +75,17 @@ def test_labels_that_were_picked_by_hand_may_be_those_of_another_image(viewer, d
     assert chosen(dock) == ("field 2", "field 1 annotation")
 
 
+def test_saving_a_project_makes_no_owner_of_a_guess(viewer, dock, fields, choose):
+    choose("field 2")
+    new_labels(viewer, dock)
+    own = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="Labels")  # of any field
+    choose("field 1")
+    dock.keeping.projects._project()
+    choose("field 2")
+    paint(own)
+    assert chosen(dock) == ("field 2", "Labels")
+
+
 def test_paint_whose_image_was_closed_is_not_learnt_on_another(viewer, dock, fields, choose, qtbot, monkeypatch):
     monkeypatch.setattr(_autosaving, "_SOON", 0.05)
     choose("field 1")

@@ -301,6 +301,28 @@ def test_labels_that_are_something_else_do_not_replace_what_did_not_come_back(
     assert any(np.array_equal(one, saved[1]["others"]) for one in found)
 
 
+def test_paint_that_was_restored_is_not_kept_beside_itself(viewer, dock, saved, settled, files, qtbot):
+    """And once its file is replaced, no later save names that."""
+    viewer.layers.clear()
+    elsewhere = files[1].rename(files[1].with_suffix(".away"))
+    choose(dock, "open")
+    settled()
+    elsewhere.rename(files[1])
+    viewer.open(str(files[1]), plugin="napari-upaint")
+    dock.sections.image.combo.setCurrentText("others")
+    offer = dock.sections.labels.offer
+    qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
+    offer.accept_button.click()
+    qtbot.waitUntil(lambda: "others annotation" in viewer.layers, timeout=20000)
+    for _ in range(3):
+        choose(dock, "save")
+        settled()
+        others = next(one for one in read_project(saved[0]).images if one.name == "others")
+        (annotation,) = others.annotations
+        assert annotation.damage == ""
+        np.testing.assert_array_equal(read_annotation(annotation), saved[1]["others"])
+
+
 def test_a_result_whose_image_was_closed_before_the_first_save_is_in_the_project(
     viewer, dock, files, settled, monkeypatch, tmp_path
 ):
@@ -317,8 +339,13 @@ def test_a_result_whose_image_was_closed_before_the_first_save_is_in_the_project
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
     choose(dock, "save")
     settled()
-    others = next(one for one in read_project(tmp_path / "my project").images if one.name == "others")
-    np.testing.assert_array_equal(read_annotation(others.annotations[0]), corrected)
+    for start in ("closed", "opened again"):
+        others = next(one for one in read_project(tmp_path / "my project").images if one.name == "others")
+        assert len(others.annotations) == 1, start
+        np.testing.assert_array_equal(read_annotation(others.annotations[0]), corrected)
+        viewer.open(str(files[1]), plugin="napari-upaint")
+        choose(dock, "save")
+        settled()
 
 
 def test_a_project_of_a_later_version_opens(viewer, dock, saved, settled):

@@ -19,7 +19,7 @@ from napari_upaint.settings import Kind
 from napari_upaint.widgets._background import Work
 from napari_upaint.widgets._choosing import Choosing
 from napari_upaint.widgets._file_layers import AutosavePlace
-from napari_upaint.widgets._layers import Layers
+from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._sections import Sections
 from napari_upaint.widgets._sources import AnnotationSource, ImageSource
 
@@ -88,8 +88,10 @@ class Autosaving(QObject):
     def _edited(self) -> None:
         if (annotation := self._choosing.annotation()) is not None:
             image = self._choosing.image()
-            if image is not None and self._choosing.ownership.stranger(image.key, annotation.key):
-                image = None  # their own was closed, or is about to be chosen
+            ownership = self._choosing.ownership
+            if image is not None and ownership.stranger(image.key, annotation.key):
+                own = ownership.owner(Choice(annotation.key, annotation.name))  # it is about to be chosen, or closed
+                image = self._layers.image(own) if own is not None else None
             self._save_soon(annotation, image, self._choosing.kind())
 
     def _corrected(self, key: Hashable) -> None:
@@ -109,14 +111,16 @@ class Autosaving(QObject):
     def _save_soon(
         self, annotation: AnnotationSource, image: ImageSource | None, kind: Kind, corrected: bool = False
     ) -> None:
-        """Save labels soon; without their image (it was closed), where and as they were saved before."""
+        """Save labels soon; if their image was closed, or one without a file is chosen, as they were saved before."""
         key, shape, last = annotation.key, annotation.shape, self._places.get(annotation.key)
-        if image is not None and image.shape == shape:
+        if image is not None and image.shape == shape and (image.file or last is None or not last.file):
             file, channel = image.file, image.name
-            name = _plain(channel, file)
+        elif last is not None:
+            file, channel = last.file, last.channel
         else:
-            file, channel = (last.file, last.channel) if last is not None else ("", "")
-            name = annotation.name
+            closed = self._choosing.ownership.closed_image(key)
+            file, channel = (closed[1].file, closed[1].name) if closed is not None else ("", annotation.name)
+        name = _plain(channel, file)
         # Paint is found by the name and the size of its image; what was saved for another one, or another size, stays.
         if last is None or (last.file, last.shape) != (file, shape):
             path = self._earlier.setdefault((key, file, shape), new_autosave(name, shape))

@@ -51,16 +51,22 @@ class Ownership:
         self, labels: Hashable, images: Sequence[Choice] | None = None
     ) -> tuple[Hashable, SavedImage] | None:
         """Return key and description of the image that labels are of if it was closed, else None; see `painted_on`."""
-        images = self._layers.images() if images is None else images
         last = self._last.get(labels)
-        gone = last is not None and last[0] not in {one.key for one in images}
-        return last if gone and self._opened_again(labels, images) is None else None
+        if last is None:
+            return None
+        images = self._layers.images() if images is None else images
+        gone = last[0] not in {one.key for one in images}
+        return last if gone and self.opened_again(labels, images) is None else None
 
-    def _opened_again(self, labels: Hashable, images: Sequence[Choice]) -> Hashable | None:
-        """Return the open image that seems to be the one that labels are of, which was closed."""
+    def opened_again(self, labels: Hashable, images: Sequence[Choice] | None = None) -> Hashable | None:
+        """Return the open image that seems to be the one that labels are of, if that was closed; see `painted_on`."""
         if labels not in self._last:
             return None
-        known, what = self._layers.forms(), self._last[labels][1]
+        images = self._layers.images() if images is None else images
+        key, what = self._last[labels]
+        if key in {one.key for one in images}:
+            return None
+        known = self._layers.forms()
         alike = (one.key for one in images if composed(one.name) == composed(what.name))
         alike = (key for key in alike if known[key].shape == what.shape)
         return next((key for key in alike if not is_another_file(self._layers.files.origin(key).path, what.file)), None)
@@ -133,7 +139,7 @@ class Ownership:
         """Return the open image that labels were painted on, or whose name theirs begins with; see `painted_on`."""
         images = self._layers.images() if images is None else images
         known = self.painted_on(labels, images)
-        known = self._opened_again(labels.key, images) if known is None else known
+        known = self.opened_again(labels.key, images) if known is None else known
         if known is not None:
             return known
         named = [one for one in images if _is_called_after(labels.name, one.name)]

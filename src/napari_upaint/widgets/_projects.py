@@ -104,7 +104,8 @@ class Projects(QObject):
     def _saved(self, saved: tuple[Path, frozenset[str]]) -> None:
         folder, names = saved
         self._seen |= names
-        self._kept = [kept_in(folder, image) for image in self._kept]
+        kept = [(image, _among(kept_in(folder, image), names)) for image in self._kept]
+        self._kept = [left for image, left in kept if left.annotations or not image.annotations]
         self._row.show_folder(folder)
         self.said.emit(f"Saved the project to {folder}.")
 
@@ -127,7 +128,8 @@ class Projects(QObject):
                 )
                 _add(images, owner, notes, self._layers.annotation(choice.key).data)
         for one in self._layers.files.corrected_results():
-            owner = self._image_of(one.key, one.image, images)
+            again = self._choosing.ownership.opened_again(one.key)
+            owner = self._image_of(one.key, one.image if again is None else again, images)
             if owner is not None:
                 _add(images, owner, PaintNotes(one.kind, one.name, images[owner].file, corrected=True), one.data)
         saved = _with_kept(list(images.values()), self._kept)
@@ -245,6 +247,12 @@ def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
     return folder, replace(project, images=tuple(images)), painted
 
 
+def _among(image: SavedImage, names: frozenset[str]) -> SavedImage:
+    """Return an image with those of its annotations whose files are still in the project."""
+    still = (one for one in image.annotations if one.path is None or one.path.name in names)
+    return replace(image, annotations=tuple(still))
+
+
 def _add(images: dict[Hashable, SavedImage], key: Hashable, notes: PaintNotes, data: Any) -> None:
     """Add labels to an image of a project."""
     saved = (*images[key].annotations, SavedAnnotation(notes.as_json(), data))
@@ -259,7 +267,8 @@ def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedIm
         if at is None:
             result.append(one)
         else:
-            result[at] = replace(result[at], annotations=(*result[at].annotations, *one.annotations))
+            # Older paint first: of several, the last one is chosen when the project is opened.
+            result[at] = replace(result[at], annotations=(*one.annotations, *result[at].annotations))
     return result
 
 
