@@ -68,6 +68,7 @@ class Projects(QObject):
         self._layers, self._choosing, self._sections, self._row = layers, choosing, sections, sections.project
         # Of the open project: images that were not found, and what could not be read. Saved again unchanged.
         self._kept: list[SavedImage] = []
+        self._written: tuple[SavedImage, ...] = ()  # of these, what is in the project that is being saved
         self._seen: set[str] = set()  # files of paint opened or saved here: others must not be replaced
         self._turns = Turns(self)
         self._saving = Work(self, self._saved, self.failed, writes=True)
@@ -99,13 +100,14 @@ class Projects(QObject):
     def save(self, folder: Path) -> None:
         """Save everything to a folder."""
         if not self._saving.busy:
+            self._written = tuple(self._kept)
             self._saving.start(save_project, self._project(), folder, frozenset(self._seen))
 
     def _saved(self, saved: tuple[Path, frozenset[str]]) -> None:
         folder, names = saved
         self._seen |= names
-        kept = [(image, _among(kept_in(folder, image), names)) for image in self._kept]
-        self._kept = [left for image, left in kept if left.annotations or not image.annotations]
+        kept = [(one, _among(kept_in(folder, one), names) if one in self._written else one) for one in self._kept]
+        self._kept = [left for one, left in kept if left.annotations or not one.annotations]
         self._row.show_folder(folder)
         self.said.emit(f"Saved the project to {folder}.")
 
