@@ -209,8 +209,8 @@ def test_what_was_not_opened_stays_in_the_project(tmp_path, again):
     cells, stack = project.images
     for value in (7, 8):
         opened = replace(cells, annotations=(SavedAnnotation({}, painted(value)),))
-        folder = saved(replace(project, images=(opened, stack)), tmp_path / again)
-        stack = kept_in(folder, stack)
+        folder, names = save_project(replace(project, images=(opened, stack)), tmp_path / again)
+        stack = kept_in(folder, names, stack)
         found = read_project(folder).images
         assert read_annotation(found[0].annotations[0]).max() == value
         assert found[1] == stack or found[1].annotations[0].path == stack.annotations[0].path

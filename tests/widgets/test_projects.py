@@ -66,6 +66,39 @@ def autosaved_all(dock, qtbot):
     return lambda: qtbot.waitUntil(lambda: not (autosaving._timer.isActive() or autosaving._saving.busy), timeout=20000)
 
 
+def answer(monkeypatch, folder):
+    """Name a folder whenever one is asked for."""
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(folder), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+
+
+def segmented(viewer, dock, name):
+    """Show labels of an image as a segmentation does, and return their layer."""
+    image = dock.layers.image(viewer.layers[name].unique_id)
+    found = np.zeros(image.shape, np.int32)
+    found[10:20, 10:20] = 1
+    result = PlaneResult(found, np.stack([found == 0, found > 0]).astype(np.float16), ("background", "object"))
+    dock.layers.results.put_labels(image, (), result, "objects")
+    return viewer.layers[f"{name} labels"]
+
+
+@pytest.fixture
+def opened_later(viewer, dock, saved, settled, files):
+    """The project without one of its images, whose file comes back and is opened by hand."""
+    viewer.layers.clear()
+    elsewhere = files[1].rename(files[1].with_suffix(".away"))
+    choose(dock, "open")
+    settled()
+    elsewhere.rename(files[1])
+    viewer.open(str(files[1]), plugin="napari-upaint")
+    dock.sections.image.combo.setCurrentText("others")
+
+
+def of_others(folder):
+    """Return what a project holds of the other image."""
+    return next(one for one in read_project(folder).images if one.name == "others").annotations
+
+
 def choose(dock, what):
     dock.sections.project.actions_[what].trigger()
 
@@ -84,12 +117,11 @@ def saved(viewer, dock, files, settled, qtbot, monkeypatch, tmp_path):
     s.train.button.click()
     settled()
     s.train.seconds.setValue(33)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
+    answer(monkeypatch, tmp_path / "my project")
     choose(dock, "save")
     settled()
     assert s.message.text() == f"Saved the project to {tmp_path / 'my project'}."
     assert s.project.name.text() == "my project"
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "my project"))
     return tmp_path / "my project", expected
 
 
@@ -155,8 +187,7 @@ def test_regions_stay_in_the_project_though_the_first_labels_are_empty(
     dock.layers.regions.put(key, [Region("annotated", ((5.0, 5.0), (5.0, 40.0), (30.0, 40.0), (30.0, 5.0)))])
     before = dock.layers.regions.of(key)
     assert len(before) == 1
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "my project"))
+    answer(monkeypatch, tmp_path / "my project")
     choose(dock, "save")
     settled()
     viewer.layers.clear()
@@ -279,37 +310,22 @@ def test_what_is_painted_on_a_missing_image_outlives_saving(viewer, dock, saved,
 
 @pytest.mark.parametrize("painted", [True, False])
 def test_labels_that_are_something_else_do_not_replace_what_did_not_come_back(
-    viewer, dock, saved, settled, files, painted
+    viewer, dock, saved, settled, opened_later, painted
 ):
     """One labels layer on the image, even an empty one, and its old paint was deleted from the project."""
-    viewer.layers.clear()
-    elsewhere = files[1].rename(files[1].with_suffix(".away"))
-    choose(dock, "open")
-    settled()
-    elsewhere.rename(files[1])
-    viewer.open(str(files[1]), plugin="napari-upaint")
-    dock.sections.image.combo.setCurrentText("others")
     dock.sections.labels.new_button.click()
     if painted:
         viewer.layers["others annotation"].paint((50, 60), 1)
     for _ in range(2):
         choose(dock, "save")
         settled()
-    others = next(one for one in read_project(saved[0]).images if one.name == "others")
-    found = [read_annotation(one) for one in others.annotations]
+    found = [read_annotation(one) for one in of_others(saved[0])]
     assert len(found) == 1 + painted
     assert any(np.array_equal(one, saved[1]["others"]) for one in found)
 
 
-def test_paint_that_was_restored_is_not_kept_beside_itself(viewer, dock, saved, settled, files, qtbot):
+def test_paint_that_was_restored_is_not_kept_beside_itself(viewer, dock, saved, settled, opened_later, qtbot):
     """And once its file is replaced, no later save names that."""
-    viewer.layers.clear()
-    elsewhere = files[1].rename(files[1].with_suffix(".away"))
-    choose(dock, "open")
-    settled()
-    elsewhere.rename(files[1])
-    viewer.open(str(files[1]), plugin="napari-upaint")
-    dock.sections.image.combo.setCurrentText("others")
     offer = dock.sections.labels.offer
     qtbot.waitUntil(lambda: offer.offered is not None, timeout=20000)
     offer.accept_button.click()
@@ -317,8 +333,7 @@ def test_paint_that_was_restored_is_not_kept_beside_itself(viewer, dock, saved, 
     for _ in range(3):
         choose(dock, "save")
         settled()
-        others = next(one for one in read_project(saved[0]).images if one.name == "others")
-        (annotation,) = others.annotations
+        (annotation,) = of_others(saved[0])
         assert annotation.damage == ""
         np.testing.assert_array_equal(read_annotation(annotation), saved[1]["others"])
 
@@ -328,21 +343,17 @@ def test_a_result_whose_image_was_closed_before_the_first_save_is_in_the_project
 ):
     for path in files:
         viewer.open(str(path), plugin="napari-upaint")
-    image = dock.layers.image(viewer.layers["others"].unique_id)
-    found = np.zeros(image.shape, np.int32)
-    found[10:20, 10:20] = 1
-    result = PlaneResult(found, np.stack([found == 0, found > 0]).astype(np.float16), ("background", "object"))
-    dock.layers.results.put_labels(image, (), result, "objects")
-    viewer.layers["others labels"].paint((40, 40), 5)
-    corrected = viewer.layers["others labels"].data.copy()
+    labels = segmented(viewer, dock, "others")
+    labels.paint((40, 40), 5)
+    corrected = labels.data.copy()
     viewer.layers.remove("others")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
+    answer(monkeypatch, tmp_path / "my project")
     choose(dock, "save")
     settled()
     for start in ("closed", "opened again"):
-        others = next(one for one in read_project(tmp_path / "my project").images if one.name == "others")
-        assert len(others.annotations) == 1, start
-        np.testing.assert_array_equal(read_annotation(others.annotations[0]), corrected)
+        found = of_others(tmp_path / "my project")
+        assert len(found) == 1, start
+        np.testing.assert_array_equal(read_annotation(found[0]), corrected)
         viewer.open(str(files[1]), plugin="napari-upaint")
         choose(dock, "save")
         settled()
@@ -435,8 +446,7 @@ def test_what_cannot_be_done_costs_a_sentence(viewer, dock, settled, monkeypatch
     viewer.add_image(picture(), name="cells")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter 1.txt").write_text("x")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "thesis"), ""))
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "thesis"))
+    answer(monkeypatch, tmp_path / "thesis")
     choose(dock, "save as")
     settled()
     assert "holds other files" in dock.sections.message.text()
@@ -461,8 +471,7 @@ def test_a_project_of_somebody_else_runs_no_program(viewer, dock, settled, monke
 
 def test_a_sample_comes_back(viewer, dock, settled, monkeypatch, tmp_path):
     viewer.open_sample("napari-upaint", "cells_phase")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "p"), ""))
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "p"))
+    answer(monkeypatch, tmp_path / "p")
     names = [layer.name for layer in viewer.layers]
     choose(dock, "save")
     settled()
@@ -499,16 +508,11 @@ def test_corrections_of_a_result_are_saved_before_a_new_segmentation_keeps_them(
     viewer, dock, files, settled, monkeypatch, tmp_path
 ):
     viewer.open(str(files[0]), plugin="napari-upaint")
-    image, found = dock.layers.image(viewer.layers["cells"].unique_id), np.zeros(picture().shape, np.int32)
-    found[10:20, 10:20] = 1
-    result = PlaneResult(found, np.stack([found == 0, found > 0]).astype(np.float16), ("background", "object"))
-    dock.layers.results.put_labels(image, (), result, "objects")
-    labels = viewer.layers["cells labels"]
+    labels = segmented(viewer, dock, "cells")
     labels.brush_size = 4
     labels.paint((50, 60), 99)
     corrected = labels.data.copy()
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "my project"), ""))
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "my project"))
+    answer(monkeypatch, tmp_path / "my project")
     choose(dock, "save")
     settled()
     viewer.layers.clear()

@@ -56,7 +56,7 @@ def weight_map(
     """
     settings = settings or WeightSettings()
     seeds = seeds_of(annotation, kind)
-    classes = np.minimum(seeds, 1) if kind == "objects" else seeds
+    classes = _classes(seeds, kind)
     counts, pixels = (_counts(classes), annotation.size) if among is None else among
     table = balance_of(counts, pixels, settings)
     # Unlabelled pixels are -1, so they get the 0 at the end.
@@ -67,8 +67,11 @@ def weight_map(
 
 def class_counts(annotation: np.ndarray, kind: Kind) -> np.ndarray:
     """Return how many pixels of each class are painted, (K,), background first: with its carved gaps for objects."""
-    seeds = seeds_of(annotation, kind)
-    return _counts(np.minimum(seeds, 1) if kind == "objects" else seeds)
+    return _counts(_classes(seeds_of(annotation, kind), kind))
+
+
+def _classes(seeds: np.ndarray, kind: Kind) -> np.ndarray:
+    return np.minimum(seeds, 1) if kind == "objects" else seeds
 
 
 def _counts(classes: np.ndarray) -> np.ndarray:

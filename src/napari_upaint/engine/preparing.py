@@ -84,13 +84,12 @@ def preparing(
     EngineError
         If the paint and its surroundings do not fit into memory.
     """
-    whole, prepared = [sample for sample in samples if sample.annotation.any()], list[Prepared]()
-    cut = [pieces(sample, _margins(sample, scale)) for sample in whole]
-    parts = [part for its in cut for part in its]
+    cut, prepared = _around_paint(samples, scale), list[Prepared]()
+    parts = [part for _, its in cut for part in its]
     _check_room(parts, scale)
     yield "preparing image 1"
     held_out = hold_out([part.annotation for part in parts], kind, seed, [part.validation for part in parts])
-    for sample, its in zip(whole, cut, strict=True):
+    for sample, its in cut:
         among = _counted(sample, its, kind)
         for part in its:
             words = f"preparing image {len(prepared) + 1}"
@@ -114,8 +113,13 @@ def _counted(sample: Sample, parts: Sequence[Sample], kind: Kind) -> tuple[np.nd
 
 def check_room(samples: Sequence[Sample], scale: float) -> None:
     """Raise the EngineError that `preparing` would raise."""
-    painted = [sample for sample in samples if sample.annotation.any()]
-    _check_room([part for sample in painted for part in pieces(sample, _margins(sample, scale))], scale)
+    _check_room([part for _, its in _around_paint(samples, scale) for part in its], scale)
+
+
+def _around_paint(samples: Sequence[Sample], scale: float) -> list[tuple[Sample, list[Sample]]]:
+    """Return the painted samples, and the parts that each is cut into."""
+    painted = (sample for sample in samples if sample.annotation.any())
+    return [(sample, pieces(sample, _margins(sample, scale))) for sample in painted]
 
 
 def _margins(sample: Sample, scale: float) -> tuple[int, ...]:

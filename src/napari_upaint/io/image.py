@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -143,14 +144,9 @@ class Image:
         if len(index) != len(self.leading_axes):
             raise ValueError(f"an index of {len(self.leading_axes)} numbers is needed, not {index}")
         at = dict(zip(self.leading_axes, index, strict=True))
-        try:
+        places = ", ".join(f"{letter}={n}" for letter, n in at.items())
+        with reading(f"Plane {places} of {self.name} (the first is 0)" if places else self.name):
             array = np.asarray(self.data[tuple(at.get(letter, slice(None)) for letter in self.axes)])
-        except MemoryError:
-            raise
-        except Exception as error:  # of a lazy image; each library raises its own for damaged files
-            places = ", ".join(f"{letter}={n}" for letter, n in at.items())
-            what = f"Plane {places} of {self.name} (the first is 0)" if places else self.name
-            raise unreadable(what, error) from error
         left = [letter for letter in self.axes if letter not in at]
         array = array.transpose([left.index(letter) for letter in "CSYX" if letter in left])
         if "S" in left:
@@ -160,6 +156,17 @@ class Image:
         if self.only is not None:
             array = array[self.only : self.only + 1]
         return array.astype(np.uint8) if array.dtype.kind == "b" else array
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Raise one ImageError for whatever a library raises if pixels, perhaps lazy ones, cannot be read."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # each library raises its own for damaged files
+        raise unreadable(what, error) from error
 
 
 def unreadable(what: str, error: Exception) -> ImageError:

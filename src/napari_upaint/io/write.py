@@ -19,7 +19,7 @@ import numpy as np
 from napari_upaint.errors import FileError
 from napari_upaint.io.atomic import replacing
 from napari_upaint.io.file_names import from_home
-from napari_upaint.io.image import Image, unreadable
+from napari_upaint.io.image import Image, reading
 
 # ImageJ's format counts bytes with 32 bits; a part is reserved for the header.
 _LARGEST_IMAGEJ = 4 * 10**9
@@ -66,12 +66,8 @@ def write_labels(path: str | Path, labels: Any, like: Image | None = None, *, so
     axes = _DEFAULT_LABELS.get(labels.ndim)
     if like:
         axes = like.axes if labels is like.data else like.leading_axes + "YX"
-    try:
+    with reading("The labels"):
         labels = np.asarray(labels)
-    except MemoryError:
-        raise
-    except Exception as error:  # of lazy labels
-        raise unreadable("The labels", error) from error
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     return _write(path, _alike(labels, like, axes), _smallest(low, high), software, brightest=high)
 
@@ -194,12 +190,8 @@ def _pages(image: Image, axes: str, dtype: np.dtype[Any]) -> Iterator[np.ndarray
     counted = [letter for letter in axes if letter not in "YXS"]
     for index in product(*(range(image.length(letter)) for letter in counted)):
         at = dict(zip(counted, index, strict=True))
-        try:
+        with reading(image.name):  # or the output would be blamed for a lazy image
             page = np.asarray(image.data[tuple(at.get(letter, slice(None)) for letter in image.axes)])
-        except MemoryError:
-            raise
-        except Exception as error:  # of a lazy image, from any library: the output file is not to blame
-            raise unreadable(image.name, error) from error
         left = [letter for letter in image.axes if letter not in at]
         yield page.transpose([left.index(letter) for letter in axes if letter in left]).astype(dtype, copy=False)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from napari_upaint.errors import FileError, reason
 from napari_upaint.io.atomic import replacing, write_json
-from napari_upaint.io.file_names import delete, from_home, is_there
+from napari_upaint.io.file_names import composed, delete, from_home, is_another_file, is_there
 from napari_upaint.session.autosaves import autosave, describe_autosave, is_here, restore
 from napari_upaint.session.paint_notes import PaintNotes
 from napari_upaint.session.project_models import find_in_project, keep_model, keep_runs, take_runs
@@ -68,6 +68,11 @@ class SavedImage:
     def file(self) -> str:
         """Where it was opened from, "" if unknown."""
         return str(self.origin.get("path") or "")
+
+    def may_be(self, name: str, shape: tuple[int, ...], file: str) -> bool:
+        """Return whether an open image seems to be this one: by name and shape, unless its file is known to differ."""
+        named = composed(name) == composed(self.name)
+        return named and shape == self.shape and not is_another_file(file, self.file)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,10 +150,11 @@ def save_project(
     return folder, kept
 
 
-def kept_in(folder: Path, image: SavedImage) -> SavedImage:
-    """Return an image with its annotations' files where `save_project` has put them."""
+def kept_in(folder: Path, names: Collection[str], image: SavedImage) -> SavedImage:
+    """Return an image with those of its annotations that `save_project` has kept, and where; see what it returns."""
     places = [(one, one.path) for one in image.annotations]
-    moved = tuple(replace(one, path=folder / _ANNOTATIONS / path.name) for one, path in places if path is not None)
+    kept = [(one, path.name) for one, path in places if path is not None and path.name in names]
+    moved = tuple(replace(one, path=folder / _ANNOTATIONS / name) for one, name in kept)
     return replace(image, annotations=moved)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 
-from napari_upaint.io.file_names import PAINTED, composed, is_another_file
+from napari_upaint.io.file_names import PAINTED, composed
 from napari_upaint.session.saved_project import SavedImage
 from napari_upaint.widgets._layers import Choice, Layers
 from napari_upaint.widgets._new_layers import annotation_name
@@ -67,9 +67,9 @@ class Ownership:
         if key in {one.key for one in images}:
             return None
         known = self._layers.forms()
-        alike = (one.key for one in images if composed(one.name) == composed(what.name))
-        alike = (key for key in alike if known[key].shape == what.shape)
-        return next((key for key in alike if not is_another_file(self._layers.files.origin(key).path, what.file)), None)
+        files = {one.key: self._layers.files.origin(one.key).path for one in images}
+        alike = (one.key for one in images if what.may_be(one.name, known[one.key].shape, files[one.key]))
+        return next(alike, None)
 
     def painted_on(self, labels: Choice, images: Sequence[Choice] | None = None) -> Hashable | None:
         """Return the open image that labels were painted on in this window, or that *New labels* made them for.

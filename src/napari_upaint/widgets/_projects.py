@@ -106,7 +106,7 @@ class Projects(QObject):
     def _saved(self, saved: tuple[Path, frozenset[str]]) -> None:
         folder, names = saved
         self._seen |= names
-        kept = [(one, _among(kept_in(folder, one), names) if one in self._written else one) for one in self._kept]
+        kept = [(one, kept_in(folder, names, one) if one in self._written else one) for one in self._kept]
         self._kept = [left for one, left in kept if left.annotations or not one.annotations]
         self._row.show_folder(folder)
         self.said.emit(f"Saved the project to {folder}.")
@@ -249,12 +249,6 @@ def _read(folder: Path) -> tuple[Path, SavedProject, Painted]:
     return folder, replace(project, images=tuple(images)), painted
 
 
-def _among(image: SavedImage, names: frozenset[str]) -> SavedImage:
-    """Return an image with those of its annotations whose files are still in the project."""
-    still = (one for one in image.annotations if one.path is None or one.path.name in names)
-    return replace(image, annotations=tuple(still))
-
-
 def _add(images: dict[Hashable, SavedImage], key: Hashable, notes: PaintNotes, data: Any) -> None:
     """Add labels to an image of a project."""
     saved = (*images[key].annotations, SavedAnnotation(notes.as_json(), data))
@@ -265,18 +259,14 @@ def _with_kept(images: list[SavedImage], kept: list[SavedImage]) -> list[SavedIm
     """Add what was not brought back from the project; whether it has come otherwise is found out when it is saved."""
     result = list(images)
     for one in kept:
-        at = next((i for i, other in enumerate(result) if _same(other, one)), None)
+        same = (i for i, other in enumerate(result) if one.may_be(other.name, other.shape, other.file))
+        at = next(same, None)
         if at is None:
             result.append(one)
         else:
             # Older paint first: of several, the last one is chosen when the project is opened.
             result[at] = replace(result[at], annotations=(*one.annotations, *result[at].annotations))
     return result
-
-
-def _same(one: SavedImage, other: SavedImage) -> bool:
-    named = composed(one.name) == composed(other.name)
-    return named and one.shape == other.shape and not is_another_file(one.file, other.file)
 
 
 def _leave_to_be_offered(images: tuple[SavedImage, ...]) -> None:

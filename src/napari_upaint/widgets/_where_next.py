@@ -131,15 +131,8 @@ class WhereNext(QObject):
         chosen, plan = self._choosing.paint_on_image(), self._layers.tables.measurable(image.key)
         labels = plan.labels if plan is not None and cache.kind == "objects" else None
         visited = tuple((index, at) for index, at, _turn in memory.visited)
-        search = _Search(
-            image,
-            chosen.annotation if chosen is not None else None,
-            labels,
-            cache,
-            method,
-            visited,
-            dict(memory.bounds),
-        )
+        paint = chosen.annotation if chosen is not None else None
+        search = _Search(image, paint, labels, cache, method, visited, dict(memory.bounds))
         self._work.start(_find, search)
 
     def _go(self, found: _Found) -> None:
